@@ -1,0 +1,64 @@
+"""fastseg: every standard metric of a 3-D segmentation, exact, at the speed of reading it."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# Imported when first used: `import fastseg` takes neither numba nor SciPy.
+_HOMES = {
+    "evaluate": "fastseg.evaluation",
+    "Evaluation": "fastseg.results",
+    "EmptyMaskError": "fastseg.metrics",
+    "list_metrics": "fastseg.metrics",
+    "confusion_matrix": "fastseg.primitives",
+    "distance_transform_edt": "fastseg.primitives",
+    "surface": "fastseg.primitives",
+    "surface_distances": "fastseg.primitives",
+    "SurfaceDistances": "fastseg.distances",
+    "BackendFallbackWarning": "fastseg.dispatch",
+    "BackendNotAvailableError": "fastseg.dispatch",
+    "current_backend": "fastseg.dispatch",
+    "explain": "fastseg.dispatch",
+    "use_backend": "fastseg.dispatch",
+    "get_num_threads": "fastseg.threads",
+    "set_num_threads": "fastseg.threads",
+    "GridMismatchError": "fastseg.io",
+    "read_image": "fastseg.io",
+}
+
+if TYPE_CHECKING:
+    from fastseg.dispatch import BackendFallbackWarning as BackendFallbackWarning
+    from fastseg.dispatch import BackendNotAvailableError as BackendNotAvailableError
+    from fastseg.dispatch import current_backend as current_backend
+    from fastseg.dispatch import explain as explain
+    from fastseg.dispatch import use_backend as use_backend
+    from fastseg.distances import SurfaceDistances as SurfaceDistances
+    from fastseg.evaluation import evaluate as evaluate
+    from fastseg.io import GridMismatchError as GridMismatchError
+    from fastseg.io import read_image as read_image
+    from fastseg.metrics import EmptyMaskError as EmptyMaskError
+    from fastseg.metrics import list_metrics as list_metrics
+    from fastseg.primitives import confusion_matrix as confusion_matrix
+    from fastseg.primitives import distance_transform_edt as distance_transform_edt
+    from fastseg.primitives import surface as surface
+    from fastseg.primitives import surface_distances as surface_distances
+    from fastseg.results import Evaluation as Evaluation
+    from fastseg.threads import get_num_threads as get_num_threads
+    from fastseg.threads import set_num_threads as set_num_threads
+
+__all__ = ["__version__", *sorted(_HOMES)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'fastseg' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

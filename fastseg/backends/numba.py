@@ -1,0 +1,288 @@
+"""The default backend: the numba kernels, driven over slabs on the thread pool.
+
+An array is seen as a volume (z, y, x) with x the fastest axis: C order as it is, Fortran order transposed, fewer
+axes as a volume of one slice or one row. `reverse` remembers a transposition, since distances are summed in the
+order of the image's own axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastseg import threads
+from fastseg.arrays import Array, Spacing
+from fastseg.backends import _nearest
+from fastseg.distances import BandCounts, Boundary, SurfaceDistances
+from fastseg.joint import Box, JointHistogram
+from fastseg.surfels import surfel_measures
+from fastseg_kernels.cpu import bits, boundary, confusion, surfel
+from fastseg_kernels.cpu import surface as surface_kernels
+
+Words = NDArray[np.uint64]
+
+_FEWEST_PAIRS = 1 << 10  # room for pairs of labels that a slab starts with
+_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
+
+
+def unsupported(function: str, ndim: int) -> str | None:
+    """Why a function is not offered for so many axes."""
+    if ndim > 3 and function != "distance_transform_edt":
+        return f"numba kernels take up to 3 axes, not {ndim}"
+    return None
+
+
+class _Volume(NamedTuple):
+    array: Array  # (nz, ny, nx), C-contiguous
+    ndim: int
+    reverse: bool
+
+
+def _volume(array: Array) -> _Volume:
+    """See an array as a volume with its fastest axis last, copying only what is in neither order."""
+    reverse = array.ndim > 1 and array.flags.f_contiguous and not array.flags.c_contiguous
+    ordered = array.T if reverse else np.ascontiguousarray(array)
+    return _Volume(ordered.reshape((1,) * (3 - array.ndim) + ordered.shape), array.ndim, reverse)
+
+
+def _unsigned(array: Array) -> Array:
+    """The same bits as an unsigned type, which is what label kernels compare."""
+    return array.view(f"u{array.dtype.itemsize}")
+
+
+def _as_word(value: int, dtype: np.dtype[Any]) -> int | None:
+    """A label as the unsigned number that its bits are; None if the type cannot hold it."""
+    if dtype.kind == "b":
+        return value if value in (0, 1) else None
+    limits = np.iinfo(dtype)
+    fits = int(limits.min) <= value <= int(limits.max)
+    return value & ((1 << 8 * dtype.itemsize) - 1) if fits else None
+
+
+# ------------------------------------------------------------------------------------------ counts
+
+
+def joint_histogram(reference: Array, prediction: Array) -> JointHistogram:
+    """Count the pairs of labels in one pass over both volumes."""
+    first = _volume(reference)
+    references, predictions = _unsigned(first.array), _unsigned(_volume(prediction).array)
+    rows = references.shape[0] * references.shape[1]
+
+    def count(slab: tuple[int, int]) -> JointHistogram:
+        pairs, counts, boxes = _count_rows(references, predictions, *slab)
+        lows, highs = boxes[:, 0::2], boxes[:, 1::2]
+        axes = list(range(3 - first.ndim, 3))[:: -1 if first.reverse else 1]
+        found = [labels.astype(references.dtype).view(reference.dtype) for labels in pairs]
+        return JointHistogram(found[0], found[1], counts, lows[:, axes], highs[:, axes])
+
+    return JointHistogram.merged(threads.run(count, threads.slabs(rows, references.size)))
+
+
+def _count_rows(
+    reference: Array, prediction: Array, row: int, stop: int
+) -> tuple[tuple[Words, Words], NDArray[np.int64], NDArray[np.int64]]:
+    """Drive the kernel over rows, making room whenever it asks for more."""
+    kernel = confusion.joint_histogram[reference.dtype]
+    room, known = max(_FEWEST_PAIRS, 2 * reference.shape[2]), 0
+    pairs = (np.empty(room, np.uint64), np.empty(room, np.uint64))
+    counts, boxes = np.empty(room, np.int64), np.empty((room, 6), np.int64)
+    table = np.full(_power_of_two(2 * room), -1, np.int32)
+    while True:
+        row, known = kernel(reference, prediction, row, stop, pairs, counts, boxes, table, known)
+        if row == stop:
+            return (pairs[0][:known], pairs[1][:known]), counts[:known], boxes[:known]
+        room *= 4
+        pairs = (_grown(pairs[0], room), _grown(pairs[1], room))
+        counts, boxes = _grown(counts, room), _grown(boxes, room)
+        table = np.full(_power_of_two(2 * room), -1, np.int32)
+        confusion.index_pairs(pairs, known, table)
+
+
+def _grown(array: Array, room: int) -> Array:
+    larger = np.empty((room, *array.shape[1:]), array.dtype)
+    larger[: len(array)] = array
+    return larger
+
+
+def _power_of_two(least: int) -> int:
+    return 1 << (least - 1).bit_length()
+
+
+# ------------------------------------------------------------------------------------------- masks
+
+
+@dataclass(frozen=True)
+class PackedMask:
+    """A mask, 64 voxels to a word along its last axis."""
+
+    words: Words  # (nz, ny, ceil(nx / 64)); bits beyond nx are 0
+    shape: tuple[int, int, int]
+    ndim: int
+    reverse: bool
+
+    @property
+    def last_bits(self) -> np.uint64:
+        """The bits of a row's last word that are voxels."""
+        return _ALL >> np.uint64(-self.shape[2] % 64)
+
+    def spacing(self, spacing: Spacing) -> Spacing:
+        """The spacing along z, y, x."""
+        ordered = spacing[::-1] if self.reverse else spacing
+        return (1.0,) * (3 - len(spacing)) + tuple(ordered)
+
+
+def select(
+    labels: Array, values: Sequence[int], box: Box | None = None, ignored: PackedMask | None = None
+) -> PackedMask:
+    """Pack the voxels of a box whose label is one of `values`."""
+    volume, ndim, reverse = _volume(labels)
+    slices = tuple(slice(0, size) for size in labels.shape) if box is None else box
+    ordered = slices[::-1] if reverse else slices
+    ordered = (slice(0, 1),) * (3 - ndim) + tuple(ordered)
+    corner = np.array([part.start for part in ordered], np.int64)
+    nz, ny, nx = (part.stop - part.start for part in ordered)
+    words = np.empty((nz, ny, -(-nx // 64)), np.uint64)
+    wanted = [word for value in values if (word := _as_word(value, labels.dtype)) is not None]
+    if wanted:
+        source, found = _unsigned(volume), np.array(wanted, np.uint64)
+        kernel = bits.select[source.dtype]
+        threads.run(
+            lambda slab: kernel(source, found, *slab, corner, nx, words),
+            threads.slabs(nz, nz * ny * nx, 1 << 22),
+        )
+    else:
+        words[:] = 0
+    if ignored is not None:
+        words &= ~ignored.words
+    return PackedMask(words, (nz, ny, nx), ndim, reverse)
+
+
+def surface(mask: NDArray[np.bool_], connectivity: int, edge: str) -> NDArray[np.bool_]:
+    """Pack, take the surface, unpack."""
+    packed = select(mask, (1,))
+    surface_words = _surface(packed, connectivity, edge)
+    out = np.empty(packed.shape, np.uint8)
+    bits.unpack(surface_words, out)
+    ordered = out.view(bool).reshape(packed.shape[3 - packed.ndim :])
+    return ordered.T if packed.reverse else ordered
+
+
+def _surface(mask: PackedMask, connectivity: int = 1, edge: str = "background") -> Words:
+    out = np.empty_like(mask.words)
+    outside = _ALL if edge == "ignore" else np.uint64(0)
+    threads.run(
+        lambda slab: surface_kernels.erosion_surface(
+            mask.words, *slab, mask.ndim, connectivity, mask.last_bits, outside, out
+        ),
+        threads.slabs(mask.shape[0], mask.words.size),
+    )
+    return out
+
+
+# --------------------------------------------------------------------------------------- distances
+
+
+def surface_distances(
+    reference: PackedMask, prediction: PackedMask, spacing: Spacing, boundary: Boundary
+) -> SurfaceDistances:
+    """Ask, for each surface element of one mask, for the nearest one of the other."""
+    masks = (reference, prediction)
+    areas: list[NDArray[np.float64] | None] = [None, None]
+    if boundary == "surfel":
+        table = _ordered_table(surfel_measures(spacing), reference)
+        surfaces = [_corners(mask) for mask in masks]
+        areas = [
+            _measures(mask, corners, table) for mask, corners in zip(masks, surfaces, strict=True)
+        ]
+        size = reference.shape[2] + 1
+    else:
+        surfaces = [_surface(mask) for mask in masks]
+        size = reference.shape[2]
+    geometry = _nearest.Geometry(
+        (*surfaces[0].shape[:2], size),
+        reference.ndim,
+        reference.spacing(spacing),
+        reference.reverse,
+    )
+    directed = threads.run(
+        lambda pair: _nearest.distances(pair[0], pair[1], geometry), [surfaces, surfaces[::-1]]
+    )
+    return SurfaceDistances(directed[0], directed[1], areas[0], areas[1])
+
+
+def _corners(mask: PackedMask) -> Words:
+    nz, ny, nx = mask.shape
+    corners = np.empty(
+        (nz + 1 if mask.ndim == 3 else 1, ny + 1 if mask.ndim >= 2 else 1, nx // 64 + 1), np.uint64
+    )
+    threads.run(
+        lambda slab: surfel.corner_surface(mask.words, *slab, mask.ndim, corners),
+        threads.slabs(corners.shape[0], corners.size),
+    )
+    return corners
+
+
+def _measures(mask: PackedMask, corners: Words, table: NDArray[np.float64]) -> NDArray[np.float64]:
+    measures = np.empty(bits.count(corners.reshape(-1)))
+    surfel.corner_measures(mask.words, corners, mask.ndim, table, measures)
+    return measures
+
+
+def _ordered_table(table: NDArray[np.float64], mask: PackedMask) -> NDArray[np.float64]:
+    """The table for codes read in z, y, x order, where the image's axes are x, y, z."""
+    if not mask.reverse:
+        return table
+    cube = np.arange(2**mask.ndim).reshape((2,) * mask.ndim).T.ravel()
+    codes = np.arange(len(table))
+    swapped = np.zeros_like(codes)
+    for bit, image_bit in enumerate(cube):
+        swapped |= (codes >> bit & 1) << image_bit
+    return table[swapped]
+
+
+def band_counts(
+    reference: PackedMask, prediction: PackedMask, spacing: Spacing, width: float
+) -> BandCounts:
+    """Dilate each surface by a ball, inside its mask, and count."""
+    bands = [
+        _band(mask, mask.spacing(spacing), width).reshape(-1) for mask in (reference, prediction)
+    ]
+    return BandCounts(bits.count(bands[0]), bits.count(bands[1]), bits.count_both(*bands))
+
+
+def _band(mask: PackedMask, spacing: Spacing, width: float) -> Words:
+    surface_words = _surface(mask)
+    ball = _nearest.ball(spacing, mask.shape, mask.reverse, width)
+    if ball is None:
+        geometry = _nearest.Geometry(mask.shape, mask.ndim, spacing, mask.reverse)
+        return (
+            mask.words & select(_nearest.transform_of(surface_words, geometry) < width, (1,)).words
+        )
+    out = np.empty_like(mask.words)
+    threads.run(
+        lambda slab: boundary.band(mask.words, surface_words, ball, *slab, out),
+        threads.slabs(mask.shape[0], mask.words.size * len(ball)),
+    )
+    return out
+
+
+def distance_transform_edt(
+    foreground: NDArray[np.bool_], spacing: Spacing, indices: bool
+) -> tuple[NDArray[np.float64], NDArray[np.int32] | None]:
+    """Transform in the memory order of the array, with the passes in the order of its axes."""
+    reverse = (
+        foreground.ndim > 1 and foreground.flags.f_contiguous and not foreground.flags.c_contiguous
+    )
+    ordered = foreground.T if reverse else np.ascontiguousarray(foreground)
+    axes = range(foreground.ndim)[:: -1 if reverse else 1]
+    steps = spacing[:: -1 if reverse else 1]
+    distances, where = _nearest.transform(ordered.view(np.uint8), steps, tuple(axes), indices)
+    if not reverse:
+        return distances, where
+    if where is not None:
+        where = np.ascontiguousarray(where[::-1].transpose(0, *range(foreground.ndim, 0, -1)))
+    return distances.T, where

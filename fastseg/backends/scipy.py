@@ -1,0 +1,122 @@
+"""The reference backend: SciPy and NumPy only, any number of axes. The oracle of the tests, and the fallback."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from fastseg.arrays import Array, Spacing
+from fastseg.distances import BandCounts, Boundary, SurfaceDistances
+from fastseg.joint import Box, JointHistogram
+from fastseg.surfels import surfel_measures
+
+Mask = NDArray[np.bool_]
+
+
+def unsupported(function: str, ndim: int) -> str | None:
+    """Nothing: this backend takes all that the front end lets through."""
+    return None
+
+
+def joint_histogram(reference: Array, prediction: Array) -> JointHistogram:
+    """Count every pair of labels by sorting the voxels by their pair."""
+    labels, codes = np.unique(
+        np.stack([reference.ravel(), prediction.ravel()]), return_inverse=True
+    )
+    pairs = codes[0].ravel() * len(labels) + codes[1].ravel()
+    found, index, counts = np.unique(pairs, return_inverse=True, return_counts=True)
+    starts = np.full((len(found), reference.ndim), np.iinfo(np.int64).max)
+    stops = np.zeros((len(found), reference.ndim), np.int64)
+    places = ndimage.find_objects(index.reshape(reference.shape) + 1)
+    for row, box in enumerate(places):
+        starts[row] = [part.start for part in box]
+        stops[row] = [part.stop for part in box]
+    return JointHistogram(
+        labels[found // len(labels)],
+        labels[found % len(labels)],
+        counts.astype(np.int64),
+        starts,
+        stops,
+    )
+
+
+def select(
+    labels: Array, values: Sequence[int], box: Box | None = None, ignored: Mask | None = None
+) -> Mask:
+    """The mask of the labels `values` within a box, as a bool array."""
+    part = labels if box is None else labels[box]
+    mask = np.zeros(part.shape, bool)
+    for value in values:
+        mask |= part == value
+    return mask if ignored is None else mask & ~ignored
+
+
+def surface(mask: Mask, connectivity: int, edge: str) -> Mask:
+    """The mask without its erosion."""
+    structure = ndimage.generate_binary_structure(mask.ndim, connectivity)
+    eroded = ndimage.binary_erosion(mask, structure, border_value=int(edge == "ignore"))
+    return np.asarray(mask & ~eroded)
+
+
+def _surfels(mask: Mask) -> NDArray[np.intp]:
+    """The code of each corner of the voxel lattice, 0 where no surface passes."""
+    padded = np.pad(mask, 1)
+    codes = np.zeros(tuple(size + 1 for size in mask.shape), np.intp)
+    for bit, offset in enumerate(np.ndindex(*(2,) * mask.ndim)):
+        corner = tuple(slice(o, o + size + 1) for o, size in zip(offset, mask.shape, strict=True))
+        codes |= padded[corner].astype(np.intp) << bit
+    codes[codes == 2**2**mask.ndim - 1] = 0
+    return codes
+
+
+def _distances_to(surface: Mask, spacing: Spacing) -> NDArray[np.float64]:
+    """Distance of every voxel to the nearest surface voxel, inf if there is none."""
+    if not surface.any():
+        return np.full(surface.shape, np.inf)
+    return np.asarray(ndimage.distance_transform_edt(~surface, sampling=spacing))
+
+
+def surface_distances(
+    reference: Mask, prediction: Mask, spacing: Spacing, boundary: Boundary
+) -> SurfaceDistances:
+    """Look the distance transform of each surface up at the other one."""
+    if boundary == "surfel":
+        table = surfel_measures(spacing)
+        codes = [_surfels(mask) for mask in (reference, prediction)]
+        surfaces = [code != 0 for code in codes]
+        areas = [table[code[where]] for code, where in zip(codes, surfaces, strict=True)]
+    else:
+        surfaces = [surface(mask, 1, "background") for mask in (reference, prediction)]
+        areas = [None, None]
+    return SurfaceDistances(
+        _distances_to(surfaces[1], spacing)[surfaces[0]],
+        _distances_to(surfaces[0], spacing)[surfaces[1]],
+        *areas,
+    )
+
+
+def band_counts(reference: Mask, prediction: Mask, spacing: Spacing, width: float) -> BandCounts:
+    """Voxels of each mask nearer than `width` to its own surface."""
+    near = [
+        mask & (_distances_to(surface(mask, 1, "background"), spacing) < width)
+        for mask in (reference, prediction)
+    ]
+    return BandCounts(int(near[0].sum()), int(near[1].sum()), int((near[0] & near[1]).sum()))
+
+
+def distance_transform_edt(
+    foreground: Mask, spacing: Spacing, indices: bool
+) -> tuple[NDArray[np.float64], NDArray[np.int32] | None]:
+    """SciPy's transform, but inf (and indices of -1) where there is no background at all."""
+    if foreground.all():
+        where = np.full((foreground.ndim, *foreground.shape), -1, np.int32) if indices else None
+        return np.full(foreground.shape, np.inf), where
+    if indices:
+        distances, where = ndimage.distance_transform_edt(
+            foreground, sampling=spacing, return_indices=True
+        )
+        return distances, where
+    return np.asarray(ndimage.distance_transform_edt(foreground, sampling=spacing)), None

@@ -1,0 +1,345 @@
+"""One case: every label, every metric, one read of the volumes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from fastseg import __version__, dispatch, io, threads
+from fastseg.arrays import (
+    Array,
+    Spacing,
+    as_label_map,
+    as_spacing,
+    check_same_shape,
+    did_you_mean,
+    matched,
+)
+from fastseg.distances import BOUNDARIES, PERCENTILE_METHODS, Boundary, PercentileMethod
+from fastseg.joint import Box, JointHistogram
+from fastseg.metrics import Counts, Empty, EmptyPolicy, Metric, Options, as_policy, resolve
+from fastseg.metrics.empties import Value
+from fastseg.results import Evaluation, Label, LabelResult, label_text
+
+Labels = Iterable[int] | Mapping[str, int | Sequence[int]]
+
+
+def evaluate(
+    reference: Any,
+    prediction: Any,
+    *,
+    spacing: float | Sequence[float] | None = None,
+    labels: Labels | None = None,
+    metrics: str | Iterable[str] | None = None,
+    tolerance: float | Mapping[str | int, float] = 1.0,
+    boundary: Boundary = "voxel",
+    percentile_method: PercentileMethod = "max_of_directions",
+    empty: str | Mapping[str, Value] = "worst",
+    ignore_label: int | None = None,
+    backend: str | None = None,
+    case: str = "",
+) -> Evaluation:
+    """Compare a predicted segmentation with its reference: every label, every metric.
+
+    Parameters
+    ----------
+    reference, prediction : array_like, path or image
+        Label maps of one shape, 1-D to 3-D: bool, integers, or floats that are whole numbers; NumPy arrays in any
+        memory order, CPU tensors, image files (.nii .nii.gz .hdr .nrrd .mha .mhd .npy .npz), SimpleITK or nibabel
+        images. Two images must lie on one grid.
+    spacing : float or sequence of float, optional
+        Voxel size along each array axis. Default: the image's own, and 1 for plain arrays. Images have their axes
+        in the order x, y, z.
+    labels : iterable of int, or mapping of names to labels, optional
+        Default: all labels of either map but 0 and `ignore_label`. A mapping may give a tuple of labels, which form
+        a region: ``{"liver": 1, "whole tumour": (1, 2, 3)}``; regions may overlap.
+    metrics : str or iterable of str, optional
+        Names, see :func:`list_metrics`; also any ``hdNN`` and ``fN``. Default: all. Only what they need is computed.
+    tolerance : float or mapping, optional
+        Of ``nsd``, and the width of ``boundary_iou``, in the units of the spacing: one number, or one for each label
+        by name or id, with the key "default" for those that are not named.
+    boundary : {"voxel", "surfel"}
+        What the surface is, see :func:`surface_distances`.
+    percentile_method : {"max_of_directions", "pooled"}
+        How ``hdNN`` is taken: the larger of the two directions' percentiles (MONAI, MetricsReloaded), or the
+        percentile of both together (MedPy).
+    empty : str or mapping
+        What undefined values are where the reference, the prediction or both lack a label: "worst" (both: nan; one:
+        the worst score), "nan", "raise", "diagonal" (as worst, with the image's diagonal for an infinite distance),
+        "perfect" (both: the best score), or a mapping from metric names to policies or numbers.
+    ignore_label : int, optional
+        Voxels with this label in the reference count as background in both maps for distances, and do not count
+        at all otherwise.
+    backend : {"numba", "scipy"}, optional
+        Default: the best one available.
+    case : str
+        Name for the table. Default: that of the prediction's file.
+
+    Returns
+    -------
+    Evaluation
+        One row per label.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For shapes or grids that differ, a wrong spacing, labels that are not whole numbers, unknown names.
+    EmptyMaskError
+        Under ``empty="raise"``.
+
+    Examples
+    --------
+    >>> import numpy as np, fastseg
+    >>> reference = np.zeros((40, 40, 40), np.uint8)
+    >>> reference[10:30, 10:30, 10:30] = 1
+    >>> prediction = np.roll(reference, 1, axis=0)
+    >>> evaluation = fastseg.evaluate(reference, prediction, spacing=(2.5, 1, 1), labels={"liver": 1})
+    >>> evaluation["liver"]["dice"], evaluation["liver"]["hd95"]
+    (0.95, 2.5)
+    """
+    chosen = resolve(metrics)
+    policy = as_policy(empty)
+    _check_choice("boundary", boundary, BOUNDARIES)
+    _check_choice("percentile_method", percentile_method, PERCENTILE_METHODS)
+    maps, own_spacing, source = _load(reference, prediction)
+    check_same_shape(*maps)
+    steps = as_spacing(own_spacing if spacing is None else spacing, maps[0].ndim)
+    ignore = None if ignore_label is None else _as_label(ignore_label, "ignore_label")
+    module = dispatch.choose("joint_histogram", maps[0].ndim, backend)
+    volumes = matched(*maps)
+    histogram: JointHistogram = module.joint_histogram(*volumes).without(ignore)
+    structures = _structures(labels, histogram, ignore)
+    tolerances = _tolerances(tolerance, structures)
+    task = _Case(
+        module,
+        *volumes,
+        histogram,
+        steps,
+        ignore,
+        chosen,
+        boundary,
+        percentile_method,
+        policy,
+        case or source,
+    )
+    rows = task.rows(list(zip(structures, tolerances, strict=True)))
+    settings = {
+        "fastseg": __version__,
+        "backend": dispatch.name_of(module),
+        "shape": list(maps[0].shape),
+        "spacing": list(steps),
+        "tolerance": dict(tolerance) if isinstance(tolerance, Mapping) else tolerance,
+        "boundary": boundary,
+        "percentile_method": percentile_method,
+        "empty": dict(empty) if isinstance(empty, Mapping) else empty,
+        "ignore_label": ignore,
+    }
+    return Evaluation(tuple(rows), tuple(entry.name for entry in chosen), settings)
+
+
+@dataclass(frozen=True)
+class _Structure:
+    """A label, or several that form a region, under a name."""
+
+    name: str
+    label: Label
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        return self.label if isinstance(self.label, tuple) else (self.label,)
+
+
+@dataclass(frozen=True)
+class _Case:
+    """All that the rows of one case share."""
+
+    backend: ModuleType
+    reference: Array
+    prediction: Array
+    histogram: JointHistogram
+    spacing: Spacing
+    ignore: int | None
+    metrics: tuple[Metric, ...]
+    boundary: Boundary
+    percentile_method: PercentileMethod
+    policy: EmptyPolicy
+    name: str
+
+    def rows(self, tasks: list[tuple[_Structure, float]]) -> list[LabelResult]:
+        """Every structure's row; on several threads, the largest boxes first."""
+
+        def size(i: int) -> int:
+            box = self.histogram.box(tasks[i][0].values)
+            return math.prod(part.stop - part.start for part in box) if box else 0
+
+        order = sorted(range(len(tasks)), key=size, reverse=True)
+        done = threads.run(lambda i: self.row(*tasks[i]), order)
+        by_task = dict(zip(order, done, strict=True))
+        return [by_task[i] for i in range(len(tasks))]
+
+    def row(self, structure: _Structure, tolerance: float) -> LabelResult:
+        """One structure: counts from the histogram, distances within its box, then the metrics."""
+        counts = Counts(*self.histogram.pair_counts(structure.values), math.prod(self.spacing))
+        empty = _which_empty(counts)
+        measured: dict[str, Callable[[Metric], float]] = {"counts": lambda m: m.function(counts)}
+        needs = {metric.needs for metric in self.metrics}
+        if empty:
+            measured |= dict.fromkeys(("distances", "band"), lambda m: _with_nothing(m, empty))
+        elif needs - {"counts"}:
+            masks = self._masks(structure)
+            if "distances" in needs:
+                found = self.backend.surface_distances(*masks, self.spacing, self.boundary)
+                options = Options(tolerance, self.percentile_method)
+                measured["distances"] = lambda m: m.function(found, options)
+            if "band" in needs:
+                band = self.backend.band_counts(*masks, self.spacing, tolerance)
+                measured["band"] = lambda m: m.function(band)
+        values = {}
+        for metric in self.metrics:
+            value = measured[metric.needs](metric)
+            values[metric.name] = self.policy.value(
+                metric, value, empty, self._diagonal, structure.name
+            )
+        return LabelResult(
+            self.name,
+            structure.label,
+            structure.name,
+            values,
+            counts,
+            empty,
+            self.policy.name if empty else "",
+        )
+
+    def _masks(self, structure: _Structure) -> tuple[Any, Any]:
+        box: Box | None = self.histogram.box(structure.values)
+        ignored = None
+        if self.ignore is not None:
+            ignored = self.backend.select(self.reference, (self.ignore,), box)
+        reference = self.backend.select(self.reference, structure.values, box, ignored)
+        return reference, self.backend.select(self.prediction, structure.values, box, ignored)
+
+    @property
+    def _diagonal(self) -> float:
+        return math.hypot(
+            *(size * step for size, step in zip(self.reference.shape, self.spacing, strict=True))
+        )
+
+
+def _which_empty(counts: Counts) -> Empty:
+    if counts.reference and counts.prediction:
+        return ""
+    if counts.reference:
+        return "prediction"
+    return "reference" if counts.prediction else "both"
+
+
+def _with_nothing(metric: Metric, empty: Empty) -> float:
+    """A distance or band metric of a structure that one or both masks lack: a distance to nothing is inf."""
+    return math.nan if empty == "both" else metric.worst
+
+
+def _load(reference: Any, prediction: Any) -> tuple[tuple[Array, Array], Spacing | None, str]:
+    """Both label maps, the spacing that they bring, and the name of the prediction's file."""
+    images = _as_image(reference), _as_image(prediction)
+    if images[0] is not None and images[1] is not None:
+        io.check_same_grid(images[0], images[1])
+    arrays = (
+        as_label_map(images[0].array if images[0] else reference, "reference"),
+        as_label_map(images[1].array if images[1] else prediction, "prediction"),
+    )
+    spacing = next((image.spacing for image in images if image and image.spacing), None)
+    source = io.image_stem(prediction) if io.is_image_path(prediction) else ""
+    return arrays, spacing, source
+
+
+def _as_image(value: Any) -> io.Image | None:
+    return io.read_image(value) if io.is_image_path(value) else io.as_image(value)
+
+
+def _structures(
+    labels: Labels | None, histogram: JointHistogram, ignore: int | None
+) -> list[_Structure]:
+    """The structures to evaluate, under their names."""
+    if labels is None:
+        found = [label for label in histogram.labels if label not in (0, ignore)]
+        return [_Structure(str(label), label) for label in found]
+    if isinstance(labels, Mapping):
+        wanted = [
+            _Structure(str(name), _as_label_or_region(value, name))
+            for name, value in labels.items()
+        ]
+    elif isinstance(labels, (str, bytes)):
+        raise TypeError(f"labels: expected label ids or a mapping of names to them, got {labels!r}")
+    else:
+        ids = [_as_label(label, "labels") for label in labels]
+        wanted = [_Structure(str(label), label) for label in ids]
+    if not wanted:
+        raise ValueError("labels: give at least one label, or None for all that are found")
+    names = [structure.name for structure in wanted]
+    if len(set(names)) != len(names):
+        raise ValueError(f"labels: each label once, got {', '.join(names)}")
+    if ignore is not None:
+        for structure in wanted:
+            if ignore in structure.values:
+                raise ValueError(f"labels: {structure.name!r} holds the ignore_label {ignore}")
+    return wanted
+
+
+def _as_label(value: object, name: str) -> int:
+    if isinstance(value, (int, np.integer)) or (isinstance(value, float) and value.is_integer()):
+        return int(value)
+    raise TypeError(f"{name}: labels are whole numbers, got {value!r}")
+
+
+def _as_label_or_region(value: object, name: str) -> Label:
+    if isinstance(value, (list, tuple, set, frozenset, range, np.ndarray)):
+        parts = tuple(dict.fromkeys(_as_label(part, f"labels[{name!r}]") for part in value))
+        if not parts:
+            raise ValueError(f"labels[{name!r}]: a region needs at least one label")
+        return parts
+    return _as_label(value, f"labels[{name!r}]")
+
+
+def _tolerances(
+    tolerance: float | Mapping[str | int, float], structures: list[_Structure]
+) -> list[float]:
+    """A checked tolerance for each structure."""
+    if not isinstance(tolerance, Mapping):
+        return [_check_tolerance(tolerance, "tolerance")] * len(structures)
+    known: list[str | int] = ["default"]
+    for structure in structures:
+        known += [structure.name, *structure.values]
+    for key in tolerance:
+        if key not in known:
+            raise ValueError(
+                f"tolerance: {key!r} is no label that is evaluated; {did_you_mean(key, known)}"
+            )
+    chosen = []
+    for structure in structures:
+        keys: list[Any] = [structure.name, structure.label, "default"]
+        given = [tolerance[key] for key in keys if key in tolerance]
+        if not given:
+            raise ValueError(
+                f"tolerance: none given for label {structure.name!r} ({label_text(structure.label)}); "
+                "name it, or add 'default'"
+            )
+        chosen.append(_check_tolerance(given[0], f"tolerance of {structure.name!r}"))
+    return chosen
+
+
+def _check_tolerance(value: object, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{name}: expected a number, got {value!r}")
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(f"{name}: expected a finite number that is not negative, got {value!r}")
+    return float(value)
+
+
+def _check_choice(name: str, value: object, known: Sequence[str]) -> None:
+    if value not in known:
+        raise ValueError(f"{name}: unknown {value!r}; {did_you_mean(value, known)}")

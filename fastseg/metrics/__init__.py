@@ -1,0 +1,20 @@
+"""The metrics: a registry of small functions of counts and of surface distances."""
+
+from fastseg.metrics import counts, distances
+from fastseg.metrics.empties import POLICIES, Empty, EmptyMaskError, EmptyPolicy, as_policy
+from fastseg.metrics.registry import Counts, Metric, Options, list_metrics, resolve
+
+__all__ = [
+    "POLICIES",
+    "Counts",
+    "Empty",
+    "EmptyMaskError",
+    "EmptyPolicy",
+    "Metric",
+    "Options",
+    "as_policy",
+    "counts",
+    "distances",
+    "list_metrics",
+    "resolve",
+]

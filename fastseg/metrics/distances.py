@@ -1,0 +1,103 @@
+"""Metrics of surface distances: reductions of the two directed distance sets, in the units of the spacing.
+
+The definitions stand in :class:`~fastseg.distances.SurfaceDistances`; here they get their names.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypedDict
+
+from fastseg.distances import BandCounts, SurfaceDistances
+from fastseg.metrics.registry import Options, family, metric
+
+
+class _Distance(TypedDict):
+    unit: str
+    larger_is_better: bool
+    best: float
+    worst: float
+
+
+DISTANCE = _Distance(unit="mm", larger_is_better=False, best=0.0, worst=math.inf)
+YEGHIAZARYAN = "Yeghiazaryan & Voiculescu 2018, doi:10.1117/1.JMI.5.1.015006"
+MAIER_HEIN = "Maier-Hein et al. 2024, doi:10.1038/s41592-023-02151-z"
+
+
+@metric(
+    "distances",
+    **DISTANCE,
+    formula="max(max d(R→P), max d(P→R))",
+    source="Huttenlocher et al. 1993, doi:10.1109/34.232073",
+)
+def hd(distances: SurfaceDistances, options: Options) -> float:
+    """Hausdorff distance: the farthest that any point of either surface lies from the other."""
+    return distances.hausdorff()
+
+
+@metric(
+    "distances",
+    **DISTANCE,
+    formula="max(95th percentile of d(R→P), 95th percentile of d(P→R))",
+    source=MAIER_HEIN,
+)
+def hd95(distances: SurfaceDistances, options: Options) -> float:
+    """95th percentile of the Hausdorff distance."""
+    return distances.hausdorff(95, options.percentile_method)
+
+
+@family(
+    r"hd(\d{1,2}(?:[._]\d+)?|100)",
+    "hd99",
+    "hd95",
+    "max(pth percentile of d(R→P), pth percentile of d(P→R))",
+)
+def hd_percentile(percentile: float) -> Callable[[SurfaceDistances, Options], float]:
+    """Any percentile of the Hausdorff distance."""
+    return lambda distances, options: distances.hausdorff(percentile, options.percentile_method)
+
+
+@metric("distances", **DISTANCE, formula="(Σ d(R→P) + Σ d(P→R)) / (|R| + |P|)", source=YEGHIAZARYAN)
+def assd(distances: SurfaceDistances, options: Options) -> float:
+    """Average symmetric surface distance: the mean over both surfaces pooled."""
+    return distances.assd()
+
+
+@metric("distances", **DISTANCE, formula="(mean d(R→P) + mean d(P→R)) / 2", source=MAIER_HEIN)
+def masd(distances: SurfaceDistances, options: Options) -> float:
+    """Mean average surface distance: the mean of the two directions' means."""
+    return distances.masd()
+
+
+@metric("distances", **DISTANCE, formula="mean d(R→P)", source=YEGHIAZARYAN)
+def asd_reference_to_prediction(distances: SurfaceDistances, options: Options) -> float:
+    """Average distance from the reference's surface to the prediction's."""
+    return distances.average("reference_to_prediction")
+
+
+@metric("distances", **DISTANCE, formula="mean d(P→R)", source=YEGHIAZARYAN)
+def asd_prediction_to_reference(distances: SurfaceDistances, options: Options) -> float:
+    """Average distance from the prediction's surface to the reference's."""
+    return distances.average("prediction_to_reference")
+
+
+@metric(
+    "distances",
+    formula="(|d(R→P) ≤ τ| + |d(P→R) ≤ τ|) / (|R| + |P|)",
+    source="Nikolov et al. 2021, doi:10.2196/26151",
+)
+def nsd(distances: SurfaceDistances, options: Options) -> float:
+    """Normalised surface Dice: the share of both surfaces within the tolerance τ of the other."""
+    return distances.nsd(options.tolerance)
+
+
+@metric(
+    "band",
+    formula="|Rτ ∩ Pτ| / |Rτ ∪ Pτ|, Mτ = voxels of M nearer than τ to M's surface",
+    source="Cheng et al. 2021, arXiv:2103.16562",
+)
+def boundary_iou(band: BandCounts) -> float:
+    """Intersection over union of the inner boundary bands of width τ, the tolerance."""
+    union = band.reference + band.prediction - band.both
+    return band.both / union if union else math.nan

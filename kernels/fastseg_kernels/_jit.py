@@ -1,0 +1,151 @@
+"""One numba kernel, one signature: compiled on first use, cached on disk, never specialised again.
+
+Three traps of numba's cache shape this file. Two processes that fill an empty cache of one function with two
+signatures can leave an index that points at the other's machine code, so a kernel has exactly one signature and a
+variant for another dtype is a function of its own name. The cache does not see edits in other files, so a kernel
+file stands alone, and the two files that kernels do share, this one and ``_words.py``, enter every kernel's
+cache key by a digest. And a dispatcher that may still compile would specialise silently for a strided or a wrong
+array, so it is closed after its one signature: such an argument is then a TypeError.
+"""
+
+import functools
+import hashlib
+import threading
+import types as python_types
+from pathlib import Path
+
+import numba
+import numpy as np
+from numba import types
+from numba.core import config
+
+_SHARED_FILES = ("_jit.py", "_words.py")
+_compiling = threading.Lock()
+
+#: every kernel whose file has been imported, for ``fastseg warm``
+KERNELS: list = []
+
+u8, u16, u32, u64 = types.uint8, types.uint16, types.uint32, types.uint64
+i32, i64, f32, f64 = types.int32, types.int64, types.float32, types.float64
+
+#: the unsigned types that label maps are viewed as, by the suffix of a kernel's variant
+LABEL_TYPES = {"u8": u8, "u16": u16, "u32": u32, "u64": u64}
+
+
+def shared_digest(folder=Path(__file__).parent):
+    """Eight hexadecimal digits that change whenever a file changes that several kernels share."""
+    digest = hashlib.sha256()
+    for name in _SHARED_FILES:
+        digest.update((folder / name).read_bytes())
+    return digest.hexdigest()[:8]
+
+
+_DIGEST = shared_digest()
+
+
+def read(dtype, ndim):
+    """Type of a C-contiguous array that a kernel only reads; read-only and writable arrays both match."""
+    return types.Array(dtype, ndim, "C", readonly=True)
+
+
+def write(dtype, ndim):
+    """Type of a C-contiguous array that a kernel writes."""
+    return types.Array(dtype, ndim, "C")
+
+
+class Kernel:
+    """A compiled-on-demand function of one signature.
+
+    Calling it compiles, or loads from the cache, the first time; ``compile()`` does only that.
+    """
+
+    def __init__(self, function, signature):
+        functools.update_wrapper(self, function)
+        self._signature = signature
+        function.__qualname__ = f"{function.__qualname__}_{_DIGEST}"  # part of numba's cache key
+        self._dispatcher = numba.njit(nogil=True, cache=True)(function)
+        self._ready = False
+        KERNELS.append(self)
+
+    def compile(self):
+        """Compile the kernel or load it from the cache, once, under a lock.
+
+        Without the lock, threads that race to the first call see a dispatcher already closed.
+        """
+        with _compiling:
+            if not self._ready:
+                self._dispatcher.compile(self._signature)
+                self._dispatcher.disable_compile()
+                self._ready = True
+
+    @property
+    def dispatcher(self):
+        """The numba dispatcher, for looking at types and assembly."""
+        return self._dispatcher
+
+    def __call__(self, *args):
+        if not self._ready:
+            self.compile()
+        return self._dispatcher(*args)
+
+
+class PythonKernel:
+    """What a kernel is under ``NUMBA_DISABLE_JIT=1``: the plain function.
+
+    NumPy warns where a 64-bit scalar wraps around, which compiled code does by definition and kernels rely on.
+    """
+
+    def __init__(self, function):
+        functools.update_wrapper(self, function)
+        self._function = function
+        KERNELS.append(self)
+
+    def compile(self):
+        """Nothing to compile."""
+
+    def __call__(self, *args):
+        with np.errstate(over="ignore"):
+            return self._function(*args)
+
+
+def _make(function, signature):
+    return PythonKernel(function) if config.DISABLE_JIT else Kernel(function, signature)
+
+
+def kernel(*signature):
+    """Make a function a kernel of one signature."""
+    return lambda function: _make(function, signature)
+
+
+def label_kernels(signature):
+    """Make a function a family of kernels, one for each unsigned type that a label map may be viewed as.
+
+    Parameters
+    ----------
+    signature : callable
+        From a label type to the signature's tuple of types.
+
+    Returns
+    -------
+    callable
+        A decorator. It gives a dict from NumPy dtype to kernel, each with a name, and so a cache, of its own.
+    """
+
+    def wrap(function):
+        family = {}
+        for suffix, label_type in LABEL_TYPES.items():
+            name = f"{function.__name__}_{suffix}"
+            variant = python_types.FunctionType(
+                function.__code__, function.__globals__, name, function.__defaults__
+            )
+            variant.__qualname__ = name
+            variant.__doc__ = function.__doc__
+            variant.__module__ = function.__module__
+            family[np.dtype(str(label_type))] = _make(variant, signature(label_type))
+        return family
+
+    return wrap
+
+
+#: a function that kernels of the same file call: compiled into its caller
+inlined = numba.njit(nogil=True)

@@ -1,0 +1,1 @@
+"""Numba kernels: serial, ``nogil``, one slab a call."""

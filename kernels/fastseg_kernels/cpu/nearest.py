@@ -1,0 +1,300 @@
+"""The squared distance from each voxel of one packed set to the nearest voxel of another.
+
+Idea: most surface voxels lie within a voxel or two of the other surface, so no distance transform is needed.
+`shells` goes through the offsets (dz, dy, dx) in order of their distance: the queries of a word that find a target
+at this offset are `remaining & shifted(targets)`; they are written and taken out, and the word is done when none
+remains. What the shells leave goes to `far`, one query at a time, over two levels: the OR of 8×8 neighbouring rows
+is a coarse row whose nearest bit bounds all 64 from below, so that a block of rows is opened only if it can still
+win. Blocks come in rings around the query, and the answer of the query before is the first bound. `far` counts its
+work and stops at a budget, so that a caller can switch to a distance transform, which costs the same for any input.
+
+Cost: an offset takes four operations for 64 voxels. 512³, 430 000 surface voxels all within four voxels: 25 ms.
+
+Exactness: the squared distance of an offset is the float64 sum of three squares in the order of the image's axes,
+and the least computed sum is taken. Rounding is monotone, so a sum of fewer squares never exceeds the full one and
+every bound that prunes is a bound of the computed values themselves.
+"""
+
+import numpy as np
+
+from fastseg_kernels._jit import f64, i64, inlined, kernel, read, u64, write
+from fastseg_kernels._words import leading_zeros, popcount, trailing_zeros
+
+BLOCK = 8  # rows of a coarse block along y and along z
+
+# Sums of the same squares in another order differ by up to 2 units of rounding (4.4e-16): a bound that was summed
+# in z, y, x order must not prune an answer that is summed in x, y, z order.
+SLACK = 1.0 + 1e-15
+
+
+@inlined
+def _shifted(words, z, y, word, dx):
+    """64 voxels of a row starting `dx` (-63 to 63) voxels beyond the start of a word, 0 outside the row."""
+    middle = words[z, y, word]
+    if dx == 0:
+        return middle
+    if dx > 0:
+        shift = np.uint64(dx)
+        bits = middle >> shift
+        if word + np.uint64(1) < np.uint64(words.shape[2]):
+            bits |= words[z, y, word + np.uint64(1)] << (np.uint64(64) - shift)
+        return bits
+    shift = np.uint64(-dx)
+    bits = middle << shift
+    if word > 0:
+        bits |= words[z, y, word - np.uint64(1)] >> (np.uint64(64) - shift)
+    return bits
+
+
+@kernel(
+    read(u64, 3), read(u64, 3), read(i64, 2), read(f64, 1), i64, i64, write(u64, 3), write(f64, 1)
+)
+def shells(queries, targets, offsets, squares, first, stop, remaining, out):
+    """Find the targets that lie at one of `offsets`, for the queries of slices `first` to `stop`.
+
+    Parameters
+    ----------
+    queries, targets : uint64 (nz, ny, nw)
+        Packed sets.
+    offsets : int64 (n, 3)
+        (dz, dy, dx) in order of distance, |dx| < 64: all that are at most as far as the last.
+    squares : float64 (n,)
+        Their squared distances.
+    remaining : uint64 (nz, ny, nw)
+        Written: the queries that found no target.
+    out : float64
+        Written: for each query of these slices in C order its squared distance, inf where none was found.
+    """
+    base = np.uint64(0)
+    for z in range(first, stop):
+        for y in range(queries.shape[1]):
+            for w in range(np.uint64(queries.shape[2])):
+                asked = queries[np.uint64(z), np.uint64(y), w]
+                left = asked
+                if asked != 0:
+                    for i in range(np.uint64(offsets.shape[0])):
+                        zz = z + offsets[i, np.uint64(0)]
+                        yy = y + offsets[i, np.uint64(1)]
+                        if zz < 0 or zz >= queries.shape[0] or yy < 0 or yy >= queries.shape[1]:
+                            continue
+                        dx = offsets[i, np.uint64(2)]
+                        hit = left & _shifted(targets, np.uint64(zz), np.uint64(yy), w, dx)
+                        if hit == 0:
+                            continue
+                        left ^= hit
+                        while hit != 0:
+                            lowest = hit & (~hit + np.uint64(1))
+                            hit ^= lowest
+                            rank = np.uint64(popcount(asked & (lowest - np.uint64(1))))
+                            out[base + rank] = squares[i]
+                        if left == 0:
+                            break
+                    missed = left
+                    while missed != 0:
+                        lowest = missed & (~missed + np.uint64(1))
+                        missed ^= lowest
+                        rank = np.uint64(popcount(asked & (lowest - np.uint64(1))))
+                        out[base + rank] = np.inf
+                    base += np.uint64(popcount(asked))
+                remaining[np.uint64(z), np.uint64(y), w] = left
+
+
+@kernel(read(u64, 3), write(u64, 3))
+def coarse_rows(words, coarse):
+    """OR each block of `BLOCK` × `BLOCK` rows into one. `coarse` comes filled with 0."""
+    for z in range(np.uint64(words.shape[0])):
+        for y in range(np.uint64(words.shape[1])):
+            for w in range(np.uint64(words.shape[2])):
+                coarse[z >> np.uint64(3), y >> np.uint64(3), w] |= words[z, y, w]
+
+
+@inlined
+def _nearest_bit(words, z, y, x, base, squares_x, best):
+    """Steps along a row from `x` to its nearest set bit, -1 if `base` + their square cannot be below `best`."""
+    bound = best * SLACK
+    middle = x >> 6
+    bit = np.uint64(x & 63)
+    nearest = np.int64(-1)
+    row_word = words[z, y, np.uint64(middle)]
+    bits = row_word >> bit
+    if bits != 0:
+        nearest = trailing_zeros(bits)
+    bits = row_word << (np.uint64(63) - bit)
+    if bits != 0:
+        steps = leading_zeros(bits)
+        if nearest < 0 or steps < nearest:
+            nearest = steps
+    last = words.shape[2] - 1
+    word = np.int64(1)
+    while middle - word >= 0 or middle + word <= last:
+        # the closest that a word this far away can be, on the left and on the right
+        left = np.int64(bit) + 1 + 64 * (word - 1)
+        right = 64 * word - np.int64(bit)
+        least = min(left, right)
+        if nearest >= 0 and nearest <= least:
+            break
+        if least >= squares_x.size or base + squares_x[np.uint64(least)] >= bound:
+            break
+        if middle - word >= 0:
+            bits = words[z, y, np.uint64(middle - word)]
+            if bits != 0:
+                steps = left + leading_zeros(bits)
+                if nearest < 0 or steps < nearest:
+                    nearest = steps
+        if middle + word <= last:
+            bits = words[z, y, np.uint64(middle + word)]
+            if bits != 0:
+                steps = right + trailing_zeros(bits)
+                if nearest < 0 or steps < nearest:
+                    nearest = steps
+        word += 1
+    if nearest >= 0 and base + squares_x[np.uint64(nearest)] >= bound:
+        return np.int64(-1)
+    return nearest
+
+
+@inlined
+def _gap(position, block, size):
+    """Least number of steps from a position to a block of rows, 0 inside it."""
+    start = block * BLOCK
+    end = min(start + BLOCK, size) - 1
+    if position < start:
+        return start - position
+    if position > end:
+        return position - end
+    return np.int64(0)
+
+
+@inlined
+def _sum(square_z, square_y, square_x, reverse):
+    """The squared distance, summed in the order of the image's axes."""
+    if reverse:
+        return (square_x + square_y) + square_z
+    return (square_z + square_y) + square_x
+
+
+@inlined
+def _open(targets, z, y, x, block_z, block_y, squares_z, squares_y, squares_x, reverse, best):
+    """The least squared distance below `best` within a block of rows."""
+    for zz in range(block_z * BLOCK, min((block_z + 1) * BLOCK, targets.shape[0])):
+        square_z = squares_z[np.uint64(abs(zz - z))]
+        if square_z >= best:
+            continue
+        for yy in range(block_y * BLOCK, min((block_y + 1) * BLOCK, targets.shape[1])):
+            square_y = squares_y[np.uint64(abs(yy - y))]
+            base = square_z + square_y
+            if base >= best:
+                continue
+            steps = _nearest_bit(targets, np.uint64(zz), np.uint64(yy), x, base, squares_x, best)
+            if steps >= 0:
+                distance = _sum(square_z, square_y, squares_x[np.uint64(steps)], reverse)
+                best = min(best, distance)
+    return best
+
+
+@kernel(
+    read(i64, 2),
+    read(u64, 3),
+    read(u64, 3),
+    read(f64, 1),
+    read(f64, 1),
+    read(f64, 1),
+    i64,
+    i64,
+    i64,
+    i64,
+    write(f64, 1),
+)
+def far(
+    queries, targets, coarse, squares_z, squares_y, squares_x, reverse, first, stop, budget, out
+):
+    """Search targets for queries `first` to `stop`, until `budget` blocks of rows have been looked at.
+
+    Parameters
+    ----------
+    queries : int64 (n, 3)
+        Positions (z, y, x), neighbours next to each other for the best bounds.
+    targets, coarse : uint64 (nz, ny, nw), (nz / 8, ny / 8, nw)
+        The packed set, not empty, and its coarse rows.
+    squares_z, squares_y, squares_x : float64
+        The square of 0, 1, 2 … steps along each axis, in units of the spacing.
+    reverse : int
+        1 if the image's axes are x, y, z rather than z, y, x.
+    out : float64 (n,)
+        Written: squared distances.
+
+    Returns
+    -------
+    int
+        The first query that was not answered.
+    """
+    work = np.int64(0)
+    known = np.inf  # distance of the query before
+    for q in range(first, stop):
+        if work > budget:
+            return q
+        z = queries[np.uint64(q), np.uint64(0)]
+        y = queries[np.uint64(q), np.uint64(1)]
+        x = queries[np.uint64(q), np.uint64(2)]
+        best = np.inf
+        if q > first:
+            # the triangle inequality, with room for rounding: only a bound, never an answer
+            dz = abs(z - queries[np.uint64(q - 1), np.uint64(0)])
+            dy = abs(y - queries[np.uint64(q - 1), np.uint64(1)])
+            dx = abs(x - queries[np.uint64(q - 1), np.uint64(2)])
+            step = squares_z[np.uint64(dz)] + squares_y[np.uint64(dy)] + squares_x[np.uint64(dx)]
+            best = (known + np.sqrt(step)) ** 2 * (1.0 + 1e-9) + 1e-300
+        middle_z = z // BLOCK
+        middle_y = y // BLOCK
+        ring = np.int64(0)
+        while True:
+            top = middle_z - ring
+            bottom = middle_z + ring
+            left = middle_y - ring
+            right = middle_y + ring
+            least = np.inf  # bound of this ring and of all further ones
+            if top >= 0:
+                least = min(least, squares_z[np.uint64(_gap(z, top, targets.shape[0]))])
+            if bottom < coarse.shape[0]:
+                least = min(least, squares_z[np.uint64(_gap(z, bottom, targets.shape[0]))])
+            if left >= 0:
+                least = min(least, squares_y[np.uint64(_gap(y, left, targets.shape[1]))])
+            if right < coarse.shape[1]:
+                least = min(least, squares_y[np.uint64(_gap(y, right, targets.shape[1]))])
+            if least >= best or np.isinf(least):
+                break
+            for block_z in range(max(top, 0), min(bottom, coarse.shape[0] - 1) + 1):
+                square_z = squares_z[np.uint64(_gap(z, block_z, targets.shape[0]))]
+                step_y = 1 if block_z in (top, bottom) else max(2 * ring, 1)
+                for block_y in range(left, right + 1, step_y):
+                    if block_y < 0 or block_y >= coarse.shape[1]:
+                        continue
+                    work += 1
+                    base = square_z + squares_y[np.uint64(_gap(y, block_y, targets.shape[1]))]
+                    if base >= best:
+                        continue
+                    if (
+                        _nearest_bit(
+                            coarse, np.uint64(block_z), np.uint64(block_y), x, base, squares_x, best
+                        )
+                        < 0
+                    ):
+                        continue
+                    work += BLOCK
+                    best = _open(
+                        targets,
+                        z,
+                        y,
+                        x,
+                        block_z,
+                        block_y,
+                        squares_z,
+                        squares_y,
+                        squares_x,
+                        reverse,
+                        best,
+                    )
+            ring += 1
+        out[np.uint64(q)] = best
+        known = np.sqrt(best)
+    return stop

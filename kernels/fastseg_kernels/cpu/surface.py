@@ -1,0 +1,83 @@
+"""The surface of a packed mask: voxels of the mask that have a neighbour outside it.
+
+Idea: a voxel is inside if it and all its neighbours are set, so the inside is the AND of the mask's words with
+the words of the neighbouring rows, shifted by one bit for the neighbours along the row; the surface is the mask
+without its inside. 64 voxels a step.
+
+Cost: 5 rows read and 8 operations a word for the 6-neighbourhood; 512³ takes a few milliseconds.
+
+Exactness: `mask ^ binary_erosion(mask, generate_binary_structure(ndim, connectivity), border_value)` bit for
+bit. A neighbour at (dz, dy, dx) counts if at most `connectivity` of the three are not 0, so a row at (dz, dy) is
+either skipped, used as it is, or used with its two shifts. Axes that the array does not have (a 2-D image is a
+volume of one slice) have no neighbours at all: they must not count as outside.
+"""
+
+import numpy as np
+
+from fastseg_kernels._jit import i64, inlined, kernel, read, u64, write
+
+ALL = 0xFFFFFFFFFFFFFFFF
+
+
+@inlined
+def _neighbour(words, z, y, word, dz, dy, outside):
+    """The word of a neighbouring row, or `outside` where the image has no such row."""
+    zz = z + dz
+    yy = y + dy
+    if zz < 0 or zz >= words.shape[0] or yy < 0 or yy >= words.shape[1]:
+        return outside
+    return words[np.uint64(zz), np.uint64(yy), np.uint64(word)]
+
+
+@kernel(read(u64, 3), i64, i64, i64, i64, u64, u64, write(u64, 3))
+def erosion_surface(words, first, stop, ndim, connectivity, last_bits, outside, surface):
+    """Write the surface of slices `first` to `stop`.
+
+    Parameters
+    ----------
+    words : uint64 (nz, ny, nw)
+        The mask, packed.
+    first, stop : int
+        Slices to write.
+    ndim : int
+        How many of the axes z, y, x, counted from the last, the image has.
+    connectivity : int
+        1 for face neighbours, up to `ndim` for all neighbours.
+    last_bits : int
+        The bits of a row's last word that are voxels.
+    outside : int
+        What lies beyond the image: no bits, or all.
+    surface : uint64 (nz, ny, nw)
+        Written.
+    """
+    depth = 1 if ndim >= 3 else 0
+    height = 1 if ndim >= 2 else 0
+    n_words = words.shape[2]
+    beyond = outside & ~last_bits
+    for z in range(first, stop):
+        for y in range(words.shape[1]):
+            for w in range(n_words):
+                mask = words[np.uint64(z), np.uint64(y), np.uint64(w)]
+                inside = mask
+                if mask != 0:
+                    for dz in range(-depth, depth + 1):
+                        for dy in range(-height, height + 1):
+                            steps = abs(dz) + abs(dy)
+                            if steps > connectivity:
+                                continue
+                            row = _neighbour(words, z, y, w, dz, dy, outside)
+                            if w == n_words - 1:
+                                row |= beyond
+                            inside &= row
+                            if steps < connectivity:
+                                left = outside
+                                if w > 0:
+                                    left = _neighbour(words, z, y, w - 1, dz, dy, outside)
+                                right = outside
+                                if w < n_words - 1:
+                                    right = _neighbour(words, z, y, w + 1, dz, dy, outside)
+                                    if w + 1 == n_words - 1:
+                                        right |= beyond
+                                inside &= (row << np.uint64(1)) | (left >> np.uint64(63))
+                                inside &= (row >> np.uint64(1)) | (right << np.uint64(63))
+                surface[np.uint64(z), np.uint64(y), np.uint64(w)] = mask & ~inside
