@@ -56,7 +56,7 @@ def evaluate(
         Voxel size along each array axis. Default: the image's own, and 1 for plain arrays. Images have their axes
         in the order x, y, z.
     labels : iterable of int, or mapping of names to labels, optional
-        Default: all labels of either map but 0 and `ignore_label`. A mapping may give a tuple of labels, which form
+        Default: all labels of either map but 0 and `ignore_label`; 1 for bool masks. A mapping may give a tuple of labels, which form
         a region: ``{"liver": 1, "whole tumour": (1, 2, 3)}``; regions may overlap.
     metrics : str or iterable of str, optional
         Names, see :func:`list_metrics`; also any ``hdNN`` and ``fN``. Default: all. Only what they need is computed.
@@ -113,6 +113,8 @@ def evaluate(
     module = dispatch.choose("joint_histogram", maps[0].ndim, backend)
     volumes = matched(*maps)
     histogram: JointHistogram = module.joint_histogram(*volumes).without(ignore)
+    if labels is None and volumes[0].dtype.kind == "b":
+        labels = (1,)  # a pair of masks has a row even if both are empty
     structures = _structures(labels, histogram, ignore)
     tolerances = _tolerances(tolerance, structures)
     task = _Case(

@@ -242,6 +242,8 @@ class Evaluation:
         return [header[i] for i in keep], [[row[i] for i in keep] for row in cells]
 
     def __str__(self) -> str:
+        if not self.rows:
+            return "nothing to evaluate: neither map has a label but the background"
         header, cells = self._table()
         widths = [max(len(row[i]) for row in [header, *cells]) for i in range(len(header))]
         left = {i for i, name in enumerate(header) if name in ("case", "name", "empty")}

@@ -88,7 +88,8 @@ def f_score(beta: float) -> Callable[[Counts], float]:
 @metric("counts", formula="1 − |FN − FP| / (2 TP + FP + FN)", source=TAHA)
 def volume_similarity(counts: Counts) -> float:
     """How close the two volumes are, wherever they lie."""
-    return 1 - _ratio(abs(counts.fn - counts.fp), 2 * counts.tp + counts.fp + counts.fn)
+    both = 2 * counts.tp + counts.fp + counts.fn
+    return _ratio(both - abs(counts.fn - counts.fp), both)
 
 
 @metric(
@@ -149,4 +150,6 @@ def cohen_kappa(counts: Counts) -> float:
 )
 def youden(counts: Counts) -> float:
     """Youden's J, −1 to 1."""
-    return recall(counts) + specificity(counts) - 1
+    tp, fp, fn, tn = counts.tp, counts.fp, counts.fn, counts.tn
+    # One fraction of whole numbers: the sum of two ratios less 1 loses digits where it is near 0.
+    return _ratio(tp * tn - fp * fn, (tp + fn) * (tn + fp))

@@ -1,0 +1,186 @@
+"""Evaluation and Summary: looking values up, tables, files."""
+
+import csv
+import io
+import json
+import math
+import os
+import stat
+
+import fastseg
+import numpy as np
+import pytest
+from fastseg.results import Evaluation
+from fastseg.summary import summarise
+
+EMPTY = np.zeros((5, 6, 7), np.uint8)
+BLOCK = EMPTY.copy()
+BLOCK[1:4, 2:5, 3:6] = 1
+LABELS = {"liver": 1, "tumour": 2, "both of them": (1, 2)}
+
+
+@pytest.fixture
+def evaluation():
+    return fastseg.evaluate(BLOCK, np.roll(BLOCK, 1, 0), labels=LABELS, case="case_1")
+
+
+def test_rows_are_found_by_id_name_and_region(evaluation):
+    assert evaluation[1] is evaluation["liver"]
+    assert evaluation[(1, 2)] is evaluation["both of them"]
+    assert evaluation["liver"]["dice"] == pytest.approx(2 / 3)
+    assert [row.name for row in evaluation] == list(LABELS)
+    assert len(evaluation) == 3
+
+
+def test_unknown_keys_suggest_the_nearest(evaluation):
+    with pytest.raises(KeyError, match="did you mean 'liver'"):
+        evaluation["livre"]
+    with pytest.raises(KeyError, match="3"):
+        evaluation[3]
+    with pytest.raises(KeyError, match="did you mean 'hd95'"):
+        evaluation["liver"]["hd59"]
+
+
+def test_the_table_has_the_columns_that_were_promised(evaluation):
+    row = evaluation.to_dict()[0]
+    after = [
+        "volume_reference",
+        "volume_prediction",
+        "tp",
+        "fp",
+        "fn",
+        "tn",
+        "empty",
+        "empty_policy",
+    ]
+    assert list(row) == ["case", "label", "name", *evaluation.metrics, *after]
+    assert (row["case"], row["label"], row["name"]) == ("case_1", 1, "liver")
+    assert (row["tp"], row["fp"], row["fn"], row["tn"]) == (18, 9, 9, 174)
+    assert row["volume_reference"] == 27
+    assert evaluation.to_dict()[2]["label"] == "1+2"
+
+
+def test_csv_can_be_read_back(evaluation, tmp_path):
+    path = tmp_path / "table.csv"
+    assert evaluation.to_csv(path) == path.read_text()
+    rows = list(csv.DictReader(io.StringIO(path.read_text())))
+    assert [row["name"] for row in rows] == list(LABELS)
+    assert float(rows[0]["dice"]) == evaluation["liver"]["dice"]
+    assert rows[1]["dice"] == "nan"
+    assert rows[1]["empty"] == "both"
+    assert rows[1]["empty_policy"] == "worst"
+
+
+def test_json_is_strict_and_marks_what_is_not_a_number(tmp_path):
+    evaluation = fastseg.evaluate(BLOCK, EMPTY, labels=LABELS, spacing=(3, 1, 1))
+    evaluation.to_json(tmp_path / "table.json")
+
+    def refuse(name):
+        raise AssertionError(name)
+
+    content = json.loads((tmp_path / "table.json").read_text(), parse_constant=refuse)
+    assert content["rows"][0]["hd95"] == "inf"
+    assert content["rows"][1]["hd95"] is None
+    assert content["settings"]["spacing"] == [3, 1, 1]
+    dice = next(row for row in content["summary"] if row["metric"] == "dice")
+    assert (dice["n"], dice["undefined"]) == (2, 1)
+
+
+def test_files_are_written_whole_or_not_at_all(evaluation, tmp_path, monkeypatch):
+    path = tmp_path / "table.csv"
+    path.write_text("before")
+
+    def fail(*args):
+        raise OSError("disk full")
+
+    with monkeypatch.context() as context:
+        context.setattr(os, "replace", fail)
+        with pytest.raises(OSError, match="disk full"):
+            evaluation.to_csv(path)
+    assert path.read_text() == "before"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["table.csv"]
+    with pytest.raises(FileNotFoundError):
+        evaluation.to_csv(tmp_path / "missing" / "table.csv")
+    evaluation.to_csv(path)
+    umask = os.umask(0)
+    os.umask(umask)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
+
+
+def test_pandas(evaluation):
+    pandas = pytest.importorskip("pandas")
+    frame = evaluation.to_pandas()
+    assert list(frame.columns) == list(evaluation.to_dict()[0])
+    assert frame.loc[0, "dice"] == evaluation["liver"]["dice"]
+    assert isinstance(evaluation.summary().to_pandas(), pandas.DataFrame)
+
+
+def test_text_and_notebook_tables_show_units_and_what_is_left_out(evaluation):
+    text = str(evaluation)
+    assert "hd95 [mm]" in text
+    assert "more metrics" in text
+    assert "case" not in text.splitlines()[0]
+    assert text.splitlines()[2].endswith("both")
+    html = evaluation._repr_html_()
+    assert html.count("<tr>") == 4
+    few = fastseg.evaluate(BLOCK, BLOCK, metrics=["hd97", "youden"], labels={"<b>": 1})
+    assert "hd97" in str(few)
+    assert "more metrics" not in str(few)
+    assert "empty" not in str(few)
+    assert "&lt;b&gt;" in few._repr_html_()
+    assert "background" in str(fastseg.evaluate(EMPTY, EMPTY))
+    assert fastseg.evaluate(EMPTY, EMPTY).to_csv() == ""
+
+
+def test_several_cases_are_joined(evaluation):
+    other = fastseg.evaluate(BLOCK, BLOCK, labels=LABELS, case="case_2", spacing=2)
+    joined = Evaluation.joined([evaluation, other])
+    assert joined.cases == ("case_1", "case_2")
+    assert joined["case_2"]["liver"]["dice"] == 1
+    assert "spacing" not in joined.settings
+    assert joined.settings["boundary"] == "voxel"
+    assert "case_2" in str(joined)
+    with pytest.raises(KeyError, match="case_3"):
+        joined["case_3"]
+    with pytest.raises(ValueError, match="different metrics"):
+        Evaluation.joined([evaluation, fastseg.evaluate(BLOCK, BLOCK, metrics="dice")])
+    with pytest.raises(ValueError, match="at least one"):
+        Evaluation.joined([])
+    by_label = joined.summary(by_label=True)
+    assert by_label["liver", "dice"].mean == pytest.approx((2 / 3 + 1) / 2)
+    assert by_label["tumour", "dice"].undefined == 2
+    assert ("liver", "dice") in list(by_label)
+
+
+def test_summary_counts_what_is_undefined(evaluation):
+    summary = evaluation.summary()
+    assert summary["dice"].n == 2
+    assert summary["dice"].undefined == 1
+    assert list(summary)[0] == "dice"
+    assert len(summary) == len(evaluation.metrics)
+    assert "undefined" in str(summary).splitlines()[0]
+    assert str(Evaluation((), ()).summary()) == "nothing to summarise"
+
+
+@pytest.mark.parametrize("values", [[3.0], [1.0, 2.0], [4.0, 1.0, 9.0, 2.5], list(range(10))])
+def test_summaries_are_numpys(values):
+    summary = summarise([*values, math.nan])
+    assert summary.mean == pytest.approx(np.mean(values))
+    assert summary.median == pytest.approx(np.median(values))
+    assert (summary.q25, summary.q75) == pytest.approx(np.quantile(values, [0.25, 0.75]))
+    assert (summary.min, summary.max) == (min(values), max(values))
+    assert (summary.n, summary.undefined) == (len(values), 1)
+
+
+def test_summary_with_inf_and_with_nothing():
+    summary = summarise([1.0, 2.0, math.inf])
+    assert (summary.mean, summary.median, summary.q75, summary.max) == (
+        math.inf,
+        2,
+        math.inf,
+        math.inf,
+    )
+    assert summarise([math.inf, math.inf]).median == math.inf
+    nothing = summarise([math.nan])
+    assert math.isnan(nothing.mean)
+    assert (nothing.n, nothing.undefined) == (0, 1)
