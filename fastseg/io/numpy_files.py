@@ -1,0 +1,70 @@
+"""NumPy's .npy and .npz files: arrays without a grid."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from typing import Any, cast
+
+import numpy as np
+
+from fastseg.io.image import Image, check_one_number_a_voxel
+from fastseg.io.voxels import DEFLATE_LIMIT, VoxelFile, open_voxels
+
+# What the label map is called among several arrays: by nnU-Net, and by NumPy if not named.
+NAMES = ("seg", "arr_0")
+
+
+def read_npy(path: str) -> Image:
+    """Read the array of a .npy file."""
+    with open_voxels(path) as voxel_file:
+        return _read_array(voxel_file, path)
+
+
+def read_npz(path: str) -> Image:
+    """Read the only array of a .npz file, or the one named "seg" or "arr_0"."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            member = _choose(archive.infolist(), path)
+            stored = member.file_size
+            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ValueError(f"{path}: zipped in a way that NumPy does not write")
+            if stored > member.compress_size * DEFLATE_LIMIT:
+                raise ValueError(f"{path}: {member.filename} cannot hold {stored:,} bytes")
+            with archive.open(member) as stream:
+                return _read_array(VoxelFile(path, stream, "raw", stored), path)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        raise ValueError(f"{path}: not a readable .npz file: {error}") from error
+
+
+def _choose(members: list[zipfile.ZipInfo], path: str) -> zipfile.ZipInfo:
+    arrays = {member.filename.removesuffix(".npy"): member for member in members}
+    chosen = list(arrays) if len(arrays) == 1 else [name for name in NAMES if name in arrays]
+    if len(chosen) != 1:
+        raise ValueError(
+            f"{path}: expected one array, or one named {' or '.join(map(repr, NAMES))}, "
+            f"but the arrays are {', '.join(map(repr, arrays)) or 'none'}"
+        )
+    return arrays[chosen[0]]
+
+
+def _read_array(voxel_file: VoxelFile, path: str) -> Image:
+    """Read one array; the voxels are never unpickled."""
+    # NumPy asks of a file no more than its method read.
+    file = cast(Any, voxel_file)
+    try:
+        version = np.lib.format.read_magic(file)
+        if version == (1, 0):
+            shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
+        elif version == (2, 0):
+            shape, fortran_order, dtype = np.lib.format.read_array_header_2_0(file)
+        else:
+            raise ValueError(f"format version {version} is only for tables")
+    except ValueError as error:
+        raise ValueError(f"{path}: not a readable NumPy array: {error}") from error
+    check_one_number_a_voxel(dtype, path)
+    if fortran_order:
+        array = voxel_file.voxels(voxel_file.position, shape, dtype)
+    else:
+        array = voxel_file.voxels(voxel_file.position, shape[::-1], dtype).transpose()
+    return Image(array, None, None, path)

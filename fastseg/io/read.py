@@ -1,0 +1,125 @@
+"""The front door: which reader for which file or object."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from fastseg.io.image import Image
+from fastseg.io.itk import from_simpleitk, read_metaimage, read_nrrd
+from fastseg.io.nifti import from_nibabel, read_nifti
+from fastseg.io.numpy_files import read_npy, read_npz
+
+_READERS = {
+    ".nii.gz": read_nifti,
+    ".nii": read_nifti,
+    ".hdr": read_nifti,
+    ".img": read_nifti,
+    ".nrrd": read_nrrd,
+    ".mha": read_metaimage,
+    ".mhd": read_metaimage,
+    ".npy": read_npy,
+    ".npz": read_npz,
+}
+
+IMAGE_SUFFIXES = tuple(_READERS)
+"""The endings of the file names that `read_image` reads, in lower case, the longest first."""
+
+
+def read_image(path: str | os.PathLike[str]) -> Image:
+    """Read a label map from a file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A file that ends in one of `IMAGE_SUFFIXES`, in upper or lower case. Of a pair (.hdr and
+        .img, .mhd and its voxels) name either the header or, for .hdr and .img, the voxels.
+
+    Returns
+    -------
+    Image
+        The voxels with axes (x, y) or (x, y, z), whatever the format, and their grid. The dtype is
+        the stored one; only NIfTI voxels with a scaling (scl_slope, scl_inter) become float64.
+        .npy and .npz files have no grid, and their arrays have the axes that they were saved with.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file, or the other file that it needs is missing.
+    ValueError
+        The file is not an image of a known format, is damaged, holds more than one number a voxel
+        or more than three axes, or its voxel sizes or affine make no sense. Memory is taken only
+        after the header's promise was compared with the size of the file.
+    ImportError
+        nibabel (NIfTI) or SimpleITK (NRRD, MetaImage) is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np, os, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "case.npy")
+    ...     np.save(path, np.zeros((4, 5, 6), dtype=np.uint8))
+    ...     image = read_image(path)
+    >>> image.array.shape, image.array.dtype.name, image.spacing
+    ((4, 5, 6), 'uint8', None)
+    """
+    path = os.fsdecode(path)
+    if os.path.isdir(path):
+        raise ValueError(f"{path}: expected an image file, but this is a directory")
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"{path}: no such file")
+    reader = _READERS[_suffix(path)]
+    if os.path.getsize(path) == 0:
+        raise ValueError(f"{path}: the file is empty")
+    return reader(path)
+
+
+def as_image(value: object) -> Image | None:
+    """Take a SimpleITK or nibabel image; return None for any other object.
+
+    SimpleITK images are viewed without a copy, and later changes to the image do not show. Neither
+    library is imported: there can be no such object before someone else has imported it.
+
+    Raises
+    ------
+    ValueError
+        The image holds more than one number a voxel or more than three axes, its voxel sizes or
+        affine make no sense, or the file behind it cannot be read.
+    """
+    if _is_instance(value, "SimpleITK", "Image"):
+        return from_simpleitk(value)
+    if _is_instance(value, "nibabel.spatialimages", "SpatialImage"):
+        return from_nibabel(value)
+    return None
+
+
+def is_image_path(value: object) -> bool:
+    """Tell whether a value names a file (a string or a path), rather than being an image."""
+    return isinstance(value, (str, os.PathLike))
+
+
+def image_stem(path: str | os.PathLike[str]) -> str:
+    """Return the name of an image file without folder and suffix, which names the case.
+
+    Examples
+    --------
+    >>> image_stem("scans/case.12.nii.gz")
+    'case.12'
+    """
+    name = os.path.basename(os.fsdecode(path))
+    return name[: -len(_suffix(name))]
+
+
+def _suffix(path: str) -> str:
+    for suffix in IMAGE_SUFFIXES:
+        if path.lower().endswith(suffix):
+            return suffix
+    raise ValueError(
+        f"{path}: not the name of an image; known endings are {', '.join(IMAGE_SUFFIXES)}"
+    )
+
+
+def _is_instance(value: object, module: str, name: str) -> bool:
+    kind: Any = getattr(sys.modules.get(module), name, None)
+    return kind is not None and isinstance(value, kind)
