@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 # Imported when first used: `import fastseg` takes neither numba nor SciPy.
 _HOMES = {
     "evaluate": "fastseg.evaluation",
+    "evaluate_cohort": "fastseg.cohort",
     "Evaluation": "fastseg.results",
     "EmptyMaskError": "fastseg.metrics",
     "list_metrics": "fastseg.metrics",
@@ -30,6 +31,7 @@ _HOMES = {
 }
 
 if TYPE_CHECKING:
+    from fastseg.cohort import evaluate_cohort as evaluate_cohort
     from fastseg.dispatch import BackendFallbackWarning as BackendFallbackWarning
     from fastseg.dispatch import BackendNotAvailableError as BackendNotAvailableError
     from fastseg.dispatch import current_backend as current_backend

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
 from fastseg import __version__, dispatch, io, threads
 from fastseg.arrays import (
     Array,
@@ -24,9 +22,8 @@ from fastseg.distances import BOUNDARIES, PERCENTILE_METHODS, Boundary, Percenti
 from fastseg.joint import Box, JointHistogram
 from fastseg.metrics import Counts, Empty, EmptyPolicy, Metric, Options, as_policy, resolve
 from fastseg.metrics.empties import Value
-from fastseg.results import Evaluation, Label, LabelResult, label_text
-
-Labels = Iterable[int] | Mapping[str, int | Sequence[int]]
+from fastseg.results import Evaluation, LabelResult
+from fastseg.structures import Labels, Structure, as_label, as_structures, as_tolerances
 
 
 def evaluate(
@@ -56,8 +53,8 @@ def evaluate(
         Voxel size along each array axis. Default: the image's own, and 1 for plain arrays. Images have their axes
         in the order x, y, z.
     labels : iterable of int, or mapping of names to labels, optional
-        Default: all labels of either map but 0 and `ignore_label`; 1 for bool masks. A mapping may give a tuple of labels, which form
-        a region: ``{"liver": 1, "whole tumour": (1, 2, 3)}``; regions may overlap.
+        Default: all labels of either map but 0 and `ignore_label`; 1 for bool masks. A mapping may give a tuple of
+        labels, which form a region: ``{"liver": 1, "whole tumour": (1, 2, 3)}``; regions may overlap.
     metrics : str or iterable of str, optional
         Names, see :func:`list_metrics`; also any ``hdNN`` and ``fN``. Default: all. Only what they need is computed.
     tolerance : float or mapping, optional
@@ -109,14 +106,14 @@ def evaluate(
     maps, own_spacing, source = _load(reference, prediction)
     check_same_shape(*maps)
     steps = as_spacing(own_spacing if spacing is None else spacing, maps[0].ndim)
-    ignore = None if ignore_label is None else _as_label(ignore_label, "ignore_label")
+    ignore = None if ignore_label is None else as_label(ignore_label, "ignore_label")
     module = dispatch.choose("joint_histogram", maps[0].ndim, backend)
     volumes = matched(*maps)
     histogram: JointHistogram = module.joint_histogram(*volumes).without(ignore)
     if labels is None and volumes[0].dtype.kind == "b":
         labels = (1,)  # a pair of masks has a row even if both are empty
-    structures = _structures(labels, histogram, ignore)
-    tolerances = _tolerances(tolerance, structures)
+    wanted = as_structures(labels, histogram, ignore)
+    tolerance_of_each = as_tolerances(tolerance, wanted, any_id=labels is None)
     task = _Case(
         module,
         *volumes,
@@ -129,7 +126,7 @@ def evaluate(
         policy,
         case or source,
     )
-    rows = task.rows(list(zip(structures, tolerances, strict=True)))
+    rows = task.rows(list(zip(wanted, tolerance_of_each, strict=True)))
     settings = {
         "fastseg": __version__,
         "backend": dispatch.name_of(module),
@@ -142,18 +139,6 @@ def evaluate(
         "ignore_label": ignore,
     }
     return Evaluation(tuple(rows), tuple(entry.name for entry in chosen), settings)
-
-
-@dataclass(frozen=True)
-class _Structure:
-    """A label, or several that form a region, under a name."""
-
-    name: str
-    label: Label
-
-    @property
-    def values(self) -> tuple[int, ...]:
-        return self.label if isinstance(self.label, tuple) else (self.label,)
 
 
 @dataclass(frozen=True)
@@ -172,7 +157,7 @@ class _Case:
     policy: EmptyPolicy
     name: str
 
-    def rows(self, tasks: list[tuple[_Structure, float]]) -> list[LabelResult]:
+    def rows(self, tasks: list[tuple[Structure, float]]) -> list[LabelResult]:
         """Every structure's row; on several threads, the largest boxes first."""
 
         def size(i: int) -> int:
@@ -184,7 +169,7 @@ class _Case:
         by_task = dict(zip(order, done, strict=True))
         return [by_task[i] for i in range(len(tasks))]
 
-    def row(self, structure: _Structure, tolerance: float) -> LabelResult:
+    def row(self, structure: Structure, tolerance: float) -> LabelResult:
         """One structure: counts from the histogram, distances within its box, then the metrics."""
         counts = Counts(*self.histogram.pair_counts(structure.values), math.prod(self.spacing))
         empty = _which_empty(counts)
@@ -217,7 +202,7 @@ class _Case:
             self.policy.name if empty else "",
         )
 
-    def _masks(self, structure: _Structure) -> tuple[Any, Any]:
+    def _masks(self, structure: Structure) -> tuple[Any, Any]:
         box: Box | None = self.histogram.box(structure.values)
         ignored = None
         if self.ignore is not None:
@@ -247,7 +232,7 @@ def _with_nothing(metric: Metric, empty: Empty) -> float:
 
 def _load(reference: Any, prediction: Any) -> tuple[tuple[Array, Array], Spacing | None, str]:
     """Both label maps, the spacing that they bring, and the name of the prediction's file."""
-    images = _as_image(reference), _as_image(prediction)
+    images = threads.run(_as_image, (reference, prediction))  # unzipping a file is serial
     if images[0] is not None and images[1] is not None:
         io.check_same_grid(images[0], images[1])
     arrays = (
@@ -261,85 +246,6 @@ def _load(reference: Any, prediction: Any) -> tuple[tuple[Array, Array], Spacing
 
 def _as_image(value: Any) -> io.Image | None:
     return io.read_image(value) if io.is_image_path(value) else io.as_image(value)
-
-
-def _structures(
-    labels: Labels | None, histogram: JointHistogram, ignore: int | None
-) -> list[_Structure]:
-    """The structures to evaluate, under their names."""
-    if labels is None:
-        found = [label for label in histogram.labels if label not in (0, ignore)]
-        return [_Structure(str(label), label) for label in found]
-    if isinstance(labels, Mapping):
-        wanted = [
-            _Structure(str(name), _as_label_or_region(value, name))
-            for name, value in labels.items()
-        ]
-    elif isinstance(labels, (str, bytes)):
-        raise TypeError(f"labels: expected label ids or a mapping of names to them, got {labels!r}")
-    else:
-        ids = [_as_label(label, "labels") for label in labels]
-        wanted = [_Structure(str(label), label) for label in ids]
-    if not wanted:
-        raise ValueError("labels: give at least one label, or None for all that are found")
-    names = [structure.name for structure in wanted]
-    if len(set(names)) != len(names):
-        raise ValueError(f"labels: each label once, got {', '.join(names)}")
-    if ignore is not None:
-        for structure in wanted:
-            if ignore in structure.values:
-                raise ValueError(f"labels: {structure.name!r} holds the ignore_label {ignore}")
-    return wanted
-
-
-def _as_label(value: object, name: str) -> int:
-    if isinstance(value, (int, np.integer)) or (isinstance(value, float) and value.is_integer()):
-        return int(value)
-    raise TypeError(f"{name}: labels are whole numbers, got {value!r}")
-
-
-def _as_label_or_region(value: object, name: str) -> Label:
-    if isinstance(value, (list, tuple, set, frozenset, range, np.ndarray)):
-        parts = tuple(dict.fromkeys(_as_label(part, f"labels[{name!r}]") for part in value))
-        if not parts:
-            raise ValueError(f"labels[{name!r}]: a region needs at least one label")
-        return parts
-    return _as_label(value, f"labels[{name!r}]")
-
-
-def _tolerances(
-    tolerance: float | Mapping[str | int, float], structures: list[_Structure]
-) -> list[float]:
-    """A checked tolerance for each structure."""
-    if not isinstance(tolerance, Mapping):
-        return [_check_tolerance(tolerance, "tolerance")] * len(structures)
-    known: list[str | int] = ["default"]
-    for structure in structures:
-        known += [structure.name, *structure.values]
-    for key in tolerance:
-        if key not in known:
-            raise ValueError(
-                f"tolerance: {key!r} is no label that is evaluated; {did_you_mean(key, known)}"
-            )
-    chosen = []
-    for structure in structures:
-        keys: list[Any] = [structure.name, structure.label, "default"]
-        given = [tolerance[key] for key in keys if key in tolerance]
-        if not given:
-            raise ValueError(
-                f"tolerance: none given for label {structure.name!r} ({label_text(structure.label)}); "
-                "name it, or add 'default'"
-            )
-        chosen.append(_check_tolerance(given[0], f"tolerance of {structure.name!r}"))
-    return chosen
-
-
-def _check_tolerance(value: object, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{name}: expected a number, got {value!r}")
-    if not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"{name}: expected a finite number that is not negative, got {value!r}")
-    return float(value)
 
 
 def _check_choice(name: str, value: object, known: Sequence[str]) -> None:

@@ -195,11 +195,13 @@ class Evaluation:
 
         The file is written whole or not at all.
         """
-        rows, text = self.to_dict(), io.StringIO()
-        if rows:
-            writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        text = io.StringIO()
+        nothing = LabelResult(
+            "", 0, "", dict.fromkeys(self.metrics, 0.0), Counts(0, 0, 0, 0), "", ""
+        )
+        writer = csv.DictWriter(text, list(nothing.to_dict()), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.to_dict())
         return _written(text.getvalue(), path)
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
@@ -227,8 +229,8 @@ class Evaluation:
         cells = [
             [
                 *([row.case] if several else []),
-                label_text(row.label),
-                row.name,
+                _shortened(label_text(row.label)),
+                _shortened(row.name),
                 *(f"{row[name]:.4g}" for name in shown),
                 row.empty,
             ]
@@ -269,6 +271,11 @@ class Evaluation:
             for row in cells
         )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _shortened(text: str, width: int = 32) -> str:
+    """A name for the tables that a person reads: a region of many labels would fill the line."""
+    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def _plain(value: Any) -> Any:

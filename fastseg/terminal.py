@@ -16,7 +16,7 @@ from fastseg.metrics import resolve
 from fastseg.results import Evaluation, LabelResult, label_text
 
 #: shown where no metrics were chosen: as many as a terminal of 80 columns takes beside a name
-SHOWN = ("dice", "iou", "hd", "hd95", "assd", "nsd")
+SHOWN = ("dice", "hd", "hd95", "assd", "nsd")
 
 
 class _Column(NamedTuple):
@@ -48,8 +48,8 @@ def show_evaluation(
         identity, values = _by_label(evaluation, shown, length)
     else:
         identity, values = _by_row(evaluation, shown, length)
-    _print_columns(identity, values, lines_before_last=int(several))
-    for note in _notes(evaluation, several, shown):
+    _print_columns(identity, values, with_total=several)
+    for note in _notes(evaluation, several, shown, length):
         print(note)
 
 
@@ -86,9 +86,9 @@ def _identity(rows: Sequence[LabelResult]) -> list[_Column]:
 
 
 def _short(label: str) -> str:
-    """Cut the list of a large region's labels."""
-    parts = label.split("+")
-    return label if len(parts) <= 3 else f"{parts[0]}+…+{parts[-1]} ({len(parts)})"
+    """Count a large region's labels in place of listing them."""
+    count = label.count("+") + 1
+    return label if count <= 3 else f"{count} labels"
 
 
 def _by_row(
@@ -151,7 +151,7 @@ def _number(value: float, unit: str) -> str:
 
 
 def _print_columns(
-    identity: list[_Column], values: list[_Column], lines_before_last: int = 0
+    identity: list[_Column], values: list[_Column], with_total: bool = False
 ) -> None:
     """Print a table; if it is too wide for the terminal, several with the identity repeated."""
     # Names are shown as they are, brackets and colons included; a file or a pipe has no width.
@@ -165,7 +165,9 @@ def _print_columns(
             stop > start + 1 and _width(console, [*identity, *values[start:stop]]) > console.width
         ):
             stop -= 1
-        console.print(_table([*identity, *values[start:stop]], lines_before_last))
+        if start:
+            print()
+        console.print(_table([*identity, *values[start:stop]], with_total))
         start = max(stop, 1)
 
 
@@ -173,26 +175,31 @@ def _width(console: Console, columns: list[_Column]) -> int:
     return console.measure(_table(columns), options=console.options.update(width=10_000)).maximum
 
 
-def _table(columns: list[_Column], lines_before_last: int = 0) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+def _table(columns: list[_Column], with_total: bool = False) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for column in columns:
         table.add_column(
             column.header, justify="left" if column.left else "right", no_wrap=not column.left
         )
     cells = list(zip(*(column.cells for column in columns), strict=True))
     for i, row in enumerate(cells):
-        table.add_row(*row, end_section=lines_before_last > 0 and i == len(cells) - 2)
+        table.add_row(*row, end_section=with_total and i == len(cells) - 2)
     return table
 
 
-def _notes(evaluation: Evaluation, several: bool, shown: Sequence[str]) -> Iterator[str]:
+def _notes(
+    evaluation: Evaluation, several: bool, shown: Sequence[str], length: str
+) -> Iterator[str]:
     """What a reader needs to know of the table."""
-    policy = evaluation.settings.get("empty")
+    policy, tolerance = evaluation.settings["empty"], evaluation.settings["tolerance"]
+    if depend := [name for name in shown if name in ("nsd", "boundary_iou")]:
+        size = f"{tolerance:g} {length}" if isinstance(tolerance, (int, float)) else "set by label"
+        yield f"{' and '.join(depend)}: the tolerance is {size}"
     kinds = {row.empty for row in evaluation.rows} - {""}
     if any(math.isnan(row[name]) for row in evaluation.rows for name in shown):
         yield "–: undefined" + (", and left out of the means" if several else "")
     if kinds - {"both"}:
-        yield f"one mask empty: valued as --empty {policy} says"
+        yield f"where one mask is empty, the policy '{policy}' holds (--empty)"
     more = len(evaluation.metrics) - len(shown)
     if more:
         yield f"{more} more metrics: choose with --metrics, or write all with --output"

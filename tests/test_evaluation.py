@@ -189,6 +189,15 @@ def test_ignored_voxels_are_in_neither_mask(backend):
             assert evaluation[label][name] == pytest.approx(expected[name], rel=1e-14), name
 
 
+def test_names_may_be_given_by_id():
+    reference, prediction = np.random.default_rng(0).integers(0, 3, (2, 9, 9, 9))
+    by_id = fastseg.evaluate(reference, prediction, labels={1: "liver", 2: "spleen"})
+    by_name = fastseg.evaluate(reference, prediction, labels={"liver": 1, "spleen": 2})
+    assert by_id.to_dict() == by_name.to_dict()
+    with pytest.raises(ValueError, match="once"):
+        fastseg.evaluate(reference, prediction, labels={1: "liver", 2: "liver"})
+
+
 def test_ignore_label_that_does_not_occur_changes_nothing():
     reference, prediction = np.random.default_rng(1).integers(0, 3, (2, 8, 8, 8))
     plain = fastseg.evaluate(reference, prediction)
@@ -291,11 +300,14 @@ BAD_CALLS = [
     ({"labels": "1"}, (BLOCK, BLOCK), TypeError, "mapping"),
     ({"labels": {"none": ()}}, (BLOCK, BLOCK), ValueError, "at least one label"),
     ({"labels": {"a": "b"}}, (BLOCK, BLOCK), TypeError, "whole numbers"),
+    ({"labels": {"a": 1, "b": "c"}}, (BLOCK, BLOCK), TypeError, "whole numbers"),
     ({"labels": [1], "ignore_label": 1}, (BLOCK, BLOCK), ValueError, "ignore_label"),
     ({"tolerance": -1}, (BLOCK, BLOCK), ValueError, "not negative"),
     ({"tolerance": math.nan}, (BLOCK, BLOCK), ValueError, "finite"),
     ({"tolerance": "1"}, (BLOCK, BLOCK), TypeError, "number"),
-    ({"tolerance": {7: 1}}, (BLOCK, BLOCK), ValueError, "7"),
+    ({"tolerance": {7: 1}, "labels": [1]}, (BLOCK, BLOCK), ValueError, "7"),
+    ({"tolerance": {7: 1}}, (BLOCK, BLOCK), ValueError, "default"),
+    ({"tolerance": {"seven": 1}}, (BLOCK, BLOCK), ValueError, "seven"),
     ({"tolerance": {}}, (BLOCK, BLOCK), ValueError, "default"),
     ({"boundary": "voxels"}, (BLOCK, BLOCK), ValueError, "did you mean 'voxel'"),
     ({"percentile_method": "pool"}, (BLOCK, BLOCK), ValueError, "did you mean 'pooled'"),

@@ -2,9 +2,10 @@
 
 import math
 
-import fastseg
 import numpy as np
 import pytest
+
+import fastseg
 from fastseg.metrics import POLICIES, Counts, list_metrics, resolve
 from tests import naive
 

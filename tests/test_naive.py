@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 from scipy import ndimage
+
 from tests import figures, naive, volumes
 
 Mask = NDArray[np.bool_]

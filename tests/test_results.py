@@ -7,9 +7,10 @@ import math
 import os
 import stat
 
-import fastseg
 import numpy as np
 import pytest
+
+import fastseg
 from fastseg.results import Evaluation
 from fastseg.summary import summarise
 
@@ -129,7 +130,10 @@ def test_text_and_notebook_tables_show_units_and_what_is_left_out(evaluation):
     assert "empty" not in str(few)
     assert "&lt;b&gt;" in few._repr_html_()
     assert "background" in str(fastseg.evaluate(EMPTY, EMPTY))
-    assert fastseg.evaluate(EMPTY, EMPTY).to_csv() == ""
+    assert fastseg.evaluate(EMPTY, EMPTY).to_csv() == evaluation.to_csv().splitlines()[0] + "\n"
+    wide = fastseg.evaluate(BLOCK, BLOCK, labels={"all": range(1, 200)})
+    assert max(map(len, str(wide).splitlines())) < 150
+    assert len(wide.to_dict()[0]["label"]) > 600
 
 
 def test_several_cases_are_joined(evaluation):
@@ -156,7 +160,7 @@ def test_summary_counts_what_is_undefined(evaluation):
     summary = evaluation.summary()
     assert summary["dice"].n == 2
     assert summary["dice"].undefined == 1
-    assert list(summary)[0] == "dice"
+    assert next(iter(summary)) == "dice"
     assert len(summary) == len(evaluation.metrics)
     assert "undefined" in str(summary).splitlines()[0]
     assert str(Evaluation((), ()).summary()) == "nothing to summarise"

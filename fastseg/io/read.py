@@ -76,7 +76,7 @@ def read_image(path: str | os.PathLike[str]) -> Image:
 
 
 def as_image(value: object) -> Image | None:
-    """Take a SimpleITK or nibabel image; return None for any other object.
+    """Take an image of `read_image`, SimpleITK or nibabel; return None for any other object.
 
     SimpleITK images are viewed without a copy, and later changes to the image do not show. Neither
     library is imported: there can be no such object before someone else has imported it.
@@ -87,6 +87,8 @@ def as_image(value: object) -> Image | None:
         The image holds more than one number a voxel or more than three axes, its voxel sizes or
         affine make no sense, or the file behind it cannot be read.
     """
+    if isinstance(value, Image):
+        return value
     if _is_instance(value, "SimpleITK", "Image"):
         return from_simpleitk(value)
     if _is_instance(value, "nibabel.spatialimages", "SpatialImage"):

@@ -1,0 +1,28 @@
+"""The command ``fastseg``, and ``python -m fastseg``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; its libraries are optional, so say what to install if they are missing."""
+    try:
+        import rich  # noqa: F401 - for the tables, later
+
+        from fastseg.cli import run
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in ("typer", "rich", "click"):
+            raise
+        print(
+            f"fastseg: error: the command line needs {error.name}: "
+            'pip install "fastseg-metrics[cli]"',
+            file=sys.stderr,
+        )
+        return 2
+    return run(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

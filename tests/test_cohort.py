@@ -1,0 +1,252 @@
+"""Folders: which files are a pair, and one case after another."""
+
+import gc
+import threading
+import weakref
+
+import numpy as np
+import pytest
+
+from fastseg import cohort
+from fastseg.cohort import evaluate_cohort, evaluate_pairs, pair_folders
+from fastseg.evaluation import evaluate
+from fastseg.results import Evaluation
+
+SETTINGS = {"backend": "scipy", "metrics": ["dice", "hd"]}
+
+
+def _map(seed, shape=(7, 6, 5)):
+    return np.random.default_rng(seed).integers(0, 3, shape, dtype=np.uint8)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Two folders and a function that saves a case, or one side of it, into them."""
+    pair = tmp_path / "reference", tmp_path / "prediction"
+    for folder in pair:
+        folder.mkdir()
+
+    def save(case, reference=None, prediction=None):
+        for folder, array in zip(pair, (reference, prediction), strict=True):
+            if array is not None:
+                np.save(folder / f"{case}.npy", array)
+
+    return *pair, save
+
+
+def _touch(folder, *names):
+    for name in names:
+        (folder / name).touch()
+
+
+def test_pairs_are_matched_by_stem_and_the_rest_is_named(folders):
+    reference, prediction, _ = folders
+    _touch(
+        reference,
+        "case_10.nii.gz",
+        "case_2.nii",
+        "b.NRRD",
+        "lonely.nii.gz",
+        "notes.txt",
+        ".hidden.nii",
+    )
+    _touch(prediction, "case_10.mha", "case_2.nii.gz", "b.nii", "extra.npy", "extra2.npy")
+    (reference / "extra.npy").mkdir()
+    pairing = pair_folders(reference, str(prediction))
+    assert pairing.pairs == [
+        ("b", reference / "b.NRRD", prediction / "b.nii"),
+        ("case_2", reference / "case_2.nii", prediction / "case_2.nii.gz"),
+        ("case_10", reference / "case_10.nii.gz", prediction / "case_10.mha"),
+    ]
+    assert [path.name for path in pairing.only_reference] == ["lonely.nii.gz"]
+    assert [path.name for path in pairing.only_prediction] == ["extra.npy", "extra2.npy"]
+
+
+def test_a_header_and_its_voxels_are_one_image(folders):
+    reference, prediction, _ = folders
+    _touch(reference, "a.hdr", "a.img", "b.img")
+    _touch(prediction, "a.nii", "b.nii")
+    assert [pair[1].name for pair in pair_folders(reference, prediction).pairs] == [
+        "a.hdr",
+        "b.img",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("references", "predictions", "message"),
+    [
+        (["a.nii", "a.nrrd"], ["a.nii"], r"a\.nii and a\.nrrd both name the case 'a'"),
+        (["a.nii"], ["b.nii"], r"no image in .* has a partner .* a\.nii against b\.nii"),
+        (["a.nii"], [f"b{i}.nii" for i in range(5)], r"b0\.nii, b1\.nii, b2\.nii, … \(5 in all\)"),
+        (["a.nii"], ["notes.txt"], "prediction: it holds no image"),
+    ],
+)
+def test_folders_that_cannot_be_paired(folders, references, predictions, message):
+    reference, prediction, _ = folders
+    _touch(reference, *references)
+    _touch(prediction, *predictions)
+    with pytest.raises(ValueError, match=message):
+        pair_folders(reference, prediction)
+
+
+def test_folders_that_are_none(folders):
+    reference, _, save = folders
+    save("a", _map(0))
+    with pytest.raises(FileNotFoundError, match="absent: no such folder"):
+        pair_folders(reference, reference.parent / "absent")
+    with pytest.raises(NotADirectoryError, match="expected a folder"):
+        pair_folders(reference, reference / "a.npy")
+
+
+def test_a_cohort_has_the_rows_of_its_cases(folders):
+    reference, prediction, save = folders
+    for i in range(3):
+        save(f"case_{i}", _map(i), _map(i + 10))
+    options = SETTINGS | {"labels": {"both": (1, 2), "two": 2}, "spacing": (1, 2, 3)}
+    evaluation = evaluate_cohort(reference, prediction, **options)
+    expected = Evaluation.joined(
+        evaluate(_map(i), _map(i + 10), case=f"case_{i}", **options) for i in range(3)
+    )
+    assert evaluation.to_dict() == expected.to_dict()
+
+
+def test_spacing_comes_from_either_file_and_can_be_overruled(folders):
+    nibabel = pytest.importorskip("nibabel")
+    reference, prediction, save = folders
+    save("a", reference=_map(1))
+    nibabel.Nifti1Image(_map(2), np.diag([2.0, 3.0, 4.0, 1.0])).to_filename(prediction / "a.nii")
+    own = evaluate_cohort(reference, prediction, **SETTINGS)
+    assert own.settings["spacing"] == [2.0, 3.0, 4.0]
+    assert (
+        evaluate_cohort(reference, prediction, spacing=1, **SETTINGS).settings["spacing"]
+        == [1.0] * 3
+    )
+
+
+def test_grids_that_differ_fail(folders):
+    nibabel = pytest.importorskip("nibabel")
+    reference, prediction, _ = folders
+    nibabel.Nifti1Image(_map(1), np.diag([2.0, 2.0, 2.0, 1.0])).to_filename(reference / "a.nii")
+    nibabel.Nifti1Image(_map(1), np.diag([2.0, 2.0, 2.5, 1.0])).to_filename(prediction / "a.nii")
+    with pytest.raises(ValueError, match=r"1 of 1 cases .* a: .* different grids: spacing"):
+        evaluate_cohort(reference, prediction, **SETTINGS)
+
+
+@pytest.fixture
+def broken(folders):
+    """Four cases: the second has shapes that differ, the third a fraction for a label."""
+    reference, prediction, save = folders
+    save("a", _map(1), _map(2))
+    save("b", _map(1), _map(2, (7, 6, 4)))
+    save("c", _map(1), _map(2) / 2)
+    save("d", _map(3), _map(3))
+    return reference, prediction
+
+
+def test_failing_cases_leave_the_others_alone(broken):
+    results = dict(evaluate_pairs(pair_folders(*broken).pairs, **SETTINGS))
+    assert list(results) == ["a", "b", "c", "d"]
+    assert results["a"][1]["dice"] == evaluate(_map(1), _map(2), **SETTINGS)[1]["dice"]
+    assert results["d"][1]["dice"] == 1
+    assert "differ in shape" in str(results["b"])
+    assert "c.npy: labels must be whole numbers" in str(results["c"])
+
+
+def test_a_cohort_with_failing_cases_raises_and_names_them_all(broken):
+    with pytest.raises(ValueError, match=r"2 of 4 cases could not be evaluated: b: .*; c: "):
+        evaluate_cohort(*broken, **SETTINGS)
+    with pytest.warns(UserWarning, match="2 of 4 cases could not be evaluated"):
+        evaluation = evaluate_cohort(*broken, on_error="skip", **SETTINGS)
+    assert evaluation.cases == ("a", "d")
+
+
+def test_a_cohort_where_all_fail_raises(folders):
+    reference, prediction, save = folders
+    save("a", _map(1), _map(2, (7, 6, 4)))
+    with pytest.raises(ValueError, match="1 of 1 cases"):
+        evaluate_cohort(reference, prediction, on_error="skip", **SETTINGS)
+
+
+def test_images_without_partner_are_warned_of(folders):
+    reference, prediction, save = folders
+    save("a", _map(1), _map(2))
+    save("b", reference=_map(1))
+    with pytest.warns(UserWarning, match=r"1 images have no partner .*b\.npy"):
+        evaluate_cohort(reference, prediction, **SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"metrics": ["dise"]}, "did you mean 'dice'"),
+        ({"empty": "wrost"}, "did you mean 'worst'"),
+        ({"boundary": "surfl"}, "did you mean 'surfel'"),
+        ({"spacing": (1, -1)}, "finite positive"),
+        ({"labels": []}, "at least one label"),
+        ({"labels": {"liver": 1}, "tolerance": {"livr": 1}}, "did you mean 'liver'"),
+        ({"tolerance": -1}, "not negative"),
+        ({"backend": "nmba"}, "did you mean 'numba'"),
+    ],
+)
+def test_wrong_options_are_refused_before_anything_is_read(options, message):
+    with pytest.raises(ValueError, match=message):
+        evaluate_pairs([("a", "absent.npy", "absent.npy")], **SETTINGS | options)
+
+
+def test_on_error_is_checked(folders):
+    with pytest.raises(ValueError, match="did you mean 'skip'"):
+        evaluate_cohort(*folders[:2], on_error="skp")
+
+
+def test_raise_on_empty_masks_holds_for_cases_and_not_for_the_check_of_options(folders):
+    reference, prediction, save = folders
+    save("a", _map(1), _map(2))
+    save("b", _map(1), np.zeros_like(_map(1)))
+    options = {"backend": "scipy", "metrics": ["hd"], "labels": [1], "empty": "raise"}
+    results = dict(evaluate_pairs(pair_folders(reference, prediction).pairs, **options))
+    assert results["a"][1]["hd"] > 0
+    assert "the prediction is empty" in str(results["b"])
+
+
+def test_reading_is_one_case_ahead_and_no_more(folders, monkeypatch):
+    reference, prediction, save = folders
+    for i in range(4):
+        save(str(i), _map(i), _map(i))
+    read, second_is_read = [], threading.Event()
+    genuine = cohort.read_image
+
+    def read_image(path):
+        read.append(path.stem)
+        if read.count("1") == 2:
+            second_is_read.set()
+        return genuine(path)
+
+    def slow_evaluate(*args, **options):
+        if options.get("case") == "0":
+            assert second_is_read.wait(10)  # the next case is read while this one is computed
+        return evaluate(*args, **options)
+
+    monkeypatch.setattr(cohort, "read_image", read_image)
+    monkeypatch.setattr(cohort, "evaluate", slow_evaluate)
+    results = evaluate_pairs(pair_folders(reference, prediction).pairs, **SETTINGS)
+    next(results)
+    assert set(read) == {"0", "1"}
+    assert [case for case, _ in results] == ["1", "2", "3"]
+
+
+def test_a_failed_case_does_not_keep_its_volumes(folders, monkeypatch):
+    reference, prediction, save = folders
+    save("a", _map(1), _map(2))
+    held = []
+
+    def failing(reference, prediction, **options):
+        if options.get("case") == "a":
+            held.extend((weakref.ref(reference), weakref.ref(prediction)))
+            raise ValueError("no luck")
+        return evaluate(reference, prediction, **options)
+
+    monkeypatch.setattr(cohort, "evaluate", failing)
+    ((_, error),) = evaluate_pairs(pair_folders(reference, prediction).pairs, **SETTINGS)
+    gc.collect()
+    assert error.__traceback__ is not None
+    assert [array() is None for array in held] == [True, True]
