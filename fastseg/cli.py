@@ -34,7 +34,7 @@ _UsageError = typer.BadParameter.__mro__[1]
 
 OUTPUT_SUFFIXES = (".csv", ".json")
 
-INFO_PACKAGES = ("numpy", "scipy", "numba", "nibabel", "SimpleITK", "isal")
+INFO_PACKAGES = ("numpy", "scipy", "numba", "nibabel", "SimpleITK", "zlib-ng")
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
