@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
@@ -11,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg.arrays import did_you_mean
+from fastseg.lazy import lazy
 
 Boundary = Literal["voxel", "surfel"]
 PercentileMethod = Literal["max_of_directions", "pooled"]
 BOUNDARIES: tuple[str, ...] = get_args(Boundary)
 PERCENTILE_METHODS: tuple[str, ...] = get_args(PercentileMethod)
+DIRECTIONS = ("reference_to_prediction", "prediction_to_reference")
 
 Floats = NDArray[np.float64]
 
@@ -81,15 +82,15 @@ class SurfaceDistances:
     prediction_areas: Floats | None = None
 
     # Reductions work on the sorted values, so that a sum does not depend on the memory order of the image.
-    @functools.cached_property
+    @lazy
     def _forward(self) -> _Sorted:
         return _ascending(self.reference_to_prediction, self.reference_areas)
 
-    @functools.cached_property
+    @lazy
     def _backward(self) -> _Sorted:
         return _ascending(self.prediction_to_reference, self.prediction_areas)
 
-    @functools.cached_property
+    @lazy
     def _pooled(self) -> _Sorted:
         areas = None
         if self.reference_areas is not None and self.prediction_areas is not None:
@@ -149,6 +150,8 @@ class SurfaceDistances:
         self, direction: Literal["reference_to_prediction", "prediction_to_reference"]
     ) -> float:
         """Mean distance in one direction, weighted by area for surface elements; inf or nan as `hausdorff`."""
+        if direction not in DIRECTIONS:
+            raise ValueError(f"direction: unknown {direction!r}; {did_you_mean(direction, DIRECTIONS)}")
         if self._missing is not None:
             return self._missing
         return self._forward.mean if direction == "reference_to_prediction" else self._backward.mean

@@ -12,6 +12,7 @@ from fastseg import __version__, dispatch, io, threads
 from fastseg.arrays import (
     Array,
     Spacing,
+    as_label,
     as_label_map,
     as_spacing,
     check_same_shape,
@@ -23,7 +24,7 @@ from fastseg.joint import Box, JointHistogram
 from fastseg.metrics import Counts, Empty, EmptyPolicy, Metric, Options, as_policy, resolve
 from fastseg.metrics.empties import Value
 from fastseg.results import Evaluation, LabelResult
-from fastseg.structures import Labels, Structure, as_label, as_structures, as_tolerances
+from fastseg.structures import Labels, Structure, as_structures, as_tolerances
 
 
 def evaluate(

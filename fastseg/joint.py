@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg.arrays import Array
+from fastseg.lazy import lazy
 
 Box = tuple[slice, ...]
 
@@ -94,17 +94,17 @@ class JointHistogram:
             self.stops[keep],
         )
 
-    @functools.cached_property
+    @lazy
     def labels(self) -> list[int]:
         """All labels of either volume, ascending."""
         return [int(label) for label in np.union1d(self.reference_labels, self.prediction_labels)]
 
-    @functools.cached_property
+    @lazy
     def total(self) -> int:
         """Number of voxels."""
         return int(self.counts.sum())
 
-    @functools.cached_property
+    @lazy
     def _by_label(self) -> _Labels:
         labels = np.union1d(self.reference_labels, self.prediction_labels)
         rows = np.searchsorted(labels, self.reference_labels)

@@ -12,6 +12,7 @@ from fastseg import dispatch
 from fastseg.arrays import (
     as_array,
     as_label_map,
+    as_labels,
     as_mask,
     as_spacing,
     check_same_shape,
@@ -57,9 +58,7 @@ def confusion_matrix(
     check_same_shape(*maps)
     backend = dispatch.choose("joint_histogram", maps[0].ndim)
     histogram = backend.joint_histogram(*matched(*maps))
-    wanted = histogram.labels if labels is None else [int(label) for label in labels]
-    if len(set(wanted)) != len(wanted):
-        raise ValueError(f"labels: each label once, got {list(labels or [])!r:.200}")
+    wanted = histogram.labels if labels is None else as_labels(labels, "labels")
     matrix: NDArray[np.int64] = histogram.matrix(wanted)
     return matrix
 
@@ -205,7 +204,9 @@ def distance_transform_edt(
     Notes
     -----
     float64 distances equal SciPy's to the bit; where two nearest voxels at different offsets tie, to one unit in
-    the last place. float32 distances are these, rounded.
+    the last place. float32 distances take half the memory and time. They are these, correctly rounded, wherever all
+    squared distances of the array are exact in float32, as with unit spacing up to 2300³ voxels; elsewhere their
+    relative error stays below 3e-7.
 
     Examples
     --------
@@ -214,7 +215,7 @@ def distance_transform_edt(
     array([[0., 2., 4., 6., 8.]])
     """
     array = as_array(input, "input")
-    steps = as_spacing(sampling, array.ndim)
+    steps = as_spacing(sampling, array.ndim, "sampling")
     wanted_dtype = np.dtype(dtype)
     if wanted_dtype not in (np.dtype(np.float64), np.dtype(np.float32)):
         raise TypeError(f"dtype: expected float64 or float32, got {wanted_dtype}")
@@ -225,10 +226,11 @@ def distance_transform_edt(
         indices, "indices", return_indices, (array.ndim, *array.shape), np.dtype(np.int32)
     )
     backend = dispatch.choose("distance_transform_edt", array.ndim)
-    found, where = backend.distance_transform_edt(array != 0, steps, return_indices)
+    foreground = array if array.dtype in (np.bool_, np.uint8) else array != 0
+    found, where = backend.distance_transform_edt(foreground, steps, return_indices, wanted_dtype)
     results = []
     if return_distances:
-        results.append(_deliver(found.astype(wanted_dtype, copy=False), distances))
+        results.append(_deliver(found, distances))
     if return_indices:
         results.append(_deliver(where, indices))
     delivered = [result for result in results if result is not None]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastseg.arrays import did_you_mean
+from fastseg.arrays import as_label, as_labels, did_you_mean
 from fastseg.joint import JointHistogram
 from fastseg.results import Label, label_text
 
@@ -43,11 +43,8 @@ def as_structures(
         ):  # id to name, as TotalSegmentator has it
             named = [(name, label) for label, name in named]
         wanted = [Structure(str(name), _as_label_or_region(value, name)) for name, value in named]
-    elif isinstance(labels, (str, bytes)):
-        raise TypeError(f"labels: expected label ids or a mapping of names to them, got {labels!r}")
     else:
-        ids = [as_label(label, "labels") for label in labels]
-        wanted = [Structure(str(label), label) for label in ids]
+        wanted = [Structure(str(label), label) for label in as_labels(labels, "labels")]
     if not wanted:
         raise ValueError("labels: give at least one label, or None for all that are found")
     names = [structure.name for structure in wanted]
@@ -58,13 +55,6 @@ def as_structures(
             if ignore in structure.values:
                 raise ValueError(f"labels: {structure.name!r} holds the ignore_label {ignore}")
     return wanted
-
-
-def as_label(value: object, name: str) -> int:
-    """A label id as a Python integer, or a TypeError that names the argument."""
-    if isinstance(value, (int, np.integer)) or (isinstance(value, float) and value.is_integer()):
-        return int(value)
-    raise TypeError(f"{name}: labels are whole numbers, got {value!r}")
 
 
 def _as_label_or_region(value: object, name: str) -> Label:

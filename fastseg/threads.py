@@ -37,7 +37,7 @@ def get_num_threads() -> int:
     text = os.environ.get("FASTSEG_NUM_THREADS")
     if text is None:
         return _available_cores()
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise ValueError(
             f"FASTSEG_NUM_THREADS: expected a whole number of at least 1, got {text!r}"
         )

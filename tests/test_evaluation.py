@@ -297,7 +297,7 @@ BAD_CALLS = [
     ({"labels": []}, (BLOCK, BLOCK), ValueError, "at least one"),
     ({"labels": [1, 1]}, (BLOCK, BLOCK), ValueError, "once"),
     ({"labels": [1.5]}, (BLOCK, BLOCK), TypeError, "whole numbers"),
-    ({"labels": "1"}, (BLOCK, BLOCK), TypeError, "mapping"),
+    ({"labels": "1"}, (BLOCK, BLOCK), TypeError, "expected label ids"),
     ({"labels": {"none": ()}}, (BLOCK, BLOCK), ValueError, "at least one label"),
     ({"labels": {"a": "b"}}, (BLOCK, BLOCK), TypeError, "whole numbers"),
     ({"labels": {"a": 1, "b": "c"}}, (BLOCK, BLOCK), TypeError, "whole numbers"),

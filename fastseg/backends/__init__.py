@@ -13,8 +13,9 @@ Each has
     of two masks from ``select``: a :class:`fastseg.distances.SurfaceDistances`;
 ``band_counts(reference, prediction, spacing, width)``
     of two masks from ``select``: a :class:`fastseg.distances.BandCounts`;
-``distance_transform_edt(foreground, spacing, indices)``
-    float64 distances of a bool array, and int32 indices of the nearest background if asked for, else None;
+``distance_transform_edt(foreground, spacing, indices, dtype)``
+    distances of a bool or uint8 array in float64 or float32, and int32 indices of the nearest background if asked
+    for, else None;
 ``unsupported(function, ndim)``
     why it does not offer a function for arrays of so many axes, None if it does.
 """

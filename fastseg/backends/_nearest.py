@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from fastseg import threads
 from fastseg.arrays import Spacing
-from fastseg_kernels.cpu import bits, edt, nearest
+from fastseg.backends._transform import exact_dtype, transform
+from fastseg_kernels.cpu import bits, nearest
 
 Words = NDArray[np.uint64]
 Floats = NDArray[np.float64]
@@ -20,9 +21,11 @@ Offsets = NDArray[np.int64]
 
 # A ball of 4 voxels: beyond it a search along rows is cheaper than one more shell.
 _MOST_OFFSETS = 257
-# Blocks that the search may look at for each voxel of the box before a transform is cheaper: a block takes 5 to
-# 10 ns, the transform 10 to 20 ns a voxel.
-_BLOCKS_PER_VOXEL = 2
+# Of these, so many are always tried: distances up to 2 voxels.
+_CORE_OFFSETS = 33
+# Looks at blocks of rows that the search may take for each voxel of the box before a transform is cheaper: a look
+# takes 4 to 8 ns, the transform 4 ns a voxel in float32 and 8 in float64.
+_LOOKS_PER_VOXEL = 0.2
 # A ball of more offsets than this is slower than a transform.
 _LARGEST_BALL = 20_000
 
@@ -92,17 +95,33 @@ def distances(queries: Words, targets: Words, geometry: Geometry) -> Floats:
     if not len(squared) or not targets.any():
         return squared
     offsets, squares = _shells(geometry.spacing, geometry.ndim, geometry.reverse)
+    padded, steps, shifts = _padded(targets, offsets)
     remaining = np.empty_like(queries)
 
     def search(part: tuple[tuple[int, int], int, int]) -> None:
         slab, start, stop = part
-        nearest.shells(queries, targets, offsets, squares, *slab, remaining, squared[start:stop])
+        out = squared[start:stop]
+        nearest.shells(
+            queries, padded, steps, shifts, squares, _CORE_OFFSETS, *slab, remaining, out
+        )
 
     threads.run(search, list(zip(edges, starts[:-1].tolist(), starts[1:].tolist(), strict=True)))
     left = np.flatnonzero(np.isinf(squared))
     if len(left):
         squared[left] = _far(remaining, len(left), targets, geometry)
     return np.sqrt(squared)
+
+
+def _padded(
+    targets: Words, offsets: Offsets
+) -> tuple[Words, NDArray[np.int64], NDArray[np.uint64]]:
+    """The set within a margin of zeros, and each offset as words to go and bits to shift there."""
+    margin = (*(int(part) for part in np.abs(offsets[:, :2]).max(axis=0)), 1)
+    padded = np.zeros([n + 2 * m for n, m in zip(targets.shape, margin, strict=True)], np.uint64)
+    padded[tuple(slice(m, m + n) for n, m in zip(targets.shape, margin, strict=True))] = targets
+    dz, dy, dx = offsets.T
+    steps = (dz * padded.shape[1] + dy) * padded.shape[2] + (dx >> 6)
+    return padded, np.ascontiguousarray(steps), (dx & 63).astype(np.uint64)
 
 
 def _far(queries: Words, n: int, targets: Words, geometry: Geometry) -> Floats:
@@ -125,87 +144,26 @@ def _far(queries: Words, n: int, targets: Words, geometry: Geometry) -> Floats:
         return stopped
 
     # A sixteenth of the budget shows whether all of it could be enough.
-    budget = _BLOCKS_PER_VOXEL * math.prod(geometry.shape)
+    budget = int(_LOOKS_PER_VOXEL * math.prod(geometry.shape))
     done = search(0, budget // 16)
     if done < n and done * 16 >= n:
         done = search(done, budget)
     if done < n:
-        volume = transform_of(targets, geometry, squared=True)
-        z, y, x = places[done:].T
-        squared[done:] = volume[z, y, x]
+        at = tuple(np.ascontiguousarray(places[done:].T))
+        squared[done:] = transform_of(targets, geometry, squared=True, at=at)[at]
     return squared
 
 
-def transform_of(words: Words, geometry: Geometry, squared: bool = False) -> Floats:
-    """Distance of every voxel of the volume to the nearest set voxel."""
+def transform_of(
+    words: Words,
+    geometry: Geometry,
+    squared: bool = False,
+    at: tuple[NDArray[np.int64], ...] | None = None,
+) -> Floats:
+    """Distance of every voxel of the volume, or of those `at` some coordinates, to the nearest set voxel."""
     foreground = np.empty(geometry.shape, np.uint8)
     bits.unpack(words, foreground)
     foreground ^= 1
     axes = (2, 1, 0) if geometry.reverse else (0, 1, 2)
-    return transform(foreground, geometry.spacing, axes, squared=squared)[0]
-
-
-def transform(
-    foreground: NDArray[np.uint8],
-    spacing: Spacing,
-    axes: tuple[int, ...],
-    indices: bool = False,
-    squared: bool = False,
-) -> tuple[Floats, NDArray[np.int32] | None]:
-    """Distance transform of a C-contiguous volume of any number of axes, passing over `axes` in that order."""
-    shape = foreground.shape
-    volume = np.empty(shape)
-    largest = sum(((size - 1) * step) ** 2 for size, step in zip(shape, spacing, strict=True))
-    where: list[NDArray[np.int32]] = []
-    if not indices:
-        _first_axis(foreground, axes[0], spacing[axes[0]], volume)
-    else:  # the sweeps of the first pass know how far, not which way
-        volume[...] = np.where(foreground, np.inf, 0.0)
-    for axis in axes if indices else axes[1:]:
-        chosen = _later_axis(axis, spacing[axis], largest, indices, volume)
-        if indices:
-            # A line without background so far has no minimiser (-1); what it carries is never chosen later.
-            carried = np.maximum(chosen, 0)
-            where = [np.take_along_axis(before, carried, axis) for before in where] + [chosen]
-    if not squared:
-        flat = volume.reshape(-1)
-        threads.run(
-            lambda slab: edt.square_roots(*slab, flat), threads.slabs(flat.size, flat.size, 1 << 22)
-        )
-    if not indices:
-        return volume, None
-    by_axis = dict(zip(axes, where, strict=True))
-    return volume, np.stack([by_axis[axis] for axis in range(len(shape))])
-
-
-def _split(shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
-    """The shape as (axes before, the axis, axes after)."""
-    return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
-
-
-def _first_axis(foreground: NDArray[np.uint8], axis: int, step: float, volume: Floats) -> None:
-    view = _split(volume.shape, axis)
-    source, target = foreground.reshape(view), volume.reshape(view)
-    tiles = view[0] * -(-view[2] // edt.LANES)
-    threads.run(
-        lambda slab: edt.first_pass(source, step, *slab, target),
-        threads.slabs(tiles, volume.size),
-    )
-
-
-def _later_axis(
-    axis: int, step: float, largest: float, indices: bool, volume: Floats
-) -> NDArray[np.int32]:
-    """Add an axis to the squared distances; gives the minimisers along it, if they are wanted."""
-    view = _split(volume.shape, axis)
-    lines = volume.reshape(view)
-    chosen = np.empty(view if indices else (0, 0, 0), np.int32)
-    tiles = view[0] * -(-view[2] // edt.LANES) if view[2] > 1 else -(-view[0] // edt.LANES)
-    squares = _squares(view[1], step)
-    # Rounding errors of the largest value, a few units of 2^-53 of it, against the square of a step.
-    monotone = int(largest * 2.0**-50 < step**2)
-    threads.run(
-        lambda slab: edt.later_pass(step, squares, monotone, int(indices), *slab, lines, chosen),
-        threads.slabs(tiles, volume.size),
-    )
-    return chosen.reshape(volume.shape) if indices else chosen
+    dtype = exact_dtype(geometry.shape, geometry.spacing) if squared else np.float64
+    return transform(foreground, geometry.spacing, axes, dtype=dtype, squared=squared, at=at)[0]

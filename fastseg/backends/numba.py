@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from fastseg import threads
 from fastseg.arrays import Array, Spacing
-from fastseg.backends import _nearest
+from fastseg.backends import _nearest, _transform
 from fastseg.distances import BandCounts, Boundary, SurfaceDistances
 from fastseg.joint import Box, JointHistogram
 from fastseg.surfels import surfel_measures
@@ -271,16 +271,21 @@ def _band(mask: PackedMask, spacing: Spacing, width: float) -> Words:
 
 
 def distance_transform_edt(
-    foreground: NDArray[np.bool_], spacing: Spacing, indices: bool
-) -> tuple[NDArray[np.float64], NDArray[np.int32] | None]:
-    """Transform in the memory order of the array, with the passes in the order of its axes."""
+    foreground: Array, spacing: Spacing, indices: bool, dtype: DTypeLike
+) -> tuple[NDArray[Any], NDArray[np.int32] | None]:
+    """Transform in the memory order of the array, summing in the order of its axes."""
     reverse = (
         foreground.ndim > 1 and foreground.flags.f_contiguous and not foreground.flags.c_contiguous
     )
     ordered = foreground.T if reverse else np.ascontiguousarray(foreground)
-    axes = range(foreground.ndim)[:: -1 if reverse else 1]
-    steps = spacing[:: -1 if reverse else 1]
-    distances, where = _nearest.transform(ordered.view(np.uint8), steps, tuple(axes), indices)
+    axes = tuple(range(foreground.ndim))
+    distances, where = _transform.transform(
+        ordered,
+        spacing[::-1] if reverse else spacing,
+        axes[::-1] if reverse else axes,
+        dtype=dtype,
+        indices=indices,
+    )
     if not reverse:
         return distances, where
     if where is not None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from scipy import ndimage
 
 from fastseg.arrays import Array, Spacing
@@ -108,15 +109,16 @@ def band_counts(reference: Mask, prediction: Mask, spacing: Spacing, width: floa
 
 
 def distance_transform_edt(
-    foreground: Mask, spacing: Spacing, indices: bool
-) -> tuple[NDArray[np.float64], NDArray[np.int32] | None]:
+    foreground: Array, spacing: Spacing, indices: bool, dtype: DTypeLike
+) -> tuple[NDArray[Any], NDArray[np.int32] | None]:
     """SciPy's transform, but inf (and indices of -1) where there is no background at all."""
     if foreground.all():
         where = np.full((foreground.ndim, *foreground.shape), -1, np.int32) if indices else None
-        return np.full(foreground.shape, np.inf), where
+        return np.full(foreground.shape, np.inf, dtype), where
     if indices:
         distances, where = ndimage.distance_transform_edt(
             foreground, sampling=spacing, return_indices=True
         )
-        return distances, where
-    return np.asarray(ndimage.distance_transform_edt(foreground, sampling=spacing)), None
+        return distances.astype(dtype, copy=False), where
+    distances = ndimage.distance_transform_edt(foreground, sampling=spacing)
+    return distances.astype(dtype, copy=False), None

@@ -3,13 +3,14 @@
 Three traps of numba's cache shape this file. Two processes that fill an empty cache of one function with two
 signatures can leave an index that points at the other's machine code, so a kernel has exactly one signature and a
 variant for another dtype is a function of its own name. The cache does not see edits in other files, so a kernel
-file stands alone, and the two files that kernels do share, this one and ``_words.py``, enter every kernel's
-cache key by a digest. And a dispatcher that may still compile would specialise silently for a strided or a wrong
-array, so it is closed after its one signature: such an argument is then a TypeError.
+file stands alone, and the files that kernels do share, this one, ``_words.py`` and ``_vectors.py``, enter every
+kernel's cache key by a digest. And a dispatcher that may still compile would specialise silently for a strided or
+a wrong array, so it is closed after its one signature: such an argument is then a TypeError.
 """
 
 import functools
 import hashlib
+import os
 import threading
 import types as python_types
 from pathlib import Path
@@ -19,8 +20,17 @@ import numpy as np
 from numba import types
 from numba.core import config
 
-_SHARED_FILES = ("_jit.py", "_words.py")
+_SHARED_FILES = ("_jit.py", "_vectors.py", "_words.py")
 _compiling = threading.Lock()
+
+if hasattr(os, "register_at_fork"):
+    # A child has none of its parent's threads: one that was compiling would hold our lock, and numba's, for ever. So
+    # a fork waits until no kernel is being compiled.
+    os.register_at_fork(
+        before=_compiling.acquire,
+        after_in_parent=_compiling.release,
+        after_in_child=_compiling.release,
+    )
 
 #: every kernel whose file has been imported, for ``fastseg warm``
 KERNELS: list = []
@@ -30,6 +40,9 @@ i32, i64, f32, f64 = types.int32, types.int64, types.float32, types.float64
 
 #: the unsigned types that label maps are viewed as, by the suffix of a kernel's variant
 LABEL_TYPES = {"u8": u8, "u16": u16, "u32": u32, "u64": u64}
+
+#: the types that distances are computed in
+FLOAT_TYPES = {"f32": f32, "f64": f64}
 
 
 def shared_digest(folder=Path(__file__).parent):
@@ -117,6 +130,25 @@ def kernel(*signature):
     return lambda function: _make(function, signature)
 
 
+def _family(named_types, signature):
+    """Decorator that makes one kernel for each type, each with a name, and so a cache, of its own."""
+
+    def wrap(function):
+        family = {}
+        for suffix, numba_type in named_types.items():
+            name = f"{function.__name__}_{suffix}"
+            variant = python_types.FunctionType(
+                function.__code__, function.__globals__, name, function.__defaults__
+            )
+            variant.__qualname__ = name
+            variant.__doc__ = function.__doc__
+            variant.__module__ = function.__module__
+            family[np.dtype(str(numba_type))] = _make(variant, signature(numba_type))
+        return family
+
+    return wrap
+
+
 def label_kernels(signature):
     """Make a function a family of kernels, one for each unsigned type that a label map may be viewed as.
 
@@ -128,23 +160,14 @@ def label_kernels(signature):
     Returns
     -------
     callable
-        A decorator. It gives a dict from NumPy dtype to kernel, each with a name, and so a cache, of its own.
+        A decorator. It gives a dict from NumPy dtype to kernel.
     """
+    return _family(LABEL_TYPES, signature)
 
-    def wrap(function):
-        family = {}
-        for suffix, label_type in LABEL_TYPES.items():
-            name = f"{function.__name__}_{suffix}"
-            variant = python_types.FunctionType(
-                function.__code__, function.__globals__, name, function.__defaults__
-            )
-            variant.__qualname__ = name
-            variant.__doc__ = function.__doc__
-            variant.__module__ = function.__module__
-            family[np.dtype(str(label_type))] = _make(variant, signature(label_type))
-        return family
 
-    return wrap
+def float_kernels(signature):
+    """Make a function a family of two kernels, for float32 and float64; see `label_kernels`."""
+    return _family(FLOAT_TYPES, signature)
 
 
 #: a function that kernels of the same file call: compiled into its caller

@@ -1,8 +1,8 @@
 """Joint histogram of two label volumes, with a bounding box for each pair of labels.
 
 Idea: label maps are made of runs. A row is cut into runs of one (reference, prediction) pair; the end of a run is
-found ``BLOCK`` voxels at a time by a branch-free comparison that the compiler turns into vector code, so that a
-voxel inside a run costs a fraction of the time of loading it. Only at the end of a run the pair is looked up, its
+found 64 bytes at a time: a vector comparison gives a word of bits, whose lowest set bit is where the run ends, so that
+a voxel inside a run costs a fraction of the time of loading it. Only at the end of a run the pair is looked up, its
 count raised by the length of the run and its box widened.
 
 Cost: one read of both volumes, plus a hash look-up a run. 300×512×512 uint8: see ``benchmarks/``.
@@ -15,11 +15,10 @@ import numpy as np
 from numba import types
 
 from fastseg_kernels._jit import i32, i64, inlined, kernel, label_kernels, read, u64, write
+from fastseg_kernels._vectors import BYTES, load, splat, unequal
+from fastseg_kernels._words import trailing_zeros
 
-# voxels compared at once: one 64-byte vector of uint8
-BLOCK = 64
-# a run is first followed voxel by voxel for this long, so that noise does not pay for whole blocks
-SHORT = 4
+ALL = 0xFFFFFFFFFFFFFFFF
 
 # columns of `boxes`
 Z_START, Z_STOP, Y_START, Y_STOP, X_START, X_STOP = range(6)
@@ -42,35 +41,48 @@ def _slot(reference_label, prediction_label, references, predictions, table):
 
 
 @inlined
-def _run_end(reference, prediction, z, y, start, size):
-    """First index after `start` at which either row leaves its label, or `size`.
-
-    Indices are unsigned throughout: a signed one carries a test for negative values into the inner loop, which
-    then is not vectorised.
-    """
-    reference_label = reference[z, y, start]
-    prediction_label = prediction[z, y, start]
-    x = start + np.uint64(1)
-    short_end = min(size, x + np.uint64(SHORT))
-    while x < short_end:
-        if reference[z, y, x] != reference_label or prediction[z, y, x] != prediction_label:
-            return x
-        x += np.uint64(1)
-    while x + np.uint64(BLOCK) <= size:
-        different = reference_label ^ reference_label
-        for i in range(np.uint64(BLOCK)):
-            different |= reference[z, y, x + i] ^ reference_label
-            different |= prediction[z, y, x + i] ^ prediction_label
-        if different != 0:
+def _run_end(reference, prediction, start, stop):
+    """First index of the flat volumes after `start` at which either leaves its label, or `stop`."""
+    lanes = np.uint64(BYTES // reference.itemsize)
+    reference_label = reference[start]
+    prediction_label = prediction[start]
+    references = splat(reference_label)
+    predictions = splat(prediction_label)
+    size = np.uint64(reference.size)
+    x = start
+    while x + np.uint64(4) * lanes <= stop:
+        differ = unequal(load(reference, x), references) | unequal(load(prediction, x), predictions)
+        if differ != 0:
+            return x + np.uint64(trailing_zeros(differ))
+        x += lanes
+        # most runs are shorter than a vector; the long ones go on by three at once
+        y = x + lanes
+        z = y + lanes
+        differ = (
+            unequal(load(reference, x), references)
+            | unequal(load(prediction, x), predictions)
+            | unequal(load(reference, y), references)
+            | unequal(load(prediction, y), predictions)
+            | unequal(load(reference, z), references)
+            | unequal(load(prediction, z), predictions)
+        )
+        if differ != 0:
             break
-        x += np.uint64(BLOCK)
-    while (
-        x < size
-        and reference[z, y, x] == reference_label
-        and prediction[z, y, x] == prediction_label
-    ):
-        x += np.uint64(1)
-    return x
+        x = z + lanes
+    while x < stop:
+        if x + lanes <= size:
+            differ = unequal(load(reference, x), references)
+            differ |= unequal(load(prediction, x), predictions)
+            if stop - x < lanes:  # the next row does not belong to the run
+                differ |= np.uint64(ALL) << (stop - x)
+            if differ != 0:
+                return x + np.uint64(trailing_zeros(differ))
+            x += lanes
+        elif reference[x] == reference_label and prediction[x] == prediction_label:
+            x += np.uint64(1)
+        else:
+            return x
+    return stop
 
 
 def _signature(label):
@@ -95,6 +107,8 @@ def joint_histogram(reference, prediction, row, stop, pairs, counts, boxes, tabl
     power of two of slots, -1 where free, and at least twice as many as `counts` has rows.
     """
     references, predictions = pairs
+    flat_reference = reference.reshape(-1)
+    flat_prediction = prediction.reshape(-1)
     height = np.uint64(reference.shape[1])
     width = np.uint64(reference.shape[2])
     previous_reference = np.uint64(0)
@@ -103,11 +117,13 @@ def joint_histogram(reference, prediction, row, stop, pairs, counts, boxes, tabl
     while row < stop and known + reference.shape[2] <= counts.size:
         z = np.uint64(row) // height
         y = np.uint64(row) - z * height
+        row_start = np.uint64(row) * width
         x = np.uint64(0)
         while x < width:
-            end = _run_end(reference, prediction, z, y, x, width)
-            reference_label = np.uint64(reference[z, y, x])
-            prediction_label = np.uint64(prediction[z, y, x])
+            start = row_start + x
+            end = _run_end(flat_reference, flat_prediction, start, row_start + width) - row_start
+            reference_label = np.uint64(flat_reference[start])
+            prediction_label = np.uint64(flat_prediction[start])
             if (
                 pair < 0
                 or reference_label != previous_reference

@@ -21,64 +21,75 @@ from fastseg_kernels._jit import f64, i64, inlined, kernel, read, u64, write
 from fastseg_kernels._words import leading_zeros, popcount, trailing_zeros
 
 BLOCK = 8  # rows of a coarse block along y and along z
+OPENING = 32  # what it costs to go through the rows of a block, in looks at blocks
 
 # Sums of the same squares in another order differ by up to 2 units of rounding (4.4e-16): a bound that was summed
 # in z, y, x order must not prune an answer that is summed in x, y, z order.
 SLACK = 1.0 + 1e-15
 
 
-@inlined
-def _shifted(words, z, y, word, dx):
-    """64 voxels of a row starting `dx` (-63 to 63) voxels beyond the start of a word, 0 outside the row."""
-    middle = words[z, y, word]
-    if dx == 0:
-        return middle
-    if dx > 0:
-        shift = np.uint64(dx)
-        bits = middle >> shift
-        if word + np.uint64(1) < np.uint64(words.shape[2]):
-            bits |= words[z, y, word + np.uint64(1)] << (np.uint64(64) - shift)
-        return bits
-    shift = np.uint64(-dx)
-    bits = middle << shift
-    if word > 0:
-        bits |= words[z, y, word - np.uint64(1)] >> (np.uint64(64) - shift)
-    return bits
-
-
 @kernel(
-    read(u64, 3), read(u64, 3), read(i64, 2), read(f64, 1), i64, i64, write(u64, 3), write(f64, 1)
+    read(u64, 3),
+    read(u64, 3),
+    read(i64, 1),
+    read(u64, 1),
+    read(f64, 1),
+    i64,
+    i64,
+    i64,
+    write(u64, 3),
+    write(f64, 1),
 )
-def shells(queries, targets, offsets, squares, first, stop, remaining, out):
-    """Find the targets that lie at one of `offsets`, for the queries of slices `first` to `stop`.
+def shells(queries, targets, steps, shifts, squares, core, first, stop, remaining, out):
+    """Find the targets that lie at one of a list of offsets, for the queries of slices `first` to `stop`.
 
     Parameters
     ----------
-    queries, targets : uint64 (nz, ny, nw)
-        Packed sets.
-    offsets : int64 (n, 3)
-        (dz, dy, dx) in order of distance, |dx| < 64: all that are at most as far as the last.
+    queries : uint64 (nz, ny, nw)
+        A packed set.
+    targets : uint64 (nz + 2 pz, ny + 2 py, nw + 2)
+        The other set with a margin of zeros, as wide as the longest offset, so that no offset leads outside. The
+        tests that this saves were three quarters of the time.
+    steps, shifts : int64, uint64 (n,)
+        The offsets in order of distance, all that are at most as far as the last: 64 voxels at an offset start
+        `shift` bits into the word that lies `step` words further in `targets`.
     squares : float64 (n,)
         Their squared distances.
+    core : int
+        So many offsets are always tried; the others only while they find targets for at least an eighth of the
+        queries that come to them, with a new trial now and then. Surfaces that lie far apart would go through all
+        of them in vain.
     remaining : uint64 (nz, ny, nw)
         Written: the queries that found no target.
     out : float64
         Written: for each query of these slices in C order its squared distance, inf where none was found.
     """
+    margin_z = (targets.shape[0] - queries.shape[0]) // 2
+    margin_y = (targets.shape[1] - queries.shape[1]) // 2
+    flat = targets.reshape(-1)
     base = np.uint64(0)
+    came = np.int64(0)  # queries that the core left
+    found = np.int64(0)  # of which the outer offsets found a target
     for z in range(first, stop):
         for y in range(queries.shape[1]):
-            for w in range(np.uint64(queries.shape[2])):
-                asked = queries[np.uint64(z), np.uint64(y), w]
+            row = ((z + margin_z) * targets.shape[1] + y + margin_y) * targets.shape[2] + 1
+            for w in range(queries.shape[2]):
+                asked = queries[np.uint64(z), np.uint64(y), np.uint64(w)]
                 left = asked
                 if asked != 0:
-                    for i in range(np.uint64(offsets.shape[0])):
-                        zz = z + offsets[i, np.uint64(0)]
-                        yy = y + offsets[i, np.uint64(1)]
-                        if zz < 0 or zz >= queries.shape[0] or yy < 0 or yy >= queries.shape[1]:
-                            continue
-                        dx = offsets[i, np.uint64(2)]
-                        hit = left & _shifted(targets, np.uint64(zz), np.uint64(yy), w, dx)
+                    before = np.int64(0)
+                    for i in range(np.uint64(steps.size)):
+                        if i == np.uint64(core):
+                            before = popcount(left)
+                            came += before
+                            if found * 8 < came and came & 15 >= before:
+                                break
+                        place = np.uint64(row + w + steps[i])
+                        low = flat[place] >> shifts[i]
+                        high = (flat[place + np.uint64(1)] << np.uint64(1)) << (
+                            np.uint64(63) - shifts[i]
+                        )
+                        hit = left & (low | high)
                         if hit == 0:
                             continue
                         left ^= hit
@@ -89,6 +100,11 @@ def shells(queries, targets, offsets, squares, first, stop, remaining, out):
                             out[base + rank] = squares[i]
                         if left == 0:
                             break
+                    if before != 0:
+                        found += before - popcount(left)
+                        if came > 4096:
+                            came >>= 1
+                            found >>= 1
                     missed = left
                     while missed != 0:
                         lowest = missed & (~missed + np.uint64(1))
@@ -96,7 +112,7 @@ def shells(queries, targets, offsets, squares, first, stop, remaining, out):
                         rank = np.uint64(popcount(asked & (lowest - np.uint64(1))))
                         out[base + rank] = np.inf
                     base += np.uint64(popcount(asked))
-                remaining[np.uint64(z), np.uint64(y), w] = left
+                remaining[np.uint64(z), np.uint64(y), np.uint64(w)] = left
 
 
 @kernel(read(u64, 3), write(u64, 3))
@@ -280,7 +296,7 @@ def far(
                         < 0
                     ):
                         continue
-                    work += BLOCK
+                    work += OPENING
                     best = _open(
                         targets,
                         z,

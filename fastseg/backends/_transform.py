@@ -1,0 +1,259 @@
+"""The distance transform for the numba backend: which passes, in which order, in which precision."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastseg import threads
+from fastseg.arrays import Spacing
+from fastseg_kernels.cpu import edt
+
+Features = NDArray[np.int32]
+
+# Rows and the next axis of a few slices are done together while they are in the second-level cache.
+_CACHED_BYTES = 1 << 19
+_ALL_TILES = np.empty(0, np.uint8)
+_NO_ROWS = np.empty(0, np.int64)
+_NO_FEATURES = np.empty((0, 0), np.int32)
+
+
+class _Plan(NamedTuple):
+    """How to transform: in which type, over which axes in turn, and whether minimisers are monotone."""
+
+    dtype: np.dtype[Any]
+    axes: tuple[int, ...]
+    monotone: bool
+
+
+def transform(
+    foreground: NDArray[Any],
+    spacing: Spacing,
+    axes: tuple[int, ...],
+    *,
+    dtype: Any = np.float64,
+    indices: bool = False,
+    squared: bool = False,
+    at: tuple[NDArray[np.int64], ...] | None = None,
+) -> tuple[NDArray[Any], Features | None]:
+    """Distances of a C-contiguous array of bytes of any number of axes to its nearest 0.
+
+    Parameters
+    ----------
+    foreground : bool or uint8 ndarray
+    spacing : tuple of float
+        Along each axis of the array.
+    axes : tuple of int
+        The array's axes in the order in which the image's own axes come: squares are summed in this order.
+    dtype : float64 or float32
+    indices : bool
+        Also give the index of that 0, coordinate first, along the array's axes; -1 if there is none.
+    squared : bool
+        Leave the squares.
+    at : tuple of int64 ndarray
+        Coordinates at which distances are wanted, along each axis; elsewhere the last pass may be left out.
+    """
+    shape = foreground.shape
+    long = [axis for axis in range(len(shape)) if shape[axis] > 1] or [len(shape) - 1]
+    compact = foreground.view(np.uint8).reshape([shape[axis] for axis in long])
+    steps = tuple(spacing[axis] for axis in long)
+    order = tuple(long.index(axis) for axis in axes if axis in long)
+    plan = _plan(compact.shape, steps, order, np.dtype(dtype))
+    volume = np.empty(compact.shape, plan.dtype)
+    where = np.zeros((len(shape), *shape), np.int32) if indices else None
+    if where is not None:
+        rows = np.array([long[axis] for axis in plan.axes])
+        _with_features(compact, steps, plan, volume, squared, rows, where.reshape(len(shape), -1))
+        if np.isinf(
+            volume.reshape(-1)[0]
+        ):  # inf anywhere is inf everywhere: there is no background
+            where[...] = -1
+    else:
+        wanted = (
+            _ALL_TILES if at is None else _tiles_of(tuple(at[axis] for axis in long), plan, volume)
+        )
+        _without_features(compact, steps, plan, volume, squared, wanted)
+    return volume.reshape(shape).astype(dtype, copy=False), where
+
+
+def _plan(
+    shape: tuple[int, ...], spacing: Spacing, order: tuple[int, ...], dtype: np.dtype[Any]
+) -> _Plan:
+    """Contiguous rows first wherever the order of summation does not show, which is fastest."""
+    memory_order = tuple(range(len(shape)))[::-1]
+    for real in (dtype, np.dtype(np.float64)):
+        if _sums_are_exact(shape, spacing, real):
+            return _Plan(real, memory_order, True)
+        monotone = _is_monotone(shape, spacing, real)
+        if real == np.float64:
+            # float32 answers need no bits of SciPy's, float64 ones are summed in the image's own order
+            return _Plan(real, order if dtype == np.float64 else memory_order, monotone)
+        if monotone:
+            return _Plan(real, memory_order, True)
+    raise AssertionError("float64 always has a plan")
+
+
+def _sums_are_exact(shape: tuple[int, ...], spacing: Spacing, dtype: np.dtype[Any]) -> bool:
+    """Whether every squared distance is a number of this type, so that no sum is ever rounded."""
+    squares = [Fraction(step) ** 2 for step in spacing]  # whole numbers over powers of two
+    unit = max(square.denominator for square in squares)
+    largest = sum((n - 1) ** 2 * square for n, square in zip(shape, squares, strict=True))
+    limits = np.finfo(dtype)
+    fits = float(limits.tiny) < 1 / unit and float(largest) < float(limits.max) / 4
+    return fits and largest * unit < 2 ** (limits.nmant + 1)
+
+
+def _is_monotone(shape: tuple[int, ...], spacing: Spacing, dtype: np.dtype[Any]) -> bool:
+    """Whether rounding errors of all values stay below the square of the smallest step, in this type's range."""
+    largest = sum(((n - 1) * step) ** 2 for n, step in zip(shape, spacing, strict=True))
+    limits = np.finfo(dtype)
+    least = min(spacing) ** 2
+    within = largest < float(limits.max) / 4 and least > float(limits.tiny) * 1e6
+    return within and largest * 4 * float(limits.eps) < least
+
+
+def _without_features(
+    foreground: NDArray[np.uint8],
+    spacing: Spacing,
+    plan: _Plan,
+    volume: NDArray[Any],
+    squared: bool,
+    wanted: NDArray[np.uint8],
+) -> None:
+    """All passes, the last one with the square roots and only over the tiles that are wanted."""
+    first, later = plan.axes[0], list(plan.axes[1:])
+    last_axis = foreground.ndim - 1
+    if first == last_axis and later and later[0] == last_axis - 1 and foreground.ndim > 2:
+        _rows_and_columns(foreground, spacing, plan, volume)
+        later.pop(0)
+    else:
+        _first_axis(foreground, first, spacing[first], volume)
+    for axis in later:
+        last = axis == later[-1]
+        _parabolas(
+            volume, axis, spacing[axis], plan, last and not squared, wanted if last else _ALL_TILES
+        )
+    if not later and not squared:
+        np.sqrt(volume, out=volume)
+
+
+def _with_features(
+    foreground: NDArray[np.uint8],
+    spacing: Spacing,
+    plan: _Plan,
+    volume: NDArray[Any],
+    squared: bool,
+    rows: NDArray[np.int64],
+    features: Features,
+) -> None:
+    """All passes with the index along each axis, which goes to its row of `features`."""
+    later = list(enumerate(plan.axes, start=1))
+    first = plan.axes[0]
+    if first == volume.ndim - 1:
+        _first_axis(foreground, first, spacing[first], volume)
+        lines = (-1, volume.shape[first])
+        source, out = foreground.reshape(lines), features[rows[0]].reshape(lines)
+        threads.run(
+            lambda slab: edt.row_features(source, *slab, out), threads.slabs(len(out), out.size)
+        )
+        later.pop(0)
+    else:  # sweeps know how far, not which way
+        volume[...] = np.where(foreground, plan.dtype.type(np.inf), plan.dtype.type(0))
+    for done, axis in later:
+        root = not squared and done == len(plan.axes)
+        _parabolas(volume, axis, spacing[axis], plan, root, _ALL_TILES, rows[:done], features)
+    if not later and not squared:
+        np.sqrt(volume, out=volume)
+
+
+def _tiles_of(
+    at: tuple[NDArray[np.int64], ...], plan: _Plan, volume: NDArray[Any]
+) -> NDArray[np.uint8]:
+    """Which tiles of the last pass hold one of the coordinates."""
+    axis = plan.axes[-1]
+    outer, _, inner = _split(volume.shape, axis)
+    others = [i for i in range(volume.ndim) if i != axis]
+    lines = np.zeros(len(at[0]), np.int64)
+    for i in others:
+        lines = lines * volume.shape[i] + at[i]
+    per_tile = edt.TILE_BYTES // volume.itemsize
+    wanted = np.zeros(-(-outer * inner // per_tile), np.uint8)
+    wanted[lines // per_tile] = 1
+    return wanted
+
+
+def exact_dtype(shape: tuple[int, ...], spacing: Spacing) -> np.dtype[Any]:
+    """The narrower type, if all squared distances are exact in it."""
+    return np.dtype(
+        np.float32 if _sums_are_exact(shape, spacing, np.dtype(np.float32)) else np.float64
+    )
+
+
+def _split(shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
+    """The shape as (axes before, the axis, axes after)."""
+    return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
+
+
+def _first_axis(
+    foreground: NDArray[np.uint8], axis: int, step: float, volume: NDArray[Any]
+) -> None:
+    view = _split(volume.shape, axis)
+    if axis == volume.ndim - 1:
+        rows, row_out = foreground.reshape(view[:2]), volume.reshape(view[:2])
+        row_kernel = edt.row_pass[volume.dtype]
+        threads.run(
+            lambda slab: row_kernel(rows, step, *slab, row_out), threads.slabs(view[0], volume.size)
+        )
+        return
+    source, target = foreground.reshape(view), volume.reshape(view)
+    tiles = view[0] * -(-view[2] // (edt.TILE_BYTES // volume.itemsize))
+    kernel = edt.column_pass[volume.dtype]
+    threads.run(lambda slab: kernel(source, step, *slab, target), threads.slabs(tiles, volume.size))
+
+
+def _rows_and_columns(
+    foreground: NDArray[np.uint8], spacing: Spacing, plan: _Plan, volume: NDArray[Any]
+) -> None:
+    """The last axis and the one before it, a few slices at a time."""
+    slice_shape = volume.shape[-2:]
+    sources = foreground.reshape(-1, *slice_shape)
+    slices = volume.reshape(-1, *slice_shape)
+    at_once = max(1, _CACHED_BYTES // slices[0].nbytes)
+    kernel = edt.row_pass[volume.dtype]
+
+    def fill(slab: tuple[int, int]) -> None:
+        for start in range(*slab, at_once):
+            part = slice(start, min(start + at_once, slab[1]))
+            rows = (-1, slice_shape[1])
+            out = slices[part].reshape(rows)
+            kernel(sources[part].reshape(rows), spacing[-1], 0, len(out), out)
+            _parabolas(slices[part], 1, spacing[-2], plan, False)
+
+    threads.run(fill, threads.slabs(len(slices), volume.size))
+
+
+def _parabolas(
+    volume: NDArray[Any],
+    axis: int,
+    step: float,
+    plan: _Plan,
+    root: bool,
+    wanted: NDArray[np.uint8] = _ALL_TILES,
+    rows: NDArray[np.int64] = _NO_ROWS,
+    features: Features = _NO_FEATURES,
+) -> None:
+    """Add an axis to the squared distances in place."""
+    outer, n, inner = _split(volume.shape, axis)
+    squares = ((np.arange(n) * step) ** 2).astype(volume.dtype)
+    tiles = -(-outer * inner // (edt.TILE_BYTES // volume.itemsize))
+    flat, kernel = volume.reshape(-1), edt.parabola_pass[volume.dtype]
+    threads.run(
+        lambda slab: kernel(
+            step, squares, int(plan.monotone), int(root), *slab, wanted, inner, flat, rows, features
+        ),
+        threads.slabs(tiles, volume.size),
+    )

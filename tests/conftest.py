@@ -1,0 +1,132 @@
+"""What all tests share: both backends, a fresh state for every test, Python in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from numba.core import config
+
+import fastseg
+from fastseg import dispatch, threads
+
+ROOT = Path(__file__).parents[1]
+
+# A first call compiles, so that a deadline would measure numba. `backend` sets one thing for all
+# examples, so that a function's fixture may serve many. `pytest --hypothesis-profile=explore` looks
+# for what the fixed examples do not show.
+settings.register_profile(
+    "fastseg",
+    deadline=None,
+    derandomize=True,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+settings.register_profile(
+    "explore", settings.get_profile("fastseg"), derandomize=False, max_examples=2000
+)
+settings.load_profile("fastseg")
+
+
+@pytest.fixture(autouse=True)
+def fresh_state(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test sees the backend, the threads or the warnings of another, or of whoever runs it."""
+    for name in ("FASTSEG_BACKEND", "FASTSEG_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(dispatch, "_forced", None)
+    monkeypatch.setattr(dispatch, "_said", set())
+    yield
+    if threads._num_threads is not None:
+        threads.set_num_threads(None)
+
+
+@pytest.fixture(params=["numba", "scipy"])
+def backend(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each backend in turn, for all calls of the test."""
+    name: str = request.param
+    with fastseg.use_backend(name):
+        yield name
+
+
+@pytest.fixture
+def compiled() -> None:
+    """For tests of compilation itself."""
+    if config.DISABLE_JIT:
+        pytest.skip("kernels are plain Python under NUMBA_DISABLE_JIT=1")
+
+
+@pytest.fixture
+def medium() -> int:
+    """The side of a volume on which the backends are compared: small where kernels are Python."""
+    return 20 if config.DISABLE_JIT else 80
+
+
+@pytest.fixture
+def many_slabs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut the work into one slab a thread, however small it is."""
+    cut = threads.slabs
+    monkeypatch.setattr(threads, "slabs", lambda size, cost=0, least_cost=0: cut(size, 1, 0))
+
+
+@pytest.fixture
+def run_python(tmp_path: Path) -> Callable[..., str]:
+    """A function that runs a script in a new process and gives what it prints."""
+
+    def run(script: str, *, first_on_path: Sequence[Path] = (), **environment: str) -> str:
+        with start_python(script, tmp_path, first_on_path, environment) as process:
+            return finish(process)
+
+    return run
+
+
+@pytest.fixture
+def run_at_once(tmp_path: Path) -> Callable[..., list[str]]:
+    """The same for several processes of one script that run at the same time."""
+
+    def run(script: str, n: int, **environment: str) -> list[str]:
+        processes = [start_python(script, tmp_path, (), environment) for _ in range(n)]
+        try:
+            return [finish(process) for process in processes]
+        finally:
+            for process in processes:
+                process.kill()
+                process.communicate()
+
+    return run
+
+
+def start_python(
+    script: str, folder: Path, first_on_path: Sequence[Path], environment: dict[str, str]
+) -> subprocess.Popen[str]:
+    path = folder / "script.py"  # a file: spawned children import it
+    path.write_text(script, encoding="utf-8")
+    places = [*first_on_path, ROOT, ROOT / "kernels"]
+    return subprocess.Popen(
+        [sys.executable, str(path)],
+        cwd=folder,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(map(str, places)),
+            "PYTHONWARNINGS": "default",
+            **environment,
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    try:
+        out, error = process.communicate(timeout=240)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, error = process.communicate()
+        pytest.fail(f"the process hung\n{out}\n{error}")
+    assert process.returncode == 0, f"status {process.returncode}\n{out}\n{error}"
+    return out

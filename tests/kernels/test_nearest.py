@@ -1,0 +1,392 @@
+"""Nearest targets: shells, the two-level search, the switch to a transform; each against all pairs."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from numpy.typing import NDArray
+
+from fastseg.backends import _nearest
+from fastseg.backends import numba as numba_backend
+from fastseg.backends import scipy as scipy_backend
+from fastseg_kernels.cpu import nearest
+from tests import naive, volumes
+from tests.compare import assert_distances
+from tests.kernels import packed
+
+Mask = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+SPACINGS = [
+    (1.0, 1.0, 1.0),
+    (0.7, 0.7, 0.7),
+    (3.0, 1.0, 0.7),
+    (0.488, 0.488, 1.25),
+    (1e-3, 1.0, 1e3),
+    (1e3, 1.0, 1e-3),
+]
+
+
+def least_squares(queries: Any, targets: Any, spacing: Any, reverse: bool = False) -> Floats:
+    """Squared distance of each query to the nearest target, summed in the order of the image's axes."""
+    steps = np.abs(np.asarray(queries)[:, None] - np.asarray(targets)[None])
+    z, y, x = ((steps[..., axis] * spacing[axis]) ** 2 for axis in range(3))
+    sums = (x + y) + z if reverse else (z + y) + x
+    return np.asarray(sums.min(axis=1, initial=np.inf))
+
+
+# ---------------------------------------------------------------------------- shells
+
+
+def shells(
+    queries: Mask,
+    targets: Mask,
+    offsets: NDArray[np.int64],
+    squares: Floats,
+    slices: tuple[int, int] | None = None,
+    core: int = 10**6,
+) -> tuple[Floats, Mask]:
+    first, stop = slices or (0, len(queries))
+    remaining = np.full_like(packed.pack(queries), 0xDEADBEEFDEADBEEF)
+    out = np.full(int(queries[first:stop].sum()) + 1, -1.0)
+    padded, steps, shifts = _nearest._padded(packed.pack(targets), offsets)
+    nearest.shells(
+        packed.pack(queries), padded, steps, shifts, squares, core, first, stop, remaining, out
+    )
+    assert out[-1] == -1.0
+    return out[:-1], packed.unpack(remaining[first:stop], queries.shape[-1])
+
+
+def row_offsets(reach: int) -> tuple[NDArray[np.int64], Floats]:
+    offsets = [(0, 0, 0)] + [(0, 0, side * n) for n in range(1, reach + 1) for side in (1, -1)]
+    return np.array(offsets, np.int64), np.array([float(x) ** 2 for _, _, x in offsets])
+
+
+@pytest.mark.parametrize("x", [0, 1, 62, 63, 64, 65, 126, 127, 128, 191, 192, 199])
+def test_shells_across_word_borders(x: int) -> None:
+    """Queries all along a row and one target, up to the longest shift there is, either way."""
+    queries, target = np.ones((1, 1, 200), bool), np.zeros((1, 1, 200), bool)
+    target[..., x] = True
+    steps = np.abs(np.arange(200.0) - x)
+    found, remaining = shells(queries, target, *row_offsets(63))
+    assert_array_equal(found, np.where(steps <= 63, steps**2, np.inf))
+    assert_array_equal(remaining.ravel(), steps > 63)
+
+
+@pytest.mark.parametrize("density", [0.01, 0.1, 0.5])
+@pytest.mark.parametrize("spacing", SPACINGS)
+@pytest.mark.parametrize("reverse", [False, True])
+def test_shells_on_noise(density: float, spacing: tuple[float, ...], reverse: bool) -> None:
+    """Found to the bit as far as the offsets go; left over beyond."""
+    rng = np.random.default_rng(30)
+    queries = rng.random((5, 6, 130)) < 0.3
+    targets = rng.random(queries.shape) < density
+    offsets, squares = _nearest._shells(spacing, 3, reverse)
+    expected = least_squares(np.argwhere(queries), np.argwhere(targets), spacing, reverse)
+    near = expected <= squares[-1]
+    assert near.any()
+    found, remaining = shells(queries, targets, offsets, squares)
+    assert_array_equal(found, np.where(near, expected, np.inf))
+    assert_array_equal(remaining[queries], ~near)
+    assert not (remaining & ~queries).any()
+
+
+def test_shells_of_a_slab() -> None:
+    """The targets of other slices are seen, and results start at the slab's own first query."""
+    rng = np.random.default_rng(31)
+    queries, targets = rng.random((2, 6, 4, 70)) < 0.2
+    offsets, squares = _nearest._shells((1.0, 1.0, 1.0), 3, False)
+    whole, whole_remaining = shells(queries, targets, offsets, squares)
+    part, remaining = shells(queries, targets, offsets, squares, (2, 5))
+    before, inside = queries[:2].sum(), queries[2:5].sum()
+    assert_array_equal(part, whole[before : before + inside])
+    assert_array_equal(remaining, whole_remaining[2:5])
+
+
+@pytest.mark.parametrize("core", [0, 1, 33])
+@pytest.mark.parametrize("density", [0.0, 0.0002, 0.02, 0.5])
+def test_offsets_beyond_the_core_may_be_left_untried(core: int, density: float) -> None:
+    """What is found is right, what the core can find is found, and the rest is left over."""
+    rng = np.random.default_rng(38)
+    queries = rng.random((20, 20, 200)) < 0.3  # enough to give up, and to try again
+    targets = rng.random(queries.shape) < density
+    offsets, squares = _nearest._shells((1.0, 1.0, 1.0), 3, False)
+    whole, _ = shells(queries, targets, offsets, squares)
+    found, remaining = shells(queries, targets, offsets, squares, core=core)
+    nearby = whole <= (squares[core - 1] if core else -1)
+    assert_array_equal(found[nearby], whole[nearby])
+    answered = np.isfinite(found)
+    assert_array_equal(found[answered], whole[answered])
+    assert_array_equal(remaining[queries], ~answered)
+    if density == 0.0002:
+        assert answered.sum() < np.isfinite(whole).sum()  # it did give up
+
+
+@pytest.mark.parametrize(
+    ("spacing", "ndim"),
+    [((1.0,) * (3 - ndim) + s, ndim) for ndim in (1, 2, 3) for s in volumes.SPACINGS[ndim]]
+    + [((1e-99, 1.0, 1.0), 3), ((1.0, 1e99, 1e-99), 3), ((9.0, 8.9, 1.0), 3)],
+)
+@pytest.mark.parametrize("reverse", [False, True])
+def test_the_list_of_shells_is_complete_up_to_its_end(
+    spacing: tuple[float, ...], ndim: int, reverse: bool
+) -> None:
+    """A target not in the list must not be nearer than one that is: that would be a wrong answer."""
+    offsets, squares = _nearest._shells(spacing, ndim, reverse)
+    assert (offsets[0] == 0).all()
+    assert (np.diff(squares) >= 0).all()
+    assert np.abs(offsets).max() < 64
+    listed = set(map(tuple, offsets.tolist()))
+    assert len(listed) == len(offsets) > 1
+    assert not offsets[:, : 3 - ndim].any()
+    last = float(squares[-1])
+    reach = [
+        min(int(last**0.5 / spacing[axis]) + 2, 100) if axis >= 3 - ndim else 0 for axis in range(3)
+    ]
+    box = _nearest._box_offsets(reach)
+    sums = _nearest._squared_norms(box, spacing, reverse)
+    inside = {tuple(offset) for offset in box[sums <= last].tolist()}
+    assert inside == listed
+    assert_array_equal(squares, _nearest._squared_norms(offsets, spacing, reverse))
+
+
+# ---------------------------------------------------------------------------- the search
+
+
+def far(
+    queries: Any,
+    targets: Mask,
+    spacing: tuple[float, ...] = (1.0, 1.0, 1.0),
+    reverse: bool = False,
+    budget: int = 10**15,
+) -> Floats:
+    """Search from a budget's end to the next one's until all queries are answered."""
+    queries = np.array(queries, np.int64, order="C").reshape(-1, 3)
+    words = packed.pack(targets)
+    nz, ny, nw = words.shape
+    coarse = np.zeros((-(-nz // 8), -(-ny // 8), nw), np.uint64)
+    nearest.coarse_rows(words, coarse)
+    tables = [
+        _nearest._squares(size, step) for size, step in zip(targets.shape, spacing, strict=True)
+    ]
+    out = np.full(len(queries) + 1, -1.0)
+    done = 0
+    while done < len(queries):
+        before = done
+        done = nearest.far(
+            queries, words, coarse, *tables, int(reverse), done, len(queries), budget, out
+        )
+        assert done > before
+    assert out[-1] == -1.0
+    return out[:-1]
+
+
+def targets_at(shape: tuple[int, ...], places: Any) -> Mask:
+    mask = np.zeros(shape, bool)
+    mask[tuple(np.array(places).T)] = True
+    return mask
+
+
+def test_coarse_rows() -> None:
+    mask = np.random.default_rng(32).random((17, 9, 70)) < 0.01
+    coarse = np.zeros((3, 2, 2), np.uint64)
+    nearest.coarse_rows(packed.pack(mask), coarse)
+    for z, y in itertools.product(range(3), range(2)):
+        block = mask[8 * z : 8 * z + 8, 8 * y : 8 * y + 8].any(axis=(0, 1))
+        assert_array_equal(packed.unpack(coarse[z : z + 1, y : y + 1], 70).ravel(), block)
+
+
+@pytest.mark.parametrize("spacing", SPACINGS)
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("n", [1, 3, 60])
+def test_far_on_sparse_targets(spacing: tuple[float, ...], reverse: bool, n: int) -> None:
+    rng = np.random.default_rng(33)
+    shape = (20, 27, 150)
+    for _ in range(3):
+        places = np.stack([rng.integers(0, size, n) for size in shape], axis=1)
+        queries = np.stack([rng.integers(0, size, 50) for size in shape], axis=1)
+        found = far(queries, targets_at(shape, places), spacing, reverse)
+        assert_array_equal(found, least_squares(queries, places, spacing, reverse))
+
+
+@pytest.mark.parametrize("budget", [0, 1, 5, 40])
+def test_far_stops_at_its_budget_and_resumes(budget: int) -> None:
+    rng = np.random.default_rng(34)
+    targets = rng.random((20, 20, 70)) < 0.0005
+    queries = np.argwhere(rng.random(targets.shape) < 0.003)
+    whole = far(queries, targets)
+    assert_array_equal(whole, least_squares(queries, np.argwhere(targets), (1.0, 1.0, 1.0)))
+    assert_array_equal(far(queries, targets, budget=budget), whole)
+
+
+def test_budget_bounds_the_work() -> None:
+    """One target in a corner, and queries that must look at many blocks each."""
+    words = packed.pack(targets_at((64, 64, 64), [(0, 0, 0)]))
+    coarse = np.zeros((8, 8, 1), np.uint64)
+    nearest.coarse_rows(words, coarse)
+    tables = [_nearest._squares(64, 1.0)] * 3
+    queries = np.array([(63, 63, 63)] * 100, np.int64)
+    out = np.empty(100)
+    stopped = [
+        nearest.far(queries, words, coarse, *tables, 0, 0, 100, budget, out)
+        for budget in (0, 500, 2000, 10**9)
+    ]
+    assert 1 == stopped[0] < stopped[1] < stopped[2] < stopped[3] == 100
+
+
+@pytest.mark.parametrize("spacing", [(0.7, 0.7, 0.7), (1.1, 1.1, 1.1), (0.1, 0.2, 0.3)])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_targets_that_tie_but_for_rounding(spacing: tuple[float, ...], reverse: bool) -> None:
+    """All the ways to go a, b and c steps are equally far; the least rounded sum must be found, be
+    it in this block of rows or another."""
+    rng = np.random.default_rng(35)
+    differ = 0
+    for _ in range(150):
+        steps = rng.integers(1, 12, 3)
+        # (0.1, 0.2, 0.3): 6 steps along x are as far as 3 along y or 2 along z
+        ways = set(itertools.permutations(np.round(steps * 0.7 / np.array(spacing)).astype(int)))
+        signs = itertools.product((-1, 1), repeat=3)
+        around = np.array(
+            [[a * b for a, b in zip(*pair, strict=True)] for pair in itertools.product(ways, signs)]
+        )
+        query = np.array([rng.integers(40, 50), rng.integers(40, 50), rng.integers(90, 100)])
+        places = query + around[rng.permutation(len(around))[: rng.integers(1, 12)]]
+        places = places[((places >= 0) & (places < (90, 90, 190))).all(axis=1)]
+        if not len(places):
+            continue
+        expected = least_squares([query], places, spacing, reverse)
+        differ += (
+            len({least_squares([query], [place], spacing, reverse)[0] for place in places}) > 1
+        )
+        assert_array_equal(
+            far([query], targets_at((90, 90, 190), places), spacing, reverse), expected
+        )
+    assert differ > 10  # there were near ties to get wrong
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_ties_in_neighbouring_blocks(axis: int) -> None:
+    """A query at every row of a block, with targets a few rows to either side."""
+    for at in range(8, 16):
+        for below, above in itertools.product(range(1, 9), repeat=2):
+            places = np.full((2, 3), 4)
+            places[0, axis], places[1, axis] = at - below, at + above
+            shape = tuple(32 if i == axis else 9 for i in range(3))
+            query = [4, 4, 4]
+            query[axis] = at
+            found = far([query], targets_at(shape, places))
+            assert found.tolist() == [min(below, above) ** 2]
+
+
+@pytest.mark.parametrize("x", [0, 1, 63, 64, 65, 128, 299])
+def test_far_along_a_row(x: int) -> None:
+    """Over several words to the left and to the right, to the ends of the row."""
+    target = targets_at((1, 1, 300), [(0, 0, x)])
+    queries = [(0, 0, i) for i in range(300)]
+    assert_array_equal(far(queries, target), (np.arange(300.0) - x) ** 2)
+    shuffled = np.random.default_rng(36).permutation(queries)
+    assert_array_equal(far(shuffled, target), (shuffled[:, 2] - x) ** 2.0)
+    both = target | targets_at((1, 1, 300), [(0, 0, 150)])
+    ends = np.minimum(abs(np.arange(300.0) - x), abs(np.arange(300.0) - 150)) ** 2
+    assert_array_equal(far(queries, both), ends)
+
+
+@pytest.mark.parametrize("scale", [1e-99, 1e-60, 1e60, 1e99])
+def test_far_at_any_scale(scale: float) -> None:
+    """The bound from the query before must not vanish beside numbers of any size."""
+    rng = np.random.default_rng(37)
+    places = np.stack([rng.integers(0, 40, 4) for _ in range(3)], axis=1)
+    queries = np.stack([rng.integers(0, 40, 40) for _ in range(3)], axis=1)
+    spacing = (scale, 0.7 * scale, 1.3 * scale)
+    found = far(queries, targets_at((40, 40, 40), places), spacing)
+    assert_array_equal(found, least_squares(queries, places, spacing))
+
+
+# ---------------------------------------------------------------------------- the driver
+
+
+def directed(queries: Mask, targets: Mask, spacing: tuple[float, ...], reverse: bool) -> Floats:
+    ndim = queries.ndim
+    steps = (1.0,) * (3 - ndim) + (spacing[::-1] if reverse else spacing)
+    masks = [mask.T if reverse else mask for mask in (queries, targets)]
+    shape = packed.volume(masks[0]).shape
+    geometry = _nearest.Geometry((shape[0], shape[1], shape[2]), ndim, steps, reverse)
+    return _nearest.distances(packed.pack(masks[0]), packed.pack(masks[1]), geometry)
+
+
+@pytest.mark.parametrize("looks_per_voxel", [0, 2, 10**9])
+@pytest.mark.parametrize("only_far", [False, True])
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_hard_pairs_by_every_way(
+    ndim: int, only_far: bool, looks_per_voxel: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By shells and by search, stopped at once, in between or never: always the same, to the bit."""
+    monkeypatch.setattr(_nearest, "_LOOKS_PER_VOXEL", looks_per_voxel)
+    if only_far:
+        itself = np.zeros((1, 3), np.int64), np.zeros(1)
+        monkeypatch.setattr(_nearest, "_shells", lambda *args: itself)
+    for number, (name, queries, targets) in enumerate(volumes.hard_pairs(ndim)):
+        spacing = volumes.SPACINGS[ndim][number % len(volumes.SPACINGS[ndim])]
+        expected = naive.nearest(np.argwhere(queries), np.argwhere(targets), spacing)
+        found = directed(queries, targets, spacing, reverse=False)
+        assert_array_equal(found, expected, err_msg=f"{name} {spacing}")
+        if ndim > 1 and number % 3 == 0:
+            found = directed(queries, targets, spacing, reverse=True)
+            expected = naive.nearest(np.argwhere(queries.T)[:, ::-1], np.argwhere(targets), spacing)
+            assert_array_equal(found, expected, err_msg=f"{name} {spacing} reversed")
+
+
+@pytest.mark.parametrize("looks_per_voxel", [0, 2, 10**9])
+def test_the_switch_to_a_transform(
+    looks_per_voxel: int, medium: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Queries everywhere and one target: far too many for a search, whatever its budget."""
+    transforms = []
+    transform = _nearest.transform_of
+
+    def spy(*args: Any, **options: Any) -> Floats:
+        transforms.append(args)
+        return transform(*args, **options)
+
+    monkeypatch.setattr(_nearest, "transform_of", spy)
+    monkeypatch.setattr(_nearest, "_LOOKS_PER_VOXEL", looks_per_voxel)
+    side = medium // 2
+    queries = np.ones((side, side, side), bool)
+    targets = targets_at(queries.shape, [(1, 2, 3)])
+    found = directed(queries, targets, (0.7, 1.0, 1.3), reverse=False)
+    assert_array_equal(
+        found, naive.nearest(np.argwhere(queries), np.argwhere(targets), (0.7, 1.0, 1.3))
+    )
+    assert len(transforms) == (looks_per_voxel < 10**9)
+
+
+def test_without_targets_or_queries() -> None:
+    none, some = np.zeros((3, 3, 70), bool), np.ones((3, 3, 70), bool)
+    assert_array_equal(directed(some, none, (1.0,) * 3, False), np.full(630, np.inf))
+    assert directed(none, some, (1.0,) * 3, False).shape == (0,)
+    assert directed(none, none, (1.0,) * 3, False).shape == (0,)
+
+
+@pytest.mark.parametrize("boundary", ["voxel", "surfel"])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("spacing", SPACINGS)
+def test_backends_on_a_medium_volume(
+    spacing: tuple[float, ...], order: str, boundary: Any, medium: int
+) -> None:
+    masks = [
+        np.asarray(mask, order=order)
+        for mask in volumes.blob_pair((medium, medium + 7, medium - 9), 1)
+    ]
+    found = []
+    for module in (numba_backend, scipy_backend):
+        packed_masks = [module.select(mask, (1,)) for mask in masks]
+        distances = module.surface_distances(*packed_masks, spacing, boundary)
+        found.append((distances.reference_to_prediction, distances.prediction_to_reference))
+    for ours, theirs in zip(*found, strict=True):
+        if order == "F":  # in memory order: the same numbers in another
+            ours, theirs = np.sort(ours), np.sort(theirs)
+        assert_distances(ours, theirs, set(spacing) == {1.0})

@@ -1,0 +1,99 @@
+"""Surface elements at lattice corners, against the definition."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
+
+from fastseg.backends import numba as numba_backend
+from fastseg.backends import scipy as scipy_backend
+from fastseg.surfels import surfel_measures
+from fastseg_kernels.cpu import bits, surfel
+from tests import naive, volumes
+from tests.kernels import packed
+
+Mask = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+
+def corners_of(mask: Mask, slices: tuple[int, int] | None = None) -> NDArray[np.uint64]:
+    nz, ny, nx = packed.volume(mask).shape
+    shape = (nz + (mask.ndim > 2), ny + (mask.ndim > 1), nx // 64 + 1)
+    out = np.full(shape, 0xDEADBEEFDEADBEEF, np.uint64)
+    surfel.corner_surface(packed.pack(mask), *(slices or (0, shape[0])), mask.ndim, out)
+    return out
+
+
+def surfels(mask: Mask, table: Floats) -> tuple[NDArray[np.int64], Floats]:
+    """Positions of the corners in the image's axes, and their measures, in C order."""
+    corners = corners_of(mask)
+    found = packed.unpack(corners, mask.shape[-1] + 1)  # none beyond the last corner
+    measures = np.full(bits.count(corners.reshape(-1)) + 1, -1.0)
+    surfel.corner_measures(packed.pack(mask), corners, mask.ndim, table, measures)
+    assert measures[-1] == -1.0
+    return np.argwhere(found)[:, 3 - mask.ndim :], measures[:-1]
+
+
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_every_code(ndim: int) -> None:
+    """Bit 4 i + 2 j + k of a code is voxel (i, j, k); a table of its own indices shows the code."""
+    table = np.arange(2.0**2**ndim)
+    for code in range(1, 2**2**ndim - 1):
+        mask = np.array([code >> bit & 1 for bit in range(2**ndim)], bool).reshape((2,) * ndim)
+        points, codes = surfels(mask, table)
+        at = points.tolist().index([1] * ndim)  # the corner that all the voxels share
+        assert codes[at] == code
+    full = np.ones((2,) * ndim, bool)
+    assert [1] * ndim not in surfels(full, table)[0].tolist()
+
+
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_hard_masks(ndim: int) -> None:
+    spacing = (3.0, 0.7, 1.25)[:ndim]
+    table = surfel_measures(spacing)
+    for name, *masks in volumes.hard_pairs(ndim):
+        for mask in masks:
+            points, measures = surfels(mask, table)
+            expected_points, expected_measures = naive.surfels(mask, spacing)
+            assert_array_equal(points, expected_points, err_msg=name)
+            assert_allclose(measures, expected_measures, rtol=1e-15, err_msg=name)
+
+
+@pytest.mark.parametrize("width", [1, 2, *volumes.ROW_LENGTHS])
+def test_corners_of_a_full_row(width: int) -> None:
+    """There is one corner more than voxels, which may need a word of its own."""
+    points, _ = surfels(np.ones(width, bool), np.ones(4))
+    assert_array_equal(points.ravel(), [0, width])
+    points, measures = surfels(np.ones((1, 1, width), bool), surfel_measures((1.0, 1.0, 1.0)))
+    assert len(points) == 4 * (width + 1)
+    ends = 4 * 2 * np.sqrt(3) / 8
+    assert_allclose(measures.sum(), ends + (width - 1) * 4 * np.sqrt(2) / 2, rtol=1e-13)
+
+
+def test_only_the_slices_asked_for() -> None:
+    mask = np.random.default_rng(3).random((5, 3, 64)) < 0.5
+    whole, part = corners_of(mask), corners_of(mask, (1, 4))
+    assert_array_equal(part[1:4], whole[1:4])
+    assert (part[[0, 4, 5]] == 0xDEADBEEFDEADBEEF).all()
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_backends_on_a_medium_volume(ndim: int, order: str, medium: int) -> None:
+    """Areas to the bit, although a Fortran array's codes are read with its axes reversed."""
+    shape = (medium, medium + 3, medium - 5)[-ndim:]
+    spacing = (0.7, 1.25, 3.0)[-ndim:]
+    masks = [np.asarray(mask, order=order) for mask in volumes.blob_pair(shape, 6)]
+    found = []
+    for module in (numba_backend, scipy_backend):
+        selected = [module.select(np.ascontiguousarray(mask), (1,)) for mask in masks]
+        found.append(module.surface_distances(*selected, spacing, "surfel"))
+    assert_array_equal(found[0].reference_areas, found[1].reference_areas)
+    assert_array_equal(found[0].prediction_areas, found[1].prediction_areas)
+    laid_out = [numba_backend.select(mask, (1,)) for mask in masks]
+    in_memory_order = numba_backend.surface_distances(*laid_out, spacing, "surfel")
+    assert in_memory_order.reference_areas is not None
+    assert found[1].reference_areas is not None
+    assert_array_equal(np.sort(in_memory_order.reference_areas), np.sort(found[1].reference_areas))
