@@ -156,7 +156,14 @@ def name_of(module: ModuleType) -> str:
 
 
 def current_backend() -> str:
-    """Name of the backend that takes 3-D arrays now."""
+    """Name of the backend that takes 3-D arrays now.
+
+    Examples
+    --------
+    >>> import fastseg
+    >>> fastseg.current_backend() in ("numba", "scipy")
+    True
+    """
     return name_of(choose("surface_distances", 3))
 
 
@@ -178,6 +185,11 @@ def explain(array: object = None) -> str:
     -------
     str
         A line for each backend, best first.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no array, and for an unknown name in ``FASTSEG_BACKEND``.
 
     Examples
     --------

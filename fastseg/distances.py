@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from fastseg import threads
 from fastseg.arrays import did_you_mean
 from fastseg.lazy import lazy
 
@@ -83,12 +84,20 @@ class SurfaceDistances:
 
     # Reductions work on the sorted values, so that a sum does not depend on the memory order of the image.
     @lazy
-    def _forward(self) -> _Sorted:
-        return _ascending(self.reference_to_prediction, self.reference_areas)
+    def _directions(self) -> list[_Sorted]:
+        sides = [
+            (self.reference_to_prediction, self.reference_areas),
+            (self.prediction_to_reference, self.prediction_areas),
+        ]
+        return threads.run(lambda side: _ascending(*side), sides)
 
-    @lazy
+    @property
+    def _forward(self) -> _Sorted:
+        return self._directions[0]
+
+    @property
     def _backward(self) -> _Sorted:
-        return _ascending(self.prediction_to_reference, self.prediction_areas)
+        return self._directions[1]
 
     @lazy
     def _pooled(self) -> _Sorted:
@@ -151,7 +160,9 @@ class SurfaceDistances:
     ) -> float:
         """Mean distance in one direction, weighted by area for surface elements; inf or nan as `hausdorff`."""
         if direction not in DIRECTIONS:
-            raise ValueError(f"direction: unknown {direction!r}; {did_you_mean(direction, DIRECTIONS)}")
+            raise ValueError(
+                f"direction: unknown {direction!r}; {did_you_mean(direction, DIRECTIONS)}"
+            )
         if self._missing is not None:
             return self._missing
         return self._forward.mean if direction == "reference_to_prediction" else self._backward.mean

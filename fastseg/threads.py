@@ -31,6 +31,12 @@ def get_num_threads() -> int:
 
     As set by :func:`set_num_threads`, else by the environment variable ``FASTSEG_NUM_THREADS``, else the cores
     that the process may run on.
+
+    Examples
+    --------
+    >>> import fastseg
+    >>> fastseg.get_num_threads() >= 1
+    True
     """
     if _num_threads is not None:
         return _num_threads

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import fastseg
 import fastseg_kernels
-import pytest
 
 ROOT = Path(__file__).parents[1]
 KERNELS = Path(fastseg_kernels.__file__).parent
@@ -24,7 +25,7 @@ KERNELS = Path(fastseg_kernels.__file__).parent
 # From the ground up. A module may import its own floor and lower ones.
 FLOORS = (
     ("fastseg_kernels",),
-    ("arrays", "threads", "joint", "distances", "surfels"),
+    ("arrays", "threads", "joint", "distances", "surfels", "lazy"),
     ("backends",),
     ("dispatch",),
     ("primitives",),
@@ -106,7 +107,9 @@ def test_the_floors_hold_what_there_is() -> None:
     first = {name.split(".")[1] for name in FASTSEG if "." in name}
     assert first <= FLOOR_OF.keys()
     assert {"arrays", "backends", "dispatch", "primitives", "metrics", "evaluation", "io"} <= first
-    pairs = [(name, imported) for name, tree in FASTSEG.items() for imported, _ in imports(name, tree)]
+    pairs = [
+        (name, imported) for name, tree in FASTSEG.items() for imported, _ in imports(name, tree)
+    ]
     assert ("fastseg.backends.numba", "fastseg_kernels.cpu.bits") in pairs
     assert ("fastseg.primitives", "fastseg.dispatch") in pairs
     assert len(pairs) > 100
@@ -175,7 +178,8 @@ HEAVY = (
 
 
 @pytest.mark.parametrize(
-    "statement", ["import fastseg", "import fastseg; dir(fastseg)", "import fastseg; fastseg.__version__"]
+    "statement",
+    ["import fastseg", "import fastseg; dir(fastseg)", "import fastseg; fastseg.__version__"],
 )
 def test_importing_fastseg_imports_nothing_heavy(
     statement: str, run_python: Callable[..., str]
@@ -284,7 +288,16 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     out = source / "out"
     done = subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(source)],
+        [
+            sys.executable,
+            "-m",
+            "build",
+            "--wheel",
+            "--no-isolation",
+            "--outdir",
+            str(out),
+            str(source),
+        ],
         capture_output=True,
         text=True,
         timeout=120,

@@ -84,7 +84,9 @@ def test_lists_and_tensors_are_arrays() -> None:
 @pytest.mark.parametrize("error", [BufferError, RuntimeError, TypeError, ValueError])
 def test_a_tensor_that_cannot_be_shared(error: type[Exception]) -> None:
     tensor = Tensor(np.ones(3), error("it is on a GPU"))
-    with pytest.raises(TypeError, match=r"^volume: a .*Tensor .*it is on a GPU.*move it to the CPU"):
+    with pytest.raises(
+        TypeError, match=r"^volume: a .*Tensor .*it is on a GPU.*move it to the CPU"
+    ):
         arrays.as_array(tensor, "volume")
 
 
@@ -316,9 +318,7 @@ def test_labels_above_2_to_63_beside_negative_ones(large: int, name: str) -> Non
 def test_matched_layouts_are_contiguous_in_one_order(shape: tuple[int, ...]) -> None:
     first = np.arange(np.prod(shape)).reshape(shape)
     for (name, a), (other, b) in [
-        (one, two)
-        for one in volumes.layouts(first)
-        for two in volumes.layouts(first + 1)
+        (one, two) for one in volumes.layouts(first) for two in volumes.layouts(first + 1)
     ]:
         if not (a.dtype.isnative and b.dtype.isnative and a.flags.aligned and b.flags.aligned):
             continue  # as_label_map has been there before

@@ -9,14 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import fastseg
-import fastseg_kernels
 import numba
 import numpy as np
 import pytest
+from numba.core import config, types
+
+import fastseg
+import fastseg_kernels
 from fastseg_kernels import _jit
 from fastseg_kernels.cpu import bits, boundary, confusion, edt, nearest, surface, surfel
-from numba.core import config, types
 
 KERNEL_FILES = (bits, boundary, confusion, edt, nearest, surface, surfel)
 PACKAGE = Path(fastseg_kernels.__file__).parent
@@ -155,7 +156,9 @@ def test_kernel_files_import_nothing_else_of_the_package() -> None:
             if isinstance(node, ast.Import):
                 assert {alias.name for alias in node.names} <= {"numpy"}, path
             elif isinstance(node, ast.ImportFrom):
-                shared = {f"fastseg_kernels.{name.removesuffix('.py')}" for name in _jit._SHARED_FILES}
+                shared = {
+                    f"fastseg_kernels.{name.removesuffix('.py')}" for name in _jit._SHARED_FILES
+                }
                 assert node.module in {"numba", *shared}, path
                 assert node.level == 0
 
@@ -173,7 +176,7 @@ packed = np.zeros((1, 2, 2), np.uint64)
 corner = np.zeros(3, np.int64)
 bits.select[labels.dtype](labels, np.array([2, 4], np.uint64), 0, 1, corner, 65, packed)
 places = np.zeros((52, 3), np.int64)
-bits.positions(packed, places)
+bits.positions_of_infinite(packed, np.full(52, np.inf), places)
 count = int(bits.count(words))
 hits = sum(bits.count.dispatcher.stats.cache_hits.values())
 print(json.dumps([count, places.tolist(), hits]))
@@ -276,7 +279,9 @@ def test_nothing_is_compiled_at_import(run_python: Callable[..., str], tmp_path:
     assert not list(cache.rglob("*.nb*"))
 
 
-def test_threads_that_race_to_the_first_call(run_python: Callable[..., str], tmp_path: Path) -> None:
+def test_threads_that_race_to_the_first_call(
+    run_python: Callable[..., str], tmp_path: Path
+) -> None:
     """All wait for one compilation; none finds a dispatcher that is closed and empty."""
     out = run_python(
         "import threading\n"
@@ -308,7 +313,7 @@ def test_the_python_kernel_is_the_function(monkeypatch: pytest.MonkeyPatch) -> N
     assert product(np.uint64(2**63), np.uint64(3)) == 2**63
     assert product.__doc__ == "Multiply."
     product.compile()
-    assert _jit.KERNELS == [product]
+    assert [product] == _jit.KERNELS
 
 
 def test_fastseg_is_the_one_of_this_checkout() -> None:

@@ -190,7 +190,8 @@ def test_use_backend_overrules_the_environment(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("nunba", "did you mean 'numba'"), ("cuda", "known: numba, scipy"), ("", "known")]
+    ("name", "told"),
+    [("nunba", "did you mean 'numba'"), ("cuda", "known: numba, scipy"), ("", "known")],
 )
 def test_unknown_names(name: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match=f"^use_backend: unknown backend '{name}'; {told}"):
@@ -200,7 +201,9 @@ def test_unknown_names(name: str, told: str, monkeypatch: pytest.MonkeyPatch) ->
     if name:
         monkeypatch.setenv("FASTSEG_BACKEND", name)
         for call in (*CALLS.values(), fastseg.current_backend, fastseg.explain):
-            with pytest.raises(ValueError, match=f"^FASTSEG_BACKEND: unknown backend '{name}'; {told}"):
+            with pytest.raises(
+                ValueError, match=f"^FASTSEG_BACKEND: unknown backend '{name}'; {told}"
+            ):
                 call()
     assert dispatch._forced is None
 
@@ -226,9 +229,7 @@ def test_an_unavailable_backend_raises(no_numba: str, monkeypatch: pytest.Monkey
             call()
 
 
-def test_the_default_falls_back_and_says_so_once(
-    no_numba: str, ran: dict[str, set[str]]
-) -> None:
+def test_the_default_falls_back_and_says_so_once(no_numba: str, ran: dict[str, set[str]]) -> None:
     with pytest.warns(BackendFallbackWarning, match=f"numba.*not available.*{no_numba}") as caught:
         for call in (*CALLS.values(), *CALLS.values()):
             call()
@@ -247,6 +248,23 @@ def test_nothing_available(monkeypatch: pytest.MonkeyPatch) -> None:
         fastseg.surface(MASKS[0])
 
 
+def test_a_module_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason is kept; any error but ImportError is a fault, and is not hidden."""
+    entry = dispatch.Backend("fpga", "fastseg.backends.fpga", "pip install fpga")
+    monkeypatch.setitem(dispatch._by_name, "fpga", entry)
+    dispatch._load.cache_clear()
+    with pytest.raises(BackendNotAvailableError, match=r"No module named 'fastseg.backends.fpga'"):
+        fastseg.use_backend("fpga")
+    dispatch._load.cache_clear()
+
+    def explode(name: str) -> None:
+        raise OSError("a library is damaged")
+
+    monkeypatch.setattr(dispatch.importlib, "import_module", explode)
+    with pytest.raises(OSError, match="damaged"):
+        fastseg.use_backend("numba")
+
+
 def test_available(no_numba: str) -> None:
     assert dispatch.available() == {"numba": no_numba, "scipy": None}
 
@@ -255,9 +273,7 @@ def test_available(no_numba: str) -> None:
 
 
 @pytest.mark.parametrize("forced", [None, "numba"])
-def test_four_axes_fall_back_and_say_so_once(
-    forced: str | None, ran: dict[str, set[str]]
-) -> None:
+def test_four_axes_fall_back_and_say_so_once(forced: str | None, ran: dict[str, set[str]]) -> None:
     fastseg.use_backend(forced)
     told = "surface_distances falls back from the numba backend: .* up to 3 axes, not 4"
     with pytest.warns(BackendFallbackWarning, match=told) as caught:
@@ -378,7 +394,9 @@ def test_a_process_without_scipy(run_python: Callable[..., str], tmp_path: Path)
     package = tmp_path / "broken" / "scipy"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("raise ImportError('broken on purpose')\n")
-    script = "import fastseg\nprint(fastseg.surface([1, 1, 1]).tolist())\nprint(fastseg.explain())\n"
+    script = (
+        "import fastseg\nprint(fastseg.surface([1, 1, 1]).tolist())\nprint(fastseg.explain())\n"
+    )
     out = run_python(script, first_on_path=[package.parent]).splitlines()
     assert out[:2] == ["[True, False, True]", "numba: runs"]
     assert out[2].startswith("scipy: not available: ImportError: broken on purpose")
@@ -388,6 +406,8 @@ def test_results_are_the_same_whoever_is_asked() -> None:
     results = []
     for name in ("numba", "scipy"):
         with fastseg.use_backend(name):
-            results.append([np.asarray(CALLS[function]()) for function in ("joint_histogram", "surface")])
+            results.append(
+                [np.asarray(CALLS[function]()) for function in ("joint_histogram", "surface")]
+            )
     for one, other in zip(*results, strict=True):
         assert_array_equal(one, other)

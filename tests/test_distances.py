@@ -172,7 +172,9 @@ def test_percentiles_that_are_none(distances: SurfaceDistances, percentile: floa
 def test_unknown_method_is_told() -> None:
     method: Any = "max_of_direction"
     for distances in (SurfaceDistances(SOME, SOME), SurfaceDistances(NONE, NONE)):
-        with pytest.raises(ValueError, match="'max_of_direction'; did you mean 'max_of_directions'"):
+        with pytest.raises(
+            ValueError, match="'max_of_direction'; did you mean 'max_of_directions'"
+        ):
             distances.hausdorff(95, method)
 
 

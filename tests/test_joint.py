@@ -43,9 +43,12 @@ def test_labels_and_total(histogram: JointHistogram) -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [*itertools.combinations((0, 1, 2, 5, 7, 99), 1), (1, 2), (2, 5, 7), (7, 99), (), (99, 98)]
+    "values",
+    [*itertools.combinations((0, 1, 2, 5, 7, 99), 1), (1, 2), (2, 5, 7), (7, 99), (), (99, 98)],
 )
-def test_counts_and_boxes_of_a_structure(histogram: JointHistogram, values: tuple[int, ...]) -> None:
+def test_counts_and_boxes_of_a_structure(
+    histogram: JointHistogram, values: tuple[int, ...]
+) -> None:
     masks = np.isin(REFERENCE, values), np.isin(PREDICTION, values)
     assert histogram.pair_counts(values) == PairCounts(*naive.counts(*masks))
     assert histogram.box(values) == boxed(masks[0] | masks[1])
@@ -112,7 +115,8 @@ def test_parts_merge_to_the_whole(cuts: list[int], seed: int) -> None:
     parts = []
     for start, stop in itertools.pairwise(edges):
         part = numba_backend.joint_histogram(
-            np.ascontiguousarray(reference[start:stop]), np.ascontiguousarray(prediction[start:stop])
+            np.ascontiguousarray(reference[start:stop]),
+            np.ascontiguousarray(prediction[start:stop]),
         )
         offset = np.array([start, 0])
         parts.append(
@@ -132,3 +136,10 @@ def test_parts_merge_to_the_whole(cuts: list[int], seed: int) -> None:
 
 def test_one_part_is_the_whole(histogram: JointHistogram) -> None:
     assert JointHistogram.merged([histogram]) is histogram
+
+
+def test_sums_are_computed_once_and_only_when_asked_for() -> None:
+    histogram = scipy_backend.joint_histogram(REFERENCE, PREDICTION)
+    assert "labels" not in vars(histogram)
+    assert histogram.labels is histogram.labels is vars(histogram)["labels"]
+    assert "All labels" in str(JointHistogram.labels.__doc__)

@@ -67,7 +67,9 @@ def test_layouts_dtypes_and_backends_change_nothing(
     call = FUNCTIONS[function]
     first, second = noise(shape)
     expected = call(first, second)
-    pairs = zip(volumes.layouts(first.astype(dtype)), volumes.layouts(second.astype(dtype)), strict=True)
+    pairs = zip(
+        volumes.layouts(first.astype(dtype)), volumes.layouts(second.astype(dtype)), strict=True
+    )
     for (name, a), (_, b) in pairs:
         before = a.tobytes(), b.tobytes()
         for found, right in zip(call(a, b), expected, strict=True):
@@ -133,7 +135,10 @@ def test_labels_that_occur_nowhere_have_empty_rows(backend: str) -> None:
     matrix = fastseg.confusion_matrix([1, 2], [1, 1], labels=[7, 1, -3, 2**63])
     assert matrix.tolist() == [[0] * 4, [0, 1, 0, 0], [0] * 4, [0] * 4]
     assert fastseg.confusion_matrix([1, 2], [1, 1], labels=[]).shape == (0, 0)
-    assert fastseg.confusion_matrix([1, 2], [1, 1], labels=np.array([2, 1])).tolist() == [[0, 1], [0, 1]]
+    assert fastseg.confusion_matrix([1, 2], [1, 1], labels=np.array([2, 1])).tolist() == [
+        [0, 1],
+        [0, 1],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -289,12 +294,17 @@ FIGURES = [
 
 
 @pytest.mark.parametrize(
-    ("figure", "expected"), [(f, e) for f, e in FIGURES if e], ids=lambda x: getattr(x, "name", None)
+    ("figure", "expected"),
+    [(f, e) for f, e in FIGURES if e],
+    ids=lambda x: getattr(x, "name", None),
 )
 def test_figures(backend: str, figure: figures.Figure, expected: list[figures.Expected]) -> None:
     for row in expected:
         distances = fastseg.surface_distances(
-            figure.reference, figure.prediction, spacing=figure.spacing, boundary=row.boundary  # type: ignore[arg-type]
+            figure.reference,
+            figure.prediction,
+            spacing=figure.spacing,
+            boundary=row.boundary,  # type: ignore[arg-type]
         )
         if row.metric == "nsd":
             value = distances.nsd(row.tolerance)
@@ -348,7 +358,8 @@ def test_swapping_swaps_the_directions(
     for method in ("max_of_directions", "pooled"):
         for percentile in (50, 95, 100):
             assert_array_equal(
-                one.hausdorff(percentile, method), other.hausdorff(percentile, method)  # type: ignore[arg-type]
+                one.hausdorff(percentile, method),
+                other.hausdorff(percentile, method),  # type: ignore[arg-type]
             )
     assert_array_equal(one.assd(), other.assd())
     assert_array_equal(one.masd(), other.masd())
@@ -375,9 +386,7 @@ def test_moving_both_changes_nothing(
 
 
 @given(pair=volumes.mask_pairs(), data=st.data())
-def test_axes_may_change_places(
-    backend: str, pair: tuple[Mask, Mask], data: st.DataObject
-) -> None:
+def test_axes_may_change_places(backend: str, pair: tuple[Mask, Mask], data: st.DataObject) -> None:
     ndim = pair[0].ndim
     axes = data.draw(st.permutations(range(ndim)))
     spacing = data.draw(volumes.spacings(ndim))
@@ -420,7 +429,9 @@ def test_bounds(pair: tuple[Mask, Mask], data: st.DataObject) -> None:
     if not (pair[0].any() and pair[1].any()):
         missing = math.nan if not (pair[0].any() or pair[1].any()) else math.inf
         assert distances.hausdorff() == pytest.approx(missing, nan_ok=True)
-        assert distances.nsd(1.0) == pytest.approx(0.0 if missing == math.inf else missing, nan_ok=True)
+        assert distances.nsd(1.0) == pytest.approx(
+            0.0 if missing == math.inf else missing, nan_ok=True
+        )
         return
     for method in ("max_of_directions", "pooled"):
         hd = [distances.hausdorff(p, method) for p in (100, 99, 95, 50, 0)]  # type: ignore[arg-type]
@@ -487,9 +498,7 @@ def test_transform_as_scipy_calls_it(backend: str) -> None:
     left = ours(mask, return_indices=True, indices=given_indices)
     assert_array_equal(left, both[0])
     assert_array_equal(given_indices, both[1])
-    nothing = ours(
-        mask, return_indices=True, distances=given_distances, indices=given_indices
-    )
+    nothing = ours(mask, return_indices=True, distances=given_distances, indices=given_indices)
     assert nothing is None or nothing == ()
 
 
@@ -546,7 +555,8 @@ def test_transform_of_what_is_not_bool(backend: str) -> None:
         fastseg.distance_transform_edt(values), ndimage.distance_transform_edt(values)
     )
     assert_array_equal(
-        fastseg.distance_transform_edt([0, 1, 2, 0, 5]), ndimage.distance_transform_edt([0, 1, 2, 0, 5])
+        fastseg.distance_transform_edt([0, 1, 2, 0, 5]),
+        ndimage.distance_transform_edt([0, 1, 2, 0, 5]),
     )
 
 
@@ -559,9 +569,21 @@ def test_transform_of_what_is_not_bool(backend: str) -> None:
         ({"dtype": np.float16}, TypeError, "^dtype: expected float64 or float32, got float16"),
         ({"return_distances": False}, ValueError, "^nothing to return"),
         ({"distances": np.zeros((3, 3), np.float32)}, TypeError, "float64 array, got float32"),
-        ({"distances": np.zeros((3, 3)), "dtype": "float32"}, TypeError, "float32 array, got float64"),
-        ({"distances": np.zeros((2, 3))}, ValueError, r"^distances: expected shape \(3, 3\), got \(2, 3\)"),
-        ({"distances": [[0.0] * 3] * 3}, TypeError, "^distances: expected a float64 array, got .*list"),
+        (
+            {"distances": np.zeros((3, 3)), "dtype": "float32"},
+            TypeError,
+            "float32 array, got float64",
+        ),
+        (
+            {"distances": np.zeros((2, 3))},
+            ValueError,
+            r"^distances: expected shape \(3, 3\), got \(2, 3\)",
+        ),
+        (
+            {"distances": [[0.0] * 3] * 3},
+            TypeError,
+            "^distances: expected a float64 array, got .*list",
+        ),
         ({"distances": np.broadcast_to(0.0, (3, 3))}, ValueError, "^distances: .*read-only"),
         ({"indices": np.zeros((2, 3, 3), np.int32)}, ValueError, "return_indices is False"),
         (

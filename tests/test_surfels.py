@@ -12,7 +12,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from fastseg.surfels import surfel_measures
 from tests import naive
 
-SPACINGS = [(1.0, 1.0, 1.0), (0.7, 0.7, 0.7), (3.0, 2.0, 1.0), (0.488, 0.488, 1.25), (1e-3, 1.0, 1e3)]
+SPACINGS = [
+    (1.0, 1.0, 1.0),
+    (0.7, 0.7, 0.7),
+    (3.0, 2.0, 1.0),
+    (0.488, 0.488, 1.25),
+    (1e-3, 1.0, 1e3),
+]
 
 
 def cell(code: int, ndim: int) -> tuple[bool, ...]:

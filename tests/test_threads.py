@@ -171,7 +171,9 @@ def test_a_run_within_a_run_is_serial(n: int) -> None:
 
 
 @pytest.mark.parametrize("n", [1, 3])
-@pytest.mark.parametrize("error", [ValueError, KeyError, MemoryError, KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize(
+    "error", [ValueError, KeyError, MemoryError, KeyboardInterrupt, SystemExit]
+)
 def test_an_exception_in_a_task_propagates(n: int, error: type[BaseException]) -> None:
     fastseg.set_num_threads(n)
 
@@ -355,7 +357,9 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_children_that_use_threads(method: str, run_python: Callable[..., str]) -> None:
     """Of a parent whose own threads are in the middle of it."""
-    out = run_python(CHILDREN.replace("METHOD", method), PYTHONWARNINGS="ignore::DeprecationWarning")
+    out = run_python(
+        CHILDREN.replace("METHOD", method), PYTHONWARNINGS="ignore::DeprecationWarning"
+    )
     assert out == "right\n"
 
 
@@ -385,7 +389,7 @@ def test_a_fork_while_another_thread_compiles(
         "from fastseg_kernels import _jit\n"
         "from fastseg_kernels.cpu import bits\n"
         "words = np.full(5, 7, np.uint64)\n"
-        "other = threading.Thread(target=bits.positions.compile)\n"
+        "other = threading.Thread(target=bits.positions_of_infinite.compile)\n"
         "other.start()\n"
         "while not _jit._compiling.locked():\n"
         "    time.sleep(0.001)\n"

@@ -96,20 +96,20 @@ def distances(queries: Words, targets: Words, geometry: Geometry) -> Floats:
         return squared
     offsets, squares = _shells(geometry.spacing, geometry.ndim, geometry.reverse)
     padded, steps, shifts = _padded(targets, offsets)
-    remaining = np.empty_like(queries)
 
     def search(part: tuple[tuple[int, int], int, int]) -> None:
         slab, start, stop = part
         out = squared[start:stop]
-        nearest.shells(
-            queries, padded, steps, shifts, squares, _CORE_OFFSETS, *slab, remaining, out
-        )
+        nearest.shells(queries, padded, steps, shifts, squares, _CORE_OFFSETS, *slab, out)
 
     threads.run(search, list(zip(edges, starts[:-1].tolist(), starts[1:].tolist(), strict=True)))
     left = np.flatnonzero(np.isinf(squared))
     if len(left):
-        squared[left] = _far(remaining, len(left), targets, geometry)
-    return np.sqrt(squared)
+        places = np.empty((len(left), 3), np.int64)
+        bits.positions_of_infinite(queries, squared, places)
+        del padded
+        squared[left] = _far(places, targets, geometry)
+    return np.sqrt(squared, out=squared)
 
 
 def _padded(
@@ -124,10 +124,9 @@ def _padded(
     return padded, np.ascontiguousarray(steps), (dx & 63).astype(np.uint64)
 
 
-def _far(queries: Words, n: int, targets: Words, geometry: Geometry) -> Floats:
-    """Squared distances of the queries that the shells left."""
-    places = np.empty((n, 3), np.int64)
-    bits.positions(queries, places)
+def _far(places: Offsets, targets: Words, geometry: Geometry) -> Floats:
+    """Squared distances from the places that the shells left."""
+    n = len(places)
     coarse = np.zeros(
         (-(-targets.shape[0] // 8), -(-targets.shape[1] // 8), targets.shape[2]), np.uint64
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -80,6 +81,7 @@ def transform(
     return volume.reshape(shape).astype(dtype, copy=False), where
 
 
+@functools.lru_cache(maxsize=256)  # fractions take longer than the passes over a small image
 def _plan(
     shape: tuple[int, ...], spacing: Spacing, order: tuple[int, ...], dtype: np.dtype[Any]
 ) -> _Plan:

@@ -173,6 +173,12 @@ def surface(mask: NDArray[np.bool_], connectivity: int, edge: str) -> NDArray[np
 
 def _surface(mask: PackedMask, connectivity: int = 1, edge: str = "background") -> Words:
     out = np.empty_like(mask.words)
+    if connectivity == 1 and edge == "background":
+        threads.run(
+            lambda slab: surface_kernels.face_surface(mask.words, *slab, mask.ndim, out),
+            threads.slabs(mask.shape[0], mask.words.size),
+        )
+        return out
     outside = _ALL if edge == "ignore" else np.uint64(0)
     threads.run(
         lambda slab: surface_kernels.erosion_surface(

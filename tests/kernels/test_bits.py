@@ -128,9 +128,10 @@ def test_unpack_count_and_positions(width: int, density: float) -> None:
     bits.unpack(words, out)
     assert_array_equal(out, mask)
     assert bits.count(words.reshape(-1)) == mask.sum()
-    places = np.empty((int(mask.sum()), 3), np.int64)
-    bits.positions(words, places)
-    assert_array_equal(places, np.argwhere(mask))  # in C order
+    values = rng.choice([0.0, 1.5, np.inf], int(mask.sum()))
+    places = np.empty((int(np.isinf(values).sum()), 3), np.int64)
+    bits.positions_of_infinite(words, values, places)
+    assert_array_equal(places, np.argwhere(mask)[np.isinf(values)])  # in C order
     other = rng.random(mask.shape) < 0.5
     both = bits.count_both(words.reshape(-1), packed.pack(other).reshape(-1))
     assert both == (mask & other).sum()

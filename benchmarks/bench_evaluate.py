@@ -1,0 +1,11 @@
+"""asv: evaluate(), of one mask and of label maps, the real ones too where they are."""
+
+from benchmarks._suite import _Primitive
+
+
+class EvaluateMasks(_Primitive):
+    operations = ("evaluate masks",)
+
+
+class EvaluateLabels(_Primitive):
+    operations = ("evaluate labels", "evaluate labels, all metrics")

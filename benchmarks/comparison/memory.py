@@ -1,0 +1,72 @@
+"""One call in a fresh process: how far its memory rises above the inputs. Prints JSON.
+
+``python -m benchmarks.comparison.memory evaluate near-256``
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import fastseg
+from benchmarks import cases
+from benchmarks.comparison.program import METRICS, TOLERANCE
+
+CALLS: dict[str, Callable[[cases.Pair], Any]] = {
+    "evaluate": lambda pair: fastseg.evaluate(
+        pair.reference,
+        pair.prediction,
+        spacing=pair.spacing,
+        metrics=METRICS,
+        tolerance=TOLERANCE,
+    ),
+    "edt-float32": lambda pair: fastseg.distance_transform_edt(pair.reference, dtype=np.float32),
+    "edt-float64": lambda pair: fastseg.distance_transform_edt(pair.reference),
+}
+
+
+def resident() -> tuple[int, int]:
+    """Bytes of memory that this process holds, and the most that it ever held."""
+    status = Path("/proc/self/status")
+    if status.exists():  # ru_maxrss would begin with what the parent process held
+        fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        now, most = (int(fields[name].split()[0]) * 1024 for name in ("VmRSS", "VmHWM"))
+        return now, most
+    import psutil
+
+    found = psutil.Process().memory_info()
+    return found.rss, getattr(found, "peak_wset", found.rss)
+
+
+def voxels_of_largest_box(pair: cases.Pair) -> int:
+    """Of the boxes around each label in both maps."""
+    largest = 0
+    for label in np.union1d(np.unique(pair.reference), np.unique(pair.prediction)):
+        if label:
+            either = (pair.reference == label) | (pair.prediction == label)
+            axes = range(either.ndim)
+            sides = [np.flatnonzero(either.any(axis=tuple(set(axes) - {axis}))) for axis in axes]
+            largest = max(largest, int(np.prod([side[-1] - side[0] + 1 for side in sides])))
+    return largest
+
+
+def main(call: str, case: str) -> None:
+    """Measure one call, after one on a small case, which loads what every call needs."""
+    CALLS[call](cases.load("near-32"))
+    pair = cases.load(case)
+    if call.startswith("edt"):
+        pair = cases.Pair(~pair.reference, pair.reference[:0], pair.spacing)
+    before, _ = resident()
+    result = CALLS[call](pair)
+    _, most = resident()
+    least = result.nbytes if isinstance(result, np.ndarray) else voxels_of_largest_box(pair)
+    print(json.dumps({"bytes": most - before, "per": least}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,155 @@
+"""The Markdown table and the plot of a run."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.comparison.measure import Result
+
+HEADER = (
+    "| what | beside | threads | fastseg | the other | ratio (least – most) | pairs | must | met | answers compared |\n"
+    "|---|---|---|---|---|---|---|---|---|---|"
+)
+METHOD = """\
+Every library runs in a process of its own that makes the same arrays. Before a row is timed both sides
+answer once, which warms them, and the answers are compared, each to the peer's own definition: fastseg
+computes surface-distance's surface elements, MedPy's pooled percentiles, the larger of both directions
+for MONAI; for mikan-rs hd95 is taken from fastseg's distances at mikan-rs's nearest rank, and as its
+surfaces leave out the image's edge, the masks keep away from it. An answer that differs fails the row.
+Then the two sides run in turns; times are medians, the ratio is the median of the ratios pair by pair.
+A run of less than {least:g} s is repeated and averaged. A row ends after {pairs} pairs or {seconds:g} s, so that
+slow peers have fewer runs. "N times as fast" stands under *must* with ≥, "N times the time" with ≤. fastseg
+computes all that is named under *what*; a peer what is named after it.
+"""
+MARK = {"skipped": "skipped", "failed": "**FAILED**"}
+
+
+def machine() -> str:
+    """Processor, cores, memory, system."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = cpuinfo.read_text().splitlines()
+        names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+        model = names[0] if names else model
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    memory = ""
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        memory = f", {os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB"
+    return f"{model}, {cores} cores{memory}, {platform.platform()}"
+
+
+def duration(seconds: float | None) -> str:
+    """Three digits and a unit."""
+    if seconds is None:
+        return ""
+    for scale, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")):
+        if seconds >= scale:
+            return f"{seconds / scale:.3g} {unit}"
+    return f"{seconds / 1e-9:.3g} ns"
+
+
+def number(value: float) -> str:
+    """Three digits, without an exponent."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def line(result: Result) -> str:
+    """A row of the table."""
+    cells = [result.what, result.beside, str(result.threads)]
+    if result.status == "measured":
+        spread = f" ({number(min(result.ratios))} – {number(max(result.ratios))})"
+        ratio = number(result.ratio) + result.unit
+        must = "–" if result.must is None else _must(result)
+        cells += [
+            duration(result.ours),
+            duration(result.theirs),
+            ratio + (spread if len(result.ratios) > 1 else ""),
+            str(len(result.ratios)),
+            must,
+            result.verdict,
+            result.said or "–",
+        ]
+    else:
+        cells += ["", "", MARK[result.status], "", "", "", result.said.replace("\n", " ")]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _must(result: Result) -> str:
+    assert result.must is not None
+    aim = "" if result.must.aim is None else f", aim {result.must.aim:g}"
+    at = f" at {result.must.size}" if result.verdict == "other size" else ""
+    return f"{result.must}{aim}{at}"
+
+
+def markdown(
+    results: Sequence[Result],
+    versions: dict[str, dict[str, str]],
+    command: str,
+    limits: dict[str, float],
+) -> str:
+    """The whole page."""
+    parts = ["# fastseg beside its peers", "", f"`{command}`", "", f"Machine: {machine()}.", ""]
+    for library, found in versions.items():
+        listed = ", ".join(f"{name} {version}" for name, version in found.items())
+        parts.append(f"* {library}: {listed}")
+    if "surface-distance" in versions:
+        parts.append(
+            "* surface-distance 0.1 needs the names np.Inf and np.NaN, which were given to it."
+        )
+    parts += ["", METHOD.format(**limits)]
+    for group in dict.fromkeys(result.group for result in results):
+        lines = [line(result) for result in results if result.group == group]
+        parts += [f"## {group.capitalize()}", "", HEADER, *lines, ""]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def plot(results: Sequence[Result], path: Path) -> bool:
+    """Bars of how many times faster fastseg is, as SVG and PNG; False if there is nothing to show."""
+    shown = [r for r in results if r.plotted and r.status == "measured"][::-1]
+    if not shown:
+        return False
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+    from matplotlib.ticker import NullLocator
+
+    figure, axes = plt.subplots(figsize=(10, 0.9 + 0.42 * len(shown)), layout="constrained")
+    ratios = [result.ratio for result in shown]
+    lengths = [ratio - 1 for ratio in ratios]  # bars begin at 1, as fast as the peer
+    axes.barh(range(len(shown)), lengths, left=1, height=0.6, color="#3b6ea5")
+    for place, result in enumerate(shown):
+        times = f"{duration(result.theirs)} → {duration(result.ours)}"
+        axes.annotate(
+            f"{number(result.ratio)}×   {times}",
+            (max(1, result.ratio), place),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+        )
+    axes.set_yticks(range(len(shown)), [_label(result) for result in shown], fontsize=9)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}×")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlim(min(1, *ratios), max(1, *ratios) * 12)  # room for the times
+    axes.set_ylim(-0.6, len(shown) - 0.4)
+    axes.set_xlabel("times as fast as the peer, log scale; time of the peer → time of fastseg")
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    for suffix in (".svg", ".png"):
+        figure.savefig(path.with_suffix(suffix), dpi=150)
+    plt.close(figure)
+    return True
+
+
+def _label(result: Result) -> str:
+    what, _, _ = result.what.partition(": ")
+    peer, _, _ = result.beside.partition(": ")
+    threads = f", {result.threads} threads" if result.threads > 1 else ""
+    return f"{peer}{threads}\n{what}"

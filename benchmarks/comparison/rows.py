@@ -1,0 +1,305 @@
+"""The rows of the table: what is compared with what, and what must be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from benchmarks.cases import CASES, MASKS, REAL
+from benchmarks.comparison.agreement import Check
+from benchmarks.comparison.row import Job, Must, Row, Scope
+
+SIX = "dice, hd, hd95, assd, masd, nsd"
+HEAD_AND_NECK = "headneck-0522c0727a"
+FLOAT32 = 1e-6  # relative: what float32 arithmetic on the way may cost a peer
+FLOAT64 = 1e-12
+
+
+FULL = Scope(256, 512, short=False)
+QUICK = Scope(128, 128, short=True)
+
+
+def all_rows(scope: Scope) -> list[Row]:
+    """Every row of a scope."""
+    side, large = scope.side, scope.large
+    rows = [
+        *_evaluate(side),
+        *_edt_float32(side, plotted=True),
+        *(_edt_float32(large) if large > side else ()),
+        *_small_arrays(),
+        *_edt_float64(side),
+        *_counts(large),
+        *_hardest(side),
+        *_threads(large),
+        *_scaling(large),
+    ]
+    if not scope.short:
+        rows += [*_layouts(side), *_reading(large), *_all_labels()]
+    return [*rows, *_files()]
+
+
+def _case_size(case: str) -> str:
+    return CASES[case].size if case in CASES else ""
+
+
+def _evaluate(side: int) -> Iterator[Row]:
+    case = f"near-{side}"
+    voxel: dict[str, Any] = {"boundary": "voxel"}
+    pooled = {**voxel, "percentile_method": "pooled"}
+    peers: list[tuple[str, dict[str, Any], float, float, tuple[str, ...], float]] = [
+        ("surface-distance", {"boundary": "surfel"}, 120, 240, ("dice", "hd", "hd95", "masd", "nsd"), FLOAT64),
+        ("mikan-rs", {**voxel, "nearest_rank": True}, 40, 80, ("dice", "hd", "hd95", "assd", "masd"), FLOAT64),
+        ("MONAI", voxel, 150, 300, ("dice", "hd", "hd95", "assd", "nsd"), FLOAT32),
+        ("MedPy", pooled, 500, 1000, ("dice", "hd", "hd95", "assd"), FLOAT64),
+    ]  # fmt: skip
+    for peer, options, least, aim, names, tolerance in peers:
+        yield Row(
+            f"evaluate/{peer}/{side}",
+            "evaluate",
+            f"{SIX} of a mask, {_case_size(case)}: {CASES[case].about}",
+            f"{peer}: {', '.join(names)}",
+            Job("fastseg", "evaluate", case, options),
+            Job(peer, "evaluate", case),
+            (Must("at least", least, aim, size="256³"),),
+            Check(names, relative=tolerance),
+            plotted=True,
+        )
+    yield Row(
+        f"evaluate/SimpleITK/{side}",
+        "evaluate",
+        f"dice, iou of a mask, {_case_size(case)}",
+        "SimpleITK: LabelOverlapMeasures",
+        Job("fastseg", "overlap", case),
+        Job("SimpleITK", "overlap", case),
+        check=Check(("dice", "iou"), relative=FLOAT64),
+    )
+    yield Row(
+        f"evaluate/scikit-image/{side}",
+        "evaluate",
+        f"hd of a mask, {_case_size(case)}",
+        "scikit-image: hausdorff_distance of surfaces made beforehand",
+        Job("fastseg", "hausdorff", case),
+        Job("scikit-image", "hausdorff_distance", case),
+        check=Check(("hd",)),
+        plotted=True,
+    )
+
+
+def _layouts(side: int) -> Iterator[Row]:
+    names = ("dice", "hd", "hd95", "masd", "nsd")
+    for kind in ("near-anisotropic", "near-fortran"):
+        case = f"{kind}-{side}"
+        yield Row(
+            f"evaluate/surface-distance/{kind}-{side}",
+            "evaluate",
+            f"{SIX} of a mask, {_case_size(case)}: {CASES[case].about}",
+            f"surface-distance: {', '.join(names)}",
+            Job("fastseg", "evaluate", case, {"boundary": "surfel"}),
+            Job("surface-distance", "evaluate", case),
+            check=Check(names, relative=FLOAT64),
+        )
+
+
+def _reading(side: int) -> Iterator[Row]:
+    case = f"near-{side}"
+    yield Row(
+        f"evaluate/reading/{side}",
+        "evaluate",
+        f"{SIX} of a mask, {_case_size(case)}: {CASES[case].about}",
+        "reading both arrays once (1 thread)",
+        Job("fastseg", "evaluate", case),
+        Job("fastseg", "reading", case),
+        (Must("at most", 5, 2, threads=2, size="512³"),),
+        kind="at most",
+        threads=(2,),
+    )
+
+
+EDT_INPUTS = {
+    "inside": ("near", "inside", "inside a blob"),
+    "outside": ("near", "outside", "outside a blob"),
+    "sparse": ("sparse", "outside", "sparse points"),
+    "noise": ("noise", "inside", "50 % noise"),
+}
+
+
+def _edt_row(
+    side: str, key: str, peer: str, dtype: str, *, must: tuple[Must, ...] = (), **more: Any
+) -> Row:
+    kind, of, about = EDT_INPUTS[key]
+    case = f"{more.pop('kind', kind)}-{side}"
+    suffix, options = more.pop("suffix", ""), more.pop("options", {})
+    check = Check(("distances",), relative=FLOAT32) if dtype == "float32" else more.pop("check")
+    return Row(
+        f"edt/{dtype}/{peer}/{key}-{side}{suffix}",
+        f"edt {dtype}",
+        f"EDT {dtype}{suffix.replace('-', ', ')}, {_case_size(case)}, {about}",
+        f"{peer}{' (float64)' if peer == 'SciPy' and dtype == 'float32' else ''}",
+        Job("fastseg", "edt", case, {"of": of, "dtype": dtype, **options}),
+        Job(peer, "edt", case, {"of": of, **options}),
+        must,
+        check,
+        **more,
+    )
+
+
+def _edt_float32(side: int, plotted: bool = False) -> Iterator[Row]:
+    size = "256³" if side <= 256 else "512³"
+    least = (
+        Must("at least", 5, 8, threads=1, size=size),
+        Must("at least", 8, 14, threads=2, size=size),
+    )
+    for key in EDT_INPUTS:
+        shown = plotted and key in ("outside", "noise")
+        yield _edt_row(str(side), key, "edt", "float32", must=least, threads=(1, 2), plotted=shown)
+        fast = (Must("at least", 30, size=size),)
+        yield _edt_row(str(side), key, "SciPy", "float32", must=fast, plotted=shown)
+    case = f"near-{side}"
+    yield Row(
+        f"edt/float32/SimpleITK/{side}",
+        "edt float32",
+        f"EDT float32 to a mask's border, {_case_size(case)}, inside and outside",
+        "SimpleITK: SignedMaurerDistanceMap",
+        Job("fastseg", "edt_of_border", case),
+        Job("SimpleITK", "signed Maurer map", case),
+        check=Check(("distances",), relative=FLOAT32, absolute=1e-5),
+    )
+
+
+def _small_arrays() -> Iterator[Row]:
+    for side in ("16", "2d-64"):
+        for key in EDT_INPUTS:
+            for peer in ("edt", "SciPy"):
+                yield _edt_row(side, key, peer, "float32", must=(Must("at least", 1),))
+
+
+def _edt_float64(side: int) -> Iterator[Row]:
+    least = (Must("at least", 10, 20, size="256³"),)
+    equal, tied = Check(("distances",)), Check(("distances",), units=1)
+    by_index = Check(("distances", "distances by index"), units=1)
+    for key in EDT_INPUTS:
+        shown = key == "outside"
+        yield _edt_row(str(side), key, "SciPy", "float64", must=least, check=equal, plotted=shown)
+    spaced: dict[str, Any] = {"kind": "near-anisotropic", "must": least}
+    yield _edt_row(
+        str(side), "outside", "SciPy", "float64", check=tied, suffix="-real spacing", **spaced
+    )
+    yield _edt_row(
+        str(side),
+        "outside",
+        "SciPy",
+        "float64",
+        check=by_index,
+        suffix="-real spacing-with indices",
+        options={"indices": True},
+        plotted=True,
+        **spaced,
+    )
+
+
+def _counts(side: int) -> Iterator[Row]:
+    case = f"organs-{side}"
+    what = f"confusion counts of 100 labels, {_case_size(case)} uint8"
+    yield Row(
+        f"counts/bincount/{side}",
+        "counts",
+        what,
+        "np.bincount(a.astype(int) * K + b)",
+        Job("fastseg", "confusion_matrix", case),
+        Job("fastseg", "bincount", case),
+        (Must("at least", 60, size="300×512×512"),),
+        Check(("counts",)),
+        plotted=True,
+    )
+    yield Row(
+        f"counts/reading/{side}",
+        "counts",
+        what,
+        "reading both arrays: a.view(np.uint64).max()",
+        Job("fastseg", "confusion_matrix", case),
+        Job("fastseg", "reading", case),
+        (Must("at most", 2, 1.2, size="300×512×512"),),
+        kind="at most",
+    )
+
+
+def _hardest(side: int) -> Iterator[Row]:
+    for kind in ("shift", "noise", "tiny", "far", "checkerboard"):
+        case = f"{kind}-{side}"
+        yield Row(
+            f"hardest/{kind}-{side}",
+            "hardest inputs",
+            f"surface_distances, both directions, {_case_size(case)}: {MASKS[kind][0]}",
+            "one distance_transform_edt (float64) of fastseg's, of their box",
+            Job("fastseg", "surface_distances", case),
+            Job("fastseg", "edt_of_box", case),
+            (Must("at most", 2, 1),),
+            Check(("prediction to reference",), units=1),
+            kind="at most",
+        )
+
+
+def _threads(side: int) -> Iterator[Row]:
+    edt: dict[str, Any] = {"of": "outside", "dtype": "float32"}
+    programs = {
+        "distance_transform_edt": ("edt", edt, Check(("distances",))),
+        "surface_distances": ("surface_distances", {}, Check(("distances",))),
+        "evaluate": ("evaluate", {}, None),
+    }
+    for function, (program, options, check) in programs.items():
+        case = f"near-{side}"
+        yield Row(
+            f"threads/{function}-{side}",
+            "threads",
+            f"{function}, {_case_size(case)}, 2 threads",
+            "itself at 1 thread",
+            Job("fastseg", program, case, options, threads=2),
+            Job("fastseg", program, case, options, threads=1),
+            (Must("at least", 1.7, 1.9, threads=2, size="512³"),) if check else (),
+            check,
+            threads=(2,),
+        )
+
+
+def _scaling(side: int) -> Iterator[Row]:
+    many, few = f"dense2500-{side}", f"dense100-{side}"
+    yield Row(
+        f"scaling/2500-{side}",
+        "labels",
+        f"{SIX} of 2500 labels, {_case_size(many)}, per surface voxel",
+        "the same of 100 labels",
+        Job("fastseg", "evaluate_per_surface_voxel", many),
+        Job("fastseg", "evaluate_per_surface_voxel", few),
+        (Must("at most", 4, size="512³"),),
+        kind="at most",
+        per_element=True,
+    )
+
+
+def _all_labels() -> Iterator[Row]:
+    names = ("dice", "hd", "hd95", "masd", "nsd")
+    yield Row(
+        "real/surface-distance",
+        "evaluate",
+        f"all metrics, {REAL[HEAD_AND_NECK][0]}, {_case_size(HEAD_AND_NECK)}",
+        f"surface-distance in a loop over labels: {', '.join(names)}",
+        Job("fastseg", "evaluate", HEAD_AND_NECK, {"metrics": None, "boundary": "surfel"}),
+        Job("surface-distance", "labels", HEAD_AND_NECK),
+        (Must("at least", 60, 150),),
+        Check(names, relative=FLOAT64),
+        plotted=True,
+    )
+
+
+def _files() -> Iterator[Row]:
+    yield Row(
+        "real/files",
+        "files",
+        f"all metrics from two .nii.gz files, {REAL[HEAD_AND_NECK][0]}",
+        "unzipping both in one shot (zlib-ng, or else zlib)",
+        Job("fastseg", "evaluate_files", HEAD_AND_NECK),
+        Job("fastseg", "unzip", HEAD_AND_NECK),
+        (Must("at most", 2.5, 1.5),),
+        kind="at most",
+        threads=(1, 2),
+    )

@@ -1,0 +1,189 @@
+"""Makers of volumes: a shape in, a reference and a prediction out. NumPy only, the same on every run.
+
+Everything is filled slice by slice, so that a volume costs its own memory and seconds: 512³ of a blob
+takes half a second, 2500 labels in 512³ three.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.bool_]
+Labels = NDArray[np.integer]
+Shape = tuple[int, ...]
+
+SEED = 2026
+
+
+def near(shape: Shape) -> tuple[Mask, Mask]:
+    """A blob, the same blob off by one voxel or two whatever its size, and a false positive in a far corner."""
+    side = min(shape)
+    prediction = blob(shape, radius=0.35 - 0.8 / side, centre=0.5 + 0.5 / side, phase=6 / side)
+    start, length = side // 16, max(1, side // 100)
+    prediction[(slice(start, start + length),) * len(shape)] = True
+    return blob(shape), prediction
+
+
+def shift(shape: Shape) -> tuple[Mask, Mask]:
+    """A blob and the same blob moved by a tenth of the side along every axis."""
+    reference = blob(shape, radius=0.3, centre=0.45)
+    axes = tuple(range(len(shape)))
+    return reference, np.roll(reference, [size // 10 for size in shape], axes)
+
+
+def tiny(shape: Shape) -> tuple[Mask, Mask]:
+    """A huge blob and a tiny one in its middle."""
+    return blob(shape, radius=0.42), blob(shape, radius=0.01, least=2)
+
+
+def far(shape: Shape) -> tuple[Mask, Mask]:
+    """Two blobs in opposite corners."""
+    return blob(shape, radius=0.12, centre=0.2), blob(shape, radius=0.12, centre=0.8)
+
+
+def noise(shape: Shape) -> tuple[Mask, Mask]:
+    """Every voxel by the toss of a coin."""
+    rng = np.random.default_rng(SEED)
+    return _coin(rng, shape), _coin(rng, shape)
+
+
+def checkerboard(shape: Shape) -> tuple[Mask, Mask]:
+    """Every other voxel, and the others."""
+    odd = np.zeros(shape, bool)
+    for corner in itertools.product((0, 1), repeat=len(shape)):
+        if sum(corner) % 2:
+            odd[tuple(slice(start, None, 2) for start in corner)] = True
+    return odd, ~odd
+
+
+def empty_full(shape: Shape) -> tuple[Mask, Mask]:
+    """Nothing, and everything."""
+    return np.zeros(shape, bool), np.ones(shape, bool)
+
+
+def sparse(shape: Shape) -> tuple[Mask, Mask]:
+    """One voxel in ten thousand, at least one."""
+    rng = np.random.default_rng(SEED)
+    return _points(rng, shape), _points(rng, shape)
+
+
+def organs(shape: Shape) -> tuple[Labels, Labels]:
+    """100 ellipsoids side by side as uint8, every other one a voxel off and some a little smaller."""
+    reference, prediction = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
+    rng = np.random.default_rng(SEED)
+    cells = itertools.product(range(4), range(5), range(5))
+    for label, cell in enumerate(cells, start=1):
+        size = np.array(shape) / (4, 5, 5)
+        centre = (np.array(cell) + 0.5) * size + rng.uniform(-0.04, 0.04, 3) * size
+        radii = rng.uniform(0.3, 0.45, 3) * size
+        _paint(reference, label, centre, radii)
+        _paint(prediction, label, centre + label % 2, radii * (1 - 0.02 * (label % 3)))
+    return reference, prediction
+
+
+def dense_100(shape: Shape) -> tuple[Labels, Labels]:
+    """100 labels that fill the volume but for its rim."""
+    return _tiled(shape, (4, 5, 5), 0.0), _tiled(shape, (4, 5, 5), 0.3)
+
+
+def dense_2500(shape: Shape) -> tuple[Labels, Labels]:
+    """2500 labels that fill the volume but for its rim."""
+    return _tiled(shape, (10, 10, 25), 0.0), _tiled(shape, (10, 10, 25), 0.3)
+
+
+def dense_2500_sparse_ids(shape: Shape) -> tuple[Labels, Labels]:
+    """The same under 64-bit ids with gaps, as connectomics has them."""
+    steps = np.random.default_rng(SEED).integers(1, 1 << 50, 2501)
+    ids = np.concatenate([[0], np.cumsum(steps)]).astype(np.int64)
+    reference, prediction = dense_2500(shape)
+    return ids[reference], ids[prediction]
+
+
+# ------------------------------------------------------------------------------------------ parts
+
+
+def blob(
+    shape: Shape, radius: float = 0.35, centre: float = 0.5, phase: float = 0.0, least: int = 0
+) -> Mask:
+    """A ball with dents: radius and centre as shares of the sides, the radius of `least` voxels or more."""
+    axes = []
+    for size in shape:
+        reach = max(radius * size, least)
+        axes.append(((np.arange(size) + 0.5 - centre * size) / reach).astype(np.float32))
+    squares = [axis**2 for axis in axes]
+    waves = [np.sin(np.float32(4) * axis + np.float32(phase)) for axis in axes]
+    rest_of_squares = _outer_sum(squares[1:])
+    rest_of_waves = _outer_product(waves[1:]) * np.float32(0.25)
+    mask = np.empty(shape, bool)
+    for i, (square, wave) in enumerate(zip(squares[0], waves[0], strict=True)):
+        np.less(rest_of_squares + wave * rest_of_waves, 1 - square, out=mask[i])
+    return mask
+
+
+def _outer_sum(axes: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    total: NDArray[np.float32] = sum(np.ix_(*axes), np.zeros((), np.float32))
+    return total
+
+
+def _outer_product(axes: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    product = np.ones((), np.float32)
+    for axis in np.ix_(*axes):
+        product = product * axis
+    return product
+
+
+def _coin(rng: np.random.Generator, shape: Shape) -> Mask:
+    n = int(np.prod(shape))
+    bits = np.frombuffer(rng.bytes((n + 7) // 8), np.uint8)
+    return np.unpackbits(bits, count=n).reshape(shape).view(bool)
+
+
+def _points(rng: np.random.Generator, shape: Shape) -> Mask:
+    n = int(np.prod(shape))
+    mask = np.zeros(shape, bool)
+    mask.ravel()[rng.choice(n, max(1, n // 10_000), replace=False)] = True
+    return mask
+
+
+def _paint(
+    labels: Labels, label: int, centre: NDArray[np.float64], radii: NDArray[np.float64]
+) -> None:
+    low = np.maximum(np.floor(centre - radii), 0).astype(int)
+    high = np.minimum(np.ceil(centre + radii) + 1, labels.shape).astype(int)
+    axes = [
+        ((np.arange(a, b) - c) / r) ** 2
+        for a, b, c, r in zip(low, high, centre, radii, strict=True)
+    ]
+    inside = sum(np.ix_(*axes), 0.0) < 1
+    labels[tuple(map(slice, low, high))][inside] = label
+
+
+def _tiled(shape: Shape, cells: Shape, phase: float) -> Labels:
+    """A grid of cells with wavy walls, labelled from 1, and a rim of background one voxel wide."""
+    labels = np.zeros(shape, np.uint16)
+    for z, tile in _slices(shape, cells, phase):
+        labels[z, 1:-1, 1:-1] = tile[1:-1, 1:-1]
+    return labels
+
+
+def _slices(
+    shape: Shape, cells: Shape, phase: float
+) -> Iterator[tuple[int, NDArray[np.signedinteger]]]:
+    """Each slice but the first and the last: which cell every voxel lies in."""
+    z, y, x = (
+        (np.arange(size, dtype=np.float32) * np.float32(count / size))
+        for size, count in zip(shape, cells, strict=True)
+    )
+    y, x = y[:, None], x[None, :]
+    waves_y, waves_x = np.sin(2 * y + np.float32(phase)), np.sin(2 * x + np.float32(phase))
+    bend = np.float32(0.15) * waves_y * waves_x
+    for i in range(1, shape[0] - 1):
+        wave_z = np.float32(0.15) * np.sin(2 * z[i] + np.float32(phase))
+        cell_z = np.clip((z[i] + bend).astype(np.int16), 0, cells[0] - 1)
+        cell_y = np.clip((y + wave_z * waves_x).astype(np.int16), 0, cells[1] - 1)
+        cell_x = np.clip((x + wave_z * waves_y).astype(np.int16), 0, cells[2] - 1)
+        yield i, (cell_z * np.int16(cells[1]) + cell_y) * np.int16(cells[2]) + cell_x + np.int16(1)
