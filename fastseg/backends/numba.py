@@ -257,7 +257,8 @@ def band_counts(
     bands = [
         _band(mask, mask.spacing(spacing), width).reshape(-1) for mask in (reference, prediction)
     ]
-    return BandCounts(bits.count(bands[0]), bits.count(bands[1]), bits.count_both(*bands))
+    counts = bits.count(bands[0]), bits.count(bands[1]), bits.count_both(*bands)
+    return BandCounts(*map(int, counts))
 
 
 def _band(mask: PackedMask, spacing: Spacing, width: float) -> Words:

@@ -251,7 +251,8 @@ def _minimise(values, n, spacing, squares, monotone, lows, highs, reach, result,
                         ),
                     )
                 )
-                lows[np.uint64(y)] = np.int64(lowest)
+                # without any minimiser, inf: then the range from n to -1 is empty
+                lows[np.uint64(y)] = np.int64(min(lowest, real(n)))
                 highs[np.uint64(y)] = np.int64(highest)
                 reach[np.uint64(y)] = np.sqrt(np.float64(largest))
                 if chosen.size != 0:
