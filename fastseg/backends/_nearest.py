@@ -77,7 +77,10 @@ def ball(
     spacing: Spacing, shape: tuple[int, int, int], reverse: bool, width: float
 ) -> Offsets | None:
     """All offsets shorter than `width`, nearest first; None if they are too many to be worth it."""
-    half = [min(int(min(width / step, size)) + 1, size - 1) for step, size in zip(spacing, shape, strict=True)]
+    half = [
+        min(int(min(width / step, size)) + 1, size - 1)
+        for step, size in zip(spacing, shape, strict=True)
+    ]
     if math.prod(2 * size + 1 for size in half) > 2 * _LARGEST_BALL:
         return None
     offsets = _box_offsets(half)

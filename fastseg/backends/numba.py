@@ -8,7 +8,7 @@ order of the image's own axes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -123,6 +123,7 @@ class PackedMask:
     shape: tuple[int, int, int]
     ndim: int
     reverse: bool
+    whole: bool = False  # of a whole image, which may be much larger than what is in the mask
 
     @property
     def last_bits(self) -> np.uint64:
@@ -158,7 +159,7 @@ def select(
         words[:] = 0
     if ignored is not None:
         words &= ~ignored.words
-    return PackedMask(words, (nz, ny, nx), ndim, reverse)
+    return PackedMask(words, (nz, ny, nx), ndim, reverse, whole=box is None)
 
 
 def surface(mask: NDArray[np.bool_], connectivity: int, edge: str) -> NDArray[np.bool_]:
@@ -196,6 +197,8 @@ def surface_distances(
     reference: PackedMask, prediction: PackedMask, spacing: Spacing, boundary: Boundary
 ) -> SurfaceDistances:
     """Ask, for each surface element of one mask, for the nearest one of the other."""
+    if reference.whole:
+        reference, prediction = _cropped(reference, prediction)
     masks = (reference, prediction)
     areas: list[NDArray[np.float64] | None] = [None, None]
     if boundary == "surfel":
@@ -218,6 +221,26 @@ def surface_distances(
         lambda pair: _nearest.distances(pair[0], pair[1], geometry), [surfaces, surfaces[::-1]]
     )
     return SurfaceDistances(directed[0], directed[1], areas[0], areas[1])
+
+
+def _cropped(reference: PackedMask, prediction: PackedMask) -> tuple[PackedMask, PackedMask]:
+    """Both masks within the box of both, in whole words along x; what lies beyond is background anyway."""
+    either = reference.words | prediction.words
+    edges = []
+    for axis in range(3):
+        others = tuple(other for other in range(3) if other != axis)
+        used = np.flatnonzero(np.bitwise_or.reduce(either, axis=others))
+        if not len(used):
+            return reference, prediction
+        edges.append((int(used[0]), int(used[-1]) + 1))
+    nz, ny = (stop - start for start, stop in edges[:2])
+    nx = min(reference.shape[2], 64 * edges[2][1]) - 64 * edges[2][0]
+    part = tuple(slice(*edge) for edge in edges)
+    first, second = (
+        replace(mask, words=np.ascontiguousarray(mask.words[part]), shape=(nz, ny, nx), whole=False)
+        for mask in (reference, prediction)
+    )
+    return first, second
 
 
 def _corners(mask: PackedMask) -> Words:
