@@ -78,6 +78,8 @@ def transform(
             _ALL_TILES if at is None else _tiles_of(tuple(at[axis] for axis in long), plan, volume)
         )
         _without_features(compact, steps, plan, volume, squared, wanted)
+    if len(plan.axes) == 1 and not squared:  # no parabola pass, which else takes the roots
+        np.sqrt(volume, out=volume)
     return volume.reshape(shape).astype(dtype, copy=False), where
 
 
@@ -139,8 +141,6 @@ def _without_features(
         _parabolas(
             volume, axis, spacing[axis], plan, last and not squared, wanted if last else _ALL_TILES
         )
-    if not later and not squared:
-        np.sqrt(volume, out=volume)
 
 
 def _with_features(
@@ -168,8 +168,6 @@ def _with_features(
     for done, axis in later:
         root = not squared and done == len(plan.axes)
         _parabolas(volume, axis, spacing[axis], plan, root, _ALL_TILES, rows[:done], features)
-    if not later and not squared:
-        np.sqrt(volume, out=volume)
 
 
 def _tiles_of(

@@ -6,10 +6,6 @@ from numba import types
 from numba.core import config
 from numba.extending import intrinsic
 
-WORD = np.uint64
-ONE = np.uint64(1)
-
-
 if config.DISABLE_JIT:
 
     def popcount(word):
