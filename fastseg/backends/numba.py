@@ -74,10 +74,10 @@ def joint_histogram(reference: Array, prediction: Array) -> JointHistogram:
 
     def count(slab: tuple[int, int]) -> JointHistogram:
         pairs, counts, boxes = _count_rows(references, predictions, *slab)
-        lows, highs = boxes[:, 0::2], boxes[:, 1::2]
-        axes = list(range(3 - first.ndim, 3))[:: -1 if first.reverse else 1]
+        stops, starts = boxes[:, :6:2], -boxes[:, 1:6:2]  # x, y, z
+        axes = list(range(first.ndim))[:: 1 if first.reverse else -1]
         found = [labels.astype(references.dtype).view(reference.dtype) for labels in pairs]
-        return JointHistogram(found[0], found[1], counts, lows[:, axes], highs[:, axes])
+        return JointHistogram(found[0], found[1], counts, starts[:, axes], stops[:, axes])
 
     return JointHistogram.merged(threads.run(count, threads.slabs(rows, references.size)))
 
@@ -87,19 +87,24 @@ def _count_rows(
 ) -> tuple[tuple[Words, Words], NDArray[np.int64], NDArray[np.int64]]:
     """Drive the kernel over rows, making room whenever it asks for more."""
     kernel = confusion.joint_histogram[reference.dtype]
+    dense = reference.itemsize == 1
     room, known = max(_FEWEST_PAIRS, 2 * reference.shape[2]), 0
     pairs = (np.empty(room, np.uint64), np.empty(room, np.uint64))
-    counts, boxes = np.empty(room, np.int64), np.empty((room, 6), np.int64)
-    table = np.full(_power_of_two(2 * room), -1, np.int32)
+    counts, boxes = np.empty(room, np.int64), np.empty((room, confusion.BOX_COLUMNS), np.int64)
+    table = np.full(confusion.DENSE_SLOTS if dense else _power_of_two(2 * room), -1, np.int32)
+    ends = np.empty(reference.shape[2] + confusion.SPARE_ENDS, np.uint64)
     while True:
-        row, known = kernel(reference, prediction, row, stop, pairs, counts, boxes, table, known)
+        row, known = kernel(
+            reference, prediction, row, stop, pairs, counts, boxes, table, ends, known
+        )
         if row == stop:
             return (pairs[0][:known], pairs[1][:known]), counts[:known], boxes[:known]
         room *= 4
         pairs = (_grown(pairs[0], room), _grown(pairs[1], room))
         counts, boxes = _grown(counts, room), _grown(boxes, room)
-        table = np.full(_power_of_two(2 * room), -1, np.int32)
-        confusion.index_pairs(pairs, known, table)
+        if not dense:
+            table = np.full(_power_of_two(2 * room), -1, np.int32)
+            confusion.index_pairs(pairs, known, table)
 
 
 def _grown(array: Array, room: int) -> Array:

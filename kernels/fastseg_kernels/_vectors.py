@@ -15,6 +15,10 @@ BYTES = 64
 
 if config.DISABLE_JIT:
 
+    def lanes_of(array):
+        """How many elements of an array make a vector."""
+        return np.uint64(BYTES // array.itemsize)
+
     def load(array, index):
         """Take a vector from a one-dimensional array, starting at an index."""
         start = int(index)
@@ -28,6 +32,12 @@ if config.DISABLE_JIT:
     def splat(value):
         """Fill a vector with a number, of its type."""
         return np.full(BYTES // value.itemsize, value)
+
+    def insert(vector, lane, value):
+        """Put a number into one lane."""
+        vector = vector.copy()
+        vector[lane] = value
+        return vector
 
     def unequal(first, second):
         """Compare two vectors: bit i of the word says whether lanes i differ."""
@@ -88,6 +98,15 @@ else:
         return builder.bitcast(builder.gep(data, [index]), _vector(array_type.dtype).as_pointer())
 
     @intrinsic
+    def lanes_of(typingctx, array):
+        """How many elements of an array make a vector: a constant, where `array.itemsize` would be read and divided."""
+
+        def codegen(context, builder, signature, args):
+            return context.get_constant(types.uint64, BYTES * 8 // array.dtype.bitwidth)
+
+        return types.uint64(array), codegen
+
+    @intrinsic
     def load(typingctx, array, index):
         """Take a vector from a one-dimensional array, starting at an index."""
 
@@ -121,6 +140,15 @@ else:
         return Vector(value)(value), codegen
 
     @intrinsic
+    def insert(typingctx, vector, lane, value):
+        """Put a number into one lane."""
+
+        def codegen(context, builder, signature, args):
+            return builder.insert_element(args[0], args[2], args[1])
+
+        return vector(vector, types.uint64, vector.dtype), codegen
+
+    @intrinsic
     def unequal(typingctx, first, second):
         """Compare two vectors of integers: bit i of the word says whether lanes i differ."""
 
@@ -142,7 +170,9 @@ else:
         return first(first, second), codegen
 
     def _choose(builder, relation, first, second):
-        return builder.select(builder.fcmp_ordered(relation, first, second), first, second)
+        is_float = isinstance(first.type.element, (ir.FloatType, ir.DoubleType))
+        compare = builder.fcmp_ordered if is_float else builder.icmp_signed
+        return builder.select(compare(relation, first, second), first, second)
 
     @intrinsic
     def minimum(typingctx, first, second):

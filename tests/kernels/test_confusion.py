@@ -19,6 +19,7 @@ from tests import naive, volumes
 from tests.kernels import packed
 
 SHORT = 4  # shorter than any vector
+GUARD = 12345678901234567890
 
 Array = NDArray[Any]
 Pairs = dict[tuple[int, int], tuple[int, list[int]]]  # count and box of each pair
@@ -34,20 +35,30 @@ def from_kernel(
     row, stop = rows or (0, nz * ny)
     room, known = max(room, nx), 0
     labels = (np.empty(0, np.uint64), np.empty(0, np.uint64))
-    counts, boxes = np.empty(0, np.int64), np.empty((0, 6), np.int64)
+    counts, boxes = np.empty(0, np.int64), np.empty((0, confusion.BOX_COLUMNS), np.int64)
+    dense = reference.itemsize == 1
+    table = np.full(confusion.DENSE_SLOTS, -1, np.int32)
+    ends = np.full(nx + confusion.SPARE_ENDS + 1, GUARD, np.uint64)
     while True:
         labels = tuple(np.append(part, np.empty(room - len(part), part.dtype)) for part in labels)
         counts = np.append(counts, np.empty(room - len(counts), np.int64))
-        boxes = np.concatenate([boxes, np.empty((room - len(boxes), 6), np.int64)])
-        table = np.full(1 << (2 * room - 1).bit_length(), -1, np.int32)
-        confusion.index_pairs(labels, known, table)
+        more = np.empty((room - len(boxes), confusion.BOX_COLUMNS), np.int64)
+        boxes = np.concatenate([boxes, more])
+        if not dense:
+            table = np.full(1 << (2 * room - 1).bit_length(), -1, np.int32)
+            confusion.index_pairs(labels, known, table)
         kernel = confusion.joint_histogram[reference.dtype]
-        row, known = kernel(reference, prediction, row, stop, labels, counts, boxes, table, known)
+        found = (labels, counts, boxes, table, ends)
+        row, known = kernel(reference, prediction, row, stop, *found, known)
         assert known <= room
+        assert ends[-1] == GUARD  # no end is written beyond the room for them
         if row == stop:
             break
         room = known + nx
     found = zip(labels[0].tolist(), labels[1].tolist(), strict=True)
+    boxes = np.stack(
+        [-boxes[:, 5], boxes[:, 4], -boxes[:, 3], boxes[:, 2], -boxes[:, 1], boxes[:, 0]], 1
+    )
     rows_of = zip(found, counts.tolist(), boxes.tolist(), strict=True)
     pairs = {pair: (count, box) for pair, count, box in list(rows_of)[:known]}
     assert len(pairs) == known  # no pair twice
@@ -126,7 +137,7 @@ def test_rows_of_any_length(width: int) -> None:
 @pytest.mark.parametrize("dtype", UNSIGNED)
 @pytest.mark.parametrize("place", [2, SHORT + 3, SHORT + BLOCK + 40])
 def test_every_bit_of_a_label_counts(dtype: type, place: int) -> None:
-    """The comparison of whole blocks must not lose bits; `place` is in each of its three loops."""
+    """The comparison of whole blocks must not lose bits; `place` is in each of them, and in the rest."""
     width, bits = 2 * BLOCK + SHORT, np.dtype(dtype).itemsize * 8
     for bit in range(bits):
         reference = np.zeros((1, 1, width), dtype)
@@ -136,6 +147,34 @@ def test_every_bit_of_a_label_counts(dtype: type, place: int) -> None:
         rest = (width - 1, [0, 1, 0, 1, 0, width])
         assert from_kernel(reference, same) == {(0, 0): rest, (1 << bit, 0): one}
         assert from_kernel(same, reference) == {(0, 0): rest, (0, 1 << bit): one}
+
+
+@pytest.mark.parametrize("dtype", UNSIGNED)
+def test_any_number_of_ends_in_a_block(dtype: type) -> None:
+    """Ends are written four at a time: none may be lost, none made up, whatever a block's number of them."""
+    rng = np.random.default_rng(11)
+    lanes = BLOCK // np.dtype(dtype).itemsize
+    width = 3 * lanes
+    rows = [np.zeros(width, dtype)]
+    for n in range(1, lanes + 1):
+        steps = np.zeros(width, dtype)
+        steps[lanes + rng.permutation(lanes)[:n]] = 1  # so many changes in the middle block
+        rows.append((np.cumsum(steps) % 3).astype(dtype))
+    reference = np.stack(rows)[None]
+    prediction = np.zeros_like(reference)
+    assert from_kernel(reference, prediction) == by_hand(reference, prediction)
+    assert from_kernel(prediction, reference) == by_hand(prediction, reference)
+    alternating = np.tile((np.arange(width) % 2).astype(dtype), (1, 3, 1))
+    assert from_kernel(alternating, alternating) == by_hand(alternating, alternating)
+
+
+def test_a_row_that_begins_as_the_last_one_ended() -> None:
+    """A run ends with its row, though the label goes on: else its box would be wrong."""
+    for width in (3, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK):
+        reference = np.full((2, 3, width), 4, np.uint8)
+        reference[1, 1, : width // 2] = 5
+        prediction = np.full_like(reference, 7)
+        assert from_kernel(reference, prediction) == by_hand(reference, prediction)
 
 
 @pytest.mark.parametrize("rows", [(0, 1), (2, 7), (4, 5), (3, 12), (0, 12), (5, 5)])

@@ -50,6 +50,15 @@ def differ_from(array: Array, value: Any) -> Any:
     return v.unequal(v.load(array, np.uint64(0)), v.splat(value))
 
 
+@numba.njit
+def widened(first: Array, second: Array, value: int, out: Array) -> None:
+    a, b = v.load(first, np.uint64(0)), v.load(second, np.uint64(0))
+    lanes = v.lanes_of(first)
+    v.store(out, np.uint64(0), v.maximum(a, b))
+    v.store(out, lanes, v.minimum(a, b))
+    v.store(out, lanes + lanes, v.insert(v.insert(a, 2, value), 5, -value))
+
+
 def numbers(n: int, real: Any, seed: int) -> Array:
     rng = np.random.default_rng(seed)
     return rng.permutation(np.resize([*SPECIAL, *rng.random(9)], n)).astype(real)
@@ -110,7 +119,30 @@ def test_a_number_in_every_lane(dtype: Any) -> None:
         assert int(differ_from(array, dtype(value))) == 1 << (lanes - 1)
 
 
-@pytest.mark.parametrize("function", [binary, reduced, differ, differ_from])
+def test_signed_integers_and_single_lanes() -> None:
+    extremes = np.array([-(2**63), 2**63 - 1, -1, 0, 1, -(2**40), 2**40, 7])
+    for shift in range(8):
+        second = np.roll(extremes, shift)
+        out = np.zeros(24, np.int64)
+        widened(extremes, second, 9, out)
+        single = extremes.copy()
+        single[[2, 5]] = 9, -9
+        expected = [np.maximum(extremes, second), np.minimum(extremes, second), single]
+        assert_array_equal(out.reshape(3, 8), expected)
+        assert extremes[2] == -1  # a vector is a value
+
+
+@numba.njit
+def lanes(array: Array) -> Any:
+    return v.lanes_of(array)
+
+
+@pytest.mark.parametrize("dtype", [*FLOATS, *UNSIGNED])
+def test_lanes_of_an_array(dtype: Any) -> None:
+    assert lanes(np.zeros(1, dtype)) * np.dtype(dtype).itemsize == v.BYTES
+
+
+@pytest.mark.parametrize("function", [binary, reduced, differ, differ_from, widened, lanes])
 def test_the_helpers_are_compiled_where_kernels_are(
     function: Callable[..., Any], compiled: None
 ) -> None:
