@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
@@ -20,19 +21,21 @@ PERCENTILE_METHODS: tuple[str, ...] = get_args(PercentileMethod)
 DIRECTIONS = ("reference_to_prediction", "prediction_to_reference")
 
 Floats = NDArray[np.float64]
+Codes = NDArray[np.uint8]
 
 
-class _Sorted(NamedTuple):
+@dataclass(frozen=True)
+class _Sorted:
     """Distances ascending, with their areas; `areas` is None where every element counts the same."""
 
     distances: Floats
     areas: Floats | None
 
-    @property
+    @lazy
     def total(self) -> float:
         return float(len(self.distances) if self.areas is None else np.sum(self.areas))
 
-    @property
+    @lazy
     def weighted_sum(self) -> float:
         weighted = self.distances if self.areas is None else self.distances * self.areas
         return float(np.sum(weighted))
@@ -49,18 +52,34 @@ class _Sorted(NamedTuple):
         if percentile == 100 or math.isinf(self.distances[-1]):
             return float(self.distances[-1])
         if self.areas is None:
-            return float(np.percentile(self.distances, percentile))
+            return self._interpolated(percentile / 100)
         # As surface-distance: NumPy's sequential cumsum over its pairwise sum, which is not always 1 at the end.
-        share = np.cumsum(self.areas) / np.sum(self.areas)
+        share = np.cumsum(self.areas) / self.total
         index = int(np.searchsorted(share, percentile / 100))
         return float(self.distances[min(index, len(share) - 1)])
 
+    def _interpolated(self, share: float) -> float:
+        """The bits of ``numpy.percentile``, which would look for the two order statistics once more."""
+        place = (len(self.distances) - 1) * share
+        index = int(place)
+        below, above = (
+            self.distances[index],
+            self.distances[min(index + 1, len(self.distances) - 1)],
+        )
+        step, fraction = above - below, place - index
+        return float(below + step * fraction if fraction < 0.5 else above - step * (1 - fraction))
 
-def _ascending(distances: Floats, areas: Floats | None) -> _Sorted:
-    if areas is None:
-        return _Sorted(np.sort(distances), None)
+
+def by_distance_and_area(
+    distances: Floats, codes: Codes, measures: Floats
+) -> tuple[Floats, Floats]:
+    """Distances ascending, those of one distance by area, and the areas: a sort by two keys."""
+    areas = measures[codes]
     order = np.lexsort((areas, distances))
-    return _Sorted(distances[order], areas[order])
+    return distances[order], areas[order]
+
+
+Sort = Callable[[Floats, Codes, Floats], tuple[Floats, Floats]]
 
 
 @dataclass(frozen=True)
@@ -73,23 +92,47 @@ class SurfaceDistances:
     ----------
     reference_to_prediction, prediction_to_reference : float64 ndarray (n,)
         One distance per surface element, in C order of the array, in the units of the spacing.
-    reference_areas, prediction_areas : float64 ndarray (n,) or None
-        Area of each surface element (length in 2-D); None for ``boundary="voxel"``, where all count the same.
+    reference_codes, prediction_codes : uint8 ndarray (n,) or None
+        Which of the voxels around each surface element are set; None for ``boundary="voxel"``.
+    measures : float64 ndarray or None
+        Area of a surface element (length in 2-D) of each code.
+    sort : callable
+        Another way to do what `by_distance_and_area` does, if the backend has a faster one.
     """
 
     reference_to_prediction: Floats
     prediction_to_reference: Floats
-    reference_areas: Floats | None = None
-    prediction_areas: Floats | None = None
+    reference_codes: Codes | None = None
+    prediction_codes: Codes | None = None
+    measures: Floats | None = None
+    sort: Sort = by_distance_and_area
+
+    @property
+    def reference_areas(self) -> Floats | None:
+        """Area of each surface element of the reference; None for ``boundary="voxel"``, where all count the same."""
+        return self._areas(self.reference_codes)
+
+    @property
+    def prediction_areas(self) -> Floats | None:
+        """Area of each surface element of the prediction."""
+        return self._areas(self.prediction_codes)
+
+    def _areas(self, codes: Codes | None) -> Floats | None:
+        return None if codes is None or self.measures is None else self.measures[codes]
+
+    def _ascending(self, distances: Floats, codes: Codes | None) -> _Sorted:
+        if codes is None or self.measures is None:
+            return _Sorted(np.sort(distances), None)
+        return _Sorted(*self.sort(distances, codes, self.measures))
 
     # Reductions work on the sorted values, so that a sum does not depend on the memory order of the image.
     @lazy
     def _directions(self) -> list[_Sorted]:
         sides = [
-            (self.reference_to_prediction, self.reference_areas),
-            (self.prediction_to_reference, self.prediction_areas),
+            (self.reference_to_prediction, self.reference_codes),
+            (self.prediction_to_reference, self.prediction_codes),
         ]
-        return threads.run(lambda side: _ascending(*side), sides)
+        return threads.run(lambda side: self._ascending(*side), sides)
 
     @property
     def _forward(self) -> _Sorted:
@@ -101,11 +144,11 @@ class SurfaceDistances:
 
     @lazy
     def _pooled(self) -> _Sorted:
-        areas = None
-        if self.reference_areas is not None and self.prediction_areas is not None:
-            areas = np.concatenate([self.reference_areas, self.prediction_areas])
+        codes = None
+        if self.reference_codes is not None and self.prediction_codes is not None:
+            codes = np.concatenate([self.reference_codes, self.prediction_codes])
         both = np.concatenate([self.reference_to_prediction, self.prediction_to_reference])
-        return _ascending(both, areas)
+        return self._ascending(both, codes)
 
     @property
     def _missing(self) -> float | None:

@@ -23,9 +23,22 @@ INF = np.full(3, np.inf)
 distance_lists = st.lists(st.floats(0, 1e6), min_size=1, max_size=30).map(np.array)
 
 
+def with_measures(first: Floats, second: Floats, *areas: Floats | None) -> SurfaceDistances:
+    """Distances whose elements have these areas: a code for each area that occurs, in no special order."""
+    if areas[0] is None or areas[1] is None:
+        return SurfaceDistances(first, second)
+    measures = np.unique(np.concatenate(areas))[::-1]
+    codes = [np.searchsorted(-measures, -np.asarray(side)).astype(np.uint8) for side in areas]
+    found = SurfaceDistances(first, second, codes[0], codes[1], measures)
+    for side, area in zip((found.reference_areas, found.prediction_areas), areas, strict=True):
+        assert side is not None
+        assert side.tolist() == np.asarray(area).tolist()
+    return found
+
+
 def with_areas(distances: figures.Distances) -> SurfaceDistances:
     first, second = distances.reference_to_prediction, distances.prediction_to_reference
-    return SurfaceDistances(
+    return with_measures(
         first, second, np.full(len(first), distances.area), np.full(len(second), distances.area)
     )
 
@@ -46,7 +59,7 @@ def test_every_reduction_is_the_oracles(first: Floats, second: Floats, data: st.
             data.draw(st.lists(st.floats(0.1, 10), min_size=len(d), max_size=len(d)).map(np.array))
             for d in (first, second)
         ]
-    distances = SurfaceDistances(first, second, areas[0], areas[1])
+    distances = with_measures(first, second, areas[0], areas[1])
     percentile = data.draw(st.sampled_from([0, 5, 50, 95, 99.9, 100]) | st.floats(0, 100))
     for method in ("max_of_directions", "pooled"):
         expected = naive.hausdorff(first, second, percentile, method, *areas)
@@ -71,6 +84,30 @@ def test_every_reduction_is_the_oracles(first: Floats, second: Floats, data: st.
     assert distances.nsd(tolerance) == pytest.approx(expected, rel=1e-12)
 
 
+@given(values=distance_lists, data=st.data())
+def test_sorting_by_one_key_is_sorting_by_distance_and_area(
+    values: Floats, data: st.DataObject
+) -> None:
+    """Whatever the range of the distances: the bits of both, in the order of both."""
+    values = np.concatenate([values, data.draw(distance_lists) * data.draw(st.floats(0, 1e-290))])
+    areas = np.array(
+        data.draw(st.lists(st.floats(0.1, 9), min_size=len(values), max_size=len(values)))
+    )
+    found = with_measures(values, values, areas, areas)._forward
+    expected = sorted(zip(values.tolist(), areas.tolist(), strict=True))
+    assert found.areas is not None
+    assert list(zip(found.distances.tolist(), found.areas.tolist(), strict=True)) == expected
+
+
+@given(values=distance_lists, percentile=st.floats(0, 100) | st.sampled_from([0, 25, 50, 95, 99.9]))
+def test_a_percentile_has_the_bits_of_numpys(values: Floats, percentile: float) -> None:
+    found = SurfaceDistances(values, values)
+    expected = float(np.percentile(values, percentile))
+    assert (
+        found.hausdorff(percentile) == found.hausdorff(percentile, "max_of_directions") == expected
+    )
+
+
 def test_the_tolerance_is_inclusive_to_the_last_bit() -> None:
     distances = SurfaceDistances(np.array([0.1 * 3]), np.array([0.3]))
     assert distances.nsd(0.3) == 0.5
@@ -79,7 +116,7 @@ def test_the_tolerance_is_inclusive_to_the_last_bit() -> None:
 
 
 def test_tolerances_with_areas() -> None:
-    distances = SurfaceDistances(
+    distances = with_measures(
         np.array([2.0, 0.0]), np.array([1.0]), np.array([3.0, 1.0]), np.array([4.0])
     )
     assert distances.nsd(0) == 1 / 8
@@ -105,7 +142,7 @@ def test_missing_surfaces(
     first: Floats, second: Floats, distance: float, nsd: float, areas: bool
 ) -> None:
     sizes = [np.ones(len(d)) if areas else None for d in (first, second)]
-    distances = SurfaceDistances(first, second, *sizes)
+    distances = with_measures(first, second, *sizes)
     for method in ("max_of_directions", "pooled"):
         for percentile in (0, 50, 95, 100):
             assert distances.hausdorff(percentile, method) == pytest.approx(distance, nan_ok=True)  # type: ignore[arg-type]
@@ -150,12 +187,18 @@ def test_nothing_is_sorted_in_place() -> None:
     assert distances.reference_to_prediction is first
 
 
-def test_sums_do_not_depend_on_the_order_of_the_elements() -> None:
+@pytest.mark.parametrize("scale", [1, 1e-300, 1e300])
+@pytest.mark.parametrize("spread", [1, 1e-30])  # too wide for a sort by one key
+def test_sums_do_not_depend_on_the_order_of_the_elements(scale: float, spread: float) -> None:
     rng = np.random.default_rng(0)
-    values, areas = rng.random(1000) * 10, rng.random(1000)
+    values, areas = rng.random(1000) * 10, rng.choice(rng.random(200), 1000)
+    values[::7] = values[0]  # ties, which the areas order
+    values[::9] = 0
+    values *= scale
+    values[1] *= spread
     order = rng.permutation(1000)
-    one = SurfaceDistances(values, values, areas, areas)
-    other = SurfaceDistances(values[order], values[order], areas[order], areas[order])
+    one = with_measures(values, values, areas, areas)
+    other = with_measures(values[order], values[order], areas[order], areas[order])
     for reduce in (SurfaceDistances.assd, SurfaceDistances.masd):
         assert reduce(one) == reduce(other)
     assert one.nsd(5) == other.nsd(5)

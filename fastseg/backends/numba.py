@@ -14,18 +14,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from fastseg import distances as distances_module
 from fastseg import threads
 from fastseg.arrays import Array, Spacing
 from fastseg.backends import _nearest, _transform
 from fastseg.distances import BandCounts, Boundary, SurfaceDistances
 from fastseg.joint import Box, JointHistogram
 from fastseg.surfels import surfel_measures
-from fastseg_kernels.cpu import bits, boundary, confusion, surfel
+from fastseg_kernels.cpu import bits, boundary, confusion, surfel, tally
 from fastseg_kernels.cpu import surface as surface_kernels
 
 Words = NDArray[np.uint64]
 
 _FEWEST_PAIRS = 1 << 10  # room for pairs of labels that a slab starts with
+_MOST_DIFFERENT = 1 << 15  # pairs of distance and code, of which a table stays in the cache
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
@@ -205,13 +207,12 @@ def surface_distances(
     if reference.whole:
         reference, prediction = _cropped(reference, prediction)
     masks = (reference, prediction)
-    areas: list[NDArray[np.float64] | None] = [None, None]
+    codes: list[NDArray[np.uint8] | None] = [None, None]
+    measures = None
     if boundary == "surfel":
-        table = _ordered_table(surfel_measures(spacing), reference)
+        measures = _ordered_measures(surfel_measures(spacing), reference)
         surfaces = [_corners(mask) for mask in masks]
-        areas = [
-            _measures(mask, corners, table) for mask, corners in zip(masks, surfaces, strict=True)
-        ]
+        codes = threads.run(lambda pair: _codes(*pair), zip(masks, surfaces, strict=True))
         size = reference.shape[2] + 1
     else:
         surfaces = [_surface(mask) for mask in masks]
@@ -225,7 +226,11 @@ def surface_distances(
     directed = threads.run(
         lambda pair: _nearest.distances(pair[0], pair[1], geometry), [surfaces, surfaces[::-1]]
     )
-    return SurfaceDistances(directed[0], directed[1], areas[0], areas[1])
+    if measures is None:
+        return SurfaceDistances(directed[0], directed[1])
+    return SurfaceDistances(
+        directed[0], directed[1], codes[0], codes[1], measures, by_distance_and_area
+    )
 
 
 def _cropped(reference: PackedMask, prediction: PackedMask) -> tuple[PackedMask, PackedMask]:
@@ -260,22 +265,39 @@ def _corners(mask: PackedMask) -> Words:
     return corners
 
 
-def _measures(mask: PackedMask, corners: Words, table: NDArray[np.float64]) -> NDArray[np.float64]:
-    measures = np.empty(bits.count(corners.reshape(-1)))
-    surfel.corner_measures(mask.words, corners, mask.ndim, table, measures)
-    return measures
+def _codes(mask: PackedMask, corners: Words) -> NDArray[np.uint8]:
+    codes = np.empty(bits.count(corners.reshape(-1)), np.uint8)
+    surfel.corner_codes(mask.words, corners, mask.ndim, codes)
+    return codes
 
 
-def _ordered_table(table: NDArray[np.float64], mask: PackedMask) -> NDArray[np.float64]:
-    """The table for codes read in z, y, x order, where the image's axes are x, y, z."""
+def by_distance_and_area(
+    distances: NDArray[np.float64], codes: NDArray[np.uint8], measures: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sort what is different and repeat it; see :func:`fastseg.distances.by_distance_and_area`."""
+    room = min(len(distances) // 4, _MOST_DIFFERENT)
+    found_bits, found_codes = np.empty(room, np.uint64), np.empty(room, np.uint8)
+    counts = np.empty(room, np.int64)
+    table = np.full(_power_of_two(2 * max(room, 1)), -1, np.int32)
+    n = tally.tally(distances.view(np.uint64), codes, found_bits, found_codes, counts, table)
+    if n < 0:
+        return distances_module.by_distance_and_area(distances, codes, measures)
+    values, areas = found_bits[:n].view(np.float64), measures[found_codes[:n]]
+    order = np.lexsort((areas, values))
+    repeats = counts[order]
+    return np.repeat(values[order], repeats), np.repeat(areas[order], repeats)
+
+
+def _ordered_measures(measures: NDArray[np.float64], mask: PackedMask) -> NDArray[np.float64]:
+    """The measures by codes that are read in z, y, x order, where the image's axes are x, y, z."""
     if not mask.reverse:
-        return table
+        return measures
     cube = np.arange(2**mask.ndim).reshape((2,) * mask.ndim).T.ravel()
-    codes = np.arange(len(table))
+    codes = np.arange(len(measures))
     swapped = np.zeros_like(codes)
     for bit, image_bit in enumerate(cube):
         swapped |= (codes >> bit & 1) << image_bit
-    return table[swapped]
+    return measures[swapped]
 
 
 def band_counts(

@@ -85,18 +85,18 @@ def surface_distances(
 ) -> SurfaceDistances:
     """Look the distance transform of each surface up at the other one."""
     if boundary == "surfel":
-        table = surfel_measures(spacing)
         codes = [_surfels(mask) for mask in (reference, prediction)]
         surfaces = [code != 0 for code in codes]
-        areas = [table[code[where]] for code, where in zip(codes, surfaces, strict=True)]
     else:
         surfaces = [surface(mask, 1, "background") for mask in (reference, prediction)]
-        areas = [None, None]
-    return SurfaceDistances(
+    directed = (
         _distances_to(surfaces[1], spacing)[surfaces[0]],
         _distances_to(surfaces[0], spacing)[surfaces[1]],
-        *areas,
     )
+    if boundary == "voxel":
+        return SurfaceDistances(*directed)
+    found = [code[code != 0].astype(np.uint8) for code in codes]
+    return SurfaceDistances(*directed, found[0], found[1], surfel_measures(spacing))
 
 
 def band_counts(reference: Mask, prediction: Mask, spacing: Spacing, width: float) -> BandCounts:

@@ -30,10 +30,10 @@ def surfels(mask: Mask, table: Floats) -> tuple[NDArray[np.int64], Floats]:
     """Positions of the corners in the image's axes, and their measures, in C order."""
     corners = corners_of(mask)
     found = packed.unpack(corners, mask.shape[-1] + 1)  # none beyond the last corner
-    measures = np.full(bits.count(corners.reshape(-1)) + 1, -1.0)
-    surfel.corner_measures(packed.pack(mask), corners, mask.ndim, table, measures)
-    assert measures[-1] == -1.0
-    return np.argwhere(found)[:, 3 - mask.ndim :], measures[:-1]
+    codes = np.full(bits.count(corners.reshape(-1)) + 1, 77, np.uint8)
+    surfel.corner_codes(packed.pack(mask), corners, mask.ndim, codes)
+    assert codes[-1] == 77
+    return np.argwhere(found)[:, 3 - mask.ndim :], table[codes[:-1]]
 
 
 @pytest.mark.parametrize("ndim", [1, 2, 3])

@@ -13,7 +13,7 @@ Exactness: a voxel is in the mask if its label is one of `values`, compared as t
 import numpy as np
 
 from fastseg_kernels._jit import f64, i64, inlined, kernel, label_kernels, read, u8, u64, write
-from fastseg_kernels._vectors import BYTES, load, splat, unequal
+from fastseg_kernels._vectors import lanes_of, load, splat, unequal
 from fastseg_kernels._words import popcount, trailing_zeros
 
 ALL = 0xFFFFFFFFFFFFFFFF
@@ -34,10 +34,10 @@ def _signature(label):
 @inlined
 def _matches(labels, start, value):
     """A word with a bit for each of 64 voxels, from `start` on, that has the label `value`."""
-    lanes = np.uint64(BYTES // labels.itemsize)
+    lanes = lanes_of(labels)
     wanted = splat(value)
     different = np.uint64(0)
-    for part in range(np.uint64(labels.itemsize)):
+    for part in range(np.uint64(64) // lanes):
         shift = part * lanes
         different |= unequal(load(labels, start + shift), wanted) << shift
     return ~different

@@ -2,36 +2,44 @@
 
 Idea: a corner sees the 2×2×2 voxels around it (2×2 in 2-D, 2 in 1-D). It carries a piece of surface if some but
 not all of them are set: the OR of the four rows that meet there and of their shifts by one bit, without the AND.
-The eight bits, read as a number, index a table of the areas of marching cubes.
+The eight bits, read as a number, are the corner's code, by which its area is looked up.
 
-Cost: 4 rows read a word of corners; the codes only at the corners that carry surface.
+Cost: 4 rows read a word of corners; 40 operations for the code of a corner, only where there is surface.
 
-Exactness: integers; the areas are looked up, not computed. Bit (i, j, k) of a code, counted from the first corner
-voxel (z - 1 + i, y - 1 + j, x - 1 + k), is bit `4 * i + 2 * j + k`.
+Exactness: integers. Bit (i, j, k) of a code, counted from the first corner voxel (z - 1 + i, y - 1 + j, x - 1 + k),
+is bit `4 * i + 2 * j + k` in 3-D, `2 * j + k` in 2-D, `k` in 1-D.
 """
 
 import numpy as np
 
-from fastseg_kernels._jit import f64, i64, inlined, kernel, read, u64, write
+from fastseg_kernels._jit import i64, inlined, kernel, read, u8, u64, write
 from fastseg_kernels._words import trailing_zeros
 
+ALL = 0xFFFFFFFFFFFFFFFF
+
 
 @inlined
-def _row(words, z, y, word):
-    """A word of a row, 0 outside the mask."""
+def _row(words, z, y):
+    """Where row (z, y) starts in the flat words, and which of its bits count: none outside the mask."""
     if z < 0 or z >= words.shape[0] or y < 0 or y >= words.shape[1]:
-        return np.uint64(0)
-    if word < 0 or word >= words.shape[2]:
-        return np.uint64(0)
-    return words[np.uint64(z), np.uint64(y), np.uint64(word)]
+        return np.uint64(0), np.uint64(0)
+    return np.uint64((z * words.shape[1] + y) * words.shape[2]), np.uint64(ALL)
 
 
 @inlined
-def _voxel(words, z, y, x):
-    """A voxel of the mask as 0 or 1, 0 outside the mask."""
-    if x < 0:
-        return np.uint64(0)
-    return (_row(words, z, y, x >> 6) >> np.uint64(x & 63)) & np.uint64(1)
+def _rows(words, z, y, ndim):
+    """The rows (z - 1, y - 1), (z - 1, y), (z, y - 1) and (z, y), each as `_row` gives it.
+
+    Along an axis that the image does not have the row before is the row itself.
+    """
+    before_z = z - 1 if ndim >= 3 else z
+    before_y = y - 1 if ndim >= 2 else y
+    return (
+        _row(words, before_z, before_y),
+        _row(words, before_z, y),
+        _row(words, z, before_y),
+        _row(words, z, y),
+    )
 
 
 @kernel(read(u64, 3), i64, i64, i64, write(u64, 3))
@@ -41,45 +49,69 @@ def corner_surface(words, first, stop, ndim, corners):
     `corners` has one more slice and one more row than `words` along the axes that the image has, and words for
     one more voxel along x. Row y of the lattice lies between rows y - 1 and y of the mask.
     """
-    depth = 2 if ndim >= 3 else 1
-    height = 2 if ndim >= 2 else 1
+    flat = words.reshape(-1)
+    out = corners.reshape(-1)
+    n_words = np.uint64(words.shape[2])
+    place = np.uint64(first * corners.shape[1] * corners.shape[2])
     for z in range(first, stop):
         for y in range(corners.shape[1]):
-            for w in range(corners.shape[2]):
-                some = np.uint64(0)
-                every = ~np.uint64(0)
-                for i in range(depth):
-                    for j in range(height):
-                        row = _row(words, z - i, y - j, w)
-                        before = (row << np.uint64(1)) | (
-                            _row(words, z - i, y - j, w - 1) >> np.uint64(63)
-                        )
-                        some |= row | before
-                        every &= row & before
-                corners[np.uint64(z), np.uint64(y), np.uint64(w)] = some & ~every
+            (a, a_bits), (b, b_bits), (c, c_bits), (d, d_bits) = _rows(words, z, y, ndim)
+            some_left = np.uint64(0)
+            every_left = np.uint64(0)
+            for w in range(n_words):
+                row_a = flat[a + w] & a_bits
+                row_b = flat[b + w] & b_bits
+                row_c = flat[c + w] & c_bits
+                row_d = flat[d + w] & d_bits
+                some = row_a | row_b | row_c | row_d
+                every = row_a & row_b & row_c & row_d
+                either = some | (some << np.uint64(1)) | (some_left >> np.uint64(63))
+                both = every & ((every << np.uint64(1)) | (every_left >> np.uint64(63)))
+                out[place + w] = either & ~both
+                some_left = some
+                every_left = every
+            if np.uint64(corners.shape[2]) > n_words:  # the corner after the last voxel
+                out[place + n_words] = some_left >> np.uint64(63)
+            place += np.uint64(corners.shape[2])
 
 
-@kernel(read(u64, 3), read(u64, 3), i64, read(f64, 1), write(f64, 1))
-def corner_measures(words, corners, ndim, table, measures):
-    """Write the measure of each set corner, in C order, from the table of the 2^ndim-bit codes."""
-    depth = 2 if ndim >= 3 else 1
-    height = 2 if ndim >= 2 else 1
+@inlined
+def _pair(row, left, bit):
+    """The voxels before and after a corner as two bits; `left` has the voxel before the word's first."""
+    before = ((row << np.uint64(1)) | left) >> bit
+    return (before & np.uint64(1)) | ((row >> bit) & np.uint64(1)) << np.uint64(1)
+
+
+@kernel(read(u64, 3), read(u64, 3), i64, write(u8, 1))
+def corner_codes(words, corners, ndim, codes):
+    """Write the code of each set corner, in C order."""
+    flat = words.reshape(-1)
+    one = np.uint64(1)
+    n_words = np.uint64(words.shape[2])
+    mask = np.uint64((1 << (1 << np.uint64(ndim))) - 1)  # a lower dimension sees its rows twice
     n = np.uint64(0)
     for z in range(corners.shape[0]):
         for y in range(corners.shape[1]):
-            for w in range(corners.shape[2]):
-                bits = corners[np.uint64(z), np.uint64(y), np.uint64(w)]
+            (a, a_bits), (b, b_bits), (c, c_bits), (d, d_bits) = _rows(words, z, y, ndim)
+            left_a = left_b = left_c = left_d = np.uint64(0)
+            for w in range(np.uint64(corners.shape[2])):
+                row_a = row_b = row_c = row_d = np.uint64(0)
+                if w < n_words:
+                    row_a = flat[a + w] & a_bits
+                    row_b = flat[b + w] & b_bits
+                    row_c = flat[c + w] & c_bits
+                    row_d = flat[d + w] & d_bits
+                bits = corners[np.uint64(z), np.uint64(y), w]
                 while bits != 0:
-                    x = w * 64 + trailing_zeros(bits)
-                    bits &= bits - np.uint64(1)
-                    code = np.uint64(0)
-                    shift = np.uint64(0)
-                    for i in range(
-                        depth - 1, -1, -1
-                    ):  # the mask's slice z - i, first the earlier one
-                        for j in range(height - 1, -1, -1):
-                            for k in range(1, -1, -1):
-                                code |= _voxel(words, z - i, y - j, x - k) << shift
-                                shift += np.uint64(1)
-                    measures[n] = table[code]
-                    n += np.uint64(1)
+                    bit = np.uint64(trailing_zeros(bits))
+                    bits &= bits - one
+                    code = _pair(row_a, left_a, bit)
+                    code |= _pair(row_b, left_b, bit) << np.uint64(2)
+                    code |= _pair(row_c, left_c, bit) << np.uint64(4)
+                    code |= _pair(row_d, left_d, bit) << np.uint64(6)
+                    codes[n] = code & mask
+                    n += one
+                left_a = row_a >> np.uint64(63)
+                left_b = row_b >> np.uint64(63)
+                left_c = row_c >> np.uint64(63)
+                left_d = row_d >> np.uint64(63)
