@@ -89,54 +89,79 @@ def ball(
     return np.ascontiguousarray(offsets[order[lengths[order] < width]])
 
 
+class Padding(NamedTuple):
+    """Slices and rows of zeros at either end of a padded set, as many as the furthest offset; and one word a row."""
+
+    z: int
+    y: int
+
+    @classmethod
+    def of(cls, geometry: Geometry) -> Padding:
+        """As the nearest offsets of this geometry ask for."""
+        offsets, _ = _shells(geometry.spacing, geometry.ndim, geometry.reverse)
+        return cls(*(int(reach) for reach in np.abs(offsets[:, :2]).max(axis=0)))
+
+    def around(self, geometry: Geometry) -> Words:
+        """An empty set of this geometry with its padding."""
+        nz, ny, nx = geometry.shape
+        return np.zeros((nz + 2 * self.z, ny + 2 * self.y, -(-nx // 64) + 2), np.uint64)
+
+    def inside(self, padded: Words) -> Words:
+        """The set without its padding."""
+        slices, rows, words = padded.shape
+        return np.ascontiguousarray(
+            padded[self.z : slices - self.z, self.y : rows - self.y, 1 : words - 1]
+        )
+
+
 def distances(queries: Words, targets: Words, geometry: Geometry) -> Floats:
-    """Distance of each set voxel of `queries`, in C order, to the nearest one of `targets`; inf if there is none."""
-    edges = threads.slabs(queries.shape[0], queries.size)
+    """Distance of each set voxel of `queries`, in C order, to the nearest one of `targets`; inf if there is none.
+
+    Both are padded sets.
+    """
+    padding = Padding.of(geometry)
+    edges = [
+        (first + padding.z, stop + padding.z)
+        for first, stop in threads.slabs(geometry.shape[0], queries.size)
+    ]
     sizes = [bits.count(queries[first:stop].reshape(-1)) for first, stop in edges]
     starts = np.concatenate([[0], np.cumsum(sizes)])
     squared = np.full(starts[-1], np.inf)
-    if not len(squared) or not targets.any():
+    if not len(squared) or not bits.count(targets.reshape(-1)):
         return squared
     offsets, squares = _shells(geometry.spacing, geometry.ndim, geometry.reverse)
-    padded, steps, shifts = _padded(targets, offsets)
+    steps, shifts = _for_words(offsets, targets)
 
     def search(part: tuple[tuple[int, int], int, int]) -> None:
         slab, start, stop = part
-        out = squared[start:stop]
-        nearest.shells(queries, padded, steps, shifts, squares, _CORE_OFFSETS, *slab, out)
+        offsets = (steps, shifts, squares, _CORE_OFFSETS)
+        nearest.shells(queries, targets, padding.y, *offsets, *slab, squared[start:stop])
 
     threads.run(search, list(zip(edges, starts[:-1].tolist(), starts[1:].tolist(), strict=True)))
     left = np.flatnonzero(np.isinf(squared))
     if len(left):
         places = np.empty((len(left), 3), np.int64)
         bits.positions_of_infinite(queries, squared, places)
-        del padded
-        squared[left] = _far(places, targets, geometry)
+        squared[left] = _far(places, targets, geometry, padding)
     return np.sqrt(squared, out=squared)
 
 
-def _padded(
-    targets: Words, offsets: Offsets
-) -> tuple[Words, NDArray[np.int64], NDArray[np.uint64]]:
-    """The set within a margin of zeros, and each offset as words to go and bits to shift there."""
-    margin = (*(int(part) for part in np.abs(offsets[:, :2]).max(axis=0)), 1)
-    padded = np.zeros([n + 2 * m for n, m in zip(targets.shape, margin, strict=True)], np.uint64)
-    padded[tuple(slice(m, m + n) for n, m in zip(targets.shape, margin, strict=True))] = targets
+def _for_words(offsets: Offsets, padded: Words) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    """Each offset as words to go in a padded set, and bits to shift there."""
     dz, dy, dx = offsets.T
     steps = (dz * padded.shape[1] + dy) * padded.shape[2] + (dx >> 6)
-    return padded, np.ascontiguousarray(steps), (dx & 63).astype(np.uint64)
+    return np.ascontiguousarray(steps), (dx & 63).astype(np.uint64)
 
 
-def _far(places: Offsets, targets: Words, geometry: Geometry) -> Floats:
-    """Squared distances from the places that the shells left."""
+def _far(places: Offsets, targets: Words, geometry: Geometry, padding: Padding) -> Floats:
+    """Squared distances from the places, in the padded set, that the shells left."""
     n = len(places)
     coarse = np.zeros(
         (-(-targets.shape[0] // 8), -(-targets.shape[1] // 8), targets.shape[2]), np.uint64
     )
     nearest.coarse_rows(targets, coarse)
-    tables = [
-        _squares(size, step) for size, step in zip(geometry.shape, geometry.spacing, strict=True)
-    ]
+    sizes = (*targets.shape[:2], 64 * targets.shape[2])
+    tables = [_squares(size, step) for size, step in zip(sizes, geometry.spacing, strict=True)]
     squared = np.empty(n)
 
     def search(first: int, budget: int) -> int:
@@ -151,8 +176,9 @@ def _far(places: Offsets, targets: Words, geometry: Geometry) -> Floats:
     if done < n and done * 16 >= n:
         done = search(done, budget)
     if done < n:
-        at = tuple(np.ascontiguousarray(places[done:].T))
-        squared[done:] = transform_of(targets, geometry, squared=True, at=at)[at]
+        at = tuple(np.ascontiguousarray((places[done:] - (padding.z, padding.y, 64)).T))
+        inside = padding.inside(targets)
+        squared[done:] = transform_of(inside, geometry, squared=True, at=at)[at]
     return squared
 
 

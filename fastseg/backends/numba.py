@@ -172,26 +172,33 @@ def select(
 def surface(mask: NDArray[np.bool_], connectivity: int, edge: str) -> NDArray[np.bool_]:
     """Pack, take the surface, unpack."""
     packed = select(mask, (1,))
-    surface_words = _surface(packed, connectivity, edge)
+    surface_words = np.empty_like(packed.words)
+    if connectivity == 1 and edge == "background":
+        _surface(packed, surface_words)
+    else:
+        outside = _ALL if edge == "ignore" else np.uint64(0)
+        threads.run(
+            lambda slab: surface_kernels.erosion_surface(
+                packed.words,
+                *slab,
+                packed.ndim,
+                connectivity,
+                packed.last_bits,
+                outside,
+                surface_words,
+            ),
+            threads.slabs(packed.shape[0], packed.words.size),
+        )
     out = np.empty(packed.shape, np.uint8)
     bits.unpack(surface_words, out)
     ordered = out.view(bool).reshape(packed.shape[3 - packed.ndim :])
     return ordered.T if packed.reverse else ordered
 
 
-def _surface(mask: PackedMask, connectivity: int = 1, edge: str = "background") -> Words:
-    out = np.empty_like(mask.words)
-    if connectivity == 1 and edge == "background":
-        threads.run(
-            lambda slab: surface_kernels.face_surface(mask.words, *slab, mask.ndim, out),
-            threads.slabs(mask.shape[0], mask.words.size),
-        )
-        return out
-    outside = _ALL if edge == "ignore" else np.uint64(0)
+def _surface(mask: PackedMask, out: Words) -> Words:
+    """The surface for face neighbours, with nothing beyond the image; `out` may have a margin."""
     threads.run(
-        lambda slab: surface_kernels.erosion_surface(
-            mask.words, *slab, mask.ndim, connectivity, mask.last_bits, outside, out
-        ),
+        lambda slab: surface_kernels.face_surface(mask.words, *slab, mask.ndim, out),
         threads.slabs(mask.shape[0], mask.words.size),
     )
     return out
@@ -207,27 +214,18 @@ def surface_distances(
     if reference.whole:
         reference, prediction = _cropped(reference, prediction)
     masks = (reference, prediction)
-    codes: list[NDArray[np.uint8] | None] = [None, None]
-    measures = None
-    if boundary == "surfel":
-        measures = _ordered_measures(surfel_measures(spacing), reference)
-        surfaces = [_corners(mask) for mask in masks]
-        codes = threads.run(lambda pair: _codes(*pair), zip(masks, surfaces, strict=True))
-        size = reference.shape[2] + 1
-    else:
-        surfaces = [_surface(mask) for mask in masks]
-        size = reference.shape[2]
-    geometry = _nearest.Geometry(
-        (*surfaces[0].shape[:2], size),
-        reference.ndim,
-        reference.spacing(spacing),
-        reference.reverse,
-    )
+    steps = reference.spacing(spacing)
+    shape = reference.shape if boundary == "voxel" else _lattice(reference)
+    geometry = _nearest.Geometry(shape, reference.ndim, steps, reference.reverse)
+    take = _surface if boundary == "voxel" else _corners
+    surfaces = [take(mask, _nearest.Padding.of(geometry).around(geometry)) for mask in masks]
     directed = threads.run(
         lambda pair: _nearest.distances(pair[0], pair[1], geometry), [surfaces, surfaces[::-1]]
     )
-    if measures is None:
+    if boundary == "voxel":
         return SurfaceDistances(directed[0], directed[1])
+    codes = threads.run(lambda pair: _codes(*pair), zip(masks, surfaces, strict=True))
+    measures = _ordered_measures(surfel_measures(spacing), reference)
     return SurfaceDistances(
         directed[0], directed[1], codes[0], codes[1], measures, by_distance_and_area
     )
@@ -253,16 +251,19 @@ def _cropped(reference: PackedMask, prediction: PackedMask) -> tuple[PackedMask,
     return first, second
 
 
-def _corners(mask: PackedMask) -> Words:
+def _lattice(mask: PackedMask) -> tuple[int, int, int]:
+    """How many corners there are along each axis: one more than voxels, where the image has the axis."""
     nz, ny, nx = mask.shape
-    corners = np.empty(
-        (nz + 1 if mask.ndim == 3 else 1, ny + 1 if mask.ndim >= 2 else 1, nx // 64 + 1), np.uint64
-    )
+    return nz + (mask.ndim >= 3), ny + (mask.ndim >= 2), nx + 1
+
+
+def _corners(mask: PackedMask, out: Words) -> Words:
+    slices = _lattice(mask)[0]
     threads.run(
-        lambda slab: surfel.corner_surface(mask.words, *slab, mask.ndim, corners),
-        threads.slabs(corners.shape[0], corners.size),
+        lambda slab: surfel.corner_surface(mask.words, *slab, mask.ndim, out),
+        threads.slabs(slices, mask.words.size),
     )
-    return corners
+    return out
 
 
 def _codes(mask: PackedMask, corners: Words) -> NDArray[np.uint8]:
@@ -312,7 +313,7 @@ def band_counts(
 
 
 def _band(mask: PackedMask, spacing: Spacing, width: float) -> Words:
-    surface_words = _surface(mask)
+    surface_words = _surface(mask, np.empty_like(mask.words))
     ball = _nearest.ball(spacing, mask.shape, mask.reverse, width)
     if ball is None:
         geometry = _nearest.Geometry(mask.shape, mask.ndim, spacing, mask.reverse)

@@ -52,9 +52,13 @@ def shells(
 ) -> Floats:
     first, stop = slices or (0, len(queries))
     out = np.full(int(queries[first:stop].sum()) + 1, -1.0)
-    padded, steps, shifts = _nearest._padded(packed.pack(targets), offsets)
-    words = packed.pack(queries)
-    nearest.shells(words, padded, steps, shifts, squares, core, first, stop, out)
+    margin_z, margin_y = (int(reach) for reach in np.abs(offsets[:, :2]).max(axis=0))
+    margins = ((margin_z, margin_z), (margin_y, margin_y), (1, 1))
+    words = np.pad(packed.pack(queries), margins)
+    padded = np.pad(packed.pack(targets), margins)
+    steps, shifts = _nearest._for_words(offsets, padded)
+    slab = (first + margin_z, stop + margin_z)
+    nearest.shells(words, padded, margin_y, steps, shifts, squares, core, *slab, out)
     assert out[-1] == -1.0
     return out[:-1]
 
@@ -308,7 +312,14 @@ def directed(queries: Mask, targets: Mask, spacing: tuple[float, ...], reverse: 
     masks = [mask.T if reverse else mask for mask in (queries, targets)]
     shape = packed.volume(masks[0]).shape
     geometry = _nearest.Geometry((shape[0], shape[1], shape[2]), ndim, steps, reverse)
-    return _nearest.distances(packed.pack(masks[0]), packed.pack(masks[1]), geometry)
+    padding = _nearest.Padding.of(geometry)
+    sets = [padding.around(geometry) for _ in masks]
+    for mask, padded in zip(masks, sets, strict=True):
+        nz, ny, nw = packed.pack(mask).shape
+        part = padded[padding.z : padding.z + nz, padding.y : padding.y + ny, 1 : 1 + nw]
+        part[:] = packed.pack(mask)
+        assert_array_equal(padding.inside(padded), packed.pack(mask))
+    return _nearest.distances(sets[0], sets[1], geometry)
 
 
 @pytest.mark.parametrize("looks_per_voxel", [0, 2, 10**9])

@@ -40,6 +40,12 @@ def surface(
         faces = np.full_like(words, 0xDEADBEEFDEADBEEF)
         kernels.face_surface(words, *(slices or (0, len(words))), mask.ndim, faces)
         assert_array_equal(faces, out)
+        within = np.pad(np.zeros_like(words), ((3, 3), (2, 2), (1, 1)))
+        kernels.face_surface(words, *(slices or (0, len(words))), mask.ndim, within)
+        first, stop = slices or (0, len(words))
+        expected = np.zeros_like(words)
+        expected[first:stop] = out[first:stop]
+        assert_array_equal(within, np.pad(expected, ((3, 3), (2, 2), (1, 1))))
     return out
 
 

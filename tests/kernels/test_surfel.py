@@ -30,9 +30,16 @@ def surfels(mask: Mask, table: Floats) -> tuple[NDArray[np.int64], Floats]:
     """Positions of the corners in the image's axes, and their measures, in C order."""
     corners = corners_of(mask)
     found = packed.unpack(corners, mask.shape[-1] + 1)  # none beyond the last corner
+    margins = ((3, 3), (2, 2), (1, 1))
+    within = np.pad(np.zeros_like(corners), margins)
+    surfel.corner_surface(packed.pack(mask), 0, len(corners), mask.ndim, within)
+    assert_array_equal(within, np.pad(corners, margins))
     codes = np.full(bits.count(corners.reshape(-1)) + 1, 77, np.uint8)
     surfel.corner_codes(packed.pack(mask), corners, mask.ndim, codes)
     assert codes[-1] == 77
+    again = np.zeros(len(codes) - 1, np.uint8)
+    surfel.corner_codes(packed.pack(mask), within, mask.ndim, again)
+    assert_array_equal(again, codes[:-1])
     return np.argwhere(found)[:, 3 - mask.ndim :], table[codes[:-1]]
 
 

@@ -47,8 +47,11 @@ def face_surface(words, first, stop, ndim, surface):
     """Write the surface of slices `first` to `stop` for face neighbours, with nothing beyond the image.
 
     What almost every metric asks for: `erosion_surface` with connectivity 1 and no outside, without a branch in its
-    inner loop, in a fifth of the time.
+    inner loop, in a fifth of the time. `surface` may be larger by a margin that is the same at both ends of an axis.
     """
+    margin_z = (surface.shape[0] - words.shape[0]) // 2
+    margin_y = (surface.shape[1] - words.shape[1]) // 2
+    margin = (surface.shape[2] - words.shape[2]) // 2
     flat = words.reshape(-1)
     out = surface.reshape(-1)
     n_words = words.shape[2]
@@ -63,6 +66,8 @@ def face_surface(words, first, stop, ndim, surface):
             behind, behind_bits = _neighbour_row(row, slice_step, z + 1 < words.shape[0], ndim >= 3)
             every = above_bits & below_bits & before_bits & behind_bits
             here = np.uint64(row)
+            place = ((z + margin_z) * surface.shape[1] + y + margin_y) * surface.shape[2] + margin
+            there = np.uint64(place)
             left = np.uint64(0)
             for w in range(np.uint64(n_words)):
                 mask = flat[here + w]
@@ -71,7 +76,7 @@ def face_surface(words, first, stop, ndim, surface):
                 inside &= flat[before + w] & flat[behind + w]
                 inside &= (mask << np.uint64(1)) | (left >> np.uint64(63))
                 inside &= (mask >> np.uint64(1)) | (right << np.uint64(63))
-                out[here + w] = mask & ~inside
+                out[there + w] = mask & ~inside
                 left = mask
 
 

@@ -47,15 +47,21 @@ def corner_surface(words, first, stop, ndim, corners):
     """Set the corners that carry surface, in slices `first` to `stop` of the corner lattice.
 
     `corners` has one more slice and one more row than `words` along the axes that the image has, and words for
-    one more voxel along x. Row y of the lattice lies between rows y - 1 and y of the mask.
+    one more voxel along x, and may be larger by a margin that is the same at both ends of an axis. Row y of the lattice
+    lies between rows y - 1 and y of the mask.
     """
     flat = words.reshape(-1)
     out = corners.reshape(-1)
     n_words = np.uint64(words.shape[2])
-    place = np.uint64(first * corners.shape[1] * corners.shape[2])
+    margin_z = (corners.shape[0] - words.shape[0]) // 2
+    margin_y = (corners.shape[1] - words.shape[1]) // 2
+    margin = (corners.shape[2] - words.shape[2]) // 2
+    width = np.uint64(corners.shape[2] - 2 * margin)
     for z in range(first, stop):
-        for y in range(corners.shape[1]):
+        for y in range(corners.shape[1] - 2 * margin_y):
             (a, a_bits), (b, b_bits), (c, c_bits), (d, d_bits) = _rows(words, z, y, ndim)
+            place = ((z + margin_z) * corners.shape[1] + y + margin_y) * corners.shape[2] + margin
+            there = np.uint64(place)
             some_left = np.uint64(0)
             every_left = np.uint64(0)
             for w in range(n_words):
@@ -67,12 +73,11 @@ def corner_surface(words, first, stop, ndim, corners):
                 every = row_a & row_b & row_c & row_d
                 either = some | (some << np.uint64(1)) | (some_left >> np.uint64(63))
                 both = every & ((every << np.uint64(1)) | (every_left >> np.uint64(63)))
-                out[place + w] = either & ~both
+                out[there + w] = either & ~both
                 some_left = some
                 every_left = every
-            if np.uint64(corners.shape[2]) > n_words:  # the corner after the last voxel
-                out[place + n_words] = some_left >> np.uint64(63)
-            place += np.uint64(corners.shape[2])
+            if width > n_words:  # the corner after the last voxel
+                out[there + n_words] = some_left >> np.uint64(63)
 
 
 @inlined
@@ -84,24 +89,27 @@ def _pair(row, left, bit):
 
 @kernel(read(u64, 3), read(u64, 3), i64, write(u8, 1))
 def corner_codes(words, corners, ndim, codes):
-    """Write the code of each set corner, in C order."""
+    """Write the code of each set corner, in C order; `corners` as `corner_surface` writes it."""
+    margin_z = (corners.shape[0] - words.shape[0]) // 2
+    margin_y = (corners.shape[1] - words.shape[1]) // 2
+    margin = np.uint64((corners.shape[2] - words.shape[2]) // 2)
     flat = words.reshape(-1)
     one = np.uint64(1)
     n_words = np.uint64(words.shape[2])
     mask = np.uint64((1 << (1 << np.uint64(ndim))) - 1)  # a lower dimension sees its rows twice
     n = np.uint64(0)
-    for z in range(corners.shape[0]):
-        for y in range(corners.shape[1]):
+    for z in range(corners.shape[0] - 2 * margin_z):
+        for y in range(corners.shape[1] - 2 * margin_y):
             (a, a_bits), (b, b_bits), (c, c_bits), (d, d_bits) = _rows(words, z, y, ndim)
             left_a = left_b = left_c = left_d = np.uint64(0)
-            for w in range(np.uint64(corners.shape[2])):
+            for w in range(np.uint64(corners.shape[2]) - margin - margin):
                 row_a = row_b = row_c = row_d = np.uint64(0)
                 if w < n_words:
                     row_a = flat[a + w] & a_bits
                     row_b = flat[b + w] & b_bits
                     row_c = flat[c + w] & c_bits
                     row_d = flat[d + w] & d_bits
-                bits = corners[np.uint64(z), np.uint64(y), w]
+                bits = corners[np.uint64(z + margin_z), np.uint64(y + margin_y), margin + w]
                 while bits != 0:
                     bit = np.uint64(trailing_zeros(bits))
                     bits &= bits - one
