@@ -17,9 +17,19 @@ from numba.core import config, types
 import fastseg
 import fastseg_kernels
 from fastseg_kernels import _jit
-from fastseg_kernels.cpu import bits, boundary, confusion, edt, nearest, surface, surfel
+from fastseg_kernels.cpu import (
+    bits,
+    boundary,
+    confusion,
+    first_axis,
+    nearest,
+    parabolas,
+    surface,
+    surfel,
+    tally,
+)
 
-KERNEL_FILES = (bits, boundary, confusion, edt, nearest, surface, surfel)
+KERNEL_FILES = (bits, boundary, confusion, first_axis, nearest, parabolas, surface, surfel, tally)
 PACKAGE = Path(fastseg_kernels.__file__).parent
 
 pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="there is no cache without numba")

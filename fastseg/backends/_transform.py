@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from fastseg import threads
 from fastseg.arrays import Spacing
-from fastseg_kernels.cpu import edt
+from fastseg_kernels._vectors import TILE_BYTES
+from fastseg_kernels.cpu import first_axis, parabolas
 
 Features = NDArray[np.int32]
 
@@ -153,21 +154,35 @@ def _with_features(
     features: Features,
 ) -> None:
     """All passes with the index along each axis, which goes to its row of `features`."""
-    later = list(enumerate(plan.axes, start=1))
     first = plan.axes[0]
-    if first == volume.ndim - 1:
-        _first_axis(foreground, first, spacing[first], volume)
-        lines = (-1, volume.shape[first])
-        source, out = foreground.reshape(lines), features[rows[0]].reshape(lines)
-        threads.run(
-            lambda slab: edt.row_features(source, *slab, out), threads.slabs(len(out), out.size)
-        )
-        later.pop(0)
-    else:  # sweeps know how far, not which way
-        volume[...] = np.where(foreground, plan.dtype.type(np.inf), plan.dtype.type(0))
-    for done, axis in later:
+    _first_features(foreground, first, spacing[first], volume, features[rows[0]])
+    for done, axis in enumerate(plan.axes[1:], start=2):
         root = not squared and done == len(plan.axes)
         _parabolas(volume, axis, spacing[axis], plan, root, _ALL_TILES, rows[:done], features)
+
+
+def _first_features(
+    foreground: NDArray[np.uint8], axis: int, step: float, volume: NDArray[Any], features: Features
+) -> None:
+    """The first axis with the index of the nearest 0 along it."""
+    view = _split(volume.shape, axis)
+    if axis == volume.ndim - 1:
+        _first_axis(foreground, axis, step, volume)
+        source, out = foreground.reshape(view[:2]), features.reshape(view[:2])
+        pieces = threads.slabs(len(out), out.size)
+        threads.run(lambda slab: first_axis.row_features(source, *slab, out), pieces)
+        return
+    if view[1] >= 1 << 30:
+        raise ValueError(f"return_indices: axes of up to 2**30 - 1 voxels, got one of {view[1]}")
+    lines, target, found = (array.reshape(view) for array in (foreground, volume, features))
+    kernel = first_axis.column_features[volume.dtype]
+    pieces = threads.slabs(_tiles(view, volume), volume.size)
+    threads.run(lambda slab: kernel(lines, step, *slab, target, found), pieces)
+
+
+def _tiles(view: tuple[int, int, int], volume: NDArray[Any]) -> int:
+    """How many tiles of neighbouring lines a pass over the middle axis has."""
+    return view[0] * -(-view[2] // (TILE_BYTES // volume.itemsize))
 
 
 def _tiles_of(
@@ -180,7 +195,7 @@ def _tiles_of(
     lines = np.zeros(len(at[0]), np.int64)
     for i in others:
         lines = lines * volume.shape[i] + at[i]
-    per_tile = edt.TILE_BYTES // volume.itemsize
+    per_tile = TILE_BYTES // volume.itemsize
     wanted = np.zeros(-(-outer * inner // per_tile), np.uint8)
     wanted[lines // per_tile] = 1
     return wanted
@@ -204,15 +219,15 @@ def _first_axis(
     view = _split(volume.shape, axis)
     if axis == volume.ndim - 1:
         rows, row_out = foreground.reshape(view[:2]), volume.reshape(view[:2])
-        row_kernel = edt.row_pass[volume.dtype]
+        row_kernel = first_axis.row_pass[volume.dtype]
         threads.run(
             lambda slab: row_kernel(rows, step, *slab, row_out), threads.slabs(view[0], volume.size)
         )
         return
     source, target = foreground.reshape(view), volume.reshape(view)
-    tiles = view[0] * -(-view[2] // (edt.TILE_BYTES // volume.itemsize))
-    kernel = edt.column_pass[volume.dtype]
-    threads.run(lambda slab: kernel(source, step, *slab, target), threads.slabs(tiles, volume.size))
+    kernel = first_axis.column_pass[volume.dtype]
+    pieces = threads.slabs(_tiles(view, volume), volume.size)
+    threads.run(lambda slab: kernel(source, step, *slab, target), pieces)
 
 
 def _rows_and_columns(
@@ -223,7 +238,7 @@ def _rows_and_columns(
     sources = foreground.reshape(-1, *slice_shape)
     slices = volume.reshape(-1, *slice_shape)
     at_once = max(1, _CACHED_BYTES // slices[0].nbytes)
-    kernel = edt.row_pass[volume.dtype]
+    kernel = first_axis.row_pass[volume.dtype]
 
     def fill(slab: tuple[int, int]) -> None:
         for start in range(*slab, at_once):
@@ -249,8 +264,8 @@ def _parabolas(
     """Add an axis to the squared distances in place."""
     outer, n, inner = _split(volume.shape, axis)
     squares = ((np.arange(n) * step) ** 2).astype(volume.dtype)
-    tiles = -(-outer * inner // (edt.TILE_BYTES // volume.itemsize))
-    flat, kernel = volume.reshape(-1), edt.parabola_pass[volume.dtype]
+    tiles = -(-outer * inner // (TILE_BYTES // volume.itemsize))
+    flat, kernel = volume.reshape(-1), parabolas.parabola_pass[volume.dtype]
     threads.run(
         lambda slab: kernel(
             step, squares, int(plan.monotone), int(root), *slab, wanted, inner, flat, rows, features

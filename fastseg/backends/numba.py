@@ -235,12 +235,17 @@ def _cropped(reference: PackedMask, prediction: PackedMask) -> tuple[PackedMask,
     """Both masks within the box of both, in whole words along x; what lies beyond is background anyway."""
     either = reference.words | prediction.words
     edges = []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        used = np.flatnonzero(np.bitwise_or.reduce(either, axis=others))
-        if not len(used):
+    slices, plane = either.reshape(len(either), -1), np.bitwise_or.reduce(either, axis=0)
+    # One axis at a time and the long one first: reducing two at once takes ten times as long.
+    for used in (
+        np.bitwise_or.reduce(slices, axis=1),
+        np.bitwise_or.reduce(plane, axis=1),
+        np.bitwise_or.reduce(plane, axis=0),
+    ):
+        places = np.flatnonzero(used)
+        if not len(places):
             return reference, prediction
-        edges.append((int(used[0]), int(used[-1]) + 1))
+        edges.append((int(places[0]), int(places[-1]) + 1))
     nz, ny = (stop - start for start, stop in edges[:2])
     nx = min(reference.shape[2], 64 * edges[2][1]) - 64 * edges[2][0]
     part = tuple(slice(*edge) for edge in edges)

@@ -13,6 +13,9 @@ from numba.extending import intrinsic, models, register_model
 
 BYTES = 64
 
+#: bytes of neighbouring lines that go through a pass of the distance transform together: four vectors
+TILE_BYTES = 4 * BYTES
+
 if config.DISABLE_JIT:
 
     def lanes_of(array):

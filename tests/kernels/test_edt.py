@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from fastseg.backends import _transform
 from fastseg.backends import numba as numba_backend
 from fastseg.backends import scipy as scipy_backend
-from fastseg_kernels.cpu import edt
+from fastseg_kernels._vectors import TILE_BYTES
+from fastseg_kernels.cpu import first_axis
+from fastseg_kernels.cpu import parabolas as parabola_kernels
 from tests import naive, volumes
 from tests.compare import assert_distances
 
@@ -23,7 +25,7 @@ Array = NDArray[Any]
 Mask = NDArray[np.bool_]
 
 REALS = [np.float32, np.float64]
-LANES = {np.dtype(real): edt.TILE_BYTES // np.dtype(real).itemsize for real in REALS}
+LANES = {np.dtype(real): TILE_BYTES // np.dtype(real).itemsize for real in REALS}
 LINES = [1, 2, 31, 32, 33, 63, 64, 65, 133]  # around a vector, a tile and two, of either type
 
 # a spacing whose squares and their sums are numbers of float32, too, so that both types are exact
@@ -41,6 +43,14 @@ def to_background(foreground: Array, spacing: float) -> Array:
     return np.asarray(squares.min(axis=2))
 
 
+def nearest_background(foreground: Array) -> Array:
+    """Index along the middle axis of the nearest 0, the earlier of two, -1 where there is none."""
+    rows = np.arange(foreground.shape[1])
+    steps = np.abs(rows[:, None] - rows)[None, :, :, None]
+    far = np.where(foreground[:, None] == 0, steps, foreground.shape[1])
+    return np.where(far.min(axis=2) < foreground.shape[1], far.argmin(axis=2), -1)
+
+
 @pytest.mark.parametrize("real", REALS)
 @pytest.mark.parametrize("inner", LINES)
 @pytest.mark.parametrize("outer", [1, 3])
@@ -52,8 +62,12 @@ def test_columns(outer: int, inner: int, real: Any) -> None:
     foreground[foreground != 0] = rng.integers(1, 256)  # any number is foreground
     out = np.full(foreground.shape, -1, real)
     tiles = outer * -(-inner // LANES[out.dtype])
-    edt.column_pass[out.dtype](foreground, EXACT, 0, tiles, out)
+    first_axis.column_pass[out.dtype](foreground, EXACT, 0, tiles, out)
     assert_array_equal(out, to_background(foreground, EXACT))
+    again, found = np.full(foreground.shape, -1, real), np.full(foreground.shape, -7, np.int32)
+    first_axis.column_features[out.dtype](foreground, EXACT, 0, tiles, again, found)
+    assert_array_equal(again, out)
+    assert_array_equal(found, nearest_background(foreground))
 
 
 @pytest.mark.parametrize("real", REALS)
@@ -67,7 +81,7 @@ def test_rows(density: float, n: int, real: Any) -> None:
     foreground[2::4, n // 3 :] = 0
     foreground[3::4, n // 3 : 2 * n // 3] = 1
     out = np.full(foreground.shape, -1, real)
-    edt.row_pass[out.dtype](foreground, EXACT, 1, 39, out)
+    first_axis.row_pass[out.dtype](foreground, EXACT, 1, 39, out)
     assert_array_equal(out[1:39], to_background(foreground[1:39, :, None], EXACT)[:, :, 0])
     assert (out[[0, -1]] == -1).all()
 
@@ -78,13 +92,8 @@ def test_features_of_rows(density: float, n: int) -> None:
     rng = np.random.default_rng(n)
     foreground = (rng.random((30, n)) >= density).astype(np.uint8)
     found = np.full(foreground.shape, -7, np.int32)
-    edt.row_features(foreground, 0, 30, found)
-    nearest = to_background(foreground[:, :, None], 1.0)[:, :, 0]
-    none = np.isinf(nearest)
-    assert (found[none] == -1).all()
-    rows, columns = np.nonzero(~none)
-    assert (foreground[rows, found[~none]] == 0).all()
-    assert_array_equal((found[~none] - columns) ** 2.0, nearest[~none])
+    first_axis.row_features(foreground, 0, 30, found)
+    assert_array_equal(found, nearest_background(foreground[:, :, None])[:, :, 0])
 
 
 # ---------------------------------------------------------------------------- parabolas
@@ -108,7 +117,7 @@ def parabolas(
     features = np.full((3 if indices else 0, values.size), -7, np.int32)
     if indices:
         features[2] = np.arange(values.size)  # a feature of the axes before: where it came from
-    edt.parabola_pass[values.dtype](
+    parabola_kernels.parabola_pass[values.dtype](
         spacing,
         squares,
         int(monotone),

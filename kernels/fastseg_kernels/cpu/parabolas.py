@@ -1,11 +1,10 @@
-"""Exact Euclidean distance transform, one axis a pass, for any number of dimensions and any spacing.
+"""Exact Euclidean distance transform: the passes over every axis after the first, for any spacing.
 
-Idea: the first pass measures along one axis, from runs (`row_pass`) or from two sweeps (`column_pass`). Every further
-axis is a min-plus with parabolas, out[y] = min over k of f[k] + ((k - y) * spacing)². The minimiser never moves back
-as y grows, so the values are computed at strides 2^l, 2^(l-1) … 1: a value needs only the candidates between the
-minimisers of its two neighbours of the levels before, and of these only the ones within reach: distances change by at
-most the step taken, so √(largest neighbouring value) + step bounds how far a candidate can lie. 256 bytes of
-neighbouring lines (64 float32, 32 float64) go through this together, as four vectors that stay in registers: a
+Idea: an axis is added by a min-plus with parabolas, out[y] = min over k of f[k] + ((k - y) * spacing)². The minimiser
+never moves back as y grows, so the values are computed at strides 2^l, 2^(l-1) … 1: a value needs only the candidates
+between the minimisers of its two neighbours of the levels before, and of these only the ones within reach: distances
+change by at most the step taken, so √(largest neighbouring value) + step bounds how far a candidate can lie. 256 bytes
+of neighbouring lines (64 float32, 32 float64) go through this together, as four vectors that stay in registers: a
 candidate is one broadcast, four additions from memory and four minima. No stack, no division, no branch.
 
 Cost: 8 to 14 candidates a voxel and pass at 0.04 ns each; the volume is read and written once a pass. 256³ float32:
@@ -20,9 +19,10 @@ square of the spacing; the caller says whether they do (`monotone`), else all ca
 
 import numpy as np
 
-from fastseg_kernels._jit import f64, float_kernels, i32, i64, inlined, kernel, read, u8, write
+from fastseg_kernels._jit import f64, float_kernels, i32, i64, inlined, read, u8, write
 from fastseg_kernels._vectors import (
     BYTES,
+    TILE_BYTES,
     add,
     greatest,
     least,
@@ -34,139 +34,6 @@ from fastseg_kernels._vectors import (
     square_root,
     store,
 )
-from fastseg_kernels._words import leading_zeros, trailing_zeros
-
-#: bytes of neighbouring lines that go through a pass together
-TILE_BYTES = 4 * BYTES
-
-ALL = 0xFFFFFFFFFFFFFFFF
-GATHER = (
-    0x0102040810204080  # of eight bytes that are 0 or 1, gathers bit i from byte i (see bits.py)
-)
-
-
-@float_kernels(lambda real: (read(u8, 2), f64, i64, i64, write(real, 2)))
-def row_pass(foreground, spacing, first, stop, out):
-    """Squared distance along rows `first` to `stop` to the nearest 0, inf in rows without one.
-
-    A row becomes bits. Words that are all background or all foreground, which most are, need no look at their
-    voxels: they are zeros, or ramps from the nearest background before and after them.
-    """
-    n = np.uint64(foreground.shape[1])
-    n_words = (n + np.uint64(63)) >> np.uint64(6)
-    row = np.zeros(n_words * np.uint64(64), np.uint8)
-    octets = row.view(np.uint64)
-    words = np.empty(n_words, np.uint64)
-    after = np.empty(n_words, np.float64)
-    step = out.dtype.type(spacing)
-    for r in range(np.uint64(first), np.uint64(stop)):
-        for x in range(n):
-            row[x] = foreground[r, x] != 0
-        for w in range(n_words):
-            bits = np.uint64(0)
-            for octet in range(np.uint64(8)):
-                gathered = octets[w * np.uint64(8) + octet] * np.uint64(GATHER)
-                bits |= (gathered >> np.uint64(56)) << (octet * np.uint64(8))
-            words[w] = bits
-        if n & np.uint64(63):  # beyond the row is no background
-            words[n_words - np.uint64(1)] |= np.uint64(ALL) << (n & np.uint64(63))
-        following = np.inf
-        for back in range(n_words):
-            w = n_words - np.uint64(1) - back
-            after[w] = following
-            background = ~words[w]
-            if background != 0:
-                following = np.float64(w * np.uint64(64)) + trailing_zeros(background)
-        before = -np.inf
-        for w in range(n_words):
-            start = w * np.uint64(64)
-            size = min(np.uint64(64), n - start)
-            background = ~words[w]
-            if words[w] == 0:
-                for i in range(size):
-                    out[r, start + i] = 0
-            elif background == 0:
-                left = out.dtype.type(np.float64(start) - before)
-                right = out.dtype.type(after[w] - np.float64(start))
-                for i in range(size):
-                    offset = out.dtype.type(np.int32(i))
-                    distance = min(left + offset, right - offset) * step
-                    out[r, start + i] = distance * distance
-            else:
-                for i in range(size):
-                    to_left = background << (np.uint64(63) - i)
-                    to_right = background >> i
-                    distance = min(
-                        np.float64(leading_zeros(to_left))
-                        if to_left != 0
-                        else np.float64(start + i) - before,
-                        np.float64(trailing_zeros(to_right))
-                        if to_right != 0
-                        else after[w] - np.float64(start + i),
-                    )
-                    scaled = out.dtype.type(distance) * step
-                    out[r, start + i] = scaled * scaled
-            if background != 0:
-                before = np.float64(start + np.uint64(63)) - leading_zeros(background)
-
-
-@kernel(read(u8, 2), i64, i64, write(i32, 2))
-def row_features(foreground, first, stop, out):
-    """Index along rows `first` to `stop` of the nearest 0, the earlier of two, -1 in rows without one."""
-    n = np.uint64(foreground.shape[1])
-    far = np.int64(1) << np.int64(40)
-    for r in range(np.uint64(first), np.uint64(stop)):
-        before = -far
-        for x in range(n):
-            if foreground[r, x] == 0:
-                before = np.int64(x)
-            out[r, x] = np.int32(max(before, np.int64(-1)))
-        after = far
-        for back in range(n):
-            x = n - np.uint64(1) - back
-            here = np.int64(x)
-            if foreground[r, x] == 0:
-                after = here
-            before = np.int64(out[r, x])
-            if after != far and (before < 0 or after - here < here - before):
-                out[r, x] = np.int32(after)
-
-
-@float_kernels(lambda real: (read(u8, 3), f64, i64, i64, write(real, 3)))
-def column_pass(foreground, spacing, first, stop, out):
-    """Squared distance along the middle axis to the nearest 0, inf on lines without one.
-
-    Two sweeps over neighbouring lines, for tiles `first` to `stop`; a tile is `TILE_BYTES` of the inner axis, and
-    there are outer * ceil(inner / lanes) of them.
-    """
-    n = foreground.shape[1]
-    inner = foreground.shape[2]
-    lanes_of_tile = np.int64(TILE_BYTES // out.itemsize)
-    chunks = (inner + lanes_of_tile - 1) // lanes_of_tile
-    steps = np.empty(lanes_of_tile, out.dtype)
-    one = out.dtype.type(1)
-    step = out.dtype.type(spacing)
-    for tile in range(first, stop):
-        o = np.uint64(tile // chunks)
-        start = (tile % chunks) * lanes_of_tile
-        lanes = np.uint64(min(lanes_of_tile, inner - start))
-        i0 = np.uint64(start)
-        for c in range(lanes):
-            steps[c] = np.inf
-        for y in range(np.uint64(n)):
-            for c in range(lanes):
-                value = steps[c] + one if foreground[o, y, i0 + c] != 0 else out.dtype.type(0)
-                steps[c] = value
-                out[o, y, i0 + c] = value
-        for c in range(lanes):
-            steps[c] = np.inf
-        for back in range(np.uint64(n)):
-            y = np.uint64(n - 1) - back
-            for c in range(lanes):
-                value = min(out[o, y, i0 + c], steps[c] + one)
-                steps[c] = value
-                scaled = value * step
-                out[o, y, i0 + c] = scaled * scaled
 
 
 @inlined
@@ -374,7 +241,8 @@ def parabola_pass(
     result = np.empty(np.uint64(n) * width, volume.dtype)
     indexed = feature_rows.size > 0
     chosen = np.empty(np.uint64(n) * width if indexed else np.uint64(0), volume.dtype)
-    carried = np.empty(np.uint64(n) * width if indexed else np.uint64(0), np.int32)
+    picked = np.empty(chosen.size, np.int32)
+    carried = np.empty(chosen.size, np.int32)
     lows = np.empty(n, np.int64)
     highs = np.empty(n, np.int64)
     reach = np.empty(n, np.float64)
@@ -389,26 +257,48 @@ def parabola_pass(
         _minimise(values, n, spacing, squares, monotone, lows, highs, reach, result, chosen)
         _scatter(result, bases, count, n, inner, root, volume)
         if indexed:
-            _carry(features, feature_rows, bases, count, n, inner, width, chosen, carried)
+            _carry(features, feature_rows, bases, count, n, inner, width, chosen, picked, carried)
 
 
 @inlined
-def _carry(features, feature_rows, bases, count, n, inner, width, chosen, carried):
-    """Take each axis' index over from the minimiser, and add the minimiser itself, row by row of the tile."""
+def _carry(features, feature_rows, bases, count, n, inner, width, chosen, picked, carried):
+    """Take each axis' index over from the minimiser, and add the minimiser itself."""
     done = np.uint64(feature_rows.size - 1)
+    size = np.uint64(n)
     lines = np.uint64(count)
+    own = np.uint64(feature_rows[done])
+    # lines that lie side by side are taken row by row of the tile, others one by one
+    first = np.uint64(bases[0])
+    side_by_side = np.uint64(bases[lines - np.uint64(1)]) - first == lines - np.uint64(1)
+    for y in range(size * width):
+        picked[y] = np.int32(chosen[y])
     for i in range(done):
         axis = np.uint64(feature_rows[i])
-        for y in range(np.uint64(n)):
+        if side_by_side:
+            for y in range(size):
+                start = first + y * np.uint64(inner)
+                for c in range(lines):
+                    carried[y * width + c] = features[axis, start + c]
+            for y in range(size):
+                start = first + y * np.uint64(inner)
+                for c in range(lines):
+                    k = np.uint64(max(picked[y * width + c], 0))
+                    features[axis, start + c] = carried[k * width + c]
+        else:
             for c in range(lines):
-                start = np.uint64(bases[c]) + y * np.uint64(inner)
-                carried[y * width + c] = features[axis, start]
-        for y in range(np.uint64(n)):
+                start = np.uint64(bases[c])
+                for y in range(size):
+                    carried[y] = features[axis, start + y * np.uint64(inner)]
+                for y in range(size):
+                    k = np.uint64(max(picked[y * width + c], 0))
+                    features[axis, start + y * np.uint64(inner)] = carried[k]
+    if side_by_side:
+        for y in range(size):
+            start = first + y * np.uint64(inner)
             for c in range(lines):
-                start = np.uint64(bases[c]) + y * np.uint64(inner)
-                k = np.uint64(np.int64(max(chosen[y * width + c], chosen.dtype.type(0))))
-                features[axis, start] = carried[k * width + c]
-    for y in range(np.uint64(n)):
+                features[own, start + c] = picked[y * width + c]
+    else:
         for c in range(lines):
-            start = np.uint64(bases[c]) + y * np.uint64(inner)
-            features[np.uint64(feature_rows[done]), start] = np.int32(chosen[y * width + c])
+            start = np.uint64(bases[c])
+            for y in range(size):
+                features[own, start + y * np.uint64(inner)] = picked[y * width + c]
