@@ -210,3 +210,19 @@ def test_negative_and_large_values(module: Any) -> None:
         labels = np.array([[limits.min, -1, 0, limits.max, 1]], dtype)
         for value in labels.ravel().tolist():
             assert_array_equal(as_mask(module.select(labels, (value,))), labels == value)
+
+
+@pytest.mark.parametrize("slices", [(0, 6), (2, 5), (3, 3)])
+def test_where_a_mask_has_voxels(slices: tuple[int, int]) -> None:
+    rng = np.random.default_rng(12)
+    for density in (0.0, 0.002, 0.3):
+        words = packed.pack(rng.random((6, 5, 200)) < density)
+        found = [np.zeros(size, np.uint64) for size in words.shape]
+        bits.occupied(words, *slices, *found)
+        part = words.copy()
+        part[: slices[0]] = part[slices[1] :] = 0
+        for axis, used in enumerate(found):
+            others = tuple(other for other in range(3) if other != axis)
+            assert_array_equal(used, np.bitwise_or.reduce(part, axis=others))
+    bits.occupied(np.zeros_like(words), 0, 6, *found)
+    assert found[0].any() == part.any()  # what was there is kept

@@ -88,6 +88,22 @@ def unpack(words, mask):
                 mask[z, y, x] = np.uint8((word >> (x & np.uint64(63))) & np.uint64(1))
 
 
+@kernel(read(u64, 3), i64, i64, write(u64, 1), write(u64, 1), write(u64, 1))
+def occupied(words, first, stop, slices, rows, columns):
+    """OR all words of each slice, of each row and of each column of words, over slices `first` to `stop`.
+
+    The three come filled with 0, and what they have is kept.
+    """
+    for z in range(np.uint64(first), np.uint64(stop)):
+        for y in range(np.uint64(words.shape[1])):
+            row = np.uint64(0)
+            for w in range(np.uint64(words.shape[2])):
+                row |= words[z, y, w]
+                columns[w] |= words[z, y, w]
+            rows[y] |= row
+            slices[z] |= row
+
+
 @kernel(read(u64, 1))
 def count(words):
     """Count the set bits."""
