@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from fastseg.device import as_device_array, is_on_device
+
+Array = NDArray[Any]  # or CuPy's, which has the same methods
 Spacing = tuple[float, ...]
 
 # Narrowest first: what a float label map is converted to.
@@ -33,15 +35,19 @@ def did_you_mean(wrong: object, known: Iterable[object]) -> str:
 def as_array(value: object, name: str) -> Array:
     """Take NumPy arrays, array-likes and CPU tensors (DLPack) as a NumPy array without a copy where possible.
 
+    What lies on a GPU stays there, as a CuPy array.
+
     Raises
     ------
     TypeError
-        For text, objects, complex numbers, and for anything that has no CPU memory.
+        For text, objects, complex numbers, and for what cannot be shared.
     ValueError
         For arrays without any voxel.
     """
-    if isinstance(value, np.ndarray):
-        array: Array = value
+    if is_on_device(value):
+        array: Array = as_device_array(value, name)
+    elif isinstance(value, np.ndarray):
+        array = value
     elif hasattr(value, "__dlpack__"):
         try:
             array = np.from_dlpack(value)
@@ -80,6 +86,8 @@ def as_array(value: object, name: str) -> Array:
 
 def _native(array: Array) -> Array:
     """Bring the array to the machine's byte order and alignment."""
+    if is_on_device(array):  # whose arrays know no other
+        return array
     if array.dtype.isnative and array.flags.aligned:
         return array
     return array.astype(array.dtype.newbyteorder("="))
@@ -96,6 +104,40 @@ def is_contiguous(array: Array) -> bool:
     return bool(array.flags.c_contiguous or array.flags.f_contiguous)
 
 
+def _integers_for(low: float, high: float, name: str) -> np.dtype[Any]:
+    """The narrowest integer type for labels from `low` to `high`."""
+    if np.isnan(low) or np.isnan(high):
+        raise ValueError(
+            f"{name}: the label map holds NaN; labels are whole numbers, so mark voxels to leave out with a label "
+            "and pass it as ignore_label"
+        )
+    if low < -(2.0**63) or high >= 2.0**64 or (low < 0 and high >= 2.0**63):
+        raise ValueError(
+            f"{name}: labels from {low:g} to {high:g} go beyond 64 bits; renumber them"
+        )
+    return next(
+        dtype
+        for dtype in _INTEGERS
+        if np.iinfo(dtype).min <= low and high <= int(np.iinfo(dtype).max)
+    )
+
+
+def _fraction(wrong: float, name: str) -> ValueError:
+    return ValueError(
+        f"{name}: labels must be whole numbers, found {wrong:g}; probabilities or resampled maps need a "
+        "threshold or an argmax first"
+    )
+
+
+def _whole_numbers_on_device(array: Array, name: str) -> Array:
+    """The same for an array on a GPU, all of it at once."""
+    whole = array.astype(_integers_for(float(array.min()), float(array.max()), name))
+    differs = whole != array
+    if differs.any():
+        raise _fraction(float(array[differs][0]), name)
+    return whole
+
+
 def _whole_numbers(array: Array, name: str) -> Array:
     """A float array of whole numbers as the narrowest integer type that holds them, in the same memory order."""
     if not is_contiguous(array):
@@ -108,29 +150,12 @@ def _whole_numbers(array: Array, name: str) -> Array:
     # np.min, not min: it passes NaN on
     low = float(np.min([flat[piece].min() for piece in pieces]))
     high = float(np.max([flat[piece].max() for piece in pieces]))
-    if np.isnan(low) or np.isnan(high):
-        raise ValueError(
-            f"{name}: the label map holds NaN; labels are whole numbers, so mark voxels to leave out with a label "
-            "and pass it as ignore_label"
-        )
-    if low < -(2.0**63) or high >= 2.0**64 or (low < 0 and high >= 2.0**63):
-        raise ValueError(
-            f"{name}: labels from {low:g} to {high:g} go beyond 64 bits; renumber them"
-        )
-    dtype = next(
-        dtype
-        for dtype in _INTEGERS
-        if np.iinfo(dtype).min <= low and high <= int(np.iinfo(dtype).max)
-    )
+    dtype = _integers_for(low, high, name)
     whole = np.empty(flat.shape, dtype)
     for piece in pieces:
         whole[piece] = flat[piece]
         if not np.array_equal(whole[piece], flat[piece]):
-            wrong = flat[piece][whole[piece] != flat[piece]][0]
-            raise ValueError(
-                f"{name}: labels must be whole numbers, found {wrong:g}; probabilities or resampled maps need a "
-                "threshold or an argmax first"
-            )
+            raise _fraction(flat[piece][whole[piece] != flat[piece]][0], name)
     return whole.reshape(array.shape, order="F" if not array.flags.c_contiguous else "C")
 
 
@@ -152,7 +177,9 @@ def as_label_map(value: object, name: str) -> Array:
             f"{name}: expected a label map of 1 to 3 axes, got shape {array.shape}; a one-hot array needs an argmax "
             "over its channels, a batch one call for each of its cases"
         )
-    return _whole_numbers(array, name) if array.dtype.kind == "f" else array
+    if array.dtype.kind != "f":
+        return array
+    return (_whole_numbers_on_device if is_on_device(array) else _whole_numbers)(array, name)
 
 
 def as_mask(value: object, name: str) -> NDArray[np.bool_]:
@@ -160,13 +187,21 @@ def as_mask(value: object, name: str) -> NDArray[np.bool_]:
     array = as_array(value, name)
     if array.dtype.kind == "b":
         return array
-    if array.dtype.kind == "f" and np.isnan(array).any():
+    if array.dtype.kind == "f" and (array != array).any():
         raise ValueError(f"{name}: the mask holds NaN; decide which side those voxels are on first")
-    return np.asarray(array != 0)
+    mask: NDArray[np.bool_] = array != 0
+    return mask
 
 
 def check_same_shape(reference: Array, prediction: Array) -> None:
-    """Raise ValueError unless both arrays have one shape; nothing is ever broadcast."""
+    """Raise unless both arrays have one shape and lie in one memory; nothing is ever broadcast or moved in silence."""
+    arrays: tuple[Any, Any] = (reference, prediction)
+    places = [f"on GPU {a.device.id}" if is_on_device(a) else "in CPU memory" for a in arrays]
+    if places[0] != places[1]:
+        raise TypeError(
+            f"reference and prediction must lie in one memory, the reference is {places[0]} and the prediction "
+            f"{places[1]}; copy one of them to where the other is"
+        )
     if reference.shape != prediction.shape:
         hint = ""
         if sorted(reference.shape) == sorted(prediction.shape):
@@ -250,5 +285,11 @@ def matched(reference: Array, prediction: Array) -> tuple[Array, Array]:
     if reference.flags.f_contiguous and prediction.flags.f_contiguous:
         return reference, prediction
     if reference.flags.f_contiguous or prediction.flags.f_contiguous:
-        return np.asfortranarray(reference), np.asfortranarray(prediction)
-    return np.ascontiguousarray(reference), np.ascontiguousarray(prediction)
+        return in_order(reference, "F"), in_order(prediction, "F")
+    return in_order(reference, "C"), in_order(prediction, "C")
+
+
+def in_order(array: Array, order: Literal["C", "F"]) -> Array:
+    """The array in C or Fortran order, copied only if it is in another one, on the device that it is on."""
+    done = array.flags.c_contiguous if order == "C" else array.flags.f_contiguous
+    return array if done else array.copy(order=order)

@@ -4,6 +4,9 @@ The first backend that is installed and supports the call is taken. A backend th
 :func:`use_backend`, a ``backend=`` argument or the environment variable ``FASTSEG_BACKEND``, must exist and be
 installed, or it is an error. Falling back for want of support is said once as a warning; an exception from inside a
 backend is never caught.
+
+Arrays on a GPU are taken by the backends that are for them and by no other: nothing is copied from the device in
+silence. Arrays in CPU memory are copied to a device only if such a backend is asked for by name, and once a call.
 """
 
 from __future__ import annotations
@@ -15,7 +18,8 @@ import warnings
 from dataclasses import dataclass
 from types import ModuleType, TracebackType
 
-from fastseg.arrays import as_array, did_you_mean
+from fastseg.arrays import Array, as_array, did_you_mean
+from fastseg.device import INSTALL, is_on_device, to_device, to_host
 
 
 class BackendNotAvailableError(RuntimeError):
@@ -28,16 +32,18 @@ class BackendFallbackWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Backend:
-    """One entry of the list: its name, the module with its functions, and how to get what it needs."""
+    """One entry of the list: its name, its module, how to get what that needs, and for which memory it is."""
 
     name: str
     module: str
     install: str
+    on_device: bool = False
 
 
 BACKENDS = (
     Backend("numba", "fastseg.backends.numba", "pip install numba"),
     Backend("scipy", "fastseg.backends.scipy", "pip install scipy"),
+    Backend("cupy", "fastseg.backends.cupy", INSTALL, on_device=True),
 )
 
 _by_name = {backend.name: backend for backend in BACKENDS}
@@ -76,8 +82,9 @@ class use_backend:  # noqa: N801 - it reads as a verb, and is both a call and a 
 
     Parameters
     ----------
-    name : {"numba", "scipy"} or None
-        None goes back to the best one available.
+    name : {"numba", "scipy", "cupy"} or None
+        None goes back to the best one available. "cupy" runs on an NVIDIA GPU; arrays that are there already need
+        not ask for it.
 
     Raises
     ------
@@ -130,15 +137,26 @@ def _say_once(text: str) -> None:
         warnings.warn(text, BackendFallbackWarning, stacklevel=4)
 
 
-def choose(function: str, ndim: int, backend: str | None = None) -> ModuleType:
-    """The module of the backend that runs a function for arrays of `ndim` axes."""
+def choose(
+    function: str, ndim: int, backend: str | None = None, *, on_device: bool = False
+) -> ModuleType:
+    """The module of the backend that runs a function for arrays of `ndim` axes, in CPU memory or on a device."""
     name, source = _wanted(backend)
-    first = [name] if name else []
     if name:
         _require(name, source)
-    for candidate in first + [entry.name for entry in BACKENDS if entry.name != name]:
+        if on_device and not _by_name[name].on_device:
+            raise TypeError(
+                f"{source}: the {name} backend takes arrays in CPU memory, and these are on a GPU; copy them "
+                "(cupy.asnumpy(array), tensor.cpu()), or leave the choice of the backend to fastseg"
+            )
+    first = [name] if name else []
+    for candidate in first + [
+        entry.name for entry in BACKENDS if entry.name != name and entry.on_device == on_device
+    ]:
         module = _load(candidate)
         if isinstance(module, str):
+            if on_device:
+                _require(candidate, "an array on a GPU")
             _say_once(
                 f"fastseg: the {candidate} backend is not available ({module}); running a slower one"
             )
@@ -146,8 +164,25 @@ def choose(function: str, ndim: int, backend: str | None = None) -> ModuleType:
         reason = module.unsupported(function, ndim)
         if reason is None:
             return module
+        if on_device:
+            raise BackendNotAvailableError(
+                f"{function} of arrays on a GPU: {reason}; copy them to CPU memory, where any number is taken"
+            )
         _say_once(f"fastseg: {function} falls back from the {candidate} backend: {reason}")
     raise BackendNotAvailableError(f"no backend can run {function} for arrays of {ndim} axes")
+
+
+def placed(module: ModuleType, *arrays: Array) -> tuple[Array, ...]:
+    """Arrays in the memory that a backend works on: copies, for a GPU backend that was asked for by name."""
+    entry = _by_name.get(name_of(module))
+    if entry is None or not entry.on_device:
+        return arrays
+    return tuple(array if is_on_device(array) else to_device(array) for array in arrays)
+
+
+def returned(result: Array, like: Array) -> Array:
+    """A backend's array in the memory that the input came in."""
+    return to_host(result) if is_on_device(result) and not is_on_device(like) else result
 
 
 def name_of(module: ModuleType) -> str:
@@ -198,15 +233,19 @@ def explain(array: object = None) -> str:
     numba: not taken: numba kernels take up to 3 axes, not 4
     scipy: runs
     """
-    ndim = 3 if array is None else as_array(array, "array").ndim
+    given = None if array is None else as_array(array, "array")
+    ndim, on_device = (3, False) if given is None else (given.ndim, is_on_device(given))
     name, source = _wanted()
     lines, taken = [], False
-    order = sorted(BACKENDS, key=lambda backend: backend.name != name) if name else list(BACKENDS)
+    listed = [entry for entry in BACKENDS if entry.name == name or on_device or not entry.on_device]
+    order = sorted(listed, key=lambda entry: (entry.name != name, entry.on_device != on_device))
     for backend in order:
         module = _load(backend.name)
         asked = f" (asked for by {source})" if backend.name == name else ""
         if isinstance(module, str):
             lines.append(f"{backend.name}: not available{asked}: {module}; {backend.install}")
+        elif on_device and not backend.on_device:
+            lines.append(f"{backend.name}: not taken{asked}: the array is on a GPU")
         elif reason := module.unsupported("surface_distances", ndim):
             lines.append(f"{backend.name}: not taken{asked}: {reason}")
         else:

@@ -19,6 +19,7 @@ from fastseg.arrays import (
     did_you_mean,
     matched,
 )
+from fastseg.device import is_on_device
 from fastseg.distances import BOUNDARIES, PERCENTILE_METHODS, Boundary, PercentileMethod
 from fastseg.joint import Box, JointHistogram
 from fastseg.metrics import Counts, Empty, EmptyPolicy, Metric, Options, as_policy, resolve
@@ -73,8 +74,9 @@ def evaluate(
     ignore_label : int, optional
         Voxels with this label in the reference count as background in both maps for distances, and do not count
         at all otherwise.
-    backend : {"numba", "scipy"}, optional
-        Default: the best one available.
+    backend : {"numba", "scipy", "cupy"}, optional
+        Default: the best one available for where the arrays are: "cupy" for CuPy arrays, CUDA tensors and other
+        arrays on a GPU, whose voxels never leave it.
     case : str
         Name for the table. Default: that of the prediction's file.
 
@@ -108,8 +110,11 @@ def evaluate(
     check_same_shape(*maps)
     steps = as_spacing(own_spacing if spacing is None else spacing, maps[0].ndim)
     ignore = None if ignore_label is None else as_label(ignore_label, "ignore_label")
-    module = dispatch.choose("joint_histogram", maps[0].ndim, backend)
-    volumes = matched(*maps)
+    module = dispatch.choose(
+        "joint_histogram", maps[0].ndim, backend, on_device=is_on_device(maps[0])
+    )
+    placed = dispatch.placed(module, *matched(*maps))
+    volumes = placed[0], placed[1]
     histogram: JointHistogram = module.joint_histogram(*volumes).without(ignore)
     if labels is None and volumes[0].dtype.kind == "b":
         labels = (1,)  # a pair of masks has a row even if both are empty
@@ -166,7 +171,9 @@ class _Case:
             return math.prod(part.stop - part.start for part in box) if box else 0
 
         order = sorted(range(len(tasks)), key=size, reverse=True)
-        done = threads.run(lambda i: self.row(*tasks[i]), order)
+        # a device has a stream of its own in every thread: one thread keeps to the caller's
+        each = map if is_on_device(self.reference) else threads.run
+        done = each(lambda i: self.row(*tasks[i]), order)
         by_task = dict(zip(order, done, strict=True))
         return [by_task[i] for i in range(len(tasks))]
 

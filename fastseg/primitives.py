@@ -17,8 +17,10 @@ from fastseg.arrays import (
     as_spacing,
     check_same_shape,
     did_you_mean,
+    in_order,
     matched,
 )
+from fastseg.device import is_on_device
 from fastseg.distances import BOUNDARIES, Boundary, SurfaceDistances
 
 EDGES = ("background", "ignore")
@@ -56,8 +58,8 @@ def confusion_matrix(
     """
     maps = as_label_map(reference, "reference"), as_label_map(prediction, "prediction")
     check_same_shape(*maps)
-    backend = dispatch.choose("joint_histogram", maps[0].ndim)
-    histogram = backend.joint_histogram(*matched(*maps))
+    backend = dispatch.choose("joint_histogram", maps[0].ndim, on_device=is_on_device(maps[0]))
+    histogram = backend.joint_histogram(*dispatch.placed(backend, *matched(*maps)))
     wanted = histogram.labels if labels is None else as_labels(labels, "labels")
     matrix: NDArray[np.int64] = histogram.matrix(wanted)
     return matrix
@@ -103,9 +105,9 @@ def surface(
         raise ValueError(
             f"connectivity: expected 1 to {array.ndim} for {array.ndim} axes, got {connectivity!r}"
         )
-    backend = dispatch.choose("surface", array.ndim)
-    found: NDArray[np.bool_] = backend.surface(array, int(connectivity), edge)
-    return found
+    backend = dispatch.choose("surface", array.ndim, on_device=is_on_device(array))
+    found = backend.surface(*dispatch.placed(backend, array), int(connectivity), edge)
+    return dispatch.returned(found, array)
 
 
 def surface_distances(
@@ -155,9 +157,10 @@ def surface_distances(
     if boundary == "surfel" and ndim > 3:
         raise ValueError(f"boundary='surfel' is defined for 1 to 3 axes, not {ndim}")
     steps = as_spacing(spacing, ndim)
-    backend = dispatch.choose("surface_distances", ndim)
+    backend = dispatch.choose("surface_distances", ndim, on_device=is_on_device(masks[0]))
     # C order: the distances come in the order in which the backend goes through the array
-    packed = [backend.select(np.ascontiguousarray(mask), (1,)) for mask in masks]
+    ordered = [in_order(mask, "C") for mask in masks]
+    packed = [backend.select(mask, (1,)) for mask in dispatch.placed(backend, *ordered)]
     distances: SurfaceDistances = backend.surface_distances(*packed, steps, boundary)
     return distances
 
@@ -221,18 +224,26 @@ def distance_transform_edt(
         raise TypeError(f"dtype: expected float64 or float32, got {wanted_dtype}")
     if not return_distances and not return_indices:
         raise ValueError("nothing to return: set return_distances or return_indices")
-    _check_output(distances, "distances", return_distances, array.shape, wanted_dtype)
+    on_device = is_on_device(array)
+    _check_output(distances, "distances", return_distances, array.shape, wanted_dtype, on_device)
     _check_output(
-        indices, "indices", return_indices, (array.ndim, *array.shape), np.dtype(np.int32)
+        indices,
+        "indices",
+        return_indices,
+        (array.ndim, *array.shape),
+        np.dtype(np.int32),
+        on_device,
     )
-    backend = dispatch.choose("distance_transform_edt", array.ndim)
+    backend = dispatch.choose("distance_transform_edt", array.ndim, on_device=on_device)
     foreground = array if array.dtype in (np.bool_, np.uint8) else array != 0
-    found, where = backend.distance_transform_edt(foreground, steps, return_indices, wanted_dtype)
+    found, where = backend.distance_transform_edt(
+        *dispatch.placed(backend, foreground), steps, return_indices, wanted_dtype
+    )
     results = []
     if return_distances:
-        results.append(_deliver(found, distances))
+        results.append(_deliver(dispatch.returned(found, array), distances))
     if return_indices:
-        results.append(_deliver(where, indices))
+        results.append(_deliver(dispatch.returned(where, array), indices))
     delivered = [result for result in results if result is not None]
     return tuple(delivered) if len(delivered) > 1 else delivered[0] if delivered else None
 
@@ -243,18 +254,21 @@ def _check_output(
     returned: bool,
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
+    on_device: bool,
 ) -> None:
     if output is None:
         return
     if not returned:
         raise ValueError(f"{name}: an array to write to was given, but return_{name} is False")
-    if not isinstance(output, np.ndarray) or output.dtype != dtype:
+    if is_on_device(output) != on_device:
+        raise TypeError(f"{name}: the array to write to must be in the memory of the input")
+    if not (on_device or isinstance(output, np.ndarray)) or output.dtype != dtype:
         raise TypeError(
             f"{name}: expected a {dtype} array, got {getattr(output, 'dtype', type(output))}"
         )
     if output.shape != shape:
         raise ValueError(f"{name}: expected shape {shape}, got {output.shape}")
-    if not output.flags.writeable:
+    if not on_device and not output.flags.writeable:
         raise ValueError(f"{name}: the array is read-only")
 
 

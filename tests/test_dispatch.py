@@ -140,6 +140,8 @@ def test_exceptions_of_a_backend_are_never_hidden(
 
 def test_every_backend_offers_the_same_functions() -> None:
     for entry in dispatch.BACKENDS:
+        if entry.on_device:  # it cannot be imported everywhere: tests/gpu calls its functions
+            continue
         module = dispatch._load(entry.name)
         assert isinstance(module, ModuleType)
         for name in (*OFFERED, "unsupported"):
@@ -266,7 +268,9 @@ def test_a_module_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_available(no_numba: str) -> None:
-    assert dispatch.available() == {"numba": no_numba, "scipy": None}
+    found = dispatch.available()
+    del found["cupy"]  # depends on the machine, see test_device_arrays.py
+    assert found == {"numba": no_numba, "scipy": None}
 
 
 # ---------------------------------------------------------------------------- not supported

@@ -370,7 +370,11 @@ def test_no_lock_that_a_fork_could_leave_held() -> None:
     for info in pkgutil.walk_packages(fastseg.__path__, "fastseg."):
         if info.name == "fastseg.__main__":
             continue
-        module = importlib.import_module(info.name)
+        try:
+            module = importlib.import_module(info.name)
+        except ImportError as error:
+            assert "cupy" in str(error).lower()  # what runs on a GPU needs one
+            continue
         for cls in [value for value in vars(module).values() if isinstance(value, type)]:
             for name, value in vars(cls).items():
                 seen += 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,12 +11,11 @@ from numpy.typing import NDArray
 
 from fastseg import threads
 from fastseg.arrays import Spacing
+from fastseg.backends._steps import Floats, Offsets, box_offsets, squared_norms, squares
 from fastseg.backends._transform import exact_dtype, transform
 from fastseg_kernels.cpu import bits, nearest
 
 Words = NDArray[np.uint64]
-Floats = NDArray[np.float64]
-Offsets = NDArray[np.int64]
 
 # A ball of 4 voxels: beyond it a search along rows is cheaper than one more shell.
 _MOST_OFFSETS = 257
@@ -26,8 +24,6 @@ _CORE_OFFSETS = 33
 # Looks at blocks of rows that the search may take for each voxel of the box before a transform is cheaper: a look
 # takes 4 to 8 ns, the transform 4 ns a voxel in float32 and 8 in float64.
 _LOOKS_PER_VOXEL = 0.2
-# A ball of more offsets than this is slower than a transform.
-_LARGEST_BALL = 20_000
 
 
 class Geometry(NamedTuple):
@@ -37,21 +33,6 @@ class Geometry(NamedTuple):
     ndim: int
     spacing: Spacing
     reverse: bool
-
-
-def _squares(size: int, spacing: float) -> Floats:
-    """The square of 0, 1, 2 … steps, rounded as SciPy rounds it."""
-    return np.asarray((np.arange(size) * spacing) ** 2)
-
-
-def _squared_norms(offsets: Offsets, spacing: Spacing, reverse: bool) -> Floats:
-    z, y, x = ((offsets[:, axis] * spacing[axis]) ** 2 for axis in range(3))
-    return np.asarray((x + y) + z if reverse else (z + y) + x)
-
-
-def _box_offsets(half: Sequence[int]) -> Offsets:
-    grid = np.meshgrid(*(np.arange(-size, size + 1) for size in half), indexing="ij")
-    return np.stack([part.ravel() for part in grid], axis=1)
 
 
 @functools.lru_cache(maxsize=256)
@@ -64,29 +45,13 @@ def _shells(spacing: Spacing, ndim: int, reverse: bool) -> tuple[Offsets, Floats
     half = [min(int(radius / spacing[axis]) + 1, 63) if axis in axes else 0 for axis in range(3)]
     # beyond the box nothing is known
     limit = min((half[axis] + 1) * spacing[axis] for axis in axes) ** 2
-    offsets = _box_offsets(half)
-    squares = _squared_norms(offsets, spacing, reverse)
-    order = np.argsort(squares, kind="stable")
-    order = order[squares[order] < limit * (1 - 1e-9)]
-    if len(order) > 2 * _MOST_OFFSETS:  # keep whole distances only
-        order = order[squares[order] < squares[order[2 * _MOST_OFFSETS]]]
-    return np.ascontiguousarray(offsets[order]), np.ascontiguousarray(squares[order])
-
-
-def ball(
-    spacing: Spacing, shape: tuple[int, int, int], reverse: bool, width: float
-) -> Offsets | None:
-    """All offsets shorter than `width`, nearest first; None if they are too many to be worth it."""
-    half = [
-        min(int(min(width / step, size)) + 1, size - 1)
-        for step, size in zip(spacing, shape, strict=True)
-    ]
-    if math.prod(2 * size + 1 for size in half) > 2 * _LARGEST_BALL:
-        return None
-    offsets = _box_offsets(half)
-    lengths = np.sqrt(_squared_norms(offsets, spacing, reverse))
+    offsets = box_offsets(half)
+    lengths = squared_norms(offsets, spacing, reverse)
     order = np.argsort(lengths, kind="stable")
-    return np.ascontiguousarray(offsets[order[lengths[order] < width]])
+    order = order[lengths[order] < limit * (1 - 1e-9)]
+    if len(order) > 2 * _MOST_OFFSETS:  # keep whole distances only
+        order = order[lengths[order] < lengths[order[2 * _MOST_OFFSETS]]]
+    return np.ascontiguousarray(offsets[order]), np.ascontiguousarray(lengths[order])
 
 
 class Padding(NamedTuple):
@@ -161,7 +126,7 @@ def _far(places: Offsets, targets: Words, geometry: Geometry, padding: Padding) 
     )
     nearest.coarse_rows(targets, coarse)
     sizes = (*targets.shape[:2], 64 * targets.shape[2])
-    tables = [_squares(size, step) for size, step in zip(sizes, geometry.spacing, strict=True)]
+    tables = [squares(size, step) for size, step in zip(sizes, geometry.spacing, strict=True)]
     squared = np.empty(n)
 
     def search(first: int, budget: int) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastseg import threads
 from fastseg.arrays import Spacing
+from fastseg.backends._steps import is_monotone, sums_are_exact
 from fastseg_kernels._vectors import TILE_BYTES
 from fastseg_kernels.cpu import first_axis, parabolas
 
@@ -91,34 +91,15 @@ def _plan(
     """Contiguous rows first wherever the order of summation does not show, which is fastest."""
     memory_order = tuple(range(len(shape)))[::-1]
     for real in (dtype, np.dtype(np.float64)):
-        if _sums_are_exact(shape, spacing, real):
+        if sums_are_exact(shape, spacing, real):
             return _Plan(real, memory_order, True)
-        monotone = _is_monotone(shape, spacing, real)
+        monotone = is_monotone(shape, spacing, real)
         if real == np.float64:
             # float32 answers need no bits of SciPy's, float64 ones are summed in the image's own order
             return _Plan(real, order if dtype == np.float64 else memory_order, monotone)
         if monotone:
             return _Plan(real, memory_order, True)
     raise AssertionError("float64 always has a plan")
-
-
-def _sums_are_exact(shape: tuple[int, ...], spacing: Spacing, dtype: np.dtype[Any]) -> bool:
-    """Whether every squared distance is a number of this type, so that no sum is ever rounded."""
-    squares = [Fraction(step) ** 2 for step in spacing]  # whole numbers over powers of two
-    unit = max(square.denominator for square in squares)
-    largest = sum((n - 1) ** 2 * square for n, square in zip(shape, squares, strict=True))
-    limits = np.finfo(dtype)
-    fits = float(limits.tiny) < 1 / unit and float(largest) < float(limits.max) / 4
-    return fits and largest * unit < 2 ** (limits.nmant + 1)
-
-
-def _is_monotone(shape: tuple[int, ...], spacing: Spacing, dtype: np.dtype[Any]) -> bool:
-    """Whether rounding errors of all values stay below the square of the smallest step, in this type's range."""
-    largest = sum(((n - 1) * step) ** 2 for n, step in zip(shape, spacing, strict=True))
-    limits = np.finfo(dtype)
-    least = min(spacing) ** 2
-    within = largest < float(limits.max) / 4 and least > float(limits.tiny) * 1e6
-    return within and largest * 4 * float(limits.eps) < least
 
 
 def _without_features(
@@ -204,7 +185,7 @@ def _tiles_of(
 def exact_dtype(shape: tuple[int, ...], spacing: Spacing) -> np.dtype[Any]:
     """The narrower type, if all squared distances are exact in it."""
     return np.dtype(
-        np.float32 if _sums_are_exact(shape, spacing, np.dtype(np.float32)) else np.float64
+        np.float32 if sums_are_exact(shape, spacing, np.dtype(np.float32)) else np.float64
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -18,6 +18,8 @@ from fastseg import distances as distances_module
 from fastseg import threads
 from fastseg.arrays import Array, Spacing
 from fastseg.backends import _nearest, _transform
+from fastseg.backends._packed import as_unsigned, as_volume, as_word, is_reversed, ordered_codes
+from fastseg.backends._steps import ball
 from fastseg.distances import BandCounts, Boundary, SurfaceDistances
 from fastseg.joint import Box, JointHistogram
 from fastseg.surfels import surfel_measures
@@ -27,6 +29,8 @@ from fastseg_kernels.cpu import surface as surface_kernels
 Words = NDArray[np.uint64]
 
 _FEWEST_PAIRS = 1 << 10  # room for pairs of labels that a slab starts with
+# A ball of more offsets than this is slower than a transform.
+_LARGEST_BALL = 20_000
 _MOST_DIFFERENT = 1 << 15  # pairs of distance and code, of which a table stays in the cache
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
@@ -38,40 +42,13 @@ def unsupported(function: str, ndim: int) -> str | None:
     return None
 
 
-class _Volume(NamedTuple):
-    array: Array  # (nz, ny, nx), C-contiguous
-    ndim: int
-    reverse: bool
-
-
-def _volume(array: Array) -> _Volume:
-    """See an array as a volume with its fastest axis last, copying only what is in neither order."""
-    reverse = array.ndim > 1 and array.flags.f_contiguous and not array.flags.c_contiguous
-    ordered = array.T if reverse else np.ascontiguousarray(array)
-    return _Volume(ordered.reshape((1,) * (3 - array.ndim) + ordered.shape), array.ndim, reverse)
-
-
-def _unsigned(array: Array) -> Array:
-    """The same bits as an unsigned type, which is what label kernels compare."""
-    return array.view(f"u{array.dtype.itemsize}")
-
-
-def _as_word(value: int, dtype: np.dtype[Any]) -> int | None:
-    """A label as the unsigned number that its bits are; None if the type cannot hold it."""
-    if dtype.kind == "b":
-        return value if value in (0, 1) else None
-    limits = np.iinfo(dtype)
-    fits = int(limits.min) <= value <= int(limits.max)
-    return value & ((1 << 8 * dtype.itemsize) - 1) if fits else None
-
-
 # ------------------------------------------------------------------------------------------ counts
 
 
 def joint_histogram(reference: Array, prediction: Array) -> JointHistogram:
     """Count the pairs of labels in one pass over both volumes."""
-    first = _volume(reference)
-    references, predictions = _unsigned(first.array), _unsigned(_volume(prediction).array)
+    first = as_volume(reference)
+    references, predictions = as_unsigned(first.array), as_unsigned(as_volume(prediction).array)
     rows = references.shape[0] * references.shape[1]
 
     def count(slab: tuple[int, int]) -> JointHistogram:
@@ -147,16 +124,16 @@ def select(
     labels: Array, values: Sequence[int], box: Box | None = None, ignored: PackedMask | None = None
 ) -> PackedMask:
     """Pack the voxels of a box whose label is one of `values`."""
-    volume, ndim, reverse = _volume(labels)
+    volume, ndim, reverse = as_volume(labels)
     slices = tuple(slice(0, size) for size in labels.shape) if box is None else box
     ordered = slices[::-1] if reverse else slices
     ordered = (slice(0, 1),) * (3 - ndim) + tuple(ordered)
     corner = np.array([part.start for part in ordered], np.int64)
     nz, ny, nx = (part.stop - part.start for part in ordered)
     words = np.empty((nz, ny, -(-nx // 64)), np.uint64)
-    wanted = [word for value in values if (word := _as_word(value, labels.dtype)) is not None]
+    wanted = [word for value in values if (word := as_word(value, labels.dtype)) is not None]
     if wanted:
-        source, found = _unsigned(volume), np.array(wanted, np.uint64)
+        source, found = as_unsigned(volume), np.array(wanted, np.uint64)
         kernel = bits.select[source.dtype]
         threads.run(
             lambda slab: kernel(source, found, *slab, corner, nx, words),
@@ -225,7 +202,7 @@ def surface_distances(
     if boundary == "voxel":
         return SurfaceDistances(directed[0], directed[1])
     codes = threads.run(lambda pair: _codes(*pair), zip(masks, surfaces, strict=True))
-    measures = _ordered_measures(surfel_measures(spacing), reference)
+    measures = ordered_codes(surfel_measures(spacing), reference.ndim, reference.reverse)
     return SurfaceDistances(
         directed[0], directed[1], codes[0], codes[1], measures, by_distance_and_area
     )
@@ -303,18 +280,6 @@ def by_distance_and_area(
     return np.repeat(values[order], repeats), np.repeat(areas[order], repeats)
 
 
-def _ordered_measures(measures: NDArray[np.float64], mask: PackedMask) -> NDArray[np.float64]:
-    """The measures by codes that are read in z, y, x order, where the image's axes are x, y, z."""
-    if not mask.reverse:
-        return measures
-    cube = np.arange(2**mask.ndim).reshape((2,) * mask.ndim).T.ravel()
-    codes = np.arange(len(measures))
-    swapped = np.zeros_like(codes)
-    for bit, image_bit in enumerate(cube):
-        swapped |= (codes >> bit & 1) << image_bit
-    return measures[swapped]
-
-
 def band_counts(
     reference: PackedMask, prediction: PackedMask, spacing: Spacing, width: float
 ) -> BandCounts:
@@ -328,16 +293,16 @@ def band_counts(
 
 def _band(mask: PackedMask, spacing: Spacing, width: float) -> Words:
     surface_words = _surface(mask, np.empty_like(mask.words))
-    ball = _nearest.ball(spacing, mask.shape, mask.reverse, width)
-    if ball is None:
+    offsets = ball(spacing, mask.shape, mask.reverse, width, _LARGEST_BALL)
+    if offsets is None:
         geometry = _nearest.Geometry(mask.shape, mask.ndim, spacing, mask.reverse)
         return (
             mask.words & select(_nearest.transform_of(surface_words, geometry) < width, (1,)).words
         )
     out = np.empty_like(mask.words)
     threads.run(
-        lambda slab: boundary.band(mask.words, surface_words, ball, *slab, out),
-        threads.slabs(mask.shape[0], mask.words.size * len(ball)),
+        lambda slab: boundary.band(mask.words, surface_words, offsets, *slab, out),
+        threads.slabs(mask.shape[0], mask.words.size * len(offsets)),
     )
     return out
 
@@ -346,9 +311,7 @@ def distance_transform_edt(
     foreground: Array, spacing: Spacing, indices: bool, dtype: DTypeLike
 ) -> tuple[NDArray[Any], NDArray[np.int32] | None]:
     """Transform in the memory order of the array, summing in the order of its axes."""
-    reverse = (
-        foreground.ndim > 1 and foreground.flags.f_contiguous and not foreground.flags.c_contiguous
-    )
+    reverse = is_reversed(foreground)
     ordered = foreground.T if reverse else np.ascontiguousarray(foreground)
     axes = tuple(range(foreground.ndim))
     distances, where = _transform.transform(

@@ -9,7 +9,6 @@ import pytest
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
-from fastseg.backends import _nearest
 from fastseg.backends import numba as numba_backend
 from fastseg.backends import scipy as scipy_backend
 from fastseg.distances import BandCounts
@@ -75,7 +74,7 @@ def counts_by_hand(masks: list[Mask], spacing: Any, width: float) -> BandCounts:
 @pytest.mark.parametrize("ndim", [1, 2, 3])
 def test_hard_pairs(ndim: int, largest_ball: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a ball of offsets and by a transform: strictly nearer than the width, to the last bit."""
-    monkeypatch.setattr(_nearest, "_LARGEST_BALL", largest_ball)
+    monkeypatch.setattr(numba_backend, "_LARGEST_BALL", largest_ball)
     for number, (name, *masks) in enumerate(volumes.hard_pairs(ndim)):
         spacing = volumes.SPACINGS[ndim][number % len(volumes.SPACINGS[ndim])]
         width = (1, 2, 3, 2.0001, 1e4)[number % 5] * spacing[number % ndim]

@@ -256,13 +256,13 @@ def test_rows_come_first_only_where_the_order_of_sums_does_not_show() -> None:
 def test_all_sums_are_exact_where_the_plan_says_so() -> None:
     """The largest sum of squares, as a fraction, must be a number of the type."""
     shape = (2365, 2365, 2365)
-    assert _transform._sums_are_exact((2364,) * 3, (1.0,) * 3, np.dtype(np.float32))
-    assert not _transform._sums_are_exact(
+    assert _transform.sums_are_exact((2364,) * 3, (1.0,) * 3, np.dtype(np.float32))
+    assert not _transform.sums_are_exact(
         tuple(n + 1 for n in shape), (1.0,) * 3, np.dtype(np.float32)
     )
-    assert not _transform._sums_are_exact((9, 9), (0.1, 1.0), np.dtype(np.float64))
-    assert _transform._sums_are_exact((9, 9), (2.0**-40, 1.0), np.dtype(np.float64)) is False
-    assert _transform._sums_are_exact((9, 9), (2.0**-20, 1.0), np.dtype(np.float64))
+    assert not _transform.sums_are_exact((9, 9), (0.1, 1.0), np.dtype(np.float64))
+    assert _transform.sums_are_exact((9, 9), (2.0**-40, 1.0), np.dtype(np.float64)) is False
+    assert _transform.sums_are_exact((9, 9), (2.0**-20, 1.0), np.dtype(np.float64))
 
 
 # ---------------------------------------------------------------------------- the transform

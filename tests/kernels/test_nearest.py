@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
-from fastseg.backends import _nearest
+from fastseg.backends import _nearest, _steps
 from fastseg.backends import numba as numba_backend
 from fastseg.backends import scipy as scipy_backend
 from fastseg_kernels.cpu import nearest
@@ -144,11 +144,11 @@ def test_the_list_of_shells_is_complete_up_to_its_end(
     reach = [
         min(int(last**0.5 / spacing[axis]) + 2, 100) if axis >= 3 - ndim else 0 for axis in range(3)
     ]
-    box = _nearest._box_offsets(reach)
-    sums = _nearest._squared_norms(box, spacing, reverse)
+    box = _steps.box_offsets(reach)
+    sums = _steps.squared_norms(box, spacing, reverse)
     inside = {tuple(offset) for offset in box[sums <= last].tolist()}
     assert inside == listed
-    assert_array_equal(squares, _nearest._squared_norms(offsets, spacing, reverse))
+    assert_array_equal(squares, _steps.squared_norms(offsets, spacing, reverse))
 
 
 # ---------------------------------------------------------------------------- the search
@@ -167,9 +167,7 @@ def far(
     nz, ny, nw = words.shape
     coarse = np.zeros((-(-nz // 8), -(-ny // 8), nw), np.uint64)
     nearest.coarse_rows(words, coarse)
-    tables = [
-        _nearest._squares(size, step) for size, step in zip(targets.shape, spacing, strict=True)
-    ]
+    tables = [_steps.squares(size, step) for size, step in zip(targets.shape, spacing, strict=True)]
     out = np.full(len(queries) + 1, -1.0)
     done = 0
     while done < len(queries):
@@ -225,7 +223,7 @@ def test_budget_bounds_the_work() -> None:
     words = packed.pack(targets_at((64, 64, 64), [(0, 0, 0)]))
     coarse = np.zeros((8, 8, 1), np.uint64)
     nearest.coarse_rows(words, coarse)
-    tables = [_nearest._squares(64, 1.0)] * 3
+    tables = [_steps.squares(64, 1.0)] * 3
     queries = np.array([(63, 63, 63)] * 100, np.int64)
     out = np.empty(100)
     stopped = [

@@ -1,0 +1,268 @@
+"""The GPU backend: CUDA kernels on CuPy arrays, which never leave their device.
+
+An array is seen as a volume (z, y, x) with x the fastest axis, as the numba backend sees it, and `reverse` remembers
+a transposition. Everything runs on the device of the inputs and on its current stream. To CPU memory come the joint
+histogram (a row for each pair of labels) and the two directed sets of surface distances (8 bytes a surface element):
+their reductions are then the very code that the other backends run, so that every metric is the same to the bit.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import cupy
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from fastseg.arrays import Spacing
+from fastseg.backends import _device_nearest as device_nearest
+from fastseg.backends import _device_transform as device_transform
+from fastseg.backends._packed import as_unsigned, as_volume, as_word, is_reversed, ordered_codes
+from fastseg.backends._steps import ball
+from fastseg.distances import BandCounts, Boundary, SurfaceDistances
+from fastseg.joint import Box, JointHistogram
+from fastseg.surfels import surfel_measures
+from fastseg_kernels.gpu import bits, confusion
+from fastseg_kernels.gpu import surface as surface_kernels
+
+DeviceArray = Any  # cupy.ndarray
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_FEWEST_SLOTS = 1 << 12  # room for pairs of labels to start with
+# A ball of more offsets than this is slower than a transform (estimated: two words an offset against 24 bytes a voxel).
+_LARGEST_BALL = 1000
+
+
+def _require_a_device() -> None:
+    try:
+        count, why = cupy.cuda.runtime.getDeviceCount(), "it lists none"
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        count, why = 0, str(error)
+    if not count:
+        raise ImportError(
+            f"CuPy {cupy.__version__} is installed but finds no CUDA device: {why}; this needs an NVIDIA GPU and its "
+            "driver, which `nvidia-smi` should show"
+        )
+
+
+_require_a_device()
+
+
+def unsupported(function: str, ndim: int) -> str | None:
+    """Why a function is not offered for so many axes."""
+    if ndim > 3 and function != "distance_transform_edt":
+        return f"CUDA kernels take up to 3 axes, not {ndim}"
+    return None
+
+
+def _on_its_device(function: _Function) -> _Function:
+    """Run a function on the device of its first argument."""
+
+    @functools.wraps(function)
+    def run(first: Any, *rest: Any, **options: Any) -> Any:
+        with first.device:
+            return function(first, *rest, **options)
+
+    return run  # type: ignore[return-value]
+
+
+# ------------------------------------------------------------------------------------------ counts
+
+
+@_on_its_device
+def joint_histogram(reference: DeviceArray, prediction: DeviceArray) -> JointHistogram:
+    """Count the pairs of labels in one pass over both volumes."""
+    first = as_volume(reference)
+    volumes = as_unsigned(first.array), as_unsigned(as_volume(prediction).array)
+    pairs, counts, boxes = _pairs(volumes)
+    order = np.lexsort(pairs[::-1])  # a hash table has none that could be relied on
+    axes = list(range(3 - first.ndim, 3))[:: -1 if first.reverse else 1]
+    found = [
+        labels[order].astype(volumes[0].dtype).view(np.dtype(reference.dtype)) for labels in pairs
+    ]
+    edges = boxes[order].astype(np.int64)
+    starts, stops = edges[:, :3][:, axes], edges[:, 3:][:, axes]
+    return JointHistogram(found[0], found[1], counts[order].astype(np.int64), starts, stops)
+
+
+def _pairs(
+    volumes: tuple[DeviceArray, DeviceArray],
+) -> tuple[tuple[NDArray[Any], NDArray[Any]], NDArray[Any], NDArray[Any]]:
+    """The labels, count and box of every pair, with as much room as they turn out to need."""
+    slots = _FEWEST_SLOTS
+    while True:
+        keys, counts, boxes, problem = confusion.joint_histogram(*volumes, slots)
+        told = int(cupy.asnumpy(problem)[0])
+        if told & confusion.LABEL_TOO_WIDE:
+            return _numbered_pairs(volumes)
+        if not told:
+            break
+        slots *= 8
+    counts = cupy.asnumpy(counts)
+    used = np.flatnonzero(counts)
+    keys = cupy.asnumpy(keys)[used]
+    return (keys >> 32, keys & 0xFFFFFFFF), counts[used], cupy.asnumpy(boxes)[used]
+
+
+def _numbered_pairs(
+    volumes: tuple[DeviceArray, DeviceArray],
+) -> tuple[tuple[NDArray[Any], NDArray[Any]], NDArray[Any], NDArray[Any]]:
+    """The same for labels of more than 32 bits, which are numbered first."""
+    slots = _FEWEST_SLOTS
+    while True:
+        table, problem = confusion.number_labels(volumes, slots)
+        if not int(cupy.asnumpy(problem)[0]):
+            break
+        slots *= 8
+    numbers = [confusion.label_numbers(labels, table) for labels in volumes]
+    pairs, counts, boxes = _pairs((numbers[0], numbers[1]))
+    labels = cupy.asnumpy(table)
+    labels[-1] = 0xFFFFFFFFFFFFFFFF
+    return (labels[pairs[0]], labels[pairs[1]]), counts, boxes
+
+
+# ------------------------------------------------------------------------------------------- masks
+
+
+@dataclass(frozen=True)
+class PackedMask:
+    """A mask on the device, 32 voxels to a word along its last axis."""
+
+    words: DeviceArray  # uint32 (nz, ny, ceil(nx / 32)); bits beyond nx are 0
+    shape: tuple[int, int, int]
+    ndim: int
+    reverse: bool
+
+    @property
+    def device(self) -> Any:
+        """Where it lies."""
+        return self.words.device
+
+    def geometry(self, spacing: Spacing, shape: tuple[int, int, int]) -> device_nearest.Geometry:
+        """Sizes and spacing along z, y, x."""
+        ordered = spacing[::-1] if self.reverse else spacing
+        steps = (1.0,) * (3 - len(spacing)) + tuple(ordered)
+        return device_nearest.Geometry(shape, steps, self.reverse)
+
+
+@_on_its_device
+def select(
+    labels: DeviceArray,
+    values: Sequence[int],
+    box: Box | None = None,
+    ignored: PackedMask | None = None,
+) -> PackedMask:
+    """Pack the voxels of a box whose label is one of `values`."""
+    volume, ndim, reverse = as_volume(labels)
+    slices = tuple(slice(0, size) for size in labels.shape) if box is None else box
+    ordered = (slice(0, 1),) * (3 - ndim) + tuple(slices[::-1] if reverse else slices)
+    nz, ny, nx = (part.stop - part.start for part in ordered)
+    wanted = [word for value in values if (word := as_word(value, labels.dtype)) is not None]
+    if wanted:
+        corner = [part.start for part in ordered]
+        words = bits.select(as_unsigned(volume), wanted, corner, (nz, ny, nx))
+    else:
+        words = cupy.zeros((nz, ny, bits.n_words(nx)), np.uint32)
+    if ignored is not None:
+        words &= ~ignored.words
+    return PackedMask(words, (nz, ny, nx), ndim, reverse)
+
+
+@_on_its_device
+def surface(mask: DeviceArray, connectivity: int, edge: str) -> DeviceArray:
+    """Pack, take the surface, unpack."""
+    packed = select(mask, (1,))
+    if connectivity == 1 and edge == "background":
+        words = surface_kernels.face_surface(packed.words, packed.ndim)
+    else:
+        last_bits = surface_kernels.ALL_BITS >> -packed.shape[2] % 32
+        words = surface_kernels.erosion_surface(
+            packed.words, packed.ndim, connectivity, last_bits, edge == "ignore"
+        )
+    voxels = bits.unpack(words, packed.shape[2]).view(np.bool_)
+    voxels = voxels.reshape(packed.shape[3 - packed.ndim :])
+    return voxels.T if packed.reverse else voxels
+
+
+# --------------------------------------------------------------------------------------- distances
+
+
+@_on_its_device
+def surface_distances(
+    reference: PackedMask, prediction: PackedMask, spacing: Spacing, boundary: Boundary
+) -> SurfaceDistances:
+    """Ask, for each surface element of one mask, for the nearest one of the other; the answers come to the CPU."""
+    masks = (reference, prediction)
+    shape, ndim = reference.shape, reference.ndim
+    if boundary == "surfel":
+        nz, ny, nx = shape
+        shape = (nz + (ndim == 3), ny + (ndim >= 2), nx + 1)
+        lattice = (*shape[:2], bits.n_words(shape[2]))
+        surfaces = [surface_kernels.corner_surface(mask.words, ndim, lattice) for mask in masks]
+    else:
+        surfaces = [surface_kernels.face_surface(mask.words, ndim) for mask in masks]
+    places = [device_nearest.places(words) for words in surfaces]
+    geometry = reference.geometry(spacing, shape)
+    there, back = (
+        device_nearest.distances(places[i], surfaces[1 - i], bool(places[1 - i].size), geometry)
+        for i in (0, 1)
+    )
+    if boundary == "voxel":
+        return SurfaceDistances(there, back)
+    codes = [
+        cupy.asnumpy(surface_kernels.corner_codes(mask.words, ndim, lattice, where))
+        for mask, where in zip(masks, places, strict=True)
+    ]
+    measures = ordered_codes(surfel_measures(spacing), ndim, reference.reverse)
+    return SurfaceDistances(there, back, codes[0], codes[1], measures)
+
+
+@_on_its_device
+def band_counts(
+    reference: PackedMask, prediction: PackedMask, spacing: Spacing, width: float
+) -> BandCounts:
+    """Dilate each surface by a ball, inside its mask, and count."""
+    bands = [_band(mask, spacing, width) for mask in (reference, prediction)]
+    return BandCounts(*cupy.asnumpy(bits.count_overlap(*bands)).tolist())
+
+
+def _band(mask: PackedMask, spacing: Spacing, width: float) -> DeviceArray:
+    surface_words = surface_kernels.face_surface(mask.words, mask.ndim)
+    geometry = mask.geometry(spacing, mask.shape)
+    offsets = ball(geometry.spacing, mask.shape, mask.reverse, width, _LARGEST_BALL)
+    if offsets is not None:
+        return surface_kernels.band(mask.words, surface_words, offsets)
+    distances, _ = device_transform.transform(
+        surface_words, mask.shape, geometry.spacing, geometry.order
+    )
+    near = (distances < width).view(np.uint8)
+    return mask.words & bits.select(near, (1,), (0, 0, 0), mask.shape)
+
+
+@_on_its_device
+def distance_transform_edt(
+    foreground: DeviceArray, spacing: Spacing, indices: bool, dtype: DTypeLike
+) -> tuple[DeviceArray, DeviceArray | None]:
+    """Transform in the memory order of the array, summing in the order of its axes."""
+    reverse = is_reversed(foreground)
+    ordered = foreground.T if reverse else foreground
+    ordered = ordered if ordered.flags.c_contiguous else ordered.copy(order="C")
+    order, nx = tuple(range(ordered.ndim)), ordered.shape[-1]
+    voxels = ordered.view(np.uint8).reshape(1, -1, nx)
+    background = bits.select(voxels, (0,), (0, 0, 0), (1, voxels.shape[1], nx))
+    distances, where = device_transform.transform(
+        background,
+        ordered.shape,
+        spacing[::-1] if reverse else spacing,
+        order[::-1] if reverse else order,
+        np.dtype(dtype),
+        indices,
+    )
+    if not reverse:
+        return distances, where
+    if where is not None:
+        where = where[::-1].transpose(0, *range(foreground.ndim, 0, -1)).copy(order="C")
+    return distances.T, where

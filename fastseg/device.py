@@ -1,0 +1,70 @@
+"""Arrays on a GPU: what one is, and the same checks at the door. Imports CuPy only once it has met such an array."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+DeviceArray = Any  # cupy.ndarray
+
+INSTALL = (
+    'pip install "fastseg-metrics[cuda12]" (or [cuda13], by the CUDA version that nvidia-smi shows)'
+)
+
+_GPU_KINDS = (2, 10, 13)  # DLPack's codes for CUDA, ROCm and CUDA managed memory
+
+
+def is_on_device(value: object) -> bool:
+    """Whether this is an array on a GPU: CuPy's, or one that shares CUDA memory, as torch's and JAX's do."""
+    cupy = sys.modules.get("cupy")
+    if isinstance(value, getattr(cupy, "ndarray", ())):
+        return True
+    if isinstance(value, np.ndarray):
+        return False
+    kind = getattr(value, "__dlpack_device__", None)
+    if callable(kind):
+        return kind()[0] in _GPU_KINDS
+    return hasattr(value, "__cuda_array_interface__")
+
+
+def as_device_array(value: Any, name: str) -> DeviceArray:
+    """Take an array on a GPU as a CuPy array, without a copy.
+
+    Raises
+    ------
+    TypeError
+        Without CuPy, and for what cannot be shared, such as a tensor that is part of a gradient.
+    """
+    kind = f"{type(value).__module__}.{type(value).__name__}"
+    try:
+        import cupy
+    except ImportError as error:
+        raise TypeError(
+            f"{name}: a {kind} on a GPU needs CuPy, which is not available here ({type(error).__name__}: {error}); "
+            f"{INSTALL}, or copy the array to CPU memory first"
+        ) from error
+    if isinstance(value, cupy.ndarray):
+        return value
+    try:
+        return cupy.from_dlpack(value) if hasattr(value, "__dlpack__") else cupy.asarray(value)
+    except (AttributeError, BufferError, RuntimeError, TypeError, ValueError) as error:
+        raise TypeError(
+            f"{name}: a {kind} could not be shared with CuPy ({error}); detach it first"
+        ) from error
+
+
+def to_device(array: Any) -> DeviceArray:
+    """A copy of a NumPy array on the current device, in its memory order."""
+    import cupy
+
+    return cupy.asarray(array)
+
+
+def to_host(array: DeviceArray) -> Any:
+    """A copy of a CuPy array in CPU memory, in its memory order."""
+    import cupy
+
+    transposed = array.flags.f_contiguous and not array.flags.c_contiguous
+    return cupy.asnumpy(array.T).T if transposed else cupy.asnumpy(array)
