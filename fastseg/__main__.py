@@ -8,6 +8,11 @@ from collections.abc import Sequence
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; its libraries are optional, so say what to install if they are missing."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments[:1] == ["run"]:  # needs none of them, and leaves warnings and errors to the script
+        from fastseg import running
+
+        return running.main(arguments[1:])
     try:
         import rich  # noqa: F401 - for the tables, later
 

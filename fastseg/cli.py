@@ -334,6 +334,14 @@ def info() -> None:
     )
 
 
+@app.command(name="run", add_help_option=False, context_settings={"ignore_unknown_options": True})
+def run_script(arguments: Annotated[list[str] | None, typer.Argument()] = None) -> None:
+    """Run a Python script with the libraries that it imports sped up: --patch monai script.py."""
+    from fastseg import running  # __main__ goes there by itself; here the command is listed
+
+    raise typer.Exit(running.main(arguments or []))
+
+
 @app.command()
 def warm() -> None:
     """Compile all numba kernels into the cache, so that the first evaluation starts fast."""

@@ -32,7 +32,7 @@ FLOORS = (
     ("metrics", "results", "summary", "structures"),
     ("evaluation", "io"),
     ("compat", "report", "cohort", "demo", "labels", "warmup"),
-    ("cli", "__main__", "terminal", "messages"),
+    ("cli", "__main__", "terminal", "messages", "running"),
 )
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 
@@ -269,7 +269,12 @@ def test_a_public_function_is_documented_with_an_example(name: str) -> None:
 
 
 def run_examples(name: str) -> int:
-    module = importlib.import_module(name)
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:  # drop-ins that derive from classes of a host
+        if not name.startswith("fastseg.compat.") or str(error.name).startswith("fastseg"):
+            raise
+        return 0
     results = doctest.testmod(module, raise_on_error=False, report=True)
     assert results.failed == 0, f"{name}: {results.failed} examples fail (see the output)"
     return results.attempted

@@ -1,0 +1,210 @@
+"""What the modules of drop-ins are written with: the table of a host, and falling back to it.
+
+A host is a library whose functions fastseg replaces. Each has one module, ``fastseg.compat.<host>``, with the host's
+names, and in it ``PATCHES``, a :class:`Host`: which attribute of which of the host's modules each drop-in replaces.
+
+A drop-in that covers all that the host's function takes needs nothing else from here. One that does not is decorated
+with :func:`falls_back_to` and raises :class:`NotCovered` for the rest. What is put into the host is the very function
+that ``fastseg.compat.<host>`` holds under its name, so it pickles by reference and does the same in a spawned child.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.metadata
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+MISSING = object()
+
+#: what stood where a drop-in stands now, by module and attribute
+originals: dict[tuple[str, str], Any] = {}
+
+
+class NotCovered(Exception):  # noqa: N818 - no error: it sends a call on to the host
+    """Raised by a drop-in, before it has changed anything, for arguments that it leaves to the host.
+
+    Its text completes "fastseg does not cover …".
+    """
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One place in a host and what is put there.
+
+    Attributes
+    ----------
+    module : str
+        Full name of the host's module; imported when the host is patched, not before.
+    attribute : str
+        Name in that module; ``"Class.method"`` for what a class holds.
+    replacement : object
+        A module-level function or class of ``fastseg.compat.<host>``. What a host binds under several names
+        (``from .utils import f``) takes a row for each.
+    """
+
+    module: str
+    attribute: str
+    replacement: Any
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.attribute}"
+
+
+@dataclass(frozen=True)
+class Host:
+    """A library, the versions that its drop-ins were tested with, and what they replace.
+
+    Attributes
+    ----------
+    distribution : str
+        What is installed with pip.
+    since, until : str
+        Tested: since <= version < until.
+    rows : tuple of Patch
+    """
+
+    distribution: str
+    since: str
+    until: str
+    rows: tuple[Patch, ...]
+
+    @property
+    def tested(self) -> str:
+        """The tested versions in words."""
+        return f">={self.since}, <{self.until}"
+
+    def version(self) -> str | None:
+        """The installed version, None if there is none."""
+        try:
+            return importlib.metadata.version(self.distribution)
+        except importlib.metadata.PackageNotFoundError:
+            return None
+
+    def covers(self, version: str) -> bool:
+        """Whether a version is one of the tested ones."""
+        return release(self.since) <= release(version) < release(self.until)
+
+
+def release(version: str) -> tuple[int, ...]:
+    """The numbers that a version begins with, without zeros at the end.
+
+    Examples
+    --------
+    >>> release("2.13.0+cpu"), release("1.0rc1")
+    ((2, 13), (1,))
+    """
+    match = re.match(r"\d+(\.\d+)*", version)
+    numbers = [int(number) for number in match.group().split(".")] if match else []
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)
+
+
+def falls_back_to(
+    module: str, attribute: str
+) -> Callable[[Callable[_Arguments, _Result]], Callable[_Arguments, _Result]]:
+    """Decorate a drop-in: where it raises :class:`NotCovered`, the host's own function is called instead.
+
+    That is the one which a patch has replaced, else what the host's module holds; the host is imported only then.
+
+    Parameters
+    ----------
+    module, attribute : str
+        Where the host has the function, as in :class:`Patch`.
+
+    Raises
+    ------
+    ImportError
+        By the decorated function, where the host is needed but not installed.
+    """
+
+    def decorate(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+        @functools.wraps(function)
+        def drop_in(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+            try:
+                return function(*args, **kwargs)
+            except NotCovered as reason:
+                original = host_function(module, attribute, str(reason), drop_in)
+            result: _Result = original(*args, **kwargs)
+            return result
+
+        return drop_in
+
+    return decorate
+
+
+def host_function(module: str, attribute: str, reason: str = "this", ours: Any = None) -> Any:
+    """The host's own function or class, whether or not a drop-in stands in its place.
+
+    Parameters
+    ----------
+    module, attribute : str
+    reason : str
+        What fastseg does not cover, for the error.
+    ours : object
+        The drop-in that asks, which cannot be its own fallback.
+
+    Raises
+    ------
+    ImportError
+        If the host is not installed, or has no such attribute.
+    """
+    original = originals.get((module, attribute), MISSING)
+    if original is MISSING:
+        try:
+            owner, name = place(module, attribute)
+        except ImportError as error:
+            raise ImportError(
+                f"fastseg does not cover {reason}, and {module}.{attribute}, which does, cannot be imported "
+                f"({error}); install {module.partition('.')[0]}",
+                name=module,
+            ) from error
+        original = getattr(owner, name)
+    if original is ours:
+        raise ImportError(
+            f"fastseg does not cover {reason}, and {module}.{attribute}, which does, was replaced by hand; "
+            "fastseg.compat.patch() remembers what it replaces",
+            name=module,
+        )
+    return original
+
+
+def place(module: str, attribute: str) -> tuple[Any, str]:
+    """The module or class that holds an attribute, and the name under which it does.
+
+    Raises
+    ------
+    ImportError
+        If there is none.
+    """
+    owner: Any = importlib.import_module(module)
+    *classes, name = attribute.split(".")
+    for part in classes:
+        owner = getattr(owner, part, None)
+    if not hasattr(owner, name):
+        raise ImportError(f"{module} has no {attribute}", name=module)
+    return owner, name
+
+
+def rest_of(module: str) -> Callable[[str], Any]:
+    """Make the ``__getattr__`` of a module of drop-ins, which gives the host's other names as they are."""
+
+    def get(name: str) -> Any:
+        if name.startswith("__"):  # what Python looks for in any module
+            raise AttributeError(name)
+        try:
+            host = importlib.import_module(module)
+        except ImportError as error:
+            raise AttributeError(
+                f"fastseg has no drop-in for {module}.{name}, and {module} cannot be imported ({error})"
+            ) from error
+        return getattr(host, name)
+
+    return get

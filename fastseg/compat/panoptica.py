@@ -1,0 +1,328 @@
+"""Drop-in for the surface and overlap metrics of panoptica.
+
+The functions of ``panoptica.metrics``, whose names begin with an underscore there too::
+
+    from fastseg.compat.panoptica import _compute_instance_hausdorff_distance95
+
+More often they are wanted inside panoptica's evaluator: ``fastseg.compat.patch("panoptica")``.
+
+Distances are panoptica's to the bit (to a unit in the last place where two nearest voxels tie); means of arrays in
+Fortran order are summed in that order, so that their last digits may differ. Mind panoptica's names: its ASSD is the
+mean of the two directions' means (MASD elsewhere), its HD95 the percentile of both directions pooled, its NSD the
+mean of the two directions' shares. What differs on purpose:
+
+* Of an empty mask panoptica's surface functions give what SciPy makes of it, numbers without a meaning or an error.
+  Here distances to an empty mask are inf and its NSD is 0; if both are empty, all are nan.
+* Masks of different shapes are always a ValueError; panoptica broadcasts them where NumPy can.
+
+Spacings that are not positive and finite are left to panoptica, if it is installed; and so are its other metrics.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastseg.compat._masks import (
+    Floats,
+    as_sampling,
+    border_distances,
+    check_one_shape,
+    pair_counts,
+)
+from fastseg.compat._patching import Host, Patch, falls_back_to, rest_of
+from fastseg.joint import PairCounts
+
+__getattr__ = rest_of("panoptica.metrics")
+
+Array = NDArray[Any]
+Spacing = float | Sequence[float] | None
+
+
+def _instances(
+    reference: Array, prediction: Array, reference_label: int | None, prediction_label: int | None
+) -> tuple[Array, Array]:
+    """The masks of two instances; the arrays as they are where none are named."""
+    if reference_label is None and prediction_label is None:
+        return reference, prediction
+    return reference == reference_label, prediction == prediction_label
+
+
+# ----------------------------------------------------------------------------------------- overlap
+
+
+def _counts(reference: Array, prediction: Array) -> PairCounts:
+    check_one_shape(reference, prediction, ("reference", "prediction"))
+    return pair_counts(reference.astype(bool, copy=False), prediction.astype(bool, copy=False))
+
+
+def _compute_dice_coefficient(
+    reference: Array, prediction: Array, *args: Any, **kwargs: Any
+) -> float:
+    """Dice coefficient of two masks of one shape; 0 if both are empty.
+
+    The masks hold 0 and 1: other numbers count with their value in the denominator, as in panoptica.
+    """
+    tp, fp, fn, _ = _counts(reference, prediction)
+    if reference.dtype == prediction.dtype == bool:
+        total = np.int64(2 * tp + fp + fn)
+    else:
+        total = np.sum(reference) + np.sum(prediction)
+    return 2 * np.int64(tp) / total if total else 0.0
+
+
+def _compute_instance_volumetric_dice(
+    ref_labels: Array,
+    pred_labels: Array,
+    ref_instance_idx: int | None = None,
+    pred_instance_idx: int | None = None,
+    *args: Any,
+    **kwargs: Any,
+) -> float:
+    """Dice coefficient of two instances, or of two masks where no instances are named."""
+    return _compute_dice_coefficient(
+        *_instances(ref_labels, pred_labels, ref_instance_idx, pred_instance_idx)
+    )
+
+
+def _compute_iou(reference_arr: Array, prediction_arr: Array, *args: Any, **kwargs: Any) -> float:
+    """Intersection over union of two masks of one shape; 0 if both are empty."""
+    tp, fp, fn, _ = _counts(reference_arr, prediction_arr)
+    return np.int64(tp) / np.int64(tp + fp + fn) if tp + fp + fn else 0.0
+
+
+def _compute_instance_iou(
+    reference_arr: Array,
+    prediction_arr: Array,
+    ref_instance_idx: int | None = None,
+    pred_instance_idx: int | None = None,
+    *args: Any,
+    **kwargs: Any,
+) -> float:
+    """Intersection over union of two instances, or of two masks where no instances are named."""
+    return _compute_iou(
+        *_instances(reference_arr, prediction_arr, ref_instance_idx, pred_instance_idx)
+    )
+
+
+# ---------------------------------------------------------------------------------------- surfaces
+
+
+@falls_back_to("panoptica.metrics._surface_distances", "_surface_distance_pair")
+def _surface_distance_pair(
+    reference: Array, prediction: Array, voxelspacing: Spacing = None, connectivity: int = 1
+) -> tuple[Floats, Floats]:
+    """Distances from the reference's border to the prediction's, and back, of which the others are reductions.
+
+    Parameters
+    ----------
+    reference, prediction : ndarray
+        Masks of one shape; not 0 is inside.
+    voxelspacing : float or sequence of float, optional
+        Voxel size along each axis. Default 1.
+    connectivity : int
+        Which neighbours make a border: those that differ along at most this many axes.
+
+    Returns
+    -------
+    float64 ndarray (n,), float64 ndarray (m,)
+        inf where the other mask is empty.
+
+    Raises
+    ------
+    RuntimeError
+        For a spacing of another length.
+    IndexError
+        For different shapes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastseg.compat.panoptica import _surface_distance_pair
+    >>> _surface_distance_pair(np.array([1, 1, 0, 0]), np.array([1, 1, 1, 1]), voxelspacing=2)
+    (array([0., 2.]), array([0., 4.]))
+    """
+    masks = [np.atleast_1d(mask.astype(bool, copy=False)) for mask in (reference, prediction)]
+    spacing = as_sampling(voxelspacing, masks[1].ndim)
+    wrong = IndexError if masks[0].ndim == masks[1].ndim else RuntimeError
+    check_one_shape(masks[0], masks[1], ("reference", "prediction"), wrong)
+    return border_distances(masks[0], masks[1], spacing, connectivity)
+
+
+def _reduce(pair: tuple[Floats, Floats], reduction: Callable[[Floats, Floats], float]) -> float:
+    """A reduction of two sets of distances, with what it is where one or both are empty."""
+    lengths = [len(distances) for distances in pair]
+    if all(lengths):
+        return reduction(*pair)
+    return math.inf if any(lengths) else math.nan
+
+
+def _average_symmetric_surface_distance(
+    reference: Array,
+    prediction: Array,
+    voxelspacing: Spacing = None,
+    connectivity: int = 1,
+    *args: Any,
+    **kwargs: Any,
+) -> float:
+    """Mean of the two directions' mean distances, which others call MASD.
+
+    Arguments and errors are those of :func:`_surface_distance_pair`; inf if one mask is empty, nan if both are.
+    """
+    pair = _surface_distance_pair(reference, prediction, voxelspacing, connectivity)
+    return _reduce(pair, lambda there, back: float(np.mean((there.mean(), back.mean()))))
+
+
+def _compute_hausdorff_distance(
+    reference: Array,
+    prediction: Array,
+    voxelspacing: Spacing = None,
+    connectivity: int = 1,
+    *args: Any,
+    **kwargs: Any,
+) -> float:
+    """Hausdorff distance, as :func:`_average_symmetric_surface_distance`."""
+    pair = _surface_distance_pair(reference, prediction, voxelspacing, connectivity)
+    return _reduce(pair, lambda there, back: max(there.max(), back.max()))
+
+
+def _compute_hausdorff_distance95(
+    reference: Array,
+    prediction: Array,
+    voxelspacing: Spacing = None,
+    connectivity: int = 1,
+    *args: Any,
+    **kwargs: Any,
+) -> float:
+    """95th percentile of both directions' distances together, as :func:`_average_symmetric_surface_distance`."""
+    pair = _surface_distance_pair(reference, prediction, voxelspacing, connectivity)
+    return _reduce(pair, lambda *both: np.percentile(np.hstack(both), 95))
+
+
+def _compute_normalized_surface_dice(
+    reference: Array,
+    prediction: Array,
+    voxelspacing: Spacing = None,
+    connectivity: int = 1,
+    threshold: float | None = None,
+    *args: Any,
+    **kwargs: Any,
+) -> float:
+    """Mean of the two directions' shares of border voxels within the threshold; 0 if one mask is empty, nan if both.
+
+    Parameters
+    ----------
+    reference, prediction, voxelspacing, connectivity
+        As :func:`_surface_distance_pair` has them.
+    threshold : float, optional
+        Inclusive. Default: the least spacing; 0.5 without a spacing.
+
+    Warns
+    -----
+    UserWarning
+        For a threshold of 0.5.
+    """
+    there, back = _surface_distance_pair(reference, prediction, voxelspacing, connectivity)
+    if threshold is None:
+        threshold = 0.5 if voxelspacing is None else min(np.atleast_1d(voxelspacing))
+    if threshold == 0.5:
+        warnings.warn(
+            "The threshold is set to 0.5, which is the default value, and may not suit your data.",
+            stacklevel=2,
+        )
+    if not (len(there) and len(back)):
+        return 0.0 if len(there) or len(back) else math.nan
+    within = [np.count_nonzero(distances <= threshold) for distances in (there, back)]
+    beyond = [len(there) - within[0], len(back) - within[1]]
+    inside = within[0] / len(there) + within[1] / len(back)
+    # panoptica adds the smallest normal number to the denominator, which is 2 but for rounding
+    return np.float64(inside / (inside + beyond[0] / len(there) + beyond[1] / len(back)))
+
+
+def _compute_instance_average_symmetric_surface_distance(
+    ref_labels: Array,
+    pred_labels: Array,
+    ref_instance_idx: int | None = None,
+    pred_instance_idx: int | None = None,
+    voxelspacing: Spacing = None,
+    connectivity: int = 1,
+    *args: Any,
+    **kwargs: Any,
+) -> float:
+    """:func:`_average_symmetric_surface_distance` of two instances, or of two masks where none are named."""
+    masks = _instances(ref_labels, pred_labels, ref_instance_idx, pred_instance_idx)
+    return _average_symmetric_surface_distance(*masks, voxelspacing, connectivity)
+
+
+def _compute_instance_hausdorff_distance(
+    ref_labels: Array,
+    pred_labels: Array,
+    ref_instance_idx: int | None = None,
+    pred_instance_idx: int | None = None,
+    voxelspacing: Spacing = None,
+    connectivity: int = 1,
+    *args: Any,
+    **kwargs: Any,
+) -> float:
+    """:func:`_compute_hausdorff_distance` of two instances, or of two masks where none are named."""
+    masks = _instances(ref_labels, pred_labels, ref_instance_idx, pred_instance_idx)
+    return _compute_hausdorff_distance(*masks, voxelspacing, connectivity)
+
+
+def _compute_instance_hausdorff_distance95(
+    ref_labels: Array,
+    pred_labels: Array,
+    ref_instance_idx: int | None = None,
+    pred_instance_idx: int | None = None,
+    voxelspacing: Spacing = None,
+    connectivity: int = 1,
+    *args: Any,
+    **kwargs: Any,
+) -> float:
+    """:func:`_compute_hausdorff_distance95` of two instances, or of two masks where none are named."""
+    masks = _instances(ref_labels, pred_labels, ref_instance_idx, pred_instance_idx)
+    return _compute_hausdorff_distance95(*masks, voxelspacing, connectivity)
+
+
+def _compute_instance_normalized_surface_dice(
+    ref_labels: Array,
+    pred_labels: Array,
+    ref_instance_idx: int | None = None,
+    pred_instance_idx: int | None = None,
+    voxelspacing: Spacing = None,
+    connectivity: int = 1,
+    threshold: float | None = None,
+    *args: Any,
+    **kwargs: Any,
+) -> float:
+    """:func:`_compute_normalized_surface_dice` of two instances, or of two masks where none are named."""
+    masks = _instances(ref_labels, pred_labels, ref_instance_idx, pred_instance_idx)
+    return _compute_normalized_surface_dice(*masks, voxelspacing, connectivity, threshold)
+
+
+#: where panoptica defines what its metrics reduce to, and who else holds it under its name
+_PLACES = (
+    ("panoptica.metrics._surface_distances", "panoptica.instance_evaluator", _surface_distance_pair),
+    ("panoptica.metrics.assd", "panoptica.metrics", _average_symmetric_surface_distance),
+    ("panoptica.metrics.hausdorff_distance", "panoptica.metrics", _compute_hausdorff_distance),
+    ("panoptica.metrics.hausdorff_distance", "panoptica.metrics", _compute_hausdorff_distance95),
+    ("panoptica.metrics.normalized_surface_dice", "panoptica.metrics", _compute_normalized_surface_dice),
+    ("panoptica.metrics.dice", "panoptica.metrics", _compute_dice_coefficient),
+    ("panoptica.metrics.iou", "panoptica.metrics", _compute_iou),
+)  # fmt: skip
+
+PATCHES = Host(
+    distribution="panoptica",
+    since="2.1.7",
+    until="2.2",
+    rows=tuple(
+        Patch(module, function.__name__, function)
+        for *modules, function in _PLACES
+        for module in modules
+    ),
+)

@@ -1,0 +1,196 @@
+"""Drop-in for SimpleITK's ``LabelOverlapMeasuresImageFilter`` and ``HausdorffDistanceImageFilter``.
+
+The classes derive from SimpleITK's and give the same values; what else a filter has (commands, progress, threads) is
+there and not used. Overlap measures equal ITK's to the bit. ITK's Hausdorff distance goes from all voxels of one mask
+to the nearest of the other, not between surfaces, with the images' spacing; it computes in float32, where distances
+here are exact, so they agree to 1e-6 of their size. A label that is in neither image gives 0 without ITK's warning.
+
+Left to SimpleITK: images that do not share size, pixel type and place exactly, empty masks, pixels that are not plain
+numbers, and anything but two or three axes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import SimpleITK as sitk  # noqa: N813 - as everybody calls it
+
+from fastseg import dispatch
+from fastseg.arrays import Array
+from fastseg.compat._patching import Host, Patch, rest_of
+from fastseg.compat._volumetric import directed_distances
+from fastseg.joint import JointHistogram, PairCounts
+
+__all__ = ["HausdorffDistanceImageFilter", "LabelOverlapMeasuresImageFilter"]
+
+__getattr__ = rest_of("SimpleITK")
+
+_UNDEFINED = sys.float_info.max  # what ITK gives for a quotient by 0
+
+
+class LabelOverlapMeasuresImageFilter(sitk.LabelOverlapMeasuresImageFilter):
+    """Overlap of the labels of two images, as ``SimpleITK.LabelOverlapMeasuresImageFilter``.
+
+    The source is the prediction, the target the reference. Getters take a label, or none for all labels but 0 together.
+
+    Examples
+    --------
+    >>> import numpy as np, SimpleITK
+    >>> from fastseg.compat.simpleitk import LabelOverlapMeasuresImageFilter
+    >>> overlap = LabelOverlapMeasuresImageFilter()
+    >>> overlap.Execute(*(SimpleITK.GetImageFromArray(np.array([row], np.uint8)) for row in ([0, 1, 1], [1, 1, 1])))
+    >>> overlap.GetDiceCoefficient(1), overlap.GetVolumeSimilarity()
+    (0.8, -0.4)
+    """
+
+    _histogram: JointHistogram | None = None
+
+    def Execute(self, sourceImage: Any, targetImage: Any) -> None:  # noqa: N802, N803
+        """Count, in one read of both images."""
+        self._histogram = None
+        arrays = _arrays(sourceImage, targetImage)
+        if arrays is None or arrays[0].dtype.kind not in "iu":
+            host: Any = super()
+            host.Execute(sourceImage, targetImage)
+            return
+        backend = dispatch.choose("joint_histogram", arrays[0].ndim)
+        source, target = arrays
+        self._histogram = backend.joint_histogram(target, source)
+
+    def _measure(self, name: str, label: tuple[int, ...]) -> float:
+        """Apply a formula to the counts of a label, or to their sums over all labels but 0."""
+        if self._histogram is None:  # SimpleITK has counted, or nobody
+            value: float = getattr(super(), name)(*label)
+            return value
+        found = self._histogram.labels
+        if label and label[0] not in found:
+            return 0.0
+        counts = [
+            self._histogram.pair_counts([one]) for one in label or [one for one in found if one]
+        ]
+        sums = PairCounts(*(sum(each[i] for each in counts) for i in range(4)))
+        return _FORMULAS[name](sums)
+
+    def GetDiceCoefficient(self, *label: int) -> float:  # noqa: N802
+        """2 TP / (2 TP + FP + FN)."""
+        return self._measure("GetDiceCoefficient", label)
+
+    def GetMeanOverlap(self, *label: int) -> float:  # noqa: N802
+        """The Dice coefficient."""
+        return self._measure("GetDiceCoefficient", label)
+
+    def GetJaccardCoefficient(self, *label: int) -> float:  # noqa: N802
+        """TP / (TP + FP + FN)."""
+        return self._measure("GetJaccardCoefficient", label)
+
+    def GetUnionOverlap(self, *label: int) -> float:  # noqa: N802
+        """The Jaccard coefficient."""
+        return self._measure("GetJaccardCoefficient", label)
+
+    def GetVolumeSimilarity(self, *label: int) -> float:  # noqa: N802
+        """2 (FP − FN) / (2 TP + FP + FN): negative where the source is smaller."""
+        return self._measure("GetVolumeSimilarity", label)
+
+    def GetFalseNegativeError(self, *label: int) -> float:  # noqa: N802
+        """FN / (TP + FN)."""
+        return self._measure("GetFalseNegativeError", label)
+
+    def GetFalsePositiveError(self, *label: int) -> float:  # noqa: N802
+        """FP / (FP + TN)."""
+        return self._measure("GetFalsePositiveError", label)
+
+    def GetFalseDiscoveryRate(self, *label: int) -> float:  # noqa: N802
+        """FP / (TP + FP)."""
+        return self._measure("GetFalseDiscoveryRate", label)
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else _UNDEFINED
+
+
+def _jaccard(n: PairCounts) -> float:
+    return _ratio(n.tp, n.tp + n.fp + n.fn)
+
+
+def _dice(n: PairCounts) -> float:
+    """From the Jaccard coefficient, as ITK has it: without any voxel this is inf."""
+    return 2.0 * _jaccard(n) / (1.0 + _jaccard(n))
+
+
+_FORMULAS: dict[str, Callable[[PairCounts], float]] = {
+    "GetDiceCoefficient": _dice,
+    "GetJaccardCoefficient": _jaccard,
+    "GetVolumeSimilarity": lambda n: _ratio(2.0 * (n.fp - n.fn), 2 * n.tp + n.fp + n.fn),
+    "GetFalseNegativeError": lambda n: _ratio(n.fn, n.tp + n.fn),
+    "GetFalsePositiveError": lambda n: _ratio(n.fp, n.fp + n.tn),
+    "GetFalseDiscoveryRate": lambda n: _ratio(n.fp, n.tp + n.fp),
+}
+
+
+class HausdorffDistanceImageFilter(sitk.HausdorffDistanceImageFilter):
+    """Hausdorff distance between all nonzero voxels, as ``SimpleITK.HausdorffDistanceImageFilter``.
+
+    Examples
+    --------
+    >>> import numpy as np, SimpleITK
+    >>> from fastseg.compat.simpleitk import HausdorffDistanceImageFilter
+    >>> distance = HausdorffDistanceImageFilter()
+    >>> distance.Execute(*(SimpleITK.GetImageFromArray(np.array([row])) for row in ([1, 0, 0], [1, 0, 1])))
+    >>> distance.GetHausdorffDistance(), distance.GetAverageHausdorffDistance()
+    (2.0, 0.5)
+    """
+
+    _found: tuple[float, float] | None = None
+
+    def Execute(self, image1: Any, image2: Any) -> None:  # noqa: N802
+        """Measure in the units of the images' spacing."""
+        self._found = None
+        arrays = _arrays(image1, image2)
+        if arrays is None or not (arrays[0].any() and arrays[1].any()):
+            host: Any = super()
+            host.Execute(image1, image2)
+            return
+        spacing = image1.GetSpacing()[::-1]
+        directions = directed_distances(arrays[0] != 0, arrays[1] != 0, spacing)
+        means = [float(distances.mean()) for distances in directions]
+        self._found = max(float(distances.max()) for distances in directions), sum(means) / 2
+
+    def GetHausdorffDistance(self) -> float:  # noqa: N802
+        """The largest distance of a voxel of either image to the other."""
+        host: Any = super()
+        return float(host.GetHausdorffDistance() if self._found is None else self._found[0])
+
+    def GetAverageHausdorffDistance(self) -> float:  # noqa: N802
+        """The mean of the two directions' mean distances."""
+        host: Any = super()
+        return float(host.GetAverageHausdorffDistance() if self._found is None else self._found[1])
+
+
+def _arrays(first: Any, second: Any) -> tuple[Array, Array] | None:
+    """Views of two images' voxels, None unless both are plain and lie in the same place."""
+    images = (first, second)
+    if not all(type(image) is sitk.Image for image in images):
+        return None
+    about = ("GetSize", "GetPixelID", "GetSpacing", "GetOrigin", "GetDirection")
+    if any(getattr(first, name)() != getattr(second, name)() for name in about):
+        return None
+    if first.GetDimension() not in (2, 3) or not first.GetNumberOfPixels():
+        return None
+    if first.GetNumberOfComponentsPerPixel() != 1:
+        return None
+    arrays = tuple(sitk.GetArrayViewFromImage(image) for image in images)
+    return (arrays[0], arrays[1]) if arrays[0].dtype.kind in "iuf" else None
+
+
+PATCHES = Host(
+    distribution="SimpleITK",
+    since="2.4",
+    until="2.6",
+    rows=tuple(
+        Patch(module, drop_in.__name__, drop_in)
+        for module in ("SimpleITK", "SimpleITK.SimpleITK")
+        for drop_in in (HausdorffDistanceImageFilter, LabelOverlapMeasuresImageFilter)
+    ),
+)

@@ -1,0 +1,285 @@
+"""Drop-in for surface-distance, DeepMind's metrics of surfaces made of surface elements.
+
+Its six functions, under their names, with their arguments, results and exceptions::
+
+    from fastseg.compat import surface_distance
+
+For scripts that stay as they are there are :func:`install`, before they import surface_distance, and
+``fastseg.compat.patch("surface_distance")``.
+
+Distances are those of the original to the bit (to a unit in the last place where two nearest points tie); areas are at
+unit spacing, and else to a few units in the last place. What differs on purpose:
+
+* An empty mask gives what surface-distance documents; its version 0.1 ends in an AttributeError under NumPy 2.
+* Masks of different shapes are always a ValueError; the original broadcasts them where NumPy can.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastseg import threads
+from fastseg.arrays import as_spacing, matched
+from fastseg.compat._masks import backend_for, check_one_shape, pair_counts
+from fastseg.compat._patching import Host, NotCovered, Patch, falls_back_to, rest_of
+
+__all__ = [
+    "compute_average_surface_distance",
+    "compute_dice_coefficient",
+    "compute_robust_hausdorff",
+    "compute_surface_dice_at_tolerance",
+    "compute_surface_distances",
+    "compute_surface_overlap_at_tolerance",
+]
+
+__getattr__ = rest_of("surface_distance.metrics")
+
+Floats = NDArray[np.float64]
+Surfaces = Mapping[str, Floats]
+
+_SIDES = ("distances_gt_to_pred", "surfel_areas_gt"), ("distances_pred_to_gt", "surfel_areas_pred")
+
+
+@falls_back_to("surface_distance.metrics", "compute_surface_distances")
+def compute_surface_distances(
+    mask_gt: NDArray[np.bool_], mask_pred: NDArray[np.bool_], spacing_mm: Sequence[float]
+) -> dict[str, Floats]:
+    """Distances from every surface element of each mask to the other surface, and the elements' areas.
+
+    Parameters
+    ----------
+    mask_gt, mask_pred : bool ndarray
+        Reference and prediction, 2-D or 3-D, of one shape.
+    spacing_mm : sequence of float
+        Voxel size along each axis.
+
+    Returns
+    -------
+    dict of float64 ndarrays
+        distances_gt_to_pred and surfel_areas_gt, distances_pred_to_gt and surfel_areas_pred: each pair sorted by
+        distance, then area. Distances to an empty mask are inf, an empty mask itself has none.
+
+    Raises
+    ------
+    ValueError
+        For what is no bool array, for different shapes, a spacing of another length, other than 2 or 3 axes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastseg.compat import surface_distance
+    >>> mask = np.zeros((9, 9), bool); mask[3:6, 3:6] = True
+    >>> found = surface_distance.compute_surface_distances(mask, np.roll(mask, 1, axis=0), (2.0, 1.0))
+    >>> surface_distance.compute_robust_hausdorff(found, 95).item()
+    2.0
+    """
+    for name, mask in (("mask_gt", mask_gt), ("mask_pred", mask_pred)):
+        if not isinstance(mask, np.ndarray) or mask.dtype != bool:
+            given = mask.dtype if isinstance(mask, np.ndarray) else type(mask)
+            raise ValueError(
+                f"The argument {name!r} should be a numpy array of type bool, not {given}"
+            )
+    ndim = len(spacing_mm)
+    if not mask_gt.ndim == mask_pred.ndim == ndim:
+        raise ValueError(
+            f"The arguments must be of compatible shape. Got mask_gt of shape {mask_gt.shape} and mask_pred of "
+            f"shape {mask_pred.shape}, while spacing_mm has {ndim} elements."
+        )
+    if ndim not in (2, 3):
+        raise ValueError(f"Only 2D and 3D masks are supported, not {ndim}D.")
+    check_one_shape(mask_gt, mask_pred, ("mask_gt", "mask_pred"))
+    if not mask_gt.size:
+        raise ValueError(f"the masks hold no voxel, their shape is {mask_gt.shape}")
+    try:
+        spacing = as_spacing(spacing_mm, ndim)
+    except (TypeError, ValueError) as error:
+        raise NotCovered(f"a spacing of {spacing_mm!r}") from error
+    backend = backend_for("surface_distances", ndim)
+    masks = [backend.select(mask, (1,)) for mask in matched(mask_gt, mask_pred)]
+    found = backend.surface_distances(*masks, spacing, "surfel")
+    sides = [
+        (found.reference_to_prediction, found.reference_codes),
+        (found.prediction_to_reference, found.prediction_codes),
+    ]
+    ordered = threads.run(lambda side: found.sort(*side, found.measures), sides)
+    return {
+        name: array
+        for names, arrays in zip(_SIDES, ordered, strict=True)
+        for name, array in zip(names, arrays, strict=True)
+    }
+
+
+def compute_average_surface_distance(surface_distances: Surfaces) -> tuple[float, float]:
+    """Average distance from the reference's surface to the prediction's, and back, weighted by area.
+
+    Parameters
+    ----------
+    surface_distances : dict
+        From :func:`compute_surface_distances`.
+
+    Returns
+    -------
+    float, float
+        inf where the other mask is empty, nan (and NumPy's RuntimeWarning) of an empty mask.
+    """
+    first, second = (
+        np.sum(surface_distances[distances] * surface_distances[areas])
+        / np.sum(surface_distances[areas])
+        for distances, areas in _SIDES
+    )
+    return first, second
+
+
+def compute_robust_hausdorff(surface_distances: Surfaces, percent: float) -> float:
+    """Robust Hausdorff distance: the larger of both directions' percentiles of the distance, by area.
+
+    Parameters
+    ----------
+    surface_distances : dict
+        From :func:`compute_surface_distances`.
+    percent : float
+        From 0 to 100.
+
+    Returns
+    -------
+    float
+        inf if a mask is empty.
+    """
+    reached = []
+    for distances, areas in _SIDES:
+        values = surface_distances[distances]
+        if not len(values):
+            reached.append(math.inf)
+            continue
+        share = np.cumsum(surface_distances[areas]) / np.sum(surface_distances[areas])
+        index = int(np.searchsorted(share, percent / 100.0))
+        reached.append(values[min(index, len(values) - 1)])
+    return max(reached)
+
+
+def compute_surface_overlap_at_tolerance(
+    surface_distances: Surfaces, tolerance_mm: float
+) -> tuple[float, float]:
+    """Share of the reference's surface within a distance of the prediction's, and the other way round.
+
+    Parameters
+    ----------
+    surface_distances : dict
+        From :func:`compute_surface_distances`.
+    tolerance_mm : float
+        In the units of the spacing, inclusive.
+
+    Returns
+    -------
+    float, float
+        nan (and NumPy's RuntimeWarning) of an empty mask.
+    """
+    first, second = (
+        _area_within(surface_distances, side, tolerance_mm) / np.sum(surface_distances[side[1]])
+        for side in _SIDES
+    )
+    return first, second
+
+
+def compute_surface_dice_at_tolerance(surface_distances: Surfaces, tolerance_mm: float) -> float:
+    """Surface Dice: the share of both surfaces that lies within a distance of the other.
+
+    Parameters
+    ----------
+    surface_distances : dict
+        From :func:`compute_surface_distances`.
+    tolerance_mm : float
+        In the units of the spacing, inclusive.
+
+    Returns
+    -------
+    float
+        0 if one mask is empty, nan (and NumPy's RuntimeWarning) if both are.
+    """
+    gt, pred = _SIDES
+    within = _area_within(surface_distances, gt, tolerance_mm) + _area_within(
+        surface_distances, pred, tolerance_mm
+    )
+    total = np.sum(surface_distances[gt[1]]) + np.sum(surface_distances[pred[1]])
+    dice: float = within / total
+    return dice
+
+
+def _area_within(surfaces: Surfaces, side: tuple[str, str], tolerance: float) -> Any:
+    distances, areas = side
+    return np.sum(surfaces[areas][surfaces[distances] <= tolerance])
+
+
+def compute_dice_coefficient(mask_gt: NDArray[Any], mask_pred: NDArray[Any]) -> float:
+    """Dice coefficient of two masks.
+
+    Parameters
+    ----------
+    mask_gt, mask_pred : bool ndarray
+        Of one shape. Integers are summed and combined bit by bit, as the original does.
+
+    Returns
+    -------
+    float
+        nan if both masks are empty.
+
+    Raises
+    ------
+    ValueError
+        For different shapes.
+    """
+    check_one_shape(mask_gt, mask_pred, ("mask_gt", "mask_pred"))
+    if mask_gt.dtype == mask_pred.dtype == bool:
+        tp, fp, fn, _ = pair_counts(mask_gt, mask_pred)
+        both, total = np.int64(tp), np.int64(2 * tp + fp + fn)
+    else:
+        both, total = (mask_gt & mask_pred).sum(), mask_gt.sum() + mask_pred.sum()
+    dice: float = 2 * both / total if total else math.nan
+    return dice
+
+
+def install() -> None:
+    """Let ``import surface_distance`` and ``import surface_distance.metrics`` find these functions.
+
+    The package itself need not be there; if it is, it stays aside until the process ends.
+
+    Raises
+    ------
+    RuntimeError
+        If surface_distance has been imported before: whoever did has its functions already.
+        ``fastseg.compat.patch("surface_distance")`` replaces those.
+    """
+    known = sys.modules.get("surface_distance")
+    if known is not None:
+        if getattr(known, "__fastseg__", False):
+            return
+        raise RuntimeError(
+            "surface_distance is imported already; call fastseg.compat.surface_distance.install() before that, "
+            'or fastseg.compat.patch("surface_distance") now'
+        )
+    package = ModuleType("surface_distance", __doc__)
+    metrics = ModuleType("surface_distance.metrics", __doc__)
+    functions = {name: globals()[name] for name in __all__}
+    for module in (package, metrics):
+        vars(module).update(functions, __all__=__all__, __fastseg__=True)
+    vars(package).update(__path__=[], __version__=PATCHES.since, metrics=metrics)
+    sys.modules.update({"surface_distance": package, "surface_distance.metrics": metrics})
+
+
+PATCHES = Host(
+    distribution="surface-distance",
+    since="0.1",
+    until="0.2",
+    rows=tuple(
+        Patch(module, name, globals()[name])
+        for module in ("surface_distance", "surface_distance.metrics")
+        for name in __all__
+    ),
+)

@@ -1,0 +1,185 @@
+"""Drop-in for scipy.ndimage.distance_transform_edt: SciPy's numbers, types and errors."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as numpy_strategies
+from scipy import ndimage
+
+from fastseg import compat
+from fastseg.compat import scipy_ndimage
+from fastseg.compat.scipy_ndimage import distance_transform_edt as ours
+from tests.compat import cases
+from tests.compat.parity import outcome, same
+
+theirs = ndimage.distance_transform_edt  # before anything is patched
+
+
+def id_of(value):
+    return value.name if isinstance(value, cases.Pair) else str(value)
+
+
+def squares(input, where, steps):
+    """Squared distances to the voxels of a feature transform."""
+    places = np.indices(input.shape)
+    step = np.reshape(steps, (-1, *(1,) * input.ndim))
+    return (((where - places) * step) ** 2).sum(axis=0)
+
+
+@pytest.mark.parametrize(("pair", "spacing"), cases.with_spacings(cases.filled_pairs()), ids=id_of)
+def test_distances_are_scipys_to_the_bit(pair, spacing):
+    for mask in (pair.reference, ~pair.prediction):
+        same(ours(mask, spacing), theirs(mask, spacing), ulp=tie_ulp(spacing))
+
+
+def tie_ulp(spacing):
+    """Nearest voxels that tie at permuted offsets may round apart by one unit; whole numbers never round."""
+    return 0 if spacing is None or all(step == int(step) for step in spacing) else 1
+
+
+@pytest.mark.parametrize(
+    ("pair", "spacing"), cases.with_spacings(cases.filled_pairs()[:6]), ids=id_of
+)
+def test_indices_are_of_a_nearest_background_voxel(pair, spacing):
+    mask = pair.reference
+    steps = spacing or (1.0,) * mask.ndim
+    distances, where = ours(mask, spacing, return_indices=True)
+    expected, _ = theirs(mask, spacing, return_indices=True)
+    same(distances, expected, ulp=tie_ulp(spacing))
+    alone = ours(mask, spacing, return_distances=False, return_indices=True)
+    for found in (where, alone):
+        assert found.dtype == np.int32
+        assert not mask[tuple(found)].any()
+        np.testing.assert_allclose(np.sqrt(squares(mask, found, steps)), expected, rtol=1e-15)
+
+
+@given(
+    numpy_strategies.arrays(
+        np.bool_, numpy_strategies.array_shapes(min_dims=1, max_dims=4, max_side=7)
+    ),
+    st.sampled_from([None, 2, 0.5, 3.0]),
+)
+def test_any_small_mask(mask, sampling):
+    if mask.all():
+        mask.flat[0] = False
+    same(ours(mask, sampling), theirs(mask, sampling))
+
+
+def test_results_are_in_c_order_as_scipys():
+    mask = np.asfortranarray(cases.blob((9, 10, 11)))
+    for result in ours(mask, return_indices=True):
+        assert result.flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    "input",
+    [
+        [[0, 1, 1], [1, 1, 1]],
+        ((1, 0), (1, 1)),
+        5,
+        0,
+        True,
+        np.float32(0),
+        np.array(0),
+        np.array([0.0, 0.5, np.nan, -1.0, -0.0]),
+        np.array([0, 300, 256], np.int16),
+        np.array([0, 1, 2], ">i4"),
+        np.array([0, 1 + 2j, 0, 3j]),
+        np.array(["", "a", "b"]),
+        np.array([None, 1, "x"], object),
+        np.ma.masked_array([0, 1, 1], [1, 0, 0]),
+        np.zeros((3, 0)),
+        np.zeros((2, 3), bool),
+    ],
+    ids=repr,
+)
+def test_all_that_scipy_takes_is_taken(input):
+    if np.ndim(input) == 0 and input:
+        assert ours(input) == np.inf  # no background: see below
+    else:
+        same(outcome(ours, input), outcome(theirs, input))
+
+
+@pytest.mark.parametrize(
+    "sampling",
+    [2, 0.3, [2, 3], (2, 3), np.array([2.0, 3]), np.float32(0.3), -2, 0, [1, -3], [1, 0]],
+)
+def test_samplings(sampling):
+    mask = cases.blob((9, 12))
+    same(ours(mask, sampling), theirs(mask, sampling), ulp=1)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"sampling": (1, 2, 3)},
+        {"sampling": []},
+        {"sampling": "ab"},
+        {"sampling": "a"},
+        {"sampling": Ellipsis},
+        {"return_distances": False},
+        {"distances": np.zeros((3, 4)), "return_distances": False, "return_indices": True},
+        {"indices": np.zeros((2, 3, 4), np.int32)},
+        {"distances": np.zeros((4, 3))},
+        {"distances": np.zeros((3, 4), np.float32)},
+        {"distances": np.zeros((3, 4), np.int64)},
+        {"indices": np.zeros((3, 4), np.int32), "return_indices": True},
+        {"indices": np.zeros((2, 3, 4), np.int64), "return_indices": True},
+    ],
+    ids=str,
+)
+def test_wrong_input_raises_what_scipy_raises(wrong):
+    mask = cases.blob((3, 4))
+    expected = outcome(theirs, mask, **wrong)
+    assert isinstance(expected, type)
+    assert outcome(ours, mask, **wrong) is expected
+
+
+def test_arrays_to_write_to():
+    mask = cases.blob((9, 12))
+    distances, indices = np.full(mask.shape, -1.0), np.full((2, *mask.shape), -1, np.int32)
+    assert ours(mask, 2.0, True, True, distances, indices) is None
+    same(distances, theirs(mask, 2.0))
+    np.testing.assert_array_equal(np.sqrt(squares(mask, indices, (2, 2))), distances)
+    returned = ours(mask, return_indices=True, distances=distances)
+    assert returned.dtype == np.int32
+    same(ours(mask, return_indices=True, indices=indices), theirs(mask))
+    same(ours(mask, distances="no array"), theirs(mask, distances="no array"))
+
+
+@pytest.mark.parametrize("shape", [(4,), (3, 5), (2, 3, 4)])
+def test_without_background_distances_are_infinite(shape):
+    """SciPy measures to a voxel (-1, 0, 0), which does not exist."""
+    distances, where = ours(np.ones(shape), return_indices=True)
+    assert np.isposinf(distances).all()
+    assert (where == -1).all()
+    assert np.isfinite(theirs(np.ones(shape))).all()
+
+
+def test_signature_and_other_names_are_scipys():
+    strip = [(p.name, p.kind, p.default) for p in inspect.signature(theirs).parameters.values()]
+    assert strip == [
+        (p.name, p.kind, p.default) for p in inspect.signature(ours).parameters.values()
+    ]
+    assert scipy_ndimage.binary_erosion is ndimage.binary_erosion
+    with pytest.raises(AttributeError, match="no_such"):
+        _ = scipy_ndimage.no_such
+
+
+def test_patched_it_is_found_everywhere_and_the_reference_backend_still_works(monkeypatch):
+    """The reference backend calls SciPy: it must not go round in a circle."""
+    mask = cases.blob((9, 12))
+    expected = theirs(mask)
+    with compat.patched("scipy_ndimage"):
+        assert ndimage.distance_transform_edt is ours
+        assert ndimage._morphology.distance_transform_edt is ours
+        same(ndimage.distance_transform_edt(mask), expected)
+        monkeypatch.setenv("FASTSEG_BACKEND", "scipy")
+        same(ndimage.distance_transform_edt(mask), expected)
+        same(ndimage.distance_transform_edt(mask + 1j), theirs(mask + 1j))
+    assert ndimage.distance_transform_edt is theirs

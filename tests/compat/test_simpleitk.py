@@ -1,0 +1,171 @@
+"""Drop-in for SimpleITK's overlap measures and Hausdorff distance: the values and errors of its filters."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+
+from fastseg import compat
+from tests.compat import cases
+from tests.compat.parity import outcome
+
+sitk = pytest.importorskip("SimpleITK")
+
+from fastseg.compat import simpleitk as ours  # noqa: E402 - derives from its classes
+
+theirs = {name: getattr(sitk, name) for name in ours.__all__}
+OVERLAP, HAUSDORFF = "LabelOverlapMeasuresImageFilter", "HausdorffDistanceImageFilter"
+MEASURES = sorted(
+    name
+    for name in dir(theirs[OVERLAP])
+    if name.startswith("Get")
+    and name.endswith(("Coefficient", "Overlap", "Similarity", "Error", "Rate"))
+)
+DISTANCES = ["GetHausdorffDistance", "GetAverageHausdorffDistance"]
+PAIRS = cases.filled_pairs()
+MAPS = cases.label_maps()
+
+
+def image(array, spacing=None, **about):
+    made = sitk.GetImageFromArray(np.ascontiguousarray(array))
+    if spacing is not None:
+        made.SetSpacing(spacing[::-1])
+    for name, value in about.items():
+        getattr(made, f"Set{name}")(value)
+    return made
+
+
+def measured(name, host, first, second, labels=()):
+    """What a filter's getters give, or the exception of its Execute."""
+    it = (theirs if host else vars(ours))[name]()
+    done = outcome(it.Execute, first, second)
+    if done is not None:
+        return done
+    if name == HAUSDORFF:
+        return {(getter,): getattr(it, getter)() for getter in DISTANCES}
+    return {
+        (getter, *label): getattr(it, getter)(*label)
+        for getter in MEASURES
+        for label in ((), *((label,) for label in labels))
+    }
+
+
+def both(name, *args, **kwargs):
+    return measured(name, False, *args, **kwargs), measured(name, True, *args, **kwargs)
+
+
+def test_every_getter_is_there():
+    assert len(MEASURES) == 8
+    for name in (OVERLAP, HAUSDORFF):
+        mine, its = vars(ours)[name], theirs[name]
+        assert issubclass(mine, its)
+        assert (
+            inspect.signature(mine.Execute).parameters.keys()
+            == inspect.signature(its.Execute).parameters.keys()
+        )
+    assert all(getter in vars(ours.LabelOverlapMeasuresImageFilter) for getter in MEASURES)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8"])
+def test_overlap_measures_are_equal_to_the_bit(dtype):
+    for first, second in MAPS:
+        images = image(first.astype(dtype)), image(second.astype(dtype))
+        found, expected = both(OVERLAP, *images, labels=[0, 1, 2, 3, 4])
+        assert found == expected
+        assert len(found) == 48
+
+
+@pytest.mark.parametrize("pair", PAIRS + cases.extreme_pairs(), ids=lambda pair: pair.name)
+def test_overlap_of_masks(pair):
+    images = [image(mask.astype("u1")) for mask in (pair.reference, pair.prediction)]
+    found, expected = both(OVERLAP, *images)
+    assert found == expected
+
+
+def test_negative_labels():
+    found, expected = both(
+        OVERLAP, *(image(m.astype("i2") - 2) for m in MAPS[1]), labels=[-2, -1, 2]
+    )
+    assert found == expected
+
+
+def test_a_label_that_is_not_there_has_no_overlap():
+    it = ours.LabelOverlapMeasuresImageFilter()
+    it.Execute(*map(image, MAPS[0]))
+    assert {getattr(it, getter)(99) for getter in MEASURES} == {0.0}
+
+
+@pytest.mark.parametrize(("pair", "spacing"), cases.with_spacings(PAIRS), ids=str)
+def test_hausdorff_distances(pair, spacing):
+    images = [image(mask.astype("u1"), spacing) for mask in (pair.reference, pair.prediction)]
+    found, expected = both(HAUSDORFF, *images)
+    assert found.keys() == expected.keys()
+    np.testing.assert_allclose(list(found.values()), list(expected.values()), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["i1", "i8", "f4", "f8"])
+def test_anything_but_0_is_inside(dtype):
+    images = [image((mask * np.array(-2)).astype(dtype)) for mask in PAIRS[0][1:]]
+    expected = measured(HAUSDORFF, True, *(image(mask.astype("u1")) for mask in PAIRS[0][1:]))
+    found, its = both(HAUSDORFF, *images)
+    np.testing.assert_allclose(list(found.values()), list(expected.values()), rtol=1e-6)
+    np.testing.assert_allclose(list(found.values()), list(its.values()), rtol=1e-6)
+
+
+A = MAPS[1][0]
+
+
+@pytest.mark.parametrize("name", [OVERLAP, HAUSDORFF])
+@pytest.mark.parametrize(
+    "images",
+    [
+        (image(A), image(A.astype("i2"))),
+        (image(A), image(A[:, :4])),
+        (image(A), image(A[0])),
+        (image(A), image(A, (1.0, 1.0, 2.0))),
+        (image(A), image(A, Origin=(0.0, 5.0, 0.0))),
+        (image(A), image(A, Origin=(0.0, 1e-9, 0.0))),
+        (image(A), image(A, Direction=(0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0))),
+        (image(A.astype("f4")), image(A.astype("f4"))),
+        (image(A.astype("c8")), image(A.astype("c8"))),
+        (image(np.stack([A] * 4)), image(np.stack([A] * 4))),
+        (image(A * 0), image(A)),
+        (image(A), image(A * 0)),
+        (image(A * 0), image(A * 0)),
+        (image(A * 0 + 1), image(A)),
+        (A, A),
+        (None, None),
+        (image(A), None),
+    ],
+    ids=range(17),
+)
+def test_what_itk_refuses_is_refused(name, images):
+    found, expected = both(name, *images)
+    assert type(found) is type(expected)
+    if isinstance(expected, type):
+        assert found is expected
+    else:
+        np.testing.assert_allclose(list(found.values()), list(expected.values()), rtol=1e-6)
+
+
+def test_before_and_after_execute():
+    overlap, distance = ours.LabelOverlapMeasuresImageFilter(), ours.HausdorffDistanceImageFilter()
+    assert overlap.GetDiceCoefficient() == theirs[OVERLAP]().GetDiceCoefficient()
+    assert outcome(overlap.GetDiceCoefficient, 1) is RuntimeError
+    assert distance.GetHausdorffDistance() == 0
+    distance.Execute(*(image(mask.astype("u1")) for mask in PAIRS[0][1:]))
+    assert distance.GetHausdorffDistance() > 0
+    with pytest.raises(RuntimeError):
+        distance.Execute(image(A * 0), image(A))
+    assert distance.GetHausdorffDistance() == 0  # nothing is left of the pair before
+
+
+def test_patched():
+    with compat.patched("simpleitk"):
+        assert sitk.LabelOverlapMeasuresImageFilter is ours.LabelOverlapMeasuresImageFilter
+        assert sitk.SimpleITK.HausdorffDistanceImageFilter is ours.HausdorffDistanceImageFilter
+        assert measured(OVERLAP, False, *map(image, MAPS[0]))
+    assert {name: getattr(sitk, name) for name in theirs} == theirs
+    assert ours.ReadImage is sitk.ReadImage

@@ -1,0 +1,177 @@
+"""Drop-in for skimage.metrics: scikit-image's numbers, types, warnings and errors."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+
+import numpy as np
+import pytest
+
+from fastseg import compat
+from fastseg.compat import skimage as ours
+from tests.compat import cases
+from tests.compat.parity import outcome, same, warned
+
+metrics = pytest.importorskip("skimage.metrics")
+
+theirs = {name: getattr(metrics, name) for name in ours.__all__}
+PAIRS = cases.filled_pairs() + cases.extreme_pairs()
+MAPS = cases.label_maps()
+SMALL = np.array([[0, 1, 1, 2], [2, 2, 0, 5]])
+OTHER = np.array([[0, 1, 2, 2], [2, 2, 3, 0]])
+EACH_MEASURE = pytest.mark.parametrize("name", ["adapted_rand_error", "variation_of_information"])
+
+
+def check(name, *args, ulp=0, **kwargs):
+    expected = outcome(theirs[name], *args, **kwargs)
+    same(outcome(getattr(ours, name), *args, **kwargs), expected, ulp=ulp)
+    return expected
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
+def test_hausdorff_distance(pair):
+    for method in ("standard", "modified"):
+        check("hausdorff_distance", pair.reference, pair.prediction, method)
+        check("hausdorff_distance", pair.prediction, pair.reference, method=method)
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
+def test_hausdorff_pair_is_as_far_apart(pair):
+    masks = pair.reference, pair.prediction
+    if cases.has_empty(pair):
+        check("hausdorff_pair", *masks)
+        assert warned(ours.hausdorff_pair, *masks) == [UserWarning]
+        return
+    found, expected = ours.hausdorff_pair(*masks), theirs["hausdorff_pair"](*masks)
+    assert [mask[tuple(point)] for mask, point in zip(masks, found, strict=True)] == [True, True]
+    assert {(point.dtype, point.shape) for point in found} == {
+        (expected[0].dtype, (masks[0].ndim,))
+    }
+    assert np.linalg.norm(found[0] - found[1]) == np.linalg.norm(expected[0] - expected[1])
+    # the farther voxel is the same; where nearest ones tie, theirs depends on a k-d tree
+    assert any((mine == its).all() for mine, its in zip(found, expected, strict=True))
+
+
+def test_the_direction_that_wins_a_tie_is_theirs():
+    first, second = np.zeros((2, 9, 9), bool)
+    first[4, 2] = first[4, 6] = second[2, 4] = second[6, 4] = True
+    found, expected = ours.hausdorff_pair(first, second), theirs["hausdorff_pair"](first, second)
+    np.testing.assert_array_equal(found[1], expected[1])
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        ([[0, 2, 0.5]], [[np.nan, 0, 0]]),
+        (np.eye(3), np.eye(4)),
+        (np.eye(3), np.ones(3)),
+        (np.ones((2, 2, 2, 2)), np.eye(16).reshape(4, 4, 4, 4)[:2, :2, :2, :2]),
+        (np.array(["", "a"]), np.array(["b", ""])),
+        (np.zeros((0, 3)), np.zeros((0, 3))),
+        (np.array([0, 1j]), np.array([1j, 0])),
+    ],
+)
+def test_hausdorff_takes_what_theirs_takes(images):
+    check("hausdorff_distance", *images)
+
+
+@pytest.mark.parametrize("kind", ["matrix", "array", "list"])
+@pytest.mark.parametrize(
+    "options", [{}, {"ignore_labels": (0,)}, {"ignore_labels": [2, 9]}, {"normalize": True}]
+)
+@pytest.mark.parametrize("maps", [*MAPS, (SMALL, OTHER)], ids=lambda maps: str(maps[0].shape))
+def test_contingency_table(maps, options, kind):
+    expected = outcome(theirs["contingency_table"], *maps, sparse_type=kind, **options)
+    found = outcome(ours.contingency_table, *maps, sparse_type=kind, **options)
+    assert type(found) is type(expected)
+    if kind == "list":
+        assert found is expected is ValueError
+        return
+    for part in ("indptr", "indices", "data"):
+        # theirs adds 1/N voxel by voxel
+        same(
+            getattr(found, part),
+            getattr(expected, part),
+            ulp=4 if "normalize" in options else 0,
+            dtype="f4",
+        )
+    assert found.shape == expected.shape
+
+
+@EACH_MEASURE
+@pytest.mark.parametrize("ignore", [(), (0,), [1, 2], (0, 77)])
+@pytest.mark.parametrize(
+    "maps", [*MAPS, (SMALL, OTHER), (SMALL, SMALL)], ids=lambda maps: str(maps[0].shape)
+)
+def test_measures_of_label_maps(name, maps, ignore):
+    exact = name == "adapted_rand_error"
+    expected = outcome(theirs[name], *maps, ignore_labels=ignore)
+    found = getattr(ours, name)(*maps, ignore_labels=ignore)
+    if exact:
+        same(found, expected)
+    else:
+        assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
+
+
+def test_adapted_rand_error_alpha():
+    for alpha in (0, 0.25, 1, -0.1, 1.5):
+        check("adapted_rand_error", *MAPS[0], alpha=alpha)
+
+
+@EACH_MEASURE
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (SMALL, OTHER[:, :2]),
+        (SMALL, OTHER.ravel()),
+        (SMALL, None),
+        (None, None),
+        (SMALL.tolist(), OTHER),
+        (-SMALL, OTHER),
+        (SMALL * 1.0, OTHER),
+        (SMALL > 0, OTHER > 0),
+        (SMALL.astype(">i4"), OTHER.astype(">i2")),
+        (SMALL.astype("u1"), OTHER.astype("i8")),
+        (np.arange(4), np.arange(4)),
+        (np.zeros((3, 0), int), np.zeros((3, 0), int)),
+        (np.ones((2, 2, 2, 2), int), np.arange(16).reshape(2, 2, 2, 2)),
+    ],
+)
+def test_measures_take_what_theirs_take(name, first, second):
+    check(name, first, second, ulp=4)
+    assert warned(getattr(ours, name), first, second) == warned(theirs[name], first, second)
+
+
+@EACH_MEASURE
+def test_measures_of_a_table_and_of_what_is_all_ignored(name):
+    table = ours.contingency_table(*MAPS[0], normalize=True, sparse_type="array")
+    check(name, *MAPS[0], table=table)
+    check(name, SMALL, OTHER, ignore_labels=(0, 1, 2, 5))
+
+
+@pytest.mark.parametrize("name", ours.__all__)
+def test_signatures(name):
+    mine, its = (inspect.signature(f).parameters for f in (getattr(ours, name), theirs[name]))
+    assert [(p.name, p.kind, p.default) for p in mine.values()] == [
+        (p.name, p.kind, p.default) for p in its.values()
+    ]
+
+
+def test_patched():
+    import skimage.metrics.set_metrics
+
+    with compat.patched("skimage"):
+        for name in theirs:
+            assert getattr(metrics, name) is getattr(ours, name)
+        assert skimage.metrics.set_metrics.hausdorff_pair is ours.hausdorff_pair
+        for first, second in itertools.pairwise([SMALL, OTHER, SMALL > 0]):
+            same(
+                metrics.hausdorff_distance(first, second),
+                theirs["hausdorff_distance"](first, second),
+            )
+        table = theirs["contingency_table"](SMALL, OTHER, sparse_type="array")
+        same(metrics.adapted_rand_error(table=table), theirs["adapted_rand_error"](table=table))
+    assert {name: getattr(metrics, name) for name in theirs} == theirs
+    assert ours.mean_squared_error is metrics.mean_squared_error

@@ -1,0 +1,223 @@
+"""The drop-in for surface-distance against the original, and against closed forms where that fails."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastseg import compat
+from fastseg.compat import surface_distance as ours
+from tests.compat.cases import (
+    Pair,
+    extreme_pairs,
+    filled_pairs,
+    has_empty,
+    one_voxel,
+    with_spacings,
+)
+from tests.compat.parity import outcome, same
+
+if importlib.util.find_spec("surface_distance") is None:
+    host: Any = None
+else:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it imports names that SciPy has deprecated
+        import surface_distance as host
+
+needs_host = pytest.mark.skipif(host is None, reason="surface-distance is not installed")
+
+PAIRS = filled_pairs() + [pair for pair in extreme_pairs() if not has_empty(pair)]
+CASES = list(with_spacings(PAIRS))
+IDS = [f"{pair.name}-{spacing}" for pair, spacing in CASES]
+
+
+def measures(module: Any, surfaces: Any) -> dict[str, Any]:
+    """All that surface-distance reduces the distances to."""
+    return {
+        "average": outcome(module.compute_average_surface_distance, surfaces),
+        **{
+            f"hd{p}": outcome(module.compute_robust_hausdorff, surfaces, p)
+            for p in (0, 50, 95, 100)
+        },
+        **{
+            f"{name}-{t}": outcome(getattr(module, f"compute_surface_{name}_at_tolerance"), surfaces, t)
+            for name in ("overlap", "dice")
+            for t in (0, 0.7, 1, 2.5)
+        },
+    }  # fmt: skip
+
+
+@needs_host
+@pytest.mark.parametrize(("pair", "spacing"), CASES, ids=IDS)
+def test_distances_and_areas_are_those_of_the_host(pair: Pair, spacing: Any) -> None:
+    steps = spacing or (1.0,) * pair.reference.ndim
+    arguments = pair.reference, pair.prediction, steps
+    theirs = outcome(host.compute_surface_distances, *arguments)
+    found = ours.compute_surface_distances(*arguments)
+    assert found.keys() == theirs.keys()
+    for name in theirs:
+        if name.startswith("distances"):
+            # a distance is the host's to the bit, unless two nearest points tie
+            same(found[name], theirs[name], ulp=0 if spacing is None else 1)
+        else:
+            # equal to the bit at unit spacing, as peers' tables are; their order follows the distances
+            tolerance = 0 if spacing is None else 1e-14
+            np.testing.assert_allclose(np.sort(found[name]), np.sort(theirs[name]), rtol=tolerance)
+    for name, value in measures(host, theirs).items():
+        np.testing.assert_allclose(measures(ours, found)[name], value, rtol=1e-13, err_msg=name)
+
+
+@needs_host
+def test_measures_of_one_set_of_distances_are_equal_to_the_bit() -> None:
+    surfaces = ours.compute_surface_distances(
+        PAIRS[0].reference, PAIRS[0].prediction, (0.7, 1.3, 2)
+    )
+    theirs = measures(host, surfaces)
+    for name, value in measures(ours, surfaces).items():
+        same(value, theirs[name])
+
+
+@needs_host
+@pytest.mark.parametrize("pair", filled_pairs(), ids=lambda pair: pair.name)
+def test_dice(pair: Pair) -> None:
+    arguments = pair.reference, pair.prediction
+    same(ours.compute_dice_coefficient(*arguments), host.compute_dice_coefficient(*arguments))
+    numbers = [mask.astype(np.int32) * 3 for mask in arguments]
+    same(ours.compute_dice_coefficient(*numbers), host.compute_dice_coefficient(*numbers))
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("empty", ["gt", "pred", "both"])
+def test_empty_masks_give_what_the_host_documents(ndim: int, empty: str) -> None:
+    """Version 0.1 of the host fails here under NumPy 2."""
+    shape = (6,) * ndim
+    nothing, voxel = np.zeros(shape, bool), one_voxel(shape, 2)
+    gt, pred = (nothing if empty in (name, "both") else voxel for name in ("gt", "pred"))
+    found = ours.compute_surface_distances(gt, pred, (1.0,) * ndim)
+    corners = 2**ndim
+    for name, mask in (("gt", gt), ("pred", pred)):
+        other = "pred" if name == "gt" else "gt"
+        n = corners if mask.any() else 0
+        assert found[f"distances_{name}_to_{other}"].tolist() == [math.inf] * n
+        assert found[f"surfel_areas_{name}"].shape == (n,)
+    assert ours.compute_robust_hausdorff(found, 95) == math.inf
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        overlap = ours.compute_surface_overlap_at_tolerance(found, 1)
+        average = ours.compute_average_surface_distance(found)
+        dice = ours.compute_surface_dice_at_tolerance(found, 1)
+    np.testing.assert_equal(overlap, [0.0 if mask.any() else math.nan for mask in (gt, pred)])
+    np.testing.assert_equal(average, [math.inf if mask.any() else math.nan for mask in (gt, pred)])
+    np.testing.assert_equal(dice, math.nan if empty == "both" else 0.0)
+    np.testing.assert_equal(
+        ours.compute_dice_coefficient(gt, pred), math.nan if empty == "both" else 0.0
+    )
+
+
+def test_a_single_voxel_has_the_area_of_its_corners() -> None:
+    voxel = one_voxel((5, 5, 5), 2)
+    found = ours.compute_surface_distances(voxel, voxel, (1, 1, 1))
+    np.testing.assert_allclose(found["surfel_areas_gt"], [math.sqrt(3) / 8] * 8, rtol=1e-15)
+    assert not found["distances_gt_to_pred"].any()
+
+
+CUBE = np.ones((4, 5, 6), bool)
+
+
+@needs_host
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (CUBE.astype(np.uint8), CUBE, (1, 1, 1)),
+        (CUBE, CUBE.tolist(), (1, 1, 1)),
+        (CUBE, CUBE, (1, 1)),
+        (CUBE, CUBE, 1),
+        (CUBE, CUBE[0], (1, 1, 1)),
+        (CUBE[0, 0], CUBE[0, 0], (1,)),
+        (CUBE, CUBE[:3], (1, 1, 1)),
+        (CUBE[:, :0], CUBE[:, :0], (1, 1, 1)),
+        (CUBE[None], CUBE[None], (1, 1, 1, 1)),
+    ],
+)  # fmt: skip
+def test_wrong_input_is_the_same_kind_of_error(arguments: Any) -> None:
+    expected = outcome(host.compute_surface_distances, *arguments)
+    assert isinstance(expected, type)
+    assert outcome(ours.compute_surface_distances, *arguments) is expected
+
+
+def test_shapes_that_numpy_would_broadcast_are_an_error() -> None:
+    with pytest.raises(ValueError, match=r"\(4, 5, 6\) and \(1, 5, 6\)"):
+        ours.compute_surface_distances(CUBE, CUBE[:1], (1, 1, 1))
+    with pytest.raises(ValueError, match="one shape"):
+        ours.compute_dice_coefficient(CUBE, CUBE[:1])
+
+
+@needs_host
+@pytest.mark.parametrize("spacing", [(-1.0, 2.0, 3.0), (0.0, 1.0, 1.0), (math.nan, 1.0, 1.0)])
+def test_odd_spacings_are_left_to_the_host(spacing: Any) -> None:
+    pair = PAIRS[0]
+    theirs = outcome(
+        host.compute_surface_distances, pair.reference[:8], pair.prediction[:8], spacing
+    )
+    found = outcome(
+        ours.compute_surface_distances, pair.reference[:8], pair.prediction[:8], spacing
+    )
+    for name in theirs:
+        same(found[name], theirs[name])
+
+
+@needs_host
+@pytest.mark.parametrize("name", ours.__all__)
+def test_signatures(name: str) -> None:
+    expected = inspect.signature(getattr(host, name)).parameters
+    assert list(inspect.signature(getattr(ours, name)).parameters) == list(expected)
+
+
+@needs_host
+def test_patching_reaches_both_modules() -> None:
+    original = host.compute_surface_distances
+    with compat.patched("surface_distance"):
+        assert host.compute_surface_distances is ours.compute_surface_distances
+        assert host.metrics.compute_robust_hausdorff is ours.compute_robust_hausdorff
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # the original warns of what SciPy has deprecated
+            assert host.compute_surface_distances(CUBE, CUBE, (1, 1, 1))["surfel_areas_gt"].size
+        # a call that is not covered gets to the original while it is patched
+        assert isinstance(outcome(host.compute_surface_distances, CUBE, CUBE, (0, 1, 1)), dict)
+    assert host.compute_surface_distances is original
+
+
+INSTALL = """
+import sys
+from fastseg.compat import surface_distance as ours
+{first}
+ours.install()
+ours.install()
+import surface_distance, surface_distance.metrics
+from surface_distance import metrics, compute_dice_coefficient
+from surface_distance.metrics import *
+assert compute_dice_coefficient is ours.compute_dice_coefficient
+assert compute_surface_distances is metrics.compute_surface_distances
+assert surface_distance.metrics is metrics and surface_distance.__name__ == "surface_distance"
+print("fine", sorted(m for m in sys.modules if m.startswith("surface_distance")))
+"""
+
+
+def test_install_stands_in_for_both_module_paths(run_python: Callable[..., str]) -> None:
+    out = run_python(INSTALL.format(first=""))
+    assert out.strip() == "fine ['surface_distance', 'surface_distance.metrics']"
+
+
+@needs_host
+def test_install_comes_before_the_host(run_python: Callable[..., str]) -> None:
+    late = (
+        "import surface_distance\ntry: ours.install()\nexcept RuntimeError as e: sys.exit(print(e))"
+    )
+    assert "imported already" in run_python(INSTALL.format(first=late))
