@@ -170,5 +170,8 @@ def float_kernels(signature):
     return _family(FLOAT_TYPES, signature)
 
 
-#: a function that kernels of the same file call: compiled into its caller
+#: a function that kernels of the same file call: compiled into its caller, if LLVM finds it small enough
 inlined = numba.njit(nogil=True)
+
+#: the same, always: arrays go to a function as seven numbers each, which a call for each row would feel
+always_inlined = numba.njit(nogil=True, inline="always")

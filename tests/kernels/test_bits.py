@@ -130,8 +130,11 @@ def test_unpack_count_and_positions(width: int, density: float) -> None:
     assert bits.count(words.reshape(-1)) == mask.sum()
     values = rng.choice([0.0, 1.5, np.inf], int(mask.sum()))
     places = np.empty((int(np.isinf(values).sum()), 3), np.int64)
-    bits.positions_of_infinite(words, values, places)
+    bits.positions(words, np.flatnonzero(np.isinf(values)), places)
     assert_array_equal(places, np.argwhere(mask)[np.isinf(values)])  # in C order
+    everywhere = np.empty((len(values), 3), np.int64)
+    bits.positions(words, np.arange(len(values)), everywhere)
+    assert_array_equal(everywhere, np.argwhere(mask))
     other = rng.random(mask.shape) < 0.5
     both = bits.count_both(words.reshape(-1), packed.pack(other).reshape(-1))
     assert both == (mask & other).sum()

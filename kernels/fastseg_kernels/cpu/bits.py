@@ -12,7 +12,7 @@ Exactness: a voxel is in the mask if its label is one of `values`, compared as t
 
 import numpy as np
 
-from fastseg_kernels._jit import f64, i64, inlined, kernel, label_kernels, read, u8, u64, write
+from fastseg_kernels._jit import i64, inlined, kernel, label_kernels, read, u8, u64, write
 from fastseg_kernels._vectors import lanes_of, load, splat, unequal
 from fastseg_kernels._words import popcount, trailing_zeros
 
@@ -122,20 +122,22 @@ def count_both(first, second):
     return total
 
 
-@kernel(read(u64, 3), read(f64, 1), write(i64, 2))
-def positions_of_infinite(words, values, out):
-    """Write the position (z, y, x) of each set bit whose value, in C order of the bits, is inf."""
-    bit = np.uint64(0)
+@kernel(read(u64, 3), read(i64, 1), write(i64, 2))
+def positions(words, ordinals, out):
+    """Write the position (z, y, x) of some of the set bits: those that are number `ordinals`, ascending, in C order."""
+    bit = np.int64(0)
     n = np.uint64(0)
     for z in range(np.uint64(words.shape[0])):
         for y in range(np.uint64(words.shape[1])):
             for word in range(np.uint64(words.shape[2])):
                 bits = words[z, y, word]
-                while bits != 0:
-                    if np.isinf(values[bit]):
-                        out[n, np.uint64(0)] = z
-                        out[n, np.uint64(1)] = y
-                        out[n, np.uint64(2)] = np.int64(word) * 64 + trailing_zeros(bits)
-                        n += np.uint64(1)
-                    bits &= bits - np.uint64(1)
-                    bit += np.uint64(1)
+                end = bit + popcount(bits)
+                while n < np.uint64(ordinals.size) and ordinals[n] < end:
+                    while bit < ordinals[n]:
+                        bits &= bits - np.uint64(1)
+                        bit += 1
+                    out[n, np.uint64(0)] = z
+                    out[n, np.uint64(1)] = y
+                    out[n, np.uint64(2)] = np.int64(word) * 64 + trailing_zeros(bits)
+                    n += np.uint64(1)
+                bit = end

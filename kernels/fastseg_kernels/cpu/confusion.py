@@ -16,7 +16,17 @@ no conversion; a pair is found by comparing both labels, never by its hash alone
 import numpy as np
 from numba import types
 
-from fastseg_kernels._jit import i32, i64, inlined, kernel, label_kernels, read, u64, write
+from fastseg_kernels._jit import (
+    always_inlined,
+    i32,
+    i64,
+    inlined,
+    kernel,
+    label_kernels,
+    read,
+    u64,
+    write,
+)
 from fastseg_kernels._vectors import insert, lanes_of, load, maximum, splat, store, unequal
 from fastseg_kernels._words import popcount, trailing_zeros
 
@@ -49,7 +59,7 @@ def _slot(reference_label, prediction_label, references, predictions, table):
         slot = (slot + np.uint64(1)) & mask
 
 
-@inlined
+@always_inlined
 def _run_ends(reference, prediction, start, stop, ends):
     """Write where the runs of the row from `start` to `stop` end, and return how many there are."""
     one = np.uint64(1)

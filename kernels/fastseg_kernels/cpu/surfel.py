@@ -83,8 +83,10 @@ def corner_surface(words, first, stop, ndim, corners):
 @inlined
 def _pair(row, left, bit):
     """The voxels before and after a corner as two bits; `left` has the voxel before the word's first."""
-    before = ((row << np.uint64(1)) | left) >> bit
-    return (before & np.uint64(1)) | ((row >> bit) & np.uint64(1)) << np.uint64(1)
+    pair = (((row << np.uint64(1)) | left) >> bit) & np.uint64(3)
+    if bit == np.uint64(63):  # where the shift has lost the voxel after
+        pair |= (row >> np.uint64(63)) << np.uint64(1)
+    return pair
 
 
 @kernel(read(u64, 3), read(u64, 3), i64, write(u8, 1))
