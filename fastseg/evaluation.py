@@ -187,13 +187,16 @@ class _Case:
             measured |= dict.fromkeys(("distances", "band"), lambda m: _with_nothing(m, empty))
         elif needs - {"counts"}:
             masks = self._masks(structure)
-            if "distances" in needs:
-                found = self.backend.surface_distances(*masks, self.spacing, self.boundary)
-                options = Options(tolerance, self.percentile_method)
-                measured["distances"] = lambda m: m.function(found, options)
             if "band" in needs:
                 band = self.backend.band_counts(*masks, self.spacing, tolerance)
                 measured["band"] = lambda m: m.function(band)
+            if "distances" in needs:
+                # popped, so that the backend is the last to hold the masks and can let go of them
+                found = self.backend.surface_distances(
+                    masks.pop(0), masks.pop(), self.spacing, self.boundary
+                )
+                options = Options(tolerance, self.percentile_method)
+                measured["distances"] = lambda m: m.function(found, options)
         values = {}
         for metric in self.metrics:
             value = measured[metric.needs](metric)
@@ -210,13 +213,15 @@ class _Case:
             self.policy.name if empty else "",
         )
 
-    def _masks(self, structure: Structure) -> tuple[Any, Any]:
+    def _masks(self, structure: Structure) -> list[Any]:
         box: Box | None = self.histogram.box(structure.values)
         ignored = None
         if self.ignore is not None:
             ignored = self.backend.select(self.reference, (self.ignore,), box)
-        reference = self.backend.select(self.reference, structure.values, box, ignored)
-        return reference, self.backend.select(self.prediction, structure.values, box, ignored)
+        return [
+            self.backend.select(labels, structure.values, box, ignored)
+            for labels in (self.reference, self.prediction)
+        ]
 
     @property
     def _diagonal(self) -> float:

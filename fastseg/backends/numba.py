@@ -36,10 +36,10 @@ _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 # glibc gives freed memory back to the system where more of it lies free than twice the largest block that was ever
-# freed, up to 64 MB, and taking a page again costs 2.4 µs: a third of the time of a 256³ pair (21 ms with, 14 ms
-# without). So one block of the largest size that counts is freed here; it is never touched, and elsewhere than with
-# glibc this does nothing.
-np.empty(31 << 20, np.uint8)
+# freed, and taking a page again costs 2.4 µs: a third of the time of a 256³ pair (21 ms with, 14 ms without). So one
+# block of 8 MB is freed here, without ever being touched; larger blocks, as 512³ has them, still go back at once.
+# With another allocator this does nothing.
+np.empty(8 << 20, np.uint8)
 
 
 def unsupported(function: str, ndim: int) -> str | None:
@@ -197,19 +197,22 @@ def surface_distances(
     """Ask, for each surface element of one mask, for the nearest one of the other."""
     if reference.whole:
         reference, prediction = _cropped(reference, prediction)
-    masks = (reference, prediction)
-    steps = reference.spacing(spacing)
+    ndim, reverse, steps = reference.ndim, reference.reverse, reference.spacing(spacing)
     shape = reference.shape if boundary == "voxel" else _lattice(reference)
-    geometry = _nearest.Geometry(shape, reference.ndim, steps, reference.reverse)
+    geometry = _nearest.Geometry(shape, ndim, steps, reverse)
+    padding = _nearest.Padding.of(geometry)
     take = _surface if boundary == "voxel" else _corners
-    surfaces = [take(mask, _nearest.Padding.of(geometry).around(geometry)) for mask in masks]
+    first = take(reference, padding.around(geometry))
+    second = take(prediction, padding.around(geometry))
+    codes = None if boundary == "voxel" else (_codes(reference, first), _codes(prediction, second))
+    del reference, prediction  # a third of all memory, if nobody else holds them
     directed = threads.run(
-        lambda pair: _nearest.distances(pair[0], pair[1], geometry), [surfaces, surfaces[::-1]]
+        lambda pair: _nearest.distances(pair[0], pair[1], geometry),
+        [(first, second), (second, first)],
     )
-    if boundary == "voxel":
+    if codes is None:
         return SurfaceDistances(directed[0], directed[1])
-    codes = threads.run(lambda pair: _codes(*pair), zip(masks, surfaces, strict=True))
-    measures = ordered_codes(surfel_measures(spacing), reference.ndim, reference.reverse)
+    measures = ordered_codes(surfel_measures(spacing), ndim, reverse)
     return SurfaceDistances(
         directed[0], directed[1], codes[0], codes[1], measures, by_distance_and_area
     )
