@@ -157,7 +157,7 @@ def _first_features(
         raise ValueError(f"return_indices: axes of up to 2**30 - 1 voxels, got one of {view[1]}")
     lines, target, found = (array.reshape(view) for array in (foreground, volume, features))
     kernel = first_axis.column_features[volume.dtype]
-    pieces = threads.slabs(_tiles(view, volume), volume.size)
+    pieces = threads.slabs(view[0] * -(-view[2] // first_axis.FEATURE_LANES), volume.size)
     threads.run(lambda slab: kernel(lines, step, *slab, target, found), pieces)
 
 

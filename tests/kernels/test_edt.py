@@ -65,6 +65,7 @@ def test_columns(outer: int, inner: int, real: Any) -> None:
     first_axis.column_pass[out.dtype](foreground, EXACT, 0, tiles, out)
     assert_array_equal(out, to_background(foreground, EXACT))
     again, found = np.full(foreground.shape, -1, real), np.full(foreground.shape, -7, np.int32)
+    tiles = outer * -(-inner // first_axis.FEATURE_LANES)
     first_axis.column_features[out.dtype](foreground, EXACT, 0, tiles, again, found)
     assert_array_equal(again, out)
     assert_array_equal(found, nearest_background(foreground))

@@ -15,6 +15,9 @@ from fastseg_kernels._jit import f64, float_kernels, i32, i64, kernel, read, u8,
 from fastseg_kernels._vectors import TILE_BYTES
 from fastseg_kernels._words import leading_zeros, trailing_zeros
 
+#: neighbouring lines that `column_features` takes together
+FEATURE_LANES = 128
+
 ALL = 0xFFFFFFFFFFFFFFFF
 GATHER = 0x0102040810204080  # of eight bytes that are 0 or 1, gathers bit i from byte i
 
@@ -145,10 +148,13 @@ def column_pass(foreground, spacing, first, stop, out):
 
 @float_kernels(lambda real: (read(u8, 3), f64, i64, i64, write(real, 3), write(i32, 3)))
 def column_features(foreground, spacing, first, stop, out, features):
-    """What `column_pass` gives, and the index along the axis of the nearest 0, the earlier of two, -1 if none."""
+    """What `column_pass` gives, and the index along the axis of the nearest 0, the earlier of two, -1 if none.
+
+    For tiles of `FEATURE_LANES` lines, whatever the type of the distances.
+    """
     n = np.uint64(foreground.shape[1])
     inner = foreground.shape[2]
-    lanes_of_tile = np.int64(TILE_BYTES // out.itemsize)
+    lanes_of_tile = np.int64(FEATURE_LANES)
     chunks = (inner + lanes_of_tile - 1) // lanes_of_tile
     nearest = np.empty(lanes_of_tile, np.int32)
     none = np.int32(1 << 30)  # no axis is as long, so that an index is always nearer than none
