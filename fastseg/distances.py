@@ -128,6 +128,11 @@ class SurfaceDistances:
     # Reductions work on the sorted values, so that a sum does not depend on the memory order of the image.
     @lazy
     def _directions(self) -> list[_Sorted]:
+        if self.measures is None:
+            # Copied by this thread, so that the memory of the masks that it has let go of is used again.
+            both = [self.reference_to_prediction.copy(), self.prediction_to_reference.copy()]
+            threads.run(np.ndarray.sort, both)
+            return [_Sorted(distances, None) for distances in both]
         sides = [
             (self.reference_to_prediction, self.reference_codes),
             (self.prediction_to_reference, self.prediction_codes),

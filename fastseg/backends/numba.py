@@ -37,9 +37,8 @@ _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 # glibc gives freed memory back to the system where more of it lies free than twice the largest block that was ever
 # freed, and taking a page again costs 2.4 µs: a third of the time of a 256³ pair (21 ms with, 14 ms without). So one
-# block of 16 MB is freed here, without ever being touched. With 31 MB, the most that counts, a 512³ pair would hold 0.76
-# byte a voxel of its box instead of 0.69. With another allocator this does nothing.
-np.empty(16 << 20, np.uint8)
+# block of 24 MB is freed here, without ever being touched. With another allocator this does nothing.
+np.empty(24 << 20, np.uint8)
 
 
 def unsupported(function: str, ndim: int) -> str | None:
