@@ -97,31 +97,36 @@ def _minimise(values, n, spacing, squares, monotone, lows, highs, reach, result,
                     candidate = add(load(values, i + np.uint64(3) * lanes), square)
                     c3 = select_less(candidate, b3, index, c3)
                     b3 = minimum(candidate, b3)
-                highest = greatest(maximum(maximum(c0, c1), maximum(c2, c3)))
-                lowest = least(
-                    minimum(
+                if step > 1:  # what the levels that follow go by
+                    highest = greatest(maximum(maximum(c0, c1), maximum(c2, c3)))
+                    lowest = least(
                         minimum(
-                            select_less(c0, zero, infinite, c0), select_less(c1, zero, infinite, c1)
-                        ),
-                        minimum(
-                            select_less(c2, zero, infinite, c2), select_less(c3, zero, infinite, c3)
-                        ),
+                            minimum(
+                                select_less(c0, zero, infinite, c0),
+                                select_less(c1, zero, infinite, c1),
+                            ),
+                            minimum(
+                                select_less(c2, zero, infinite, c2),
+                                select_less(c3, zero, infinite, c3),
+                            ),
+                        )
                     )
-                )
-                largest = greatest(
-                    maximum(
+                    largest = greatest(
                         maximum(
-                            select_less(b0, infinite, b0, zero), select_less(b1, infinite, b1, zero)
-                        ),
-                        maximum(
-                            select_less(b2, infinite, b2, zero), select_less(b3, infinite, b3, zero)
-                        ),
+                            maximum(
+                                select_less(b0, infinite, b0, zero),
+                                select_less(b1, infinite, b1, zero),
+                            ),
+                            maximum(
+                                select_less(b2, infinite, b2, zero),
+                                select_less(b3, infinite, b3, zero),
+                            ),
+                        )
                     )
-                )
-                # without any minimiser, inf: then the range from n to -1 is empty
-                lows[np.uint64(y)] = np.int64(min(lowest, real(n)))
-                highs[np.uint64(y)] = np.int64(highest)
-                reach[np.uint64(y)] = np.sqrt(np.float64(largest))
+                    # without any minimiser, inf: then the range from n to -1 is empty
+                    lows[np.uint64(y)] = np.int64(min(lowest, real(n)))
+                    highs[np.uint64(y)] = np.int64(highest)
+                    reach[np.uint64(y)] = np.sqrt(np.float64(largest))
                 if chosen.size != 0:
                     i = np.uint64(y) * width
                     store(chosen, i, c0)
@@ -262,43 +267,42 @@ def parabola_pass(
 
 @inlined
 def _carry(features, feature_rows, bases, count, n, inner, width, chosen, picked, carried):
-    """Take each axis' index over from the minimiser, and add the minimiser itself."""
+    """Take each axis' index over from the minimiser, and add the minimiser itself.
+
+    Lines that lie side by side are taken row by row of the tile. Others one by one, the minimiser first: it is read
+    across the tile once, and for the axes done before from where it now lies in a row.
+    """
     done = np.uint64(feature_rows.size - 1)
     size = np.uint64(n)
+    step = np.uint64(inner)
     lines = np.uint64(count)
     own = np.uint64(feature_rows[done])
-    # lines that lie side by side are taken row by row of the tile, others one by one
     first = np.uint64(bases[0])
     side_by_side = np.uint64(bases[lines - np.uint64(1)]) - first == lines - np.uint64(1)
-    for y in range(size * width):
-        picked[y] = np.int32(chosen[y])
-    for i in range(done):
-        axis = np.uint64(feature_rows[i])
-        if side_by_side:
-            for y in range(size):
-                start = first + y * np.uint64(inner)
-                for c in range(lines):
-                    carried[y * width + c] = features[axis, start + c]
-            for y in range(size):
-                start = first + y * np.uint64(inner)
-                for c in range(lines):
-                    k = np.uint64(max(picked[y * width + c], 0))
-                    features[axis, start + c] = carried[k * width + c]
-        else:
-            for c in range(lines):
-                start = np.uint64(bases[c])
-                for y in range(size):
-                    carried[y] = features[axis, start + y * np.uint64(inner)]
-                for y in range(size):
-                    k = np.uint64(max(picked[y * width + c], 0))
-                    features[axis, start + y * np.uint64(inner)] = carried[k]
+    for i in range(size * width):
+        picked[i] = np.int32(chosen[i])
     if side_by_side:
-        for y in range(size):
-            start = first + y * np.uint64(inner)
-            for c in range(lines):
-                features[own, start + c] = picked[y * width + c]
-    else:
-        for c in range(lines):
-            start = np.uint64(bases[c])
+        for i in range(done):
+            axis = np.uint64(feature_rows[i])
             for y in range(size):
-                features[own, start + y * np.uint64(inner)] = picked[y * width + c]
+                for c in range(lines):
+                    carried[y * width + c] = features[axis, first + y * step + c]
+            for y in range(size):
+                for c in range(lines):
+                    k = np.uint64(max(picked[y * width + c], 0))
+                    features[axis, first + y * step + c] = carried[k * width + c]
+        for y in range(size):
+            for c in range(lines):
+                features[own, first + y * step + c] = picked[y * width + c]
+        return
+    for c in range(lines):
+        start = np.uint64(bases[c])
+        for y in range(size):
+            features[own, start + y * step] = picked[y * width + c]
+        for i in range(done):
+            axis = np.uint64(feature_rows[i])
+            for y in range(size):
+                carried[y] = features[axis, start + y * step]
+            for y in range(size):
+                k = np.uint64(max(features[own, start + y * step], 0))
+                features[axis, start + y * step] = carried[k]
