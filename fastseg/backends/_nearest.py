@@ -66,6 +66,12 @@ class Padding(NamedTuple):
         offsets, _ = _shells(geometry.spacing, geometry.ndim, geometry.reverse)
         return cls(*(int(reach) for reach in np.abs(offsets[:, :2]).max(axis=0)))
 
+    @classmethod
+    def found(cls, padded: Words, geometry: Geometry) -> Padding:
+        """That of a set which has one."""
+        z, y = ((padded.shape[axis] - geometry.shape[axis]) // 2 for axis in range(2))
+        return cls(z, y)
+
     def around(self, geometry: Geometry) -> Words:
         """Room for a set of this geometry, to be filled, within zeros."""
         nz, ny, nx = geometry.shape
@@ -89,7 +95,7 @@ def distances(queries: Words, targets: Words, geometry: Geometry) -> Floats:
 
     Both are padded sets.
     """
-    padding = Padding.of(geometry)
+    padding = Padding.found(queries, geometry)
     edges = [
         (first + padding.z, stop + padding.z)
         for first, stop in threads.slabs(geometry.shape[0], queries.size)

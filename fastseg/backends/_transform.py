@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fastseg import threads
 from fastseg.arrays import Spacing
-from fastseg.backends._steps import is_monotone, sums_are_exact
+from fastseg.backends._steps import is_monotone, squares, sums_are_exact
 from fastseg_kernels._vectors import TILE_BYTES
 from fastseg_kernels.cpu import first_axis, parabolas
 
@@ -244,12 +244,12 @@ def _parabolas(
 ) -> None:
     """Add an axis to the squared distances in place."""
     outer, n, inner = _split(volume.shape, axis)
-    squares = ((np.arange(n) * step) ** 2).astype(volume.dtype)
+    table = squares(n, step).astype(volume.dtype)
     tiles = -(-outer * inner // (TILE_BYTES // volume.itemsize))
     flat, kernel = volume.reshape(-1), parabolas.parabola_pass[volume.dtype]
     threads.run(
         lambda slab: kernel(
-            step, squares, int(plan.monotone), int(root), *slab, wanted, inner, flat, rows, features
+            step, table, int(plan.monotone), int(root), *slab, wanted, inner, flat, rows, features
         ),
         threads.slabs(tiles, volume.size),
     )
