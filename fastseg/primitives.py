@@ -197,7 +197,8 @@ def distance_transform_edt(
         Distance of each voxel to the nearest background voxel; 0 on the background; inf everywhere if there is
         no background (where SciPy measures to a voxel that does not exist).
     indices : int32 ndarray
-        That voxel, coordinate first; -1 if there is no background. Where several are equally near, any of them.
+        That voxel, coordinate first; -1 if there is no background. Where several are equally near, the one that
+        SciPy gives, unless a rounded sum tells them apart there.
 
     Raises
     ------

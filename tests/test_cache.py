@@ -21,6 +21,7 @@ from fastseg_kernels.cpu import (
     bits,
     boundary,
     confusion,
+    features,
     first_axis,
     nearest,
     parabolas,
@@ -29,7 +30,18 @@ from fastseg_kernels.cpu import (
     tally,
 )
 
-KERNEL_FILES = (bits, boundary, confusion, first_axis, nearest, parabolas, surface, surfel, tally)
+KERNEL_FILES = (
+    bits,
+    boundary,
+    confusion,
+    features,
+    first_axis,
+    nearest,
+    parabolas,
+    surface,
+    surfel,
+    tally,
+)
 PACKAGE = Path(fastseg_kernels.__file__).parent
 
 pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="there is no cache without numba")

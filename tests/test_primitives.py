@@ -533,6 +533,23 @@ def test_transform_of_hard_masks(backend: str, ndim: int) -> None:
         assert_allclose(np.sqrt(((offsets * steps) ** 2).sum(0)), found, rtol=4e-16, err_msg=name)
 
 
+@pytest.mark.parametrize("shape", [(90,), (30, 41), (21, 17, 33), (9, 8, 7, 10)])
+@pytest.mark.parametrize("density", [0.3, 0.9, 0.995])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_of_equally_near_voxels_the_index_is_that_of_scipy(
+    backend: str, shape: tuple[int, ...], density: float, order: Any
+) -> None:
+    """Where no sum is rounded; half of all voxels have several nearest."""
+    rng = np.random.default_rng(5)
+    mask = np.asarray(rng.random(shape) < density, order=order)
+    mask.flat[-1] = False
+    for spacing in [(1.0,) * len(shape), (2.0, 0.5, 1.0, 4.0)[: len(shape)]]:
+        found = fastseg.distance_transform_edt(mask, spacing, return_indices=True)
+        expected = ndimage.distance_transform_edt(mask, spacing, return_indices=True)
+        for ours, theirs in zip(found, expected, strict=True):
+            assert_array_equal(ours, theirs)
+
+
 def test_transform_in_single_precision(backend: str) -> None:
     mask = volumes.blob_pair((13, 12, 11), 3)[0]
     exact = fastseg.distance_transform_edt(mask, 0.7)

@@ -25,8 +25,12 @@ class Plan(NamedTuple):
 
 
 @functools.lru_cache(maxsize=256)
-def plan(shape: tuple[int, ...], spacing: Spacing, order: tuple[int, ...]) -> Plan:
+def plan(
+    shape: tuple[int, ...], spacing: Spacing, order: tuple[int, ...], indices: bool = False
+) -> Plan:
     """The narrowest type and contiguous rows first wherever no sum is rounded, else the order of the image's axes.
+
+    With indices always that order: of several nearest voxels it leads to the one that SciPy gives.
 
     Parameters
     ----------
@@ -42,7 +46,7 @@ def plan(shape: tuple[int, ...], spacing: Spacing, order: tuple[int, ...]) -> Pl
     steps = tuple(spacing[axis] for axis in long)
     for real in (np.dtype(np.float32), _DOUBLE):
         if sums_are_exact(sizes, steps, real):
-            return Plan(real, tuple(sorted(long, reverse=True)), True)
+            return Plan(real, long if indices else tuple(sorted(long, reverse=True)), True)
     return Plan(_DOUBLE, long, is_monotone(sizes, steps, _DOUBLE))
 
 
@@ -91,7 +95,7 @@ def transform(
     indices : int32 array (ndim, *shape) or None
         -1 where there is no bit.
     """
-    made = plan(shape, spacing, order)
+    made = plan(shape, spacing, order, indices)
     chosen = empty((len(made.axes), *shape), np.int32) if indices else None
     rows = [None] * len(made.axes) if chosen is None else list(chosen)
     first, later = made.axes[0], made.axes[1:]

@@ -13,6 +13,7 @@ from fastseg import threads
 from fastseg.arrays import Spacing
 from fastseg.backends._steps import is_monotone, squares, sums_are_exact
 from fastseg_kernels._vectors import TILE_BYTES
+from fastseg_kernels.cpu import features as feature_kernels
 from fastseg_kernels.cpu import first_axis, parabolas
 
 Features = NDArray[np.int32]
@@ -20,7 +21,6 @@ Features = NDArray[np.int32]
 # Rows and the next axis of a few slices are done together while they are in the second-level cache.
 _CACHED_BYTES = 1 << 19
 _ALL_TILES = np.empty(0, np.uint8)
-_NO_ROWS = np.empty(0, np.int64)
 _NO_FEATURES = np.empty((0, 0), np.int32)
 
 
@@ -64,7 +64,7 @@ def transform(
     compact = foreground.view(np.uint8).reshape([shape[axis] for axis in long])
     steps = tuple(spacing[axis] for axis in long)
     order = tuple(long.index(axis) for axis in axes if axis in long)
-    plan = _plan(compact.shape, steps, order, np.dtype(dtype))
+    plan = _plan(compact.shape, steps, order, np.dtype(dtype), indices)
     volume = np.empty(compact.shape, plan.dtype)
     where = np.zeros((len(shape), *shape), np.int32) if indices else None
     if where is not None:
@@ -86,10 +86,18 @@ def transform(
 
 @functools.lru_cache(maxsize=256)  # fractions take longer than the passes over a small image
 def _plan(
-    shape: tuple[int, ...], spacing: Spacing, order: tuple[int, ...], dtype: np.dtype[Any]
+    shape: tuple[int, ...],
+    spacing: Spacing,
+    order: tuple[int, ...],
+    dtype: np.dtype[Any],
+    indices: bool,
 ) -> _Plan:
-    """Contiguous rows first wherever the order of summation does not show, which is fastest."""
-    memory_order = tuple(range(len(shape)))[::-1]
+    """Contiguous rows first wherever the order of the axes does not show, which is fastest.
+
+    It shows in sums that are rounded, and in the indices: of several nearest voxels SciPy gives the one that passes in
+    the image's own order lead to.
+    """
+    memory_order = order if indices else tuple(range(len(shape)))[::-1]
     for real in (dtype, np.dtype(np.float64)):
         if sums_are_exact(shape, spacing, real):
             return _Plan(real, memory_order, True)
@@ -134,36 +142,89 @@ def _with_features(
     rows: NDArray[np.int64],
     features: Features,
 ) -> None:
-    """All passes with the index along each axis, which goes to its row of `features`."""
+    """All passes with the index along each axis, which goes to its row of `features`.
+
+    Until the last pass all of a voxel's indices are packed into one number, in the row of the last axis.
+    """
+    shape = volume.shape
+    packed = features[rows[-1]]
     first = plan.axes[0]
-    _first_features(foreground, first, spacing[first], volume, features[rows[0]])
-    for done, axis in enumerate(plan.axes[1:], start=2):
-        root = not squared and done == len(plan.axes)
-        _parabolas(volume, axis, spacing[axis], plan, root, _ALL_TILES, rows[:done], features)
+    axes = _feature_axes(shape, plan.axes, rows)
+    _first_features(foreground, first, packed.reshape(shape))
+    if len(plan.axes) == 1:
+        _first_axis(foreground, first, spacing[first], volume)
+        return
+    steps = np.array([spacing[axis] for axis in plan.axes])
+    for done, axis in enumerate(plan.axes[1:], start=1):
+        last = done == len(plan.axes) - 1
+        out = features if last else _NO_FEATURES
+        root = last and not squared
+        _add_features(volume, axis, plan, root, axes[: done + 1], steps[: done + 1], packed, out)
 
 
-def _first_features(
-    foreground: NDArray[np.uint8], axis: int, step: float, volume: NDArray[Any], features: Features
+def _add_features(
+    volume: NDArray[Any],
+    axis: int,
+    plan: _Plan,
+    root: bool,
+    axes: NDArray[np.int64],
+    steps: NDArray[np.float64],
+    packed: Features,
+    features: Features,
 ) -> None:
-    """The first axis with the index of the nearest 0 along it."""
-    view = _split(volume.shape, axis)
-    if axis == volume.ndim - 1:
-        _first_axis(foreground, axis, step, volume)
-        source, out = foreground.reshape(view[:2]), features.reshape(view[:2])
-        pieces = threads.slabs(len(out), out.size)
-        threads.run(lambda slab: first_axis.row_features(source, *slab, out), pieces)
+    """Add an axis, the last of `axes`, to the packed indices in place; give `features` and distances at the end."""
+    _, n, inner = _split(volume.shape, axis)
+    table = squares(n, steps[-1]).astype(volume.dtype)
+    flat, kernel = volume.reshape(-1), feature_kernels.feature_pass[volume.dtype]
+    options = steps[-1], table, int(plan.monotone), int(root)
+    threads.run(
+        lambda slab: kernel(*options, *slab, inner, axes, steps, packed, flat, features),
+        threads.slabs(_tiles(volume.size // n, volume.dtype), volume.size),
+    )
+
+
+def _feature_axes(
+    shape: tuple[int, ...], axes: tuple[int, ...], rows: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """What `feature_pass` wants to know of each axis."""
+    bits = [(shape[axis] - 1).bit_length() for axis in axes]
+    if sum(bits) > 31:
+        sizes = " × ".join(map(str, shape))
+        raise ValueError(
+            f"return_indices: the indices of a voxel must fit in 31 bits, those of {sizes} take {sum(bits)}; "
+            "crop the array"
+        )
+    shifts = [sum(bits[:i]) for i in range(len(bits))]
+    return np.array(
+        [
+            (math.prod(shape[axis + 1 :]), shape[axis], shift, (1 << size) - 1, row)
+            for axis, shift, size, row in zip(axes, shifts, bits, rows, strict=True)
+        ],
+        np.int64,
+    )
+
+
+def _first_features(foreground: NDArray[np.uint8], axis: int, out: Features) -> None:
+    """The index of the nearest 0 along the first axis."""
+    view = _split(foreground.shape, axis)
+    lines, found = foreground.reshape(view), out.reshape(view)
+    if axis == foreground.ndim - 1:
+        threads.run(
+            lambda slab: feature_kernels.row_features(lines[..., 0], *slab, found[..., 0]),
+            threads.slabs(view[0], out.size),
+        )
         return
     if view[1] >= 1 << 30:
         raise ValueError(f"return_indices: axes of up to 2**30 - 1 voxels, got one of {view[1]}")
-    lines, target, found = (array.reshape(view) for array in (foreground, volume, features))
-    kernel = first_axis.column_features[volume.dtype]
-    pieces = threads.slabs(view[0] * -(-view[2] // first_axis.FEATURE_LANES), volume.size)
-    threads.run(lambda slab: kernel(lines, step, *slab, target, found), pieces)
+    threads.run(
+        lambda slab: feature_kernels.column_features(lines, *slab, found),
+        threads.slabs(view[0] * -(-view[2] // feature_kernels.LINES), out.size),
+    )
 
 
-def _tiles(view: tuple[int, int, int], volume: NDArray[Any]) -> int:
-    """How many tiles of neighbouring lines a pass over the middle axis has."""
-    return view[0] * -(-view[2] // (TILE_BYTES // volume.itemsize))
+def _tiles(lines: int, dtype: np.dtype[Any]) -> int:
+    """How many tiles so many lines make."""
+    return -(-lines // (TILE_BYTES // dtype.itemsize))
 
 
 def _tiles_of(
@@ -176,9 +237,8 @@ def _tiles_of(
     lines = np.zeros(len(at[0]), np.int64)
     for i in others:
         lines = lines * volume.shape[i] + at[i]
-    per_tile = TILE_BYTES // volume.itemsize
-    wanted = np.zeros(-(-outer * inner // per_tile), np.uint8)
-    wanted[lines // per_tile] = 1
+    wanted = np.zeros(_tiles(outer * inner, volume.dtype), np.uint8)
+    wanted[lines // (TILE_BYTES // volume.itemsize)] = 1
     return wanted
 
 
@@ -207,7 +267,7 @@ def _first_axis(
         return
     source, target = foreground.reshape(view), volume.reshape(view)
     kernel = first_axis.column_pass[volume.dtype]
-    pieces = threads.slabs(_tiles(view, volume), volume.size)
+    pieces = threads.slabs(view[0] * _tiles(view[2], volume.dtype), volume.size)
     threads.run(lambda slab: kernel(source, step, *slab, target), pieces)
 
 
@@ -239,17 +299,12 @@ def _parabolas(
     plan: _Plan,
     root: bool,
     wanted: NDArray[np.uint8] = _ALL_TILES,
-    rows: NDArray[np.int64] = _NO_ROWS,
-    features: Features = _NO_FEATURES,
 ) -> None:
     """Add an axis to the squared distances in place."""
-    outer, n, inner = _split(volume.shape, axis)
+    _, n, inner = _split(volume.shape, axis)
     table = squares(n, step).astype(volume.dtype)
-    tiles = -(-outer * inner // (TILE_BYTES // volume.itemsize))
     flat, kernel = volume.reshape(-1), parabolas.parabola_pass[volume.dtype]
     threads.run(
-        lambda slab: kernel(
-            step, table, int(plan.monotone), int(root), *slab, wanted, inner, flat, rows, features
-        ),
-        threads.slabs(tiles, volume.size),
+        lambda slab: kernel(step, table, int(plan.monotone), int(root), *slab, wanted, inner, flat),
+        threads.slabs(_tiles(volume.size // n, volume.dtype), volume.size),
     )

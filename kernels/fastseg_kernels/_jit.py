@@ -3,8 +3,8 @@
 Three traps of numba's cache shape this file. Two processes that fill an empty cache of one function with two
 signatures can leave an index that points at the other's machine code, so a kernel has exactly one signature and a
 variant for another dtype is a function of its own name. The cache does not see edits in other files, so a kernel
-file stands alone, and the files that kernels do share, this one, ``_words.py`` and ``_vectors.py``, enter every
-kernel's cache key by a digest. And a dispatcher that may still compile would specialise silently for a strided or
+file stands alone, and the files that kernels do share, this one and ``_SHARED_FILES``, enter every kernel's cache
+key by a digest. And a dispatcher that may still compile would specialise silently for a strided or
 a wrong array, so it is closed after its one signature: such an argument is then a TypeError.
 """
 
@@ -20,7 +20,7 @@ import numpy as np
 from numba import types
 from numba.core import config
 
-_SHARED_FILES = ("_jit.py", "_vectors.py", "_words.py")
+_SHARED_FILES = ("_envelope.py", "_jit.py", "_tiles.py", "_vectors.py", "_words.py")
 _compiling = threading.Lock()
 
 if hasattr(os, "register_at_fork"):

@@ -5,6 +5,8 @@ data model is an LLVM vector does stay there: the inner loop of the distance tra
 addition from memory and a minimum for each vector. Where the processor's vectors are narrower LLVM splits them.
 """
 
+import itertools
+
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -32,9 +34,26 @@ if config.DISABLE_JIT:
         start = int(index)
         array[start : start + len(vector)] = vector
 
+    def load_beside(array, index, vector):
+        """Take as many elements as another vector has lanes, whatever their size."""
+        start = int(index)
+        return array[start : start + len(vector)].copy()
+
+    def turn(source, start, stride, target, to, to_stride, vector):
+        """Copy a square of as many rows and columns as a vector has lanes, rows becoming columns."""
+        lanes = range(len(vector))
+        for row, column in itertools.product(lanes, lanes):
+            target[int(to) + column * int(to_stride) + row] = source[
+                int(start) + row * int(stride) + column
+            ]
+
     def splat(value):
         """Fill a vector with a number, of its type."""
         return np.full(BYTES // value.itemsize, value)
+
+    def splat_beside(value, vector):
+        """Fill a vector of as many lanes as another one has."""
+        return np.full(len(vector), value)
 
     def insert(vector, lane, value):
         """Put a number into one lane."""
@@ -77,16 +96,17 @@ if config.DISABLE_JIT:
 else:
 
     class Vector(types.Type):
-        """A vector of numbers of one type."""
+        """A vector of numbers of one type, 64 bytes unless their count is given."""
 
-        def __init__(self, dtype):
+        def __init__(self, dtype, count=None):
             self.dtype = dtype
-            super().__init__(f"Vector({dtype})")
+            self.count = count or BYTES * 8 // dtype.bitwidth
+            super().__init__(f"Vector({dtype} x {self.count})")
 
-    def _vector(dtype):
+    def _llvm(vector):
         floats = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}
-        element = floats.get(dtype) or ir.IntType(dtype.bitwidth)
-        return ir.VectorType(element, BYTES * 8 // dtype.bitwidth)
+        element = floats.get(vector.dtype) or ir.IntType(vector.dtype.bitwidth)
+        return ir.VectorType(element, vector.count)
 
     def _lanes(*numbers):
         return ir.Constant(ir.VectorType(ir.IntType(32), len(numbers)), list(numbers))
@@ -94,11 +114,11 @@ else:
     @register_model(Vector)
     class _VectorModel(models.PrimitiveModel):
         def __init__(self, manager, vector):
-            super().__init__(manager, vector, _vector(vector.dtype))
+            super().__init__(manager, vector, _llvm(vector))
 
-    def _pointer(context, builder, array_type, array, index):
+    def _pointer(context, builder, vector, array_type, array, index):
         data = context.make_array(array_type)(context, builder, array).data
-        return builder.bitcast(builder.gep(data, [index]), _vector(array_type.dtype).as_pointer())
+        return builder.bitcast(builder.gep(data, [index]), _llvm(vector).as_pointer())
 
     @intrinsic
     def lanes_of(typingctx, array):
@@ -109,38 +129,96 @@ else:
 
         return types.uint64(array), codegen
 
+    def _load(vector):
+        def codegen(context, builder, signature, args):
+            array = signature.args[0]
+            pointer = _pointer(context, builder, vector, array, *args[:2])
+            return builder.load(pointer, align=array.dtype.bitwidth // 8)
+
+        return codegen
+
     @intrinsic
     def load(typingctx, array, index):
         """Take a vector from a one-dimensional array, starting at an index."""
+        vector = Vector(array.dtype)
+        return vector(array, types.uint64), _load(vector)
 
-        def codegen(context, builder, signature, args):
-            pointer = _pointer(context, builder, array, *args)
-            return builder.load(pointer, align=array.dtype.bitwidth // 8)
-
-        return Vector(array.dtype)(array, types.uint64), codegen
+    @intrinsic
+    def load_beside(typingctx, array, index, vector):
+        """Take as many elements as another vector has lanes, whatever their size."""
+        loaded = Vector(array.dtype, vector.count)
+        return loaded(array, types.uint64, vector), _load(loaded)
 
     @intrinsic
     def store(typingctx, array, index, vector):
         """Put a vector into a one-dimensional array, starting at an index."""
 
         def codegen(context, builder, signature, args):
-            pointer = _pointer(context, builder, array, args[0], args[1])
+            pointer = _pointer(context, builder, vector, array, args[0], args[1])
             builder.store(args[2], pointer, align=array.dtype.bitwidth // 8)
             return context.get_dummy_value()
 
         return types.void(array, types.uint64, vector), codegen
 
     @intrinsic
-    def splat(typingctx, value):
-        """Fill a vector with a number, of its type."""
+    def turn(typingctx, source, start, stride, target, to, to_stride, vector):
+        """Copy a square of as many rows and columns as a vector has lanes, rows becoming columns.
+
+        In registers: a round swaps one bit of the row's number with one of the lane's. For 16 × 16 numbers that is
+        64 shuffles, where elements one by one are 256 loads, each from another line of the cache, and 256 stores.
+        """
+        line = Vector(source.dtype, vector.count)
 
         def codegen(context, builder, signature, args):
-            kind = _vector(value)
+            count = line.count
+
+            def place(array_type, array, first, step, row):
+                offset = builder.mul(step, ir.Constant(step.type, row))
+                return _pointer(
+                    context, builder, line, array_type, array, builder.add(first, offset)
+                )
+
+            align = source.dtype.bitwidth // 8
+            rows = [
+                builder.load(place(source, *args[:3], row), align=align) for row in range(count)
+            ]
+            distance = count // 2
+            while distance:
+                lanes = range(count)
+                lower = _lanes(*[j if not j & distance else count + j - distance for j in lanes])
+                upper = _lanes(*[j + distance if not j & distance else count + j for j in lanes])
+                for row in (i for i in lanes if not i & distance):
+                    pair = rows[row], rows[row + distance]
+                    rows[row] = builder.shuffle_vector(*pair, lower)
+                    rows[row + distance] = builder.shuffle_vector(*pair, upper)
+                distance //= 2
+            for row in range(count):
+                builder.store(rows[row], place(target, *args[3:6], row), align=align)
+            return context.get_dummy_value()
+
+        word = types.uint64
+        return types.void(source, word, word, target, word, word, vector), codegen
+
+    def _splat(vector):
+        def codegen(context, builder, signature, args):
+            kind = _llvm(vector)
             undefined = ir.Constant(kind, ir.Undefined)
             one = builder.insert_element(undefined, args[0], ir.Constant(ir.IntType(32), 0))
             return builder.shuffle_vector(one, undefined, _lanes(*[0] * kind.count))
 
-        return Vector(value)(value), codegen
+        return codegen
+
+    @intrinsic
+    def splat(typingctx, value):
+        """Fill a vector with a number, of its type."""
+        vector = Vector(value)
+        return vector(value), _splat(vector)
+
+    @intrinsic
+    def splat_beside(typingctx, value, vector):
+        """Fill a vector of as many lanes as another one has."""
+        filled = Vector(value, vector.count)
+        return filled(value, vector), _splat(filled)
 
     @intrinsic
     def insert(typingctx, vector, lane, value):
@@ -209,7 +287,7 @@ else:
         """Take the square root of each lane."""
 
         def codegen(context, builder, signature, args):
-            kind = _vector(vector.dtype)
+            kind = _llvm(vector)
             # llvmlite has no name for the vector form of an intrinsic
             name = f"llvm.sqrt.v{kind.count}f{vector.dtype.bitwidth}"
             function = builder.module.globals.get(name)
@@ -233,7 +311,7 @@ else:
         """Find the smallest lane."""
 
         def codegen(context, builder, signature, args):
-            return _reduce(builder, "<", args[0], _vector(vector.dtype).count)
+            return _reduce(builder, "<", args[0], vector.count)
 
         return vector.dtype(vector), codegen
 
@@ -242,6 +320,6 @@ else:
         """Find the largest lane."""
 
         def codegen(context, builder, signature, args):
-            return _reduce(builder, ">", args[0], _vector(vector.dtype).count)
+            return _reduce(builder, ">", args[0], vector.count)
 
         return vector.dtype(vector), codegen

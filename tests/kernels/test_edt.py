@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
@@ -43,14 +42,6 @@ def to_background(foreground: Array, spacing: float) -> Array:
     return np.asarray(squares.min(axis=2))
 
 
-def nearest_background(foreground: Array) -> Array:
-    """Index along the middle axis of the nearest 0, the earlier of two, -1 where there is none."""
-    rows = np.arange(foreground.shape[1])
-    steps = np.abs(rows[:, None] - rows)[None, :, :, None]
-    far = np.where(foreground[:, None] == 0, steps, foreground.shape[1])
-    return np.where(far.min(axis=2) < foreground.shape[1], far.argmin(axis=2), -1)
-
-
 @pytest.mark.parametrize("real", REALS)
 @pytest.mark.parametrize("inner", LINES)
 @pytest.mark.parametrize("outer", [1, 3])
@@ -64,11 +55,6 @@ def test_columns(outer: int, inner: int, real: Any) -> None:
     tiles = outer * -(-inner // LANES[out.dtype])
     first_axis.column_pass[out.dtype](foreground, EXACT, 0, tiles, out)
     assert_array_equal(out, to_background(foreground, EXACT))
-    again, found = np.full(foreground.shape, -1, real), np.full(foreground.shape, -7, np.int32)
-    tiles = outer * -(-inner // first_axis.FEATURE_LANES)
-    first_axis.column_features[out.dtype](foreground, EXACT, 0, tiles, again, found)
-    assert_array_equal(again, out)
-    assert_array_equal(found, nearest_background(foreground))
 
 
 @pytest.mark.parametrize("real", REALS)
@@ -87,16 +73,6 @@ def test_rows(density: float, n: int, real: Any) -> None:
     assert (out[[0, -1]] == -1).all()
 
 
-@pytest.mark.parametrize("n", [1, 5, 64, 130])
-@pytest.mark.parametrize("density", [0.0, 0.02, 0.5])
-def test_features_of_rows(density: float, n: int) -> None:
-    rng = np.random.default_rng(n)
-    foreground = (rng.random((30, n)) >= density).astype(np.uint8)
-    found = np.full(foreground.shape, -7, np.int32)
-    first_axis.row_features(foreground, 0, 30, found)
-    assert_array_equal(found, nearest_background(foreground[:, :, None])[:, :, 0])
-
-
 # ---------------------------------------------------------------------------- parabolas
 
 
@@ -104,20 +80,15 @@ def parabolas(
     values: Array,
     spacing: float,
     monotone: bool = True,
-    indices: bool = False,
     root: bool = False,
     tiles: tuple[int, int] | None = None,
     wanted: Array | None = None,
-) -> tuple[Array, Array]:
-    """The pass over the middle axis; with the minimisers, and what a feature before them becomes."""
+) -> Array:
+    """The pass over the middle axis."""
     outer, n, inner = values.shape
     volume = values.copy()
     whole = -(-outer * inner // LANES[values.dtype])
     squares = ((np.arange(n) * spacing) ** 2).astype(values.dtype)
-    rows = np.array([2, 0] if indices else [], np.int64)
-    features = np.full((3 if indices else 0, values.size), -7, np.int32)
-    if indices:
-        features[2] = np.arange(values.size)  # a feature of the axes before: where it came from
     parabola_kernels.parabola_pass[values.dtype](
         spacing,
         squares,
@@ -127,12 +98,8 @@ def parabolas(
         np.empty(0, np.uint8) if wanted is None else wanted,
         inner,
         volume.reshape(-1),
-        rows,
-        features,
     )
-    if indices:
-        assert (features[1] == -7).all()
-    return volume, features
+    return volume
 
 
 def all_candidates(values: Array, spacing: float) -> Array:
@@ -144,28 +111,15 @@ def all_candidates(values: Array, spacing: float) -> Array:
 
 
 @pytest.mark.parametrize("real", REALS)
-@pytest.mark.parametrize("indices", [False, True])
 @pytest.mark.parametrize("inner", LINES)
-@pytest.mark.parametrize(("outer", "n"), [(1, 1), (2, 2), (3, 7), (1, 40), (66, 9)])
-def test_parabolas(outer: int, n: int, inner: int, indices: bool, real: Any) -> None:
-    """Tiles of fewer lines than lanes, tiles across slices, lines without any finite value."""
+@pytest.mark.parametrize(("outer", "n"), [(1, 1), (2, 2), (3, 7), (1, 40), (66, 9), (17, 64)])
+def test_parabolas(outer: int, n: int, inner: int, real: Any) -> None:
+    """Tiles of fewer lines than lanes, tiles across slices, squares that are turned, lines without any finite value."""
     rng = np.random.default_rng(n)
     values = ((rng.integers(0, 30, (outer, n, inner)) * EXACT) ** 2).astype(real)
     values[rng.random(values.shape) < 0.6] = np.inf
     values[0, :, 0] = np.inf
-    volume, features = parabolas(values, EXACT, indices=indices)
-    candidates = all_candidates(values, EXACT)
-    assert_array_equal(volume, candidates.min(axis=2))
-    if indices:
-        finite = np.isfinite(volume)
-        chosen = features[0].reshape(values.shape)
-        assert (chosen[~finite] == -1).all()
-        assert (chosen[finite] >= 0).all()
-        taken = np.take_along_axis(candidates, np.maximum(chosen, 0)[:, :, None], axis=2)[:, :, 0]
-        assert_array_equal(taken[finite], volume[finite])
-        origin = np.arange(values.size).reshape(values.shape)
-        carried = np.take_along_axis(origin, np.maximum(chosen, 0).astype(np.int64), axis=1)
-        assert_array_equal(features[2].reshape(values.shape)[finite], carried[finite])
+    assert_array_equal(parabolas(values, EXACT), all_candidates(values, EXACT).min(axis=2))
 
 
 @pytest.mark.parametrize("real", REALS)
@@ -176,13 +130,13 @@ def test_only_the_tiles_asked_for(inner: int, real: Any) -> None:
     values = rng.integers(0, 50, (outer, 11, inner)).astype(real)
     width = LANES[values.dtype]
     lines = np.arange(outer * inner).reshape(outer, 1, inner)
-    whole, _ = parabolas(values, 1.0)
-    part, _ = parabolas(values, 1.0, tiles=(1, 3))
+    whole = parabolas(values, 1.0)
+    part = parabolas(values, 1.0, tiles=(1, 3))
     inside = (lines >= width) & (lines < 3 * width)
     assert_array_equal(part, np.where(inside, whole, values))
     wanted = np.zeros(-(-outer * inner // width), np.uint8)
     wanted[2] = 1
-    part, _ = parabolas(values, 1.0, wanted=wanted)
+    part = parabolas(values, 1.0, wanted=wanted)
     inside = (lines >= 2 * width) & (lines < 3 * width)
     assert_array_equal(part, np.where(inside, whole, values))
 
@@ -194,7 +148,7 @@ def test_roots_at_the_end(kind: str, real: Any) -> None:
     values = rng.integers(0, 90, (3, 17, 70)).astype(real)
     if kind != "some":
         values[...] = 0 if kind == "zeros" else np.inf
-    assert_array_equal(parabolas(values, 1.0, root=True)[0], np.sqrt(parabolas(values, 1.0)[0]))
+    assert_array_equal(parabolas(values, 1.0, root=True), np.sqrt(parabolas(values, 1.0)))
 
 
 @given(
@@ -212,9 +166,8 @@ def test_monotone_or_not_is_the_same(
     values = (rng.integers(0, largest, (1, n, lines)) * spacing) ** 2
     values[rng.random(values.shape) >= density] = np.inf
     expected = all_candidates(values, spacing).min(axis=2)
-    for monotone, indices in itertools.product((True, False), repeat=2):
-        volume, _ = parabolas(values, spacing, monotone, indices)
-        assert_array_equal(volume, expected)
+    for monotone in (True, False):
+        assert_array_equal(parabolas(values, spacing, monotone), expected)
 
 
 def test_where_rounding_moves_the_minimiser_back() -> None:
@@ -226,8 +179,8 @@ def test_where_rounding_moves_the_minimiser_back() -> None:
     for _ in range(60):
         values = 1e10 + rng.integers(0, 3, (1, n, 1)) * 2.0**-19  # a few units in the last place
         expected = all_candidates(values, spacing).min(axis=2)
-        assert_array_equal(parabolas(values, spacing, monotone=False)[0], expected)
-        wrong += not np.array_equal(parabolas(values, spacing, monotone=True)[0], expected)
+        assert_array_equal(parabolas(values, spacing, monotone=False), expected)
+        wrong += not np.array_equal(parabolas(values, spacing, monotone=True), expected)
     assert wrong  # so the caller has to know when not to ask for it
 
 
@@ -238,7 +191,7 @@ def test_rows_come_first_only_where_the_order_of_sums_does_not_show() -> None:
     shape, axes = (40, 50, 60), (0, 1, 2)
 
     def plan(spacing: tuple[float, ...], real: Any) -> Any:
-        return _transform._plan(shape, spacing, axes, np.dtype(real))
+        return _transform._plan(shape, spacing, axes, np.dtype(real), indices=False)
 
     for exact in [(1.0, 1.0, 1.0), (2.5, 0.75, 0.75), (1e-3, 1e-3, 1e-3)]:
         assert plan(exact, np.float64).axes == ((2, 1, 0) if exact[0] != 1e-3 else axes)

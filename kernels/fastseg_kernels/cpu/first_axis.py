@@ -2,21 +2,18 @@
 
 Idea: along the memory order a row becomes bits, and whole words of background or foreground need no look at their
 voxels (`row_pass`); along another axis two sweeps carry the steps since the last background of neighbouring lines,
-which are as many lanes (`column_pass`). With features, the sweeps carry the index of that background instead.
+which are as many lanes (`column_pass`).
 
-Cost: one byte read and one number written a voxel, two with features.
+Cost: one byte read and one number written a voxel.
 
 Exactness: whole numbers of steps, scaled and squared in the type of the result, as the parabolas of the other axes are.
 """
 
 import numpy as np
 
-from fastseg_kernels._jit import f64, float_kernels, i32, i64, kernel, read, u8, write
+from fastseg_kernels._jit import f64, float_kernels, i64, read, u8, write
 from fastseg_kernels._vectors import TILE_BYTES
 from fastseg_kernels._words import leading_zeros, trailing_zeros
-
-#: neighbouring lines that `column_features` takes together
-FEATURE_LANES = 128
 
 ALL = 0xFFFFFFFFFFFFFFFF
 GATHER = 0x0102040810204080  # of eight bytes that are 0 or 1, gathers bit i from byte i
@@ -87,28 +84,6 @@ def row_pass(foreground, spacing, first, stop, out):
                 before = np.float64(start + np.uint64(63)) - leading_zeros(background)
 
 
-@kernel(read(u8, 2), i64, i64, write(i32, 2))
-def row_features(foreground, first, stop, out):
-    """Index along rows `first` to `stop` of the nearest 0, the earlier of two, -1 in rows without one."""
-    n = np.uint64(foreground.shape[1])
-    far = np.int64(1) << np.int64(40)
-    for r in range(np.uint64(first), np.uint64(stop)):
-        before = -far
-        for x in range(n):
-            if foreground[r, x] == 0:
-                before = np.int64(x)
-            out[r, x] = np.int32(max(before, np.int64(-1)))
-        after = far
-        for back in range(n):
-            x = n - np.uint64(1) - back
-            here = np.int64(x)
-            if foreground[r, x] == 0:
-                after = here
-            before = np.int64(out[r, x])
-            if after != far and (before < 0 or after - here < here - before):
-                out[r, x] = np.int32(after)
-
-
 @float_kernels(lambda real: (read(u8, 3), f64, i64, i64, write(real, 3)))
 def column_pass(foreground, spacing, first, stop, out):
     """Squared distance along the middle axis to the nearest 0, inf on lines without one.
@@ -144,45 +119,3 @@ def column_pass(foreground, spacing, first, stop, out):
                 steps[c] = value
                 scaled = value * step
                 out[o, y, i0 + c] = scaled * scaled
-
-
-@float_kernels(lambda real: (read(u8, 3), f64, i64, i64, write(real, 3), write(i32, 3)))
-def column_features(foreground, spacing, first, stop, out, features):
-    """What `column_pass` gives, and the index along the axis of the nearest 0, the earlier of two, -1 if none.
-
-    For tiles of `FEATURE_LANES` lines, whatever the type of the distances.
-    """
-    n = np.uint64(foreground.shape[1])
-    inner = foreground.shape[2]
-    lanes_of_tile = np.int64(FEATURE_LANES)
-    chunks = (inner + lanes_of_tile - 1) // lanes_of_tile
-    nearest = np.empty(lanes_of_tile, np.int32)
-    none = np.int32(1 << 30)  # no axis is as long, so that an index is always nearer than none
-    step = out.dtype.type(spacing)
-    infinite = out.dtype.type(np.inf)
-    for tile in range(first, stop):
-        o = np.uint64(tile // chunks)
-        start = (tile % chunks) * lanes_of_tile
-        lanes = np.uint64(min(lanes_of_tile, inner - start))
-        i0 = np.uint64(start)
-        for c in range(lanes):
-            nearest[c] = -none
-        for y in range(n):
-            here = np.int32(y)
-            for c in range(lanes):
-                before = nearest[c] if foreground[o, y, i0 + c] != 0 else here
-                nearest[c] = before
-                features[o, y, i0 + c] = before
-        for c in range(lanes):
-            nearest[c] = none
-        for back in range(n):
-            y = n - np.uint64(1) - back
-            here = np.int32(y)
-            for c in range(lanes):
-                after = nearest[c] if foreground[o, y, i0 + c] != 0 else here
-                before = features[o, y, i0 + c]
-                nearest[c] = after
-                closest = before if here - before <= after - here else after
-                scaled = out.dtype.type(here - closest) * step
-                out[o, y, i0 + c] = scaled * scaled if abs(closest) < none else infinite
-                features[o, y, i0 + c] = closest if abs(closest) < none else np.int32(-1)

@@ -1,0 +1,187 @@
+"""The min-plus with parabolas over the lines of a tile, with or without labels of what each minimum came from."""
+
+import numpy as np
+
+from fastseg_kernels._jit import always_inlined, inlined
+from fastseg_kernels._vectors import (
+    add,
+    greatest,
+    lanes_of,
+    least,
+    load,
+    load_beside,
+    maximum,
+    minimum,
+    select_less,
+    splat,
+    splat_beside,
+    store,
+)
+
+
+@inlined
+def minimise(values, n, spacing, squares, monotone, lows, highs, reach, result):
+    """result[y] = min over k of values[k] + squares[|k - y|] for each lane of a tile.
+
+    `lows`, `highs` and `reach` are for what rows that are done say about the others, see `_keep`.
+    """
+    lanes = lanes_of(values)
+    width = lanes * np.uint64(4)
+    real = squares.dtype.type
+    infinite = splat(real(np.inf))
+    zero = splat(real(0))
+    none = splat(real(-1))
+    beyond = splat(real(n))
+    step = 1
+    while 2 * step <= n:
+        step *= 2
+    while step >= 1:
+        for y in range(step - 1, n, 2 * step):
+            low, high = _candidates(y, step, n, spacing, monotone, lows, highs, reach)
+            b0 = b1 = b2 = b3 = infinite
+            if step == 1:  # the last level, half of all rows, leads no other
+                for k in range(low, high + 1):
+                    square = splat(squares[np.uint64(abs(k - y))])
+                    i = np.uint64(k) * width
+                    b0 = minimum(add(load(values, i), square), b0)
+                    b1 = minimum(add(load(values, i + lanes), square), b1)
+                    b2 = minimum(add(load(values, i + np.uint64(2) * lanes), square), b2)
+                    b3 = minimum(add(load(values, i + np.uint64(3) * lanes), square), b3)
+            else:
+                c0 = c1 = c2 = c3 = none
+                for k in range(low, high + 1):
+                    square = splat(squares[np.uint64(abs(k - y))])
+                    index = splat(real(k))
+                    i = np.uint64(k) * width
+                    candidate = add(load(values, i), square)
+                    c0 = select_less(candidate, b0, index, c0)
+                    b0 = minimum(candidate, b0)
+                    candidate = add(load(values, i + lanes), square)
+                    c1 = select_less(candidate, b1, index, c1)
+                    b1 = minimum(candidate, b1)
+                    candidate = add(load(values, i + np.uint64(2) * lanes), square)
+                    c2 = select_less(candidate, b2, index, c2)
+                    b2 = minimum(candidate, b2)
+                    candidate = add(load(values, i + np.uint64(3) * lanes), square)
+                    c3 = select_less(candidate, b3, index, c3)
+                    b3 = minimum(candidate, b3)
+                _keep(
+                    y, 0, b0, b1, b2, b3, c0, c1, c2, c3, infinite, zero, beyond, lows, highs, reach
+                )
+            _store(result, np.uint64(y) * width, lanes, b0, b1, b2, b3)
+        step //= 2
+
+
+@inlined
+def minimise_labelled(
+    values, labels, shift, n, spacing, squares, monotone, lows, highs, reach, result, chosen
+):
+    """What `minimise` does, and chosen[y] = labels[k] of the minimiser, of the first of several; -1 if there is none.
+
+    A label says k in its bits from `shift` on. Labels are taken along in the loop, one masked load a candidate, which
+    costs less than to look up each voxel's minimiser afterwards.
+    """
+    lanes = lanes_of(values)
+    width = lanes * np.uint64(4)
+    infinite = splat(squares.dtype.type(np.inf))
+    zero = splat(squares.dtype.type(0))
+    none = splat_beside(np.int32(-1), infinite)
+    beyond = splat_beside(np.int32(0x7FFFFFFF), infinite)
+    step = 1
+    while 2 * step <= n:
+        step *= 2
+    while step >= 1:
+        for y in range(step - 1, n, 2 * step):
+            low, high = _candidates(y, step, n, spacing, monotone, lows, highs, reach)
+            b0 = b1 = b2 = b3 = infinite
+            c0 = c1 = c2 = c3 = none
+            for k in range(low, high + 1):
+                square = splat(squares[np.uint64(abs(k - y))])
+                i = np.uint64(k) * width
+                candidate = add(load(values, i), square)
+                c0 = select_less(candidate, b0, load_beside(labels, i, infinite), c0)
+                b0 = minimum(candidate, b0)
+                i += lanes
+                candidate = add(load(values, i), square)
+                c1 = select_less(candidate, b1, load_beside(labels, i, infinite), c1)
+                b1 = minimum(candidate, b1)
+                i += lanes
+                candidate = add(load(values, i), square)
+                c2 = select_less(candidate, b2, load_beside(labels, i, infinite), c2)
+                b2 = minimum(candidate, b2)
+                i += lanes
+                candidate = add(load(values, i), square)
+                c3 = select_less(candidate, b3, load_beside(labels, i, infinite), c3)
+                b3 = minimum(candidate, b3)
+            if step > 1:
+                _keep(
+                    y,
+                    shift,
+                    b0,
+                    b1,
+                    b2,
+                    b3,
+                    c0,
+                    c1,
+                    c2,
+                    c3,
+                    infinite,
+                    zero,
+                    beyond,
+                    lows,
+                    highs,
+                    reach,
+                )
+            _store(result, np.uint64(y) * width, lanes, b0, b1, b2, b3)
+            _store(chosen, np.uint64(y) * width, lanes, c0, c1, c2, c3)
+        step //= 2
+
+
+@always_inlined
+def _candidates(y, step, n, spacing, monotone, lows, highs, reach):
+    """The first and last row that can hold a minimiser for row `y`, by its neighbours of the levels before."""
+    low = np.int64(0)
+    high = np.int64(n - 1)
+    near = np.inf
+    if y - step >= 0:
+        near = reach[np.uint64(y - step)]
+        if monotone != 0:
+            low = lows[np.uint64(y - step)]
+    if y + step < n:
+        near = min(near, reach[np.uint64(y + step)])
+        if monotone != 0:
+            high = highs[np.uint64(y + step)]
+    window = (near / spacing + step) * (1.0 + 1e-6) + 1.0
+    if window < n:
+        low = max(low, y - np.int64(window))
+        high = min(high, y + np.int64(window))
+    return low, high
+
+
+@always_inlined
+def _keep(y, shift, b0, b1, b2, b3, c0, c1, c2, c3, infinite, zero, beyond, lows, highs, reach):
+    """Keep of a row the least and greatest minimiser over the lanes and the square root of the largest value.
+
+    Lanes without any finite value stay inf and are left out; if all are, the range from the least to the greatest is
+    empty.
+    """
+    d0 = select_less(b0, infinite, c0, beyond)
+    d1 = select_less(b1, infinite, c1, beyond)
+    d2 = select_less(b2, infinite, c2, beyond)
+    d3 = select_less(b3, infinite, c3, beyond)
+    lows[np.uint64(y)] = np.int64(least(minimum(minimum(d0, d1), minimum(d2, d3)))) >> shift
+    highs[np.uint64(y)] = np.int64(greatest(maximum(maximum(c0, c1), maximum(c2, c3)))) >> shift
+    e0 = select_less(b0, infinite, b0, zero)
+    e1 = select_less(b1, infinite, b1, zero)
+    e2 = select_less(b2, infinite, b2, zero)
+    e3 = select_less(b3, infinite, b3, zero)
+    reach[np.uint64(y)] = np.sqrt(np.float64(greatest(maximum(maximum(e0, e1), maximum(e2, e3)))))
+
+
+@always_inlined
+def _store(tile, start, lanes, v0, v1, v2, v3):
+    """Put a row of four vectors into a tile."""
+    store(tile, start, v0)
+    store(tile, start + lanes, v1)
+    store(tile, start + np.uint64(2) * lanes, v2)
+    store(tile, start + np.uint64(3) * lanes, v3)

@@ -1,0 +1,81 @@
+"""Tiles of neighbouring lines, `TILE_BYTES` of the distances' type wide, which passes over an axis copy and work on."""
+
+import numpy as np
+
+from fastseg_kernels._jit import inlined
+from fastseg_kernels._vectors import load_beside, store, turn
+
+
+@inlined
+def line_starts(size, line, n, inner, starts):
+    """Where each of a tile's lines starts in the flat volume, and how many lines the tile has."""
+    lines = size // n
+    count = min(starts.size, lines - line)
+    for c in range(count):
+        o = (line + c) // inner
+        starts[np.uint64(c)] = o * n * inner + (line + c) - o * inner
+    return count
+
+
+@inlined
+def _side_by_side(starts, first, stop, count):
+    """Whether lines `first` to `stop` of a tile lie side by side, so that a row of them is one piece of memory."""
+    last = stop - np.uint64(1)
+    return last < np.uint64(count) and starts[last] - starts[first] == np.int64(last - first)
+
+
+@inlined
+def _turned_rows(starts, first, stop, count, n, inner):
+    """How many rows of these lines can be turned in squares: none unless each line follows the one before."""
+    if inner != 1 or stop > np.uint64(count):
+        return np.uint64(0)
+    return np.uint64(n) // (stop - first) * (stop - first)
+
+
+@inlined
+def gather(volume, starts, count, n, inner, missing, vector, tile):
+    """Copy a tile's lines side by side, as many at once as `vector` has lanes; lines beyond the last are `missing`."""
+    width = np.uint64(starts.size)
+    lanes = width // np.uint64(4)
+    size = np.uint64(n)
+    step = np.uint64(inner)
+    for first in range(np.uint64(0), width, lanes):
+        stop = first + lanes
+        start = np.uint64(starts[first])
+        if _side_by_side(starts, first, stop, count):
+            for y in range(size):
+                store(tile, y * width + first, load_beside(volume, start + y * step, vector))
+            continue
+        turned = _turned_rows(starts, first, stop, count, n, inner)
+        for y in range(np.uint64(0), turned, lanes):
+            turn(volume, start + y, size, tile, y * width + first, width, vector)
+        for c in range(first, min(stop, np.uint64(count))):
+            start = np.uint64(starts[c])
+            for y in range(turned, size):
+                tile[y * width + c] = volume[start + y * step]
+        for c in range(max(first, np.uint64(count)), stop):
+            for y in range(size):
+                tile[y * width + c] = missing
+
+
+@inlined
+def scatter(tile, starts, count, n, inner, vector, volume):
+    """Copy a tile's lines back."""
+    width = np.uint64(starts.size)
+    lanes = width // np.uint64(4)
+    size = np.uint64(n)
+    step = np.uint64(inner)
+    for first in range(np.uint64(0), width, lanes):
+        stop = first + lanes
+        start = np.uint64(starts[first])
+        if _side_by_side(starts, first, stop, count):
+            for y in range(size):
+                store(volume, start + y * step, load_beside(tile, y * width + first, vector))
+            continue
+        turned = _turned_rows(starts, first, stop, count, n, inner)
+        for y in range(np.uint64(0), turned, lanes):
+            turn(tile, y * width + first, width, volume, start + y, size, vector)
+        for c in range(first, min(stop, np.uint64(count))):
+            start = np.uint64(starts[c])
+            for y in range(turned, size):
+                volume[start + y * step] = tile[y * width + c]
