@@ -20,7 +20,7 @@ from fastseg_kernels._vectors import (
 
 
 @inlined
-def minimise(values, n, spacing, squares, monotone, lows, highs, reach, result):
+def minimise(values, n, spacing, squares, monotone, following, lows, highs, reach, result):
     """result[y] = min over k of values[k] + squares[|k - y|] for each lane of a tile.
 
     `lows`, `highs` and `reach` are for what rows that are done say about the others, see `_keep`.
@@ -40,16 +40,19 @@ def minimise(values, n, spacing, squares, monotone, lows, highs, reach, result):
             low, high = _candidates(y, step, n, spacing, monotone, lows, highs, reach)
             b0 = b1 = b2 = b3 = infinite
             if step == 1:  # the last level, half of all rows, leads no other
-                for k in range(low, high + 1):
+                k = low
+                while k <= high:
                     square = splat(squares[np.uint64(abs(k - y))])
                     i = np.uint64(k) * width
                     b0 = minimum(add(load(values, i), square), b0)
                     b1 = minimum(add(load(values, i + lanes), square), b1)
                     b2 = minimum(add(load(values, i + np.uint64(2) * lanes), square), b2)
                     b3 = minimum(add(load(values, i + np.uint64(3) * lanes), square), b3)
+                    k = following[np.uint64(k)]
             else:
                 c0 = c1 = c2 = c3 = none
-                for k in range(low, high + 1):
+                k = low
+                while k <= high:
                     square = splat(squares[np.uint64(abs(k - y))])
                     index = splat(real(k))
                     i = np.uint64(k) * width
@@ -65,6 +68,7 @@ def minimise(values, n, spacing, squares, monotone, lows, highs, reach, result):
                     candidate = add(load(values, i + np.uint64(3) * lanes), square)
                     c3 = select_less(candidate, b3, index, c3)
                     b3 = minimum(candidate, b3)
+                    k = following[np.uint64(k)]
                 _keep(
                     y, 0, b0, b1, b2, b3, c0, c1, c2, c3, infinite, zero, beyond, lows, highs, reach
                 )
@@ -74,7 +78,19 @@ def minimise(values, n, spacing, squares, monotone, lows, highs, reach, result):
 
 @inlined
 def minimise_labelled(
-    values, labels, shift, n, spacing, squares, monotone, lows, highs, reach, result, chosen
+    values,
+    labels,
+    shift,
+    n,
+    spacing,
+    squares,
+    monotone,
+    following,
+    lows,
+    highs,
+    reach,
+    result,
+    chosen,
 ):
     """What `minimise` does, and chosen[y] = labels[k] of the minimiser, of the first of several; -1 if there is none.
 
@@ -95,7 +111,8 @@ def minimise_labelled(
             low, high = _candidates(y, step, n, spacing, monotone, lows, highs, reach)
             b0 = b1 = b2 = b3 = infinite
             c0 = c1 = c2 = c3 = none
-            for k in range(low, high + 1):
+            k = low
+            while k <= high:
                 square = splat(squares[np.uint64(abs(k - y))])
                 i = np.uint64(k) * width
                 candidate = add(load(values, i), square)
@@ -113,6 +130,7 @@ def minimise_labelled(
                 candidate = add(load(values, i), square)
                 c3 = select_less(candidate, b3, load_beside(labels, i, infinite), c3)
                 b3 = minimum(candidate, b3)
+                k = following[np.uint64(k)]
             if step > 1:
                 _keep(
                     y,
@@ -135,6 +153,27 @@ def minimise_labelled(
             _store(result, np.uint64(y) * width, lanes, b0, b1, b2, b3)
             _store(chosen, np.uint64(y) * width, lanes, c0, c1, c2, c3)
         step //= 2
+
+
+@inlined
+def link_rows(values, n, following):
+    """Link each row of a tile to the next one that has a finite value, or to `n`.
+
+    Where points are sparse most rows have none: with one in ten thousand, 256³, the second axis takes 15 ms, not 36.
+    """
+    lanes = lanes_of(values)
+    width = lanes * np.uint64(4)
+    found = np.int64(n)
+    for back in range(np.uint64(n)):
+        y = np.uint64(n - 1) - back
+        following[y] = found
+        i = y * width
+        low = minimum(load(values, i), load(values, i + lanes))
+        high = minimum(
+            load(values, i + np.uint64(2) * lanes), load(values, i + np.uint64(3) * lanes)
+        )
+        if least(minimum(low, high)) < np.inf:
+            found = np.int64(y)
 
 
 @always_inlined

@@ -39,6 +39,14 @@ def gather(volume, starts, count, n, inner, missing, vector, tile):
     lanes = width // np.uint64(4)
     size = np.uint64(n)
     step = np.uint64(inner)
+    if _side_by_side(starts, np.uint64(0), width, count):
+        # row by row: with one vector's lines after the other 256³ float32 took 21 ms to and fro instead of 11
+        start = np.uint64(starts[0])
+        for y in range(size):
+            for first in range(np.uint64(0), width, lanes):
+                i = y * width + first
+                store(tile, i, load_beside(volume, start + y * step + first, vector))
+        return
     for first in range(np.uint64(0), width, lanes):
         stop = first + lanes
         start = np.uint64(starts[first])
@@ -65,6 +73,13 @@ def scatter(tile, starts, count, n, inner, vector, volume):
     lanes = width // np.uint64(4)
     size = np.uint64(n)
     step = np.uint64(inner)
+    if _side_by_side(starts, np.uint64(0), width, count):
+        start = np.uint64(starts[0])
+        for y in range(size):
+            for first in range(np.uint64(0), width, lanes):
+                i = y * width + first
+                store(volume, start + y * step + first, load_beside(tile, i, vector))
+        return
     for first in range(np.uint64(0), width, lanes):
         stop = first + lanes
         start = np.uint64(starts[first])

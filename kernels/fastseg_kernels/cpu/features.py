@@ -14,7 +14,7 @@ and the same number each time that it is computed. Of several nearest the first 
 
 import numpy as np
 
-from fastseg_kernels._envelope import minimise_labelled
+from fastseg_kernels._envelope import link_rows, minimise_labelled
 from fastseg_kernels._jit import f64, float_kernels, i32, i64, inlined, kernel, read, u8, write
 from fastseg_kernels._tiles import gather, line_starts, scatter
 from fastseg_kernels._vectors import lanes_of, splat
@@ -134,6 +134,7 @@ def feature_pass(
     result = np.empty(np.uint64(n) * width, squares.dtype)
     labels = np.empty(np.uint64(n) * width, np.int32)
     chosen = np.empty(np.uint64(n) * width, np.int32)
+    following = np.empty(n, np.int64)
     lows = np.empty(n, np.int64)
     highs = np.empty(n, np.int64)
     reach = np.empty(n, np.float64)
@@ -148,6 +149,7 @@ def feature_pass(
             index = np.int32(np.int64(y) << own_shift)
             for c in range(width):
                 labels[y * width + c] |= index
+        link_rows(values, n, following)
         minimise_labelled(
             values,
             labels,
@@ -156,6 +158,7 @@ def feature_pass(
             spacing,
             squares,
             monotone,
+            following,
             lows,
             highs,
             reach,
