@@ -316,6 +316,7 @@ def directed(queries: Mask, targets: Mask, spacing: tuple[float, ...], reverse: 
         nz, ny, nw = packed.pack(mask).shape
         part = padded[padding.z : padding.z + nz, padding.y : padding.y + ny, 1 : 1 + nw]
         part[:] = packed.pack(mask)
+        padded[:, :, [0, -1]] = 0
         assert_array_equal(padding.inside(padded), packed.pack(mask))
     return _nearest.distances(sets[0], sets[1], geometry)
 

@@ -47,8 +47,8 @@ def corner_surface(words, first, stop, ndim, corners):
     """Set the corners that carry surface, in slices `first` to `stop` of the corner lattice.
 
     `corners` has one more slice and one more row than `words` along the axes that the image has, and words for
-    one more voxel along x, and may be larger by a margin that is the same at both ends of an axis. Row y of the lattice
-    lies between rows y - 1 and y of the mask.
+    one more voxel along x, and may be larger by a margin that is the same at both ends of an axis; that of the rows
+    that are written becomes 0. Row y of the lattice lies between rows y - 1 and y of the mask.
     """
     flat = words.reshape(-1)
     out = corners.reshape(-1)
@@ -78,6 +78,9 @@ def corner_surface(words, first, stop, ndim, corners):
                 every_left = every
             if width > n_words:  # the corner after the last voxel
                 out[there + n_words] = some_left >> np.uint64(63)
+            for w in range(np.uint64(margin)):
+                out[there - np.uint64(1) - w] = 0
+                out[there + width + w] = 0
 
 
 @inlined
