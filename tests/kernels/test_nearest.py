@@ -208,6 +208,21 @@ def test_far_on_sparse_targets(spacing: tuple[float, ...], reverse: bool, n: int
         assert_array_equal(found, least_squares(queries, places, spacing, reverse))
 
 
+@pytest.mark.parametrize("spacing", SPACINGS)
+@pytest.mark.parametrize("size", [1, 9, 30])
+def test_far_around_a_cluster(spacing: tuple[float, ...], size: int) -> None:
+    """Queries beside, before, behind and within the few blocks of rows that hold all targets."""
+    rng = np.random.default_rng(41)
+    shape = (90, 100, 70)
+    corner = np.array([33, 40, 20])
+    places = corner + rng.integers(0, size, (1 + size, 3))
+    sides = ((0, 7, 31, 34, 47, 66, 89), (0, 15, 39, 42, 70, 99), (0, 25, 69))
+    queries = np.array(list(itertools.product(*sides)))
+    for order in (np.arange(len(queries)), rng.permutation(len(queries))):
+        found = far(queries[order], targets_at(shape, places), spacing)
+        assert_array_equal(found, least_squares(queries[order], places, spacing))
+
+
 @pytest.mark.parametrize("budget", [0, 1, 5, 40])
 def test_far_stops_at_its_budget_and_resumes(budget: int) -> None:
     rng = np.random.default_rng(34)
