@@ -147,6 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     whole = options.only == list(HOSTS) and options.side == 256
     path = options.output / f"compat{'' if whole else '-part'}.md"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
     print(path)
 
