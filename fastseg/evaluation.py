@@ -20,7 +20,8 @@ from fastseg.arrays import (
     matched,
 )
 from fastseg.device import is_on_device
-from fastseg.distances import BOUNDARIES, PERCENTILE_METHODS, Boundary, PercentileMethod
+from fastseg.distances import BOUNDARIES, Boundary
+from fastseg.distributions import PERCENTILE_METHODS, PercentileMethod
 from fastseg.joint import Box, JointHistogram
 from fastseg.metrics import Counts, Empty, EmptyPolicy, Metric, Options, as_policy, resolve
 from fastseg.metrics.empties import Value
@@ -192,7 +193,7 @@ class _Case:
                 measured["band"] = lambda m: m.function(band)
             if "distances" in needs:
                 # popped, so that the backend is the last to hold the masks and can let go of them
-                found = self.backend.surface_distances(
+                found = self.backend.surface_distributions(
                     masks.pop(0), masks.pop(), self.spacing, self.boundary
                 )
                 options = Options(tolerance, self.percentile_method)

@@ -197,11 +197,11 @@ labels = np.tile(np.arange(5, dtype=np.uint8), 26).reshape(1, 2, 65)
 packed = np.zeros((1, 2, 2), np.uint64)
 corner = np.zeros(3, np.int64)
 bits.select[labels.dtype](labels, np.array([2, 4], np.uint64), 0, 1, corner, 65, packed)
-places = np.zeros((52, 3), np.int64)
-bits.positions(packed, np.arange(52), places)
+mask = np.zeros((1, 2, 65), np.uint8)
+bits.unpack(packed, mask)
 count = int(bits.count(words))
 hits = sum(bits.count.dispatcher.stats.cache_hits.values())
-print(json.dumps([count, places.tolist(), hits]))
+print(json.dumps([count, np.argwhere(mask).tolist(), hits]))
 """
 
 

@@ -25,6 +25,7 @@ OFFERED = (
     "select",
     "surface",
     "surface_distances",
+    "surface_distributions",
     "band_counts",
     "distance_transform_edt",
 )
@@ -94,7 +95,7 @@ def test_the_backend_asked_for_is_the_one_that_runs(
 def test_evaluate_runs_the_backend_of_its_argument(name: str, ran: dict[str, set[str]]) -> None:
     with fastseg.use_backend(OTHER[name]):  # overruled
         fastseg.evaluate(*MASKS, metrics=METRICS, backend=name)
-    assert ran[name] >= {"joint_histogram", "select", "surface_distances", "band_counts"}
+    assert ran[name] >= {"joint_histogram", "select", "surface_distributions", "band_counts"}
     assert not ran[OTHER[name]]
 
 

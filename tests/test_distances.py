@@ -94,8 +94,9 @@ def test_elements_are_sorted_by_distance_and_then_by_area(
     )
     found = with_measures(values, values, areas, areas)._forward
     expected = sorted(zip(values.tolist(), areas.tolist(), strict=True))
-    assert found.areas is not None
-    assert list(zip(found.distances.tolist(), found.areas.tolist(), strict=True)) == expected
+    assert found.elements[1] is not None
+    assert list(zip(*map(np.ndarray.tolist, found.elements), strict=True)) == expected
+    assert len(found.counts) == len(set(expected))
 
 
 @given(values=distance_lists, percentile=st.floats(0, 100) | st.sampled_from([0, 25, 50, 95, 99.9]))

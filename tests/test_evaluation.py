@@ -231,7 +231,7 @@ def test_a_subset_of_metrics_computes_only_what_it_needs(monkeypatch):
     def refuse(*args):
         raise AssertionError("not needed")
 
-    monkeypatch.setattr(numba, "surface_distances", refuse)
+    monkeypatch.setattr(numba, "surface_distributions", refuse)
     monkeypatch.setattr(numba, "band_counts", refuse)
     with monkeypatch.context() as context:
         context.setattr(numba, "select", refuse)

@@ -393,7 +393,7 @@ def test_a_fork_while_another_thread_compiles(
         "from fastseg_kernels import _jit\n"
         "from fastseg_kernels.cpu import bits\n"
         "words = np.full(5, 7, np.uint64)\n"
-        "other = threading.Thread(target=bits.positions.compile)\n"
+        "other = threading.Thread(target=bits.unpack.compile)\n"
         "other.start()\n"
         "while not _jit._compiling.locked():\n"
         "    time.sleep(0.001)\n"

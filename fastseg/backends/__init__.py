@@ -11,6 +11,8 @@ Each has
     the surface voxels of a bool array, as a bool array;
 ``surface_distances(reference, prediction, spacing, boundary)``
     of two masks from ``select``: a :class:`fastseg.distances.SurfaceDistances`;
+``surface_distributions(reference, prediction, spacing, boundary)``
+    how often each of these distances occurs: a :class:`fastseg.distributions.SurfaceDistributions`;
 ``band_counts(reference, prediction, spacing, width)``
     of two masks from ``select``: a :class:`fastseg.distances.BandCounts`;
 ``distance_transform_edt(foreground, spacing, indices, dtype)``

@@ -1,165 +1,178 @@
-"""Distances for the numba backend: between packed sets, and the transform of a volume."""
+"""Distances for the numba backend: between two padded sets, both ways, and the transform of a volume.
+
+Both directions go step by step, each step cut into pieces that the threads share: the shells, the search for what
+they leave, and the transform where that is too much.
+"""
 
 from __future__ import annotations
 
-import functools
+import itertools
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastseg import threads
-from fastseg.arrays import Spacing
-from fastseg.backends._steps import Floats, Offsets, box_offsets, squared_norms, squares
+from fastseg.backends._padding import Geometry, Padding, Words, for_words, nearest_offsets
+from fastseg.backends._steps import Floats, squares
 from fastseg.backends._transform import exact_dtype, transform
+from fastseg.distributions import Distribution
 from fastseg_kernels.cpu import bits, nearest
 
-Words = NDArray[np.uint64]
-
-# A ball of 4 voxels: beyond it a search along rows is cheaper than one more shell.
-_MOST_OFFSETS = 257
-# Of these, so many are always tried: distances up to 2 voxels.
+# Of the nearest offsets, so many are always tried: distances up to 2 voxels.
 _CORE_OFFSETS = 33
 # Looks at blocks of rows that the search may take for each voxel of the box before a transform is cheaper: a look
 # takes 4 to 8 ns, the transform 4 ns a voxel in float32 and 8 in float64.
 _LOOKS_PER_VOXEL = 0.2
 
 
-class Geometry(NamedTuple):
-    """Where packed voxels lie: sizes and spacing along z, y, x; `reverse` if the image's axes are x, y, z."""
+def distances(first: Words, second: Words, geometry: Geometry) -> tuple[Floats, Floats]:
+    """Distance of each set voxel of one padded set to the nearest one of the other, both ways.
 
-    shape: tuple[int, int, int]
-    ndim: int
-    spacing: Spacing
-    reverse: bool
-
-
-@functools.lru_cache(maxsize=256)
-def _shells(spacing: Spacing, ndim: int, reverse: bool) -> tuple[Offsets, Floats]:
-    """The nearest offsets in order of distance, complete up to the last one's distance."""
-    axes = range(3 - ndim, 3)
-    volume = math.prod(spacing[axis] for axis in axes)
-    unit_ball = {1: 2.0, 2: math.pi, 3: 4 / 3 * math.pi}[ndim]
-    radius = (_MOST_OFFSETS * volume / unit_ball) ** (1 / ndim)
-    half = [min(int(radius / spacing[axis]) + 1, 63) if axis in axes else 0 for axis in range(3)]
-    # beyond the box nothing is known
-    limit = min((half[axis] + 1) * spacing[axis] for axis in axes) ** 2
-    offsets = box_offsets(half)
-    lengths = squared_norms(offsets, spacing, reverse)
-    order = np.argsort(lengths, kind="stable")
-    order = order[lengths[order] < limit * (1 - 1e-9)]
-    if len(order) > 2 * _MOST_OFFSETS:  # keep whole distances only
-        order = order[lengths[order] < lengths[order[2 * _MOST_OFFSETS]]]
-    return np.ascontiguousarray(offsets[order]), np.ascontiguousarray(lengths[order])
-
-
-class Padding(NamedTuple):
-    """Slices and rows of zeros at either end of a padded set, as many as the furthest offset; and one word a row."""
-
-    z: int
-    y: int
-
-    @classmethod
-    def of(cls, geometry: Geometry) -> Padding:
-        """As the nearest offsets of this geometry ask for."""
-        offsets, _ = _shells(geometry.spacing, geometry.ndim, geometry.reverse)
-        return cls(*(int(reach) for reach in np.abs(offsets[:, :2]).max(axis=0)))
-
-    @classmethod
-    def found(cls, padded: Words, geometry: Geometry) -> Padding:
-        """That of a set which has one."""
-        z, y = ((padded.shape[axis] - geometry.shape[axis]) // 2 for axis in range(2))
-        return cls(z, y)
-
-    def around(self, geometry: Geometry) -> Words:
-        """Room for a set of this geometry, to be filled, within slices and rows of zeros.
-
-        The ends of the rows between are for the kernel that fills them, which has them in the cache: done here, in
-        one thread, they take 1.5 of the 45 ms that surface distances of a 512³ pair take.
-        """
-        nz, ny, nx = geometry.shape
-        # zeros all over would be written twice: 0.4 ms of the 5 that the two surfaces of a 256³ pair take
-        padded = np.empty((nz + 2 * self.z, ny + 2 * self.y, -(-nx // 64) + 2), np.uint64)
-        for axis, margin in enumerate((self.z, self.y)):
-            across = padded.swapaxes(0, axis)
-            across[:margin] = across[len(across) - margin :] = 0
-        return padded
-
-    def inside(self, padded: Words) -> Words:
-        """The set without its padding."""
-        slices, rows, words = padded.shape
-        return np.ascontiguousarray(
-            padded[self.z : slices - self.z, self.y : rows - self.y, 1 : words - 1]
-        )
-
-
-def distances(queries: Words, targets: Words, geometry: Geometry) -> Floats:
-    """Distance of each set voxel of `queries`, in C order, to the nearest one of `targets`; inf if there is none.
-
-    Both are padded sets.
+    In C order; inf if there is none.
     """
-    padding = Padding.found(queries, geometry)
-    edges = [
-        (first + padding.z, stop + padding.z)
-        for first, stop in threads.slabs(geometry.shape[0], queries.size)
-    ]
-    sizes = [bits.count(queries[first:stop].reshape(-1)) for first, stop in edges]
-    starts = np.concatenate([[0], np.cumsum(sizes)])
-    if not starts[-1] or not bits.count(targets.reshape(-1)):
-        return np.full(starts[-1], np.inf)
-    squared = np.empty(starts[-1])
-    offsets, squares = _shells(geometry.spacing, geometry.ndim, geometry.reverse)
-    steps, shifts = _for_words(offsets, targets)
-
-    def search(part: tuple[tuple[int, int], int, int]) -> None:
-        slab, start, stop = part
-        offsets = (steps, shifts, squares, _CORE_OFFSETS)
-        nearest.shells(queries, targets, padding.y, *offsets, *slab, squared[start:stop])
-
-    threads.run(search, list(zip(edges, starts[:-1].tolist(), starts[1:].tolist(), strict=True)))
-    left = np.flatnonzero(np.isinf(squared))
-    if len(left):
-        places = np.empty((len(left), 3), np.int64)
-        bits.positions(queries, left, places)
-        squared[left] = _far(places, targets, geometry, padding)
-    return np.sqrt(squared, out=squared)
+    forward, backward = _searched(first, second, geometry, each=True)
+    return forward.distances(), backward.distances()
 
 
-def _for_words(offsets: Offsets, padded: Words) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
-    """Each offset as words to go in a padded set, and bits to shift there."""
-    dz, dy, dx = offsets.T
-    steps = (dz * padded.shape[1] + dy) * padded.shape[2] + (dx >> 6)
-    return np.ascontiguousarray(steps), (dx & 63).astype(np.uint64)
+def distributions(
+    first: Words, second: Words, geometry: Geometry
+) -> tuple[Distribution, Distribution]:
+    """How often each of these distances occurs, counted rather than collected."""
+    forward, backward = _searched(first, second, geometry, each=False)
+    return forward.distribution(), backward.distribution()
 
 
-def _far(places: Offsets, targets: Words, geometry: Geometry, padding: Padding) -> Floats:
-    """Squared distances from the places, in the padded set, that the shells left."""
-    n = len(places)
-    coarse = np.zeros(
-        (-(-targets.shape[0] // 8), -(-targets.shape[1] // 8), targets.shape[2]), np.uint64
-    )
-    nearest.coarse_rows(targets, coarse)
-    sizes = (*targets.shape[:2], 64 * targets.shape[2])
-    tables = [squares(size, step) for size, step in zip(sizes, geometry.spacing, strict=True)]
-    squared = np.empty(n)
+def _searched(
+    first: Words, second: Words, geometry: Geometry, each: bool
+) -> tuple[_Search, _Search]:
+    both = _Search(first, second, geometry, each), _Search(second, first, geometry, each)
+    slabs = [(search, i) for search in both for i in range(len(search.slabs))]
+    threads.run(lambda slab: slab[0].try_offsets(slab[1]), slabs)
+    left = [search for search, back in (both, both[::-1]) if search.n_missed and back.n]
+    threads.run(_Search.prepare, left)
+    # a query that the offsets leave takes microseconds
+    parts = [(s, part) for s in left for part in threads.slabs(s.n_missed, s.n_missed << 12)]
+    threads.run(lambda part: part[0].look_around(*part[1]), parts)
+    threads.run(_Search.transform, [search for search in left if search.unanswered])
+    return both
 
-    def search(first: int, budget: int) -> int:
-        stopped: int = nearest.far(
-            places, targets, coarse, *tables, int(geometry.reverse), first, n, budget, squared
+
+class _Search:
+    """From each voxel of one padded set to the nearest one of another: `each` one's distance, or only how often."""
+
+    def __init__(self, queries: Words, targets: Words, geometry: Geometry, each: bool) -> None:
+        self.queries, self.targets, self.geometry = queries, targets, geometry
+        self.padding = Padding.found(queries, geometry)
+        offsets, self.near_squares = nearest_offsets(
+            geometry.spacing, geometry.ndim, geometry.reverse
         )
-        return stopped
+        self.offsets = for_words(offsets, targets)
+        self.slabs = [
+            (first + self.padding.z, stop + self.padding.z)
+            for first, stop in threads.slabs(geometry.shape[0], 4 * queries.size)
+        ]
+        sizes = [bits.count(queries[first:stop].reshape(-1)) for first, stop in self.slabs]
+        self.starts = [0, *itertools.accumulate(sizes)]
+        self.n = self.starts[-1]
+        self.counts = np.zeros((len(self.slabs), len(self.near_squares)), np.int64)
+        self.squared = np.empty(self.n) if each else None
+        self.missed: list[NDArray[np.int64]] = [np.empty(0, np.int64)] * len(self.slabs)
+        self.far_squares: Floats | None = None  # of those, in their order
 
-    # A sixteenth of the budget shows whether all of it could be enough.
-    budget = int(_LOOKS_PER_VOXEL * math.prod(geometry.shape))
-    done = search(0, budget // 16)
-    if done < n and done * 16 >= n:
-        done = search(done, budget)
-    if done < n:
-        at = tuple(np.ascontiguousarray((places[done:] - (padding.z, padding.y, 64)).T))
-        inside = padding.inside(targets)
-        squared[done:] = transform_of(inside, geometry, squared=True, at=at)[at]
-    return squared
+    def try_offsets(self, slab: int) -> None:
+        """What lies at one of the nearest offsets."""
+        start, stop = self.starts[slab : slab + 2]
+        missed = np.empty(stop - start, np.int64)  # takes memory only where it is written
+        n = nearest.shells(
+            self.queries,
+            self.targets,
+            self.padding.y,
+            *self.offsets,
+            self.near_squares,
+            _CORE_OFFSETS,
+            *self.slabs[slab],
+            self.counts[slab],
+            missed,
+            np.empty(0) if self.squared is None else self.squared[start:stop],
+        )
+        self.missed[slab] = missed[:n].copy()
+
+    @property
+    def n_missed(self) -> int:
+        """How many queries found nothing there."""
+        return sum(map(len, self.missed))
+
+    def prepare(self) -> None:
+        """Where they lie, and what helps to search for them."""
+        place = np.concatenate(self.missed)
+        z, y, word = np.unravel_index(place >> 6, self.queries.shape)
+        self.places = np.stack([z, y, word << 6 | place & 63], axis=1)
+        nz, ny, nw = self.targets.shape
+        self.coarse = np.zeros((-(-nz // nearest.BLOCK), -(-ny // nearest.BLOCK), nw), np.uint64)
+        nearest.coarse_rows(self.targets, self.coarse)
+        self.tables = [
+            squares(size, step)
+            for size, step in zip((nz, ny, 64 * nw), self.geometry.spacing, strict=True)
+        ]
+        self.far_squares = np.empty(len(self.places))
+        self.unanswered: list[tuple[int, int]] = []
+
+    def look_around(self, first: int, stop: int) -> None:
+        """Search for some of them, as long as a transform would not be cheaper."""
+        assert self.far_squares is not None
+
+        def search(first: int, budget: int) -> int:
+            stopped: int = nearest.far(
+                self.places,
+                self.targets,
+                self.coarse,
+                *self.tables,
+                int(self.geometry.reverse),
+                first,
+                stop,
+                budget,
+                self.far_squares,
+            )
+            return stopped
+
+        n = stop - first
+        budget = int(_LOOKS_PER_VOXEL * math.prod(self.geometry.shape) * n / self.n_missed)
+        # A sixteenth of the budget shows whether all of it could be enough.
+        done = search(first, budget // 16)
+        if done < stop and (done - first) * 16 >= n:
+            done = search(done, budget)
+        if done < stop:
+            self.unanswered.append((done, stop))
+
+    def transform(self) -> None:
+        """Answer the rest by a transform of the box."""
+        rest = np.concatenate([np.arange(*part) for part in self.unanswered])
+        at = tuple(
+            np.ascontiguousarray((self.places[rest] - (self.padding.z, self.padding.y, 0)).T)
+        )
+        inside = self.padding.inside(self.targets)
+        assert self.far_squares is not None
+        self.far_squares[rest] = transform_of(inside, self.geometry, squared=True, at=at)[at]
+
+    def distances(self) -> Floats:
+        """Of each query, in C order."""
+        assert self.squared is not None
+        if self.far_squares is not None:
+            self.squared[np.isinf(self.squared)] = self.far_squares
+        return np.sqrt(self.squared, out=self.squared)
+
+    def distribution(self) -> Distribution:
+        """How often each distance occurs."""
+        counts = self.counts.sum(axis=0)
+        hit = np.flatnonzero(counts)
+        near = Distribution(np.sqrt(self.near_squares[hit]), counts[hit])
+        far = (
+            np.full(self.n_missed, np.inf)
+            if self.far_squares is None
+            else np.sqrt(self.far_squares)
+        )
+        return Distribution.joined(near, Distribution.of(far))
 
 
 def transform_of(

@@ -23,6 +23,7 @@ from fastseg.backends import _device_transform as device_transform
 from fastseg.backends._packed import as_unsigned, as_volume, as_word, is_reversed, ordered_codes
 from fastseg.backends._steps import ball
 from fastseg.distances import BandCounts, Boundary, SurfaceDistances
+from fastseg.distributions import SurfaceDistributions
 from fastseg.joint import Box, JointHistogram
 from fastseg.surfels import surfel_measures
 from fastseg_kernels.gpu import bits, confusion
@@ -218,6 +219,14 @@ def surface_distances(
     ]
     measures = ordered_codes(surfel_measures(spacing), ndim, reference.reverse)
     return SurfaceDistances(there, back, codes[0], codes[1], measures)
+
+
+def surface_distributions(
+    reference: PackedMask, prediction: PackedMask, spacing: Spacing, boundary: Boundary
+) -> SurfaceDistributions:
+    """Count these distances, on the CPU."""
+    found = surface_distances(reference, prediction, spacing, boundary)
+    return SurfaceDistributions(*found.distributions)
 
 
 @_on_its_device

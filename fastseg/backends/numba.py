@@ -19,8 +19,10 @@ from fastseg import threads
 from fastseg.arrays import Array, Spacing
 from fastseg.backends import _nearest, _transform
 from fastseg.backends._packed import as_unsigned, as_volume, as_word, is_reversed, ordered_codes
+from fastseg.backends._padding import Geometry, Padding
 from fastseg.backends._steps import ball
 from fastseg.distances import BandCounts, Boundary, SurfaceDistances
+from fastseg.distributions import Distribution, SurfaceDistributions
 from fastseg.joint import Box, JointHistogram
 from fastseg.surfels import surfel_measures
 from fastseg_kernels.cpu import bits, boundary, confusion, surfel, tally
@@ -196,24 +198,46 @@ def surface_distances(
     """Ask, for each surface element of one mask, for the nearest one of the other."""
     if reference.whole:
         reference, prediction = _cropped(reference, prediction)
-    ndim, reverse, steps = reference.ndim, reference.reverse, reference.spacing(spacing)
-    shape = reference.shape if boundary == "voxel" else _lattice(reference)
-    geometry = _nearest.Geometry(shape, ndim, steps, reverse)
-    padding = _nearest.Padding.of(geometry)
-    take = _surface if boundary == "voxel" else _corners
-    first = take(reference, padding.around(geometry))
-    second = take(prediction, padding.around(geometry))
-    codes = None if boundary == "voxel" else (_codes(reference, first), _codes(prediction, second))
-    del reference, prediction  # a third of all memory, if nobody else holds them
-    directed = threads.run(
-        lambda pair: _nearest.distances(pair[0], pair[1], geometry),
-        [(first, second), (second, first)],
-    )
-    if codes is None:
-        return SurfaceDistances(directed[0], directed[1])
+    ndim, reverse = reference.ndim, reference.reverse
+    geometry = _geometry(reference, spacing, boundary)
+    first, second = _surfaces(reference, prediction, geometry, boundary)
+    if boundary == "voxel":
+        return SurfaceDistances(*_nearest.distances(first, second, geometry))
+    codes = _codes(reference, first), _codes(prediction, second)
     measures = ordered_codes(surfel_measures(spacing), ndim, reverse)
-    return SurfaceDistances(
-        directed[0], directed[1], codes[0], codes[1], measures, by_distance_and_area
+    del reference, prediction  # a third of all memory, if nobody else holds them
+    directed = _nearest.distances(first, second, geometry)
+    return SurfaceDistances(*directed, *codes, measures, distribution_of)
+
+
+def surface_distributions(
+    reference: PackedMask, prediction: PackedMask, spacing: Spacing, boundary: Boundary
+) -> SurfaceDistributions:
+    """Count how often each distance occurs."""
+    if boundary == "surfel":
+        found = surface_distances(reference, prediction, spacing, boundary)
+        return SurfaceDistributions(*found.distributions)
+    geometry = _geometry(reference, spacing, boundary)
+    surfaces = _surfaces(reference, prediction, geometry, boundary)
+    del reference, prediction  # a third of all memory, if nobody else holds them
+    return SurfaceDistributions(*_nearest.distributions(*surfaces, geometry))
+
+
+def _geometry(mask: PackedMask, spacing: Spacing, boundary: Boundary) -> Geometry:
+    """Of the voxels, or of the corners of their lattice."""
+    shape = mask.shape if boundary == "voxel" else _lattice(mask)
+    return Geometry(shape, mask.ndim, mask.spacing(spacing), mask.reverse)
+
+
+def _surfaces(
+    reference: PackedMask, prediction: PackedMask, geometry: Geometry, boundary: Boundary
+) -> tuple[Words, Words]:
+    """Both surfaces, padded."""
+    padding = Padding.of(geometry)
+    take = _surface if boundary == "voxel" else _corners
+    return (
+        take(reference, padding.around(geometry)),
+        take(prediction, padding.around(geometry)),
     )
 
 
@@ -258,9 +282,9 @@ def _lattice(mask: PackedMask) -> tuple[int, int, int]:
 
 
 def _corners(mask: PackedMask, out: Words) -> Words:
-    slices = _lattice(mask)[0]
+    slices, _, width = _lattice(mask)
     threads.run(
-        lambda slab: surfel.corner_surface(mask.words, *slab, mask.ndim, out),
+        lambda slab: surfel.corner_surface(mask.words, *slab, mask.ndim, -(-width // 64), out),
         threads.slabs(slices, mask.words.size),
     )
     return out
@@ -268,25 +292,28 @@ def _corners(mask: PackedMask, out: Words) -> Words:
 
 def _codes(mask: PackedMask, corners: Words) -> NDArray[np.uint8]:
     codes = np.empty(bits.count(corners.reshape(-1)), np.uint8)
-    surfel.corner_codes(mask.words, corners, mask.ndim, codes)
+    width = -(-_lattice(mask)[2] // 64)
+    surfel.corner_codes(mask.words, corners, mask.ndim, width, codes)
     return codes
 
 
-def by_distance_and_area(
-    distances: NDArray[np.float64], codes: NDArray[np.uint8], measures: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Sort what is different and repeat it; see :func:`fastseg.distances.by_distance_and_area`."""
+def distribution_of(
+    distances: NDArray[np.float64],
+    codes: NDArray[np.uint8] | None,
+    measures: NDArray[np.float64] | None,
+) -> Distribution:
+    """Sort what is different only; see :func:`fastseg.distances.distribution_of`."""
+    if codes is None or measures is None:
+        return distances_module.distribution_of(distances, codes, measures)
     room = min(len(distances) // 4, _MOST_DIFFERENT)
     found_bits, found_codes = np.empty(room, np.uint64), np.empty(room, np.uint8)
     counts = np.empty(room, np.int64)
     table = np.full(_power_of_two(2 * max(room, 1)), -1, np.int32)
     n = tally.tally(distances.view(np.uint64), codes, found_bits, found_codes, counts, table)
     if n < 0:
-        return distances_module.by_distance_and_area(distances, codes, measures)
-    values, areas = found_bits[:n].view(np.float64), measures[found_codes[:n]]
-    order = np.lexsort((areas, values))
-    repeats = counts[order]
-    return np.repeat(values[order], repeats), np.repeat(areas[order], repeats)
+        return distances_module.distribution_of(distances, codes, measures)
+    different = Distribution(found_bits[:n].view(np.float64), counts[:n], measures[found_codes[:n]])
+    return Distribution.joined(different)
 
 
 def band_counts(
@@ -304,7 +331,7 @@ def _band(mask: PackedMask, spacing: Spacing, width: float) -> Words:
     surface_words = _surface(mask, np.empty_like(mask.words))
     offsets = ball(spacing, mask.shape, mask.reverse, width, _LARGEST_BALL)
     if offsets is None:
-        geometry = _nearest.Geometry(mask.shape, mask.ndim, spacing, mask.reverse)
+        geometry = Geometry(mask.shape, mask.ndim, spacing, mask.reverse)
         return (
             mask.words & select(_nearest.transform_of(surface_words, geometry) < width, (1,)).words
         )

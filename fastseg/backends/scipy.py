@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from fastseg.arrays import Array, Spacing
 from fastseg.distances import BandCounts, Boundary, SurfaceDistances
+from fastseg.distributions import SurfaceDistributions
 from fastseg.joint import Box, JointHistogram
 from fastseg.surfels import surfel_measures
 
@@ -97,6 +98,14 @@ def surface_distances(
         return SurfaceDistances(*directed)
     found = [code[code != 0].astype(np.uint8) for code in codes]
     return SurfaceDistances(*directed, found[0], found[1], surfel_measures(spacing))
+
+
+def surface_distributions(
+    reference: Mask, prediction: Mask, spacing: Spacing, boundary: Boundary
+) -> SurfaceDistributions:
+    """Count the same distances."""
+    found = surface_distances(reference, prediction, spacing, boundary)
+    return SurfaceDistributions(*found.distributions)
 
 
 def band_counts(reference: Mask, prediction: Mask, spacing: Spacing, width: float) -> BandCounts:

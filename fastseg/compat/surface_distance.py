@@ -25,7 +25,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastseg import threads
 from fastseg.arrays import as_spacing, matched
 from fastseg.compat._masks import backend_for, check_one_shape, pair_counts
 from fastseg.compat._patching import Host, NotCovered, Patch, falls_back_to, rest_of
@@ -104,15 +103,10 @@ def compute_surface_distances(
     backend = backend_for("surface_distances", ndim)
     masks = [backend.select(mask, (1,)) for mask in matched(mask_gt, mask_pred)]
     found = backend.surface_distances(*masks, spacing, "surfel")
-    sides = [
-        (found.reference_to_prediction, found.reference_codes),
-        (found.prediction_to_reference, found.prediction_codes),
-    ]
-    ordered = threads.run(lambda side: found.sort(*side, found.measures), sides)
     return {
         name: array
-        for names, arrays in zip(_SIDES, ordered, strict=True)
-        for name, array in zip(names, arrays, strict=True)
+        for names, side in zip(_SIDES, found.distributions, strict=True)
+        for name, array in zip(names, side.elements, strict=True)
     }
 
 

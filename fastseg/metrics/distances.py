@@ -1,6 +1,6 @@
 """Metrics of surface distances: reductions of the two directed distance sets, in the units of the spacing.
 
-The definitions stand in :class:`~fastseg.distances.SurfaceDistances`; here they get their names.
+The definitions stand in :class:`~fastseg.distributions.Reductions`; here they get their names.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ import math
 from collections.abc import Callable
 from typing import TypedDict
 
-from fastseg.distances import BandCounts, SurfaceDistances
+from fastseg.distances import BandCounts
+from fastseg.distributions import Reductions
 from fastseg.metrics.registry import Options, family, metric
 
 
@@ -31,7 +32,7 @@ MAIER_HEIN = "Maier-Hein et al. 2024, doi:10.1038/s41592-023-02151-z"
     formula="max(max d(R→P), max d(P→R))",
     source="Huttenlocher et al. 1993, doi:10.1109/34.232073",
 )
-def hd(distances: SurfaceDistances, options: Options) -> float:
+def hd(distances: Reductions, options: Options) -> float:
     """Hausdorff distance: the farthest that any point of either surface lies from the other."""
     return distances.hausdorff()
 
@@ -42,7 +43,7 @@ def hd(distances: SurfaceDistances, options: Options) -> float:
     formula="max(95th percentile of d(R→P), 95th percentile of d(P→R))",
     source=MAIER_HEIN,
 )
-def hd95(distances: SurfaceDistances, options: Options) -> float:
+def hd95(distances: Reductions, options: Options) -> float:
     """95th percentile of the Hausdorff distance."""
     return distances.hausdorff(95, options.percentile_method)
 
@@ -53,31 +54,31 @@ def hd95(distances: SurfaceDistances, options: Options) -> float:
     "hd95",
     "max(pth percentile of d(R→P), pth percentile of d(P→R))",
 )
-def hd_percentile(percentile: float) -> Callable[[SurfaceDistances, Options], float]:
+def hd_percentile(percentile: float) -> Callable[[Reductions, Options], float]:
     """Any percentile of the Hausdorff distance."""
     return lambda distances, options: distances.hausdorff(percentile, options.percentile_method)
 
 
 @metric("distances", **DISTANCE, formula="(Σ d(R→P) + Σ d(P→R)) / (|R| + |P|)", source=YEGHIAZARYAN)
-def assd(distances: SurfaceDistances, options: Options) -> float:
+def assd(distances: Reductions, options: Options) -> float:
     """Average symmetric surface distance: the mean over both surfaces pooled."""
     return distances.assd()
 
 
 @metric("distances", **DISTANCE, formula="(mean d(R→P) + mean d(P→R)) / 2", source=MAIER_HEIN)
-def masd(distances: SurfaceDistances, options: Options) -> float:
+def masd(distances: Reductions, options: Options) -> float:
     """Mean average surface distance: the mean of the two directions' means."""
     return distances.masd()
 
 
 @metric("distances", **DISTANCE, formula="mean d(R→P)", source=YEGHIAZARYAN)
-def asd_reference_to_prediction(distances: SurfaceDistances, options: Options) -> float:
+def asd_reference_to_prediction(distances: Reductions, options: Options) -> float:
     """Average distance from the reference's surface to the prediction's."""
     return distances.average("reference_to_prediction")
 
 
 @metric("distances", **DISTANCE, formula="mean d(P→R)", source=YEGHIAZARYAN)
-def asd_prediction_to_reference(distances: SurfaceDistances, options: Options) -> float:
+def asd_prediction_to_reference(distances: Reductions, options: Options) -> float:
     """Average distance from the prediction's surface to the reference's."""
     return distances.average("prediction_to_reference")
 
@@ -87,7 +88,7 @@ def asd_prediction_to_reference(distances: SurfaceDistances, options: Options) -
     formula="(|d(R→P) ≤ τ| + |d(P→R) ≤ τ|) / (|R| + |P|)",
     source="Nikolov et al. 2021, doi:10.2196/26151",
 )
-def nsd(distances: SurfaceDistances, options: Options) -> float:
+def nsd(distances: Reductions, options: Options) -> float:
     """Normalised surface Dice: the share of both surfaces within the tolerance τ of the other."""
     return distances.nsd(options.tolerance)
 

@@ -1,8 +1,9 @@
 """The registry: what a metric is, and how its name finds it.
 
-A metric is one small function with a row of facts. A count metric takes :class:`Counts`; a distance metric takes a
-:class:`~fastseg.distances.SurfaceDistances` and :class:`Options`; a band metric takes
-:class:`~fastseg.distances.BandCounts`. What a metric needs decides what is computed at all.
+A metric is one small function with a row of facts. A count metric takes :class:`Counts`; a distance metric takes
+:class:`~fastseg.distributions.Reductions`, which a :class:`~fastseg.distances.SurfaceDistances` is, and
+:class:`Options`; a band metric takes :class:`~fastseg.distances.BandCounts`. What a metric needs decides what is
+computed at all.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from fastseg.arrays import did_you_mean
-from fastseg.distances import PercentileMethod
+from fastseg.distributions import PercentileMethod
 
 Need = Literal["counts", "distances", "band"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import itertools
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
-from fastseg.backends import _nearest, _steps
+from fastseg.backends import _nearest, _padding, _steps
 from fastseg.backends import numba as numba_backend
 from fastseg.backends import scipy as scipy_backend
 from fastseg_kernels.cpu import nearest
@@ -53,14 +54,47 @@ def shells(
     first, stop = slices or (0, len(queries))
     out = np.full(int(queries[first:stop].sum()) + 1, -1.0)
     margin_z, margin_y = (int(reach) for reach in np.abs(offsets[:, :2]).max(axis=0))
-    margins = ((margin_z, margin_z), (margin_y, margin_y), (1, 1))
+    margins = ((margin_z, margin_z), (margin_y + 1, margin_y + 1), (0, 1))
     words = np.pad(packed.pack(queries), margins)
     padded = np.pad(packed.pack(targets), margins)
-    steps, shifts = _nearest._for_words(offsets, padded)
+    nearby = _padding.for_words(offsets, padded), squares
     slab = (first + margin_z, stop + margin_z)
-    nearest.shells(words, padded, margin_y, steps, shifts, squares, core, *slab, out)
-    assert out[-1] == -1.0
+    counts, missed = np.full(len(squares), 5), np.full(len(out), -1)
+    arguments = words, padded, margin_y + 1, *nearby[0], squares, core, *slab
+    n = nearest.shells(*arguments, counts, missed, out)
+    assert out[-1] == missed[n] == -1
+    again = counts * 0, np.full(len(out), -1)
+    assert nearest.shells(*arguments, *again, np.empty(0)) == n  # the same without single distances
+    assert_array_equal(again[0], counts - 5)
+    assert_array_equal(again[1], missed)
+    check_counts(again[0], squares, out[:-1])
+    margin = margin_z, margin_y + 1
+    check_places(
+        missed[:n], words.shape, queries[first:stop], out[:-1], (margin[0] + first, margin[1])
+    )
     return out[:-1]
+
+
+def check_counts(counts: NDArray[np.int64], squares: Floats, found: Floats) -> None:
+    """As many at each distance as single distances say."""
+    expected = collections.Counter(found[np.isfinite(found)].tolist())
+    tallied: collections.Counter[float] = collections.Counter()
+    for square, count in zip(squares.tolist(), counts.tolist(), strict=True):
+        tallied[square] += count
+    assert +tallied == expected
+
+
+def check_places(
+    missed: NDArray[np.int64],
+    shape: tuple[int, ...],
+    queries: Mask,
+    found: Floats,
+    margins: tuple[int, int],
+) -> None:
+    """The bits of a padded set that were missed are the voxels without a distance, in C order."""
+    z, y, word = np.unravel_index(missed >> 6, shape)
+    places = np.stack([z - margins[0], y - margins[1], word * 64 + (missed & 63)], axis=1)
+    assert_array_equal(places, np.argwhere(queries)[np.isinf(found)])
 
 
 def row_offsets(reach: int) -> tuple[NDArray[np.int64], Floats]:
@@ -86,7 +120,7 @@ def test_shells_on_noise(density: float, spacing: tuple[float, ...], reverse: bo
     rng = np.random.default_rng(30)
     queries = rng.random((5, 6, 130)) < 0.3
     targets = rng.random(queries.shape) < density
-    offsets, squares = _nearest._shells(spacing, 3, reverse)
+    offsets, squares = _padding.nearest_offsets(spacing, 3, reverse)
     expected = least_squares(np.argwhere(queries), np.argwhere(targets), spacing, reverse)
     near = expected <= squares[-1]
     assert near.any()
@@ -98,7 +132,7 @@ def test_shells_of_a_slab() -> None:
     """The targets of other slices are seen, and results start at the slab's own first query."""
     rng = np.random.default_rng(31)
     queries, targets = rng.random((2, 6, 4, 70)) < 0.2
-    offsets, squares = _nearest._shells((1.0, 1.0, 1.0), 3, False)
+    offsets, squares = _padding.nearest_offsets((1.0, 1.0, 1.0), 3, False)
     whole = shells(queries, targets, offsets, squares)
     part = shells(queries, targets, offsets, squares, (2, 5))
     before, inside = queries[:2].sum(), queries[2:5].sum()
@@ -112,7 +146,7 @@ def test_offsets_beyond_the_core_may_be_left_untried(core: int, density: float) 
     rng = np.random.default_rng(38)
     queries = rng.random((20, 20, 200)) < 0.3  # enough to give up, and to try again
     targets = rng.random(queries.shape) < density
-    offsets, squares = _nearest._shells((1.0, 1.0, 1.0), 3, False)
+    offsets, squares = _padding.nearest_offsets((1.0, 1.0, 1.0), 3, False)
     whole = shells(queries, targets, offsets, squares)
     found = shells(queries, targets, offsets, squares, core=core)
     nearby = whole <= (squares[core - 1] if core else -1)
@@ -133,7 +167,7 @@ def test_the_list_of_shells_is_complete_up_to_its_end(
     spacing: tuple[float, ...], ndim: int, reverse: bool
 ) -> None:
     """A target not in the list must not be nearer than one that is: that would be a wrong answer."""
-    offsets, squares = _nearest._shells(spacing, ndim, reverse)
+    offsets, squares = _padding.nearest_offsets(spacing, ndim, reverse)
     assert (offsets[0] == 0).all()
     assert (np.diff(squares) >= 0).all()
     assert np.abs(offsets).max() < 64
@@ -324,16 +358,22 @@ def directed(queries: Mask, targets: Mask, spacing: tuple[float, ...], reverse: 
     steps = (1.0,) * (3 - ndim) + (spacing[::-1] if reverse else spacing)
     masks = [mask.T if reverse else mask for mask in (queries, targets)]
     shape = packed.volume(masks[0]).shape
-    geometry = _nearest.Geometry((shape[0], shape[1], shape[2]), ndim, steps, reverse)
-    padding = _nearest.Padding.of(geometry)
+    geometry = _padding.Geometry((shape[0], shape[1], shape[2]), ndim, steps, reverse)
+    padding = _padding.Padding.of(geometry)
     sets = [padding.around(geometry) for _ in masks]
     for mask, padded in zip(masks, sets, strict=True):
         nz, ny, nw = packed.pack(mask).shape
-        part = padded[padding.z : padding.z + nz, padding.y : padding.y + ny, 1 : 1 + nw]
+        part = padded[padding.z : padding.z + nz, padding.y : padding.y + ny, :nw]
         part[:] = packed.pack(mask)
-        padded[:, :, [0, -1]] = 0
+        padded[:, :, -1] = 0
         assert_array_equal(padding.inside(padded), packed.pack(mask))
-    return _nearest.distances(sets[0], sets[1], geometry)
+    there, back = _nearest.distances(sets[0], sets[1], geometry)
+    both = _nearest.distributions(sets[0], sets[1], geometry)
+    for single, counted in zip((there, back), both, strict=True):
+        expected = np.unique(single, return_counts=True)
+        assert_array_equal(counted.distances, expected[0])
+        assert_array_equal(counted.counts, expected[1])
+    return there
 
 
 @pytest.mark.parametrize("looks_per_voxel", [0, 2, 10**9])
@@ -346,7 +386,8 @@ def test_hard_pairs_by_every_way(
     monkeypatch.setattr(_nearest, "_LOOKS_PER_VOXEL", looks_per_voxel)
     if only_far:
         itself = np.zeros((1, 3), np.int64), np.zeros(1)
-        monkeypatch.setattr(_nearest, "_shells", lambda *args: itself)
+        for module in (_nearest, _padding):
+            monkeypatch.setattr(module, "nearest_offsets", lambda *args: itself)
     for number, (name, queries, targets) in enumerate(volumes.hard_pairs(ndim)):
         spacing = volumes.SPACINGS[ndim][number % len(volumes.SPACINGS[ndim])]
         expected = naive.nearest(np.argwhere(queries), np.argwhere(targets), spacing)
@@ -379,7 +420,7 @@ def test_the_switch_to_a_transform(
     assert_array_equal(
         found, naive.nearest(np.argwhere(queries), np.argwhere(targets), (0.7, 1.0, 1.3))
     )
-    assert len(transforms) == (looks_per_voxel < 10**9)
+    assert len(transforms) == 2 * (looks_per_voxel < 10**9)  # for single distances and for counts
 
 
 def test_without_targets_or_queries() -> None:

@@ -22,7 +22,8 @@ def corners_of(mask: Mask, slices: tuple[int, int] | None = None) -> NDArray[np.
     nz, ny, nx = packed.volume(mask).shape
     shape = (nz + (mask.ndim > 2), ny + (mask.ndim > 1), nx // 64 + 1)
     out = np.full(shape, 0xDEADBEEFDEADBEEF, np.uint64)
-    surfel.corner_surface(packed.pack(mask), *(slices or (0, shape[0])), mask.ndim, out)
+    words = packed.pack(mask)
+    surfel.corner_surface(words, *(slices or (0, shape[0])), mask.ndim, shape[2], out)
     return out
 
 
@@ -30,16 +31,17 @@ def surfels(mask: Mask, table: Floats) -> tuple[NDArray[np.int64], Floats]:
     """Positions of the corners in the image's axes, and their measures, in C order."""
     corners = corners_of(mask)
     found = packed.unpack(corners, mask.shape[-1] + 1)  # none beyond the last corner
-    margins = ((3, 3), (2, 2), (1, 1))
+    margins = ((3, 3), (2, 2), (0, 2))
     within = np.pad(np.zeros_like(corners), margins)
-    within[3:-3, 2:-2, [0, -1]] = 0xDEADBEEF  # the ends of rows, which the kernel clears
-    surfel.corner_surface(packed.pack(mask), 0, len(corners), mask.ndim, within)
+    within[3:-3, 2:-2, -2:] = 0xDEADBEEF  # the ends of rows, which the kernel clears
+    width = corners.shape[2]
+    surfel.corner_surface(packed.pack(mask), 0, len(corners), mask.ndim, width, within)
     assert_array_equal(within, np.pad(corners, margins))
     codes = np.full(bits.count(corners.reshape(-1)) + 1, 77, np.uint8)
-    surfel.corner_codes(packed.pack(mask), corners, mask.ndim, codes)
+    surfel.corner_codes(packed.pack(mask), corners, mask.ndim, width, codes)
     assert codes[-1] == 77
     again = np.zeros(len(codes) - 1, np.uint8)
-    surfel.corner_codes(packed.pack(mask), within, mask.ndim, again)
+    surfel.corner_codes(packed.pack(mask), within, mask.ndim, width, again)
     assert_array_equal(again, codes[:-1])
     return np.argwhere(found)[:, 3 - mask.ndim :], table[codes[:-1]]
 

@@ -1,4 +1,4 @@
-"""Counting what is different, and the sort that comes of it."""
+"""Counting what is different, and the distribution that comes of it."""
 
 from __future__ import annotations
 
@@ -54,22 +54,27 @@ def test_pairs_in_one_slot_are_kept_apart() -> None:
 
 @pytest.mark.parametrize("n", [0, 1, 3, 4, 40, 5000])
 @pytest.mark.parametrize("different", [1, 7, 10**6])
-def test_the_sort_is_the_sort_by_two_keys(n: int, different: int) -> None:
+def test_the_distribution_is_that_of_a_sort_by_two_keys(n: int, different: int) -> None:
     """To the bit, whether the elements are few, repeat themselves or are all different."""
     rng = np.random.default_rng(51)
     values = np.sqrt(rng.integers(0, different, n).astype(float))
     codes = rng.integers(0, 256, n).astype(np.uint8)
     measures = rng.choice(rng.random(20), 256)  # codes share areas
-    found = numba_backend.by_distance_and_area(values, codes, measures)
-    expected = distances.by_distance_and_area(values, codes, measures)
-    assert_array_equal(found[0], expected[0])
-    assert_array_equal(found[1], expected[1])
+    found = numba_backend.distribution_of(values, codes, measures)
+    expected = distances.distribution_of(values, codes, measures)
+    assert_array_equal(found.distances, expected.distances)
+    assert_array_equal(found.areas, expected.areas)
+    assert_array_equal(found.counts, expected.counts)
+    order = np.lexsort((measures[codes], values))
+    assert_array_equal(found.elements[0], values[order])
+    assert_array_equal(found.elements[1], measures[codes][order])
 
 
-def test_distances_without_a_target_are_sorted_too() -> None:
+def test_distances_without_a_target_are_distributed_too() -> None:
     values = np.full(40, np.inf)
     codes = (np.arange(40) % 3).astype(np.uint8)
     measures = np.array([0.5, 0.25, 1.0])
-    found, areas = numba_backend.by_distance_and_area(values, codes, measures)
+    found, areas = numba_backend.distribution_of(values, codes, measures).elements
+    assert areas is not None
     assert np.isinf(found).all()
     assert areas.tolist() == sorted(measures[codes].tolist())

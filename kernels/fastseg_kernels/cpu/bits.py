@@ -14,7 +14,7 @@ import numpy as np
 
 from fastseg_kernels._jit import i64, inlined, kernel, label_kernels, read, u8, u64, write
 from fastseg_kernels._vectors import lanes_of, load, splat, unequal
-from fastseg_kernels._words import popcount, trailing_zeros
+from fastseg_kernels._words import popcount
 
 ALL = 0xFFFFFFFFFFFFFFFF
 
@@ -120,24 +120,3 @@ def count_both(first, second):
     for i in range(np.uint64(first.size)):
         total += popcount(first[i] & second[i])
     return total
-
-
-@kernel(read(u64, 3), read(i64, 1), write(i64, 2))
-def positions(words, ordinals, out):
-    """Write the position (z, y, x) of some of the set bits: those that are number `ordinals`, ascending, in C order."""
-    bit = np.int64(0)
-    n = np.uint64(0)
-    for z in range(np.uint64(words.shape[0])):
-        for y in range(np.uint64(words.shape[1])):
-            for word in range(np.uint64(words.shape[2])):
-                bits = words[z, y, word]
-                end = bit + popcount(bits)
-                while n < np.uint64(ordinals.size) and ordinals[n] < end:
-                    while bit < ordinals[n]:
-                        bits &= bits - np.uint64(1)
-                        bit += 1
-                    out[n, np.uint64(0)] = z
-                    out[n, np.uint64(1)] = y
-                    out[n, np.uint64(2)] = np.int64(word) * 64 + trailing_zeros(bits)
-                    n += np.uint64(1)
-                bit = end

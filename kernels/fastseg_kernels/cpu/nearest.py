@@ -28,6 +28,15 @@ OPENING = 32  # what it costs to go through the rows of a block, in looks at blo
 SLACK = 1.0 + 1e-15
 
 
+@inlined
+def _write_at(some, asked, value, base, out):
+    """Write a value for some of a word's queries, each to its rank among all that are asked."""
+    while some != 0:
+        lowest = some & (~some + np.uint64(1))
+        some ^= lowest
+        out[base + np.uint64(popcount(asked & (lowest - np.uint64(1))))] = value
+
+
 @kernel(
     read(u64, 3),
     read(u64, 3),
@@ -38,17 +47,21 @@ SLACK = 1.0 + 1e-15
     i64,
     i64,
     i64,
+    write(i64, 1),
+    write(i64, 1),
     write(f64, 1),
 )
-def shells(queries, targets, margin, steps, shifts, squares, core, first, stop, out):
+def shells(
+    queries, targets, margin, steps, shifts, squares, core, first, stop, counts, missed, out
+):
     """Find the targets that lie at one of a list of offsets, for the queries of slices `first` to `stop`.
 
     Parameters
     ----------
     queries, targets : uint64 (nz, ny, nw)
-        Two packed sets within a margin of zeros: a word at either end of a row, and rows and slices as many as the
-        longest offset, so that no offset of a query leads outside. The tests that this saves were three quarters of
-        the time.
+        Two packed sets within a margin of zeros: a word at the end of a row, which also is what lies before the next
+        row, as many slices as the longest offset, and one row more than that, so that no offset of a query leads
+        outside. The tests that this saves were three quarters of the time.
     margin : int
         Rows of the margin at either end of a slice.
     steps, shifts : int64, uint64 (n,)
@@ -60,56 +73,69 @@ def shells(queries, targets, margin, steps, shifts, squares, core, first, stop, 
         So many offsets are always tried; the others only while they find targets for at least an eighth of the
         queries that come to them, with a new trial now and then. Surfaces that lie far apart would go through all
         of them in vain.
+    counts : int64 (n,)
+        Added to: how many queries have their nearest target at each offset.
+    missed : int64
+        Written: the bits, counted from the first of `queries`, of the queries for which no target was found. Must
+        have room for all.
     out : float64
-        Written: for each query of these slices in C order its squared distance, inf where none was found.
+        Written, unless it is empty: for each query of these slices in C order its squared distance, inf where none
+        was found. Without it a hit is a bit count, 512³ in 4.0 instead of 5.8 ms, and nothing has to be sorted.
+
+    Returns
+    -------
+    int
+        How many queries found no target.
     """
     flat_queries = queries.reshape(-1)
     flat = targets.reshape(-1)
     base = np.uint64(0)
+    n_missed = np.uint64(0)
     came = np.int64(0)  # queries that the core left
     found = np.int64(0)  # of which the outer offsets found a target
     for z in range(first, stop):
         for y in range(margin, queries.shape[1] - margin):
             row = (z * queries.shape[1] + y) * queries.shape[2]
-            for here in range(row + 1, row + queries.shape[2] - 1):
+            for here in range(row, row + queries.shape[2] - 1):
                 asked = flat_queries[np.uint64(here)]
+                if asked == 0:
+                    continue
                 left = asked
-                if asked != 0:
-                    before = np.int64(0)
-                    for i in range(np.uint64(steps.size)):
-                        if i == np.uint64(core):
-                            before = popcount(left)
-                            came += before
-                            if found * 8 < came and came & 15 >= before:
-                                break
-                        place = np.uint64(here + steps[i])
-                        low = flat[place] >> shifts[i]
-                        high = (flat[place + np.uint64(1)] << np.uint64(1)) << (
-                            np.uint64(63) - shifts[i]
-                        )
-                        hit = left & (low | high)
-                        if hit == 0:
-                            continue
-                        left ^= hit
-                        while hit != 0:
-                            lowest = hit & (~hit + np.uint64(1))
-                            hit ^= lowest
-                            rank = np.uint64(popcount(asked & (lowest - np.uint64(1))))
-                            out[base + rank] = squares[i]
-                        if left == 0:
+                before = np.int64(0)
+                for i in range(np.uint64(steps.size)):
+                    if i == np.uint64(core):
+                        before = popcount(left)
+                        came += before
+                        if found * 8 < came and came & 15 >= before:
                             break
-                    if before != 0:
-                        found += before - popcount(left)
-                        if came > 4096:
-                            came >>= 1
-                            found >>= 1
-                    missed = left
-                    while missed != 0:
-                        lowest = missed & (~missed + np.uint64(1))
-                        missed ^= lowest
-                        rank = np.uint64(popcount(asked & (lowest - np.uint64(1))))
-                        out[base + rank] = np.inf
-                    base += np.uint64(popcount(asked))
+                    place = np.uint64(here + steps[i])
+                    low = flat[place] >> shifts[i]
+                    high = (flat[place + np.uint64(1)] << np.uint64(1)) << (
+                        np.uint64(63) - shifts[i]
+                    )
+                    hit = left & (low | high)
+                    if hit == 0:
+                        continue
+                    left ^= hit
+                    counts[i] += popcount(hit)
+                    if out.size != 0:
+                        _write_at(hit, asked, squares[i], base, out)
+                    if left == 0:
+                        break
+                if before != 0:
+                    found += before - popcount(left)
+                    if came > 4096:
+                        came >>= 1
+                        found >>= 1
+                if left != 0:
+                    if out.size != 0:
+                        _write_at(left, asked, np.inf, base, out)
+                    while left != 0:
+                        missed[n_missed] = here * 64 + trailing_zeros(left)
+                        n_missed += np.uint64(1)
+                        left &= left - np.uint64(1)
+                base += np.uint64(popcount(asked))
+    return n_missed
 
 
 @kernel(read(u64, 3), write(u64, 3))
@@ -187,16 +213,21 @@ def _sum(square_z, square_y, square_x, reverse):
 
 
 @inlined
-def _open(targets, z, y, x, block_z, block_y, squares_z, squares_y, squares_x, reverse, best):
-    """The least squared distance below `best` within a block of rows."""
+def _open(
+    targets, z, y, x, block_z, block_y, nearest_x, squares_z, squares_y, squares_x, reverse, best
+):
+    """The least squared distance below `best` within a block of rows.
+
+    `nearest_x`: no row has a target nearer than this along x, which leaves out half of the rows: 18 instead of 25 µs
+    for a query 200 voxels away.
+    """
+    least_x = squares_x[np.uint64(nearest_x)]
     for zz in range(block_z * BLOCK, min((block_z + 1) * BLOCK, targets.shape[0])):
         square_z = squares_z[np.uint64(abs(zz - z))]
-        if square_z >= best:
-            continue
         for yy in range(block_y * BLOCK, min((block_y + 1) * BLOCK, targets.shape[1])):
             square_y = squares_y[np.uint64(abs(yy - y))]
             base = square_z + square_y
-            if base >= best:
+            if base + least_x >= best * SLACK:
                 continue
             steps = _nearest_bit(targets, np.uint64(zz), np.uint64(yy), x, base, squares_x, best)
             if steps >= 0:
@@ -286,12 +317,10 @@ def far(
                     base = square_z + squares_y[np.uint64(_gap(y, block_y, targets.shape[1]))]
                     if base >= best:
                         continue
-                    if (
-                        _nearest_bit(
-                            coarse, np.uint64(block_z), np.uint64(block_y), x, base, squares_x, best
-                        )
-                        < 0
-                    ):
+                    nearest_x = _nearest_bit(
+                        coarse, np.uint64(block_z), np.uint64(block_y), x, base, squares_x, best
+                    )
+                    if nearest_x < 0:
                         continue
                     work += OPENING
                     best = _open(
@@ -301,6 +330,7 @@ def far(
                         x,
                         block_z,
                         block_y,
+                        nearest_x,
                         squares_z,
                         squares_y,
                         squares_x,

@@ -42,25 +42,25 @@ def _rows(words, z, y, ndim):
     )
 
 
-@kernel(read(u64, 3), i64, i64, i64, write(u64, 3))
-def corner_surface(words, first, stop, ndim, corners):
+@kernel(read(u64, 3), i64, i64, i64, i64, write(u64, 3))
+def corner_surface(words, first, stop, ndim, width, corners):
     """Set the corners that carry surface, in slices `first` to `stop` of the corner lattice.
 
-    `corners` has one more slice and one more row than `words` along the axes that the image has, and words for
-    one more voxel along x, and may be larger by a margin that is the same at both ends of an axis; that of the rows
-    that are written becomes 0. Row y of the lattice lies between rows y - 1 and y of the mask.
+    `corners` has one more slice and one more row than `words` along the axes that the image has, and along x
+    `width` words, enough for one more voxel. It may be larger by a margin, the same at both ends of the first two
+    axes and at the end of a row, where that of the rows that are written becomes 0. Row y of the lattice lies
+    between rows y - 1 and y of the mask.
     """
     flat = words.reshape(-1)
     out = corners.reshape(-1)
     n_words = np.uint64(words.shape[2])
     margin_z = (corners.shape[0] - words.shape[0]) // 2
     margin_y = (corners.shape[1] - words.shape[1]) // 2
-    margin = (corners.shape[2] - words.shape[2]) // 2
-    width = np.uint64(corners.shape[2] - 2 * margin)
+    margin = corners.shape[2] - width
     for z in range(first, stop):
         for y in range(corners.shape[1] - 2 * margin_y):
             (a, a_bits), (b, b_bits), (c, c_bits), (d, d_bits) = _rows(words, z, y, ndim)
-            place = ((z + margin_z) * corners.shape[1] + y + margin_y) * corners.shape[2] + margin
+            place = ((z + margin_z) * corners.shape[1] + y + margin_y) * corners.shape[2]
             there = np.uint64(place)
             some_left = np.uint64(0)
             every_left = np.uint64(0)
@@ -76,11 +76,10 @@ def corner_surface(words, first, stop, ndim, corners):
                 out[there + w] = either & ~both
                 some_left = some
                 every_left = every
-            if width > n_words:  # the corner after the last voxel
+            if np.uint64(width) > n_words:  # the corner after the last voxel
                 out[there + n_words] = some_left >> np.uint64(63)
             for w in range(np.uint64(margin)):
-                out[there - np.uint64(1) - w] = 0
-                out[there + width + w] = 0
+                out[there + np.uint64(width) + w] = 0
 
 
 @inlined
@@ -92,12 +91,11 @@ def _pair(row, left, bit):
     return pair
 
 
-@kernel(read(u64, 3), read(u64, 3), i64, write(u8, 1))
-def corner_codes(words, corners, ndim, codes):
-    """Write the code of each set corner, in C order; `corners` as `corner_surface` writes it."""
+@kernel(read(u64, 3), read(u64, 3), i64, i64, write(u8, 1))
+def corner_codes(words, corners, ndim, width, codes):
+    """Write the code of each set corner, in C order; `corners` and `width` as in `corner_surface`."""
     margin_z = (corners.shape[0] - words.shape[0]) // 2
     margin_y = (corners.shape[1] - words.shape[1]) // 2
-    margin = np.uint64((corners.shape[2] - words.shape[2]) // 2)
     flat = words.reshape(-1)
     one = np.uint64(1)
     n_words = np.uint64(words.shape[2])
@@ -107,14 +105,14 @@ def corner_codes(words, corners, ndim, codes):
         for y in range(corners.shape[1] - 2 * margin_y):
             (a, a_bits), (b, b_bits), (c, c_bits), (d, d_bits) = _rows(words, z, y, ndim)
             left_a = left_b = left_c = left_d = np.uint64(0)
-            for w in range(np.uint64(corners.shape[2]) - margin - margin):
+            for w in range(np.uint64(width)):
                 row_a = row_b = row_c = row_d = np.uint64(0)
                 if w < n_words:
                     row_a = flat[a + w] & a_bits
                     row_b = flat[b + w] & b_bits
                     row_c = flat[c + w] & c_bits
                     row_d = flat[d + w] & d_bits
-                bits = corners[np.uint64(z + margin_z), np.uint64(y + margin_y), margin + w]
+                bits = corners[np.uint64(z + margin_z), np.uint64(y + margin_y), w]
                 while bits != 0:
                     bit = np.uint64(trailing_zeros(bits))
                     bits &= bits - one

@@ -1,0 +1,253 @@
+"""How often each distance occurs between two surfaces, and what that reduces to."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastseg.arrays import did_you_mean
+from fastseg.lazy import lazy
+
+PercentileMethod = Literal["max_of_directions", "pooled"]
+PERCENTILE_METHODS: tuple[str, ...] = get_args(PercentileMethod)
+DIRECTIONS = ("reference_to_prediction", "prediction_to_reference")
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """How often each distance occurs from one surface to the other.
+
+    Between two surfaces of a hundred thousand elements there are some hundreds of different distances, so this is
+    what metrics are computed from: nothing of it depends on the memory order of the image.
+
+    Attributes
+    ----------
+    distances : float64 ndarray (k,)
+        Ascending.
+    counts : int64 ndarray (k,)
+        How many surface elements have this distance (and area).
+    areas : float64 ndarray (k,) or None
+        Area of each of these elements, ascending where distances are equal; None where all count the same.
+    """
+
+    distances: Floats
+    counts: NDArray[np.int64]
+    areas: Floats | None = None
+
+    @classmethod
+    def of(cls, distances: Floats, areas: Floats | None = None) -> Distribution:
+        """The distribution of single distances, in any order."""
+        if areas is None:
+            distances = np.sort(distances)
+        else:
+            order = np.lexsort((areas, distances))
+            distances, areas = distances[order], areas[order]
+        groups = _starts_of_groups(distances, areas)
+        counts = np.diff(groups, append=len(distances))
+        return cls(distances[groups], counts, None if areas is None else areas[groups])
+
+    @classmethod
+    def joined(cls, *parts: Distribution) -> Distribution:
+        """The distribution of all that is in the parts, whose distances may come in any order."""
+        distances = np.concatenate([part.distances for part in parts])
+        counts = np.concatenate([part.counts for part in parts])
+        given = [part.areas for part in parts if part.areas is not None]
+        areas = np.concatenate(given) if given else None
+        order = np.argsort(distances) if areas is None else np.lexsort((areas, distances))
+        distances, counts = distances[order], counts[order]
+        areas = None if areas is None else areas[order]
+        groups = _starts_of_groups(distances, areas)
+        counts = np.add.reduceat(counts, groups) if len(groups) else counts
+        return cls(distances[groups], counts, None if areas is None else areas[groups])
+
+    @lazy
+    def elements(self) -> tuple[Floats, Floats | None]:
+        """The distance of every element, ascending, and its area."""
+        areas = None if self.areas is None else np.repeat(self.areas, self.counts)
+        return np.repeat(self.distances, self.counts), areas
+
+    @lazy
+    def total(self) -> float:
+        """How many elements there are, or their area."""
+        _, areas = self._weighed
+        return float(np.sum(self.counts if areas is None else areas))
+
+    @lazy
+    def weighted_sum(self) -> float:
+        """The sum of all distances, each times its element's area."""
+        distances, areas = self._weighed
+        return float(np.sum(distances * (self.counts if areas is None else areas)))
+
+    @property
+    def _weighed(self) -> tuple[Floats, Floats | None]:
+        """Every element where areas are summed, so that a sum has the bits of surface-distance."""
+        return (self.distances, None) if self.areas is None else self.elements
+
+    @property
+    def mean(self) -> float:
+        """The mean distance, nan if there is none."""
+        return self.weighted_sum / self.total if len(self.distances) else math.nan
+
+    def measure_within(self, tolerance: float) -> float:
+        """How many elements have at most this distance, or their area."""
+        distances, areas = self._weighed
+        n = int(np.searchsorted(distances, tolerance, side="right"))
+        return float(np.sum((self.counts if areas is None else areas)[:n]))
+
+    def percentile(self, percentile: float) -> float:
+        """A percentile, as `Reductions.hausdorff` has it; there must be at least one distance."""
+        if percentile == 100 or math.isinf(self.distances[-1]):
+            return float(self.distances[-1])
+        distances, areas = self._weighed
+        if areas is None:
+            return self._interpolated(percentile / 100)
+        # As surface-distance: NumPy's sequential cumsum over its pairwise sum, which is not always 1 at the end.
+        share = np.cumsum(areas) / self.total
+        index = int(np.searchsorted(share, percentile / 100))
+        return float(distances[min(index, len(share) - 1)])
+
+    def _interpolated(self, share: float) -> float:
+        """The bits of ``numpy.percentile`` of the single distances."""
+        ends = np.cumsum(self.counts)
+        n = int(ends[-1])
+        place = (n - 1) * share
+        index = int(place)
+        # an order statistic is the first distance that as many elements do not exceed
+        below, above = self.distances[
+            np.searchsorted(ends, (index, min(index + 1, n - 1)), side="right")
+        ]
+        step, fraction = above - below, place - index
+        return float(below + step * fraction if fraction < 0.5 else above - step * (1 - fraction))
+
+
+def _starts_of_groups(distances: Floats, areas: Floats | None) -> NDArray[np.intp]:
+    """Where a new distance, or a new area of the same distance, begins."""
+    new = np.ones(len(distances), bool)
+    new[1:] = distances[1:] != distances[:-1]
+    if areas is not None:
+        new[1:] |= areas[1:] != areas[:-1]
+    return np.flatnonzero(new)
+
+
+class Reductions:
+    """What both directions' distributions reduce to."""
+
+    @property
+    def distributions(self) -> tuple[Distribution, Distribution]:
+        """From the reference's surface to the prediction's, and back."""
+        raise NotImplementedError
+
+    @property
+    def _forward(self) -> Distribution:
+        return self.distributions[0]
+
+    @property
+    def _backward(self) -> Distribution:
+        return self.distributions[1]
+
+    @lazy
+    def _pooled(self) -> Distribution:
+        return Distribution.joined(*self.distributions)
+
+    @property
+    def _missing(self) -> float | None:
+        """The distance where a surface is missing: nan if both are, inf if one is; None if neither."""
+        n = (len(self._forward.distances), len(self._backward.distances))
+        if all(n):
+            return None
+        return math.inf if any(n) else math.nan
+
+    def hausdorff(
+        self, percentile: float = 100, method: PercentileMethod = "max_of_directions"
+    ) -> float:
+        """Hausdorff distance, or a percentile of it.
+
+        Parameters
+        ----------
+        percentile : float
+            0 to 100; 100 is the Hausdorff distance, 95 the usual HD95.
+        method : {"max_of_directions", "pooled"}
+            The larger of the two directions' percentiles (MONAI, MetricsReloaded), or the percentile of both
+            directions' distances together (MedPy).
+
+        Returns
+        -------
+        float
+            In the units of the spacing; inf if one surface is empty, nan if both are.
+
+        Raises
+        ------
+        ValueError
+            For a percentile outside 0 to 100 or an unknown method.
+
+        Notes
+        -----
+        Voxel surfaces interpolate linearly between order statistics, as ``numpy.percentile``. Surface elements with
+        areas give the smallest distance within which that share of the area lies, as surface-distance does.
+        """
+        if not 0 <= percentile <= 100:
+            raise ValueError(f"percentile: expected a number from 0 to 100, got {percentile!r}")
+        if method not in PERCENTILE_METHODS:
+            raise ValueError(
+                f"percentile_method: unknown {method!r}; {did_you_mean(method, PERCENTILE_METHODS)}"
+            )
+        if self._missing is not None:
+            return self._missing
+        if method == "pooled":
+            return self._pooled.percentile(percentile)
+        return max(self._forward.percentile(percentile), self._backward.percentile(percentile))
+
+    def average(
+        self, direction: Literal["reference_to_prediction", "prediction_to_reference"]
+    ) -> float:
+        """Mean distance in one direction, weighted by area for surface elements; inf or nan as `hausdorff`."""
+        if direction not in DIRECTIONS:
+            raise ValueError(
+                f"direction: unknown {direction!r}; {did_you_mean(direction, DIRECTIONS)}"
+            )
+        if self._missing is not None:
+            return self._missing
+        return self._forward.mean if direction == "reference_to_prediction" else self._backward.mean
+
+    def assd(self) -> float:
+        """Average symmetric surface distance: the mean over both surfaces pooled; inf or nan as `hausdorff`."""
+        if self._missing is not None:
+            return self._missing
+        total = self._forward.total + self._backward.total
+        return (self._forward.weighted_sum + self._backward.weighted_sum) / total
+
+    def masd(self) -> float:
+        """Mean average surface distance: the mean of the two directions' means; inf or nan as `hausdorff`."""
+        if self._missing is not None:
+            return self._missing
+        return (self._forward.mean + self._backward.mean) / 2
+
+    def nsd(self, tolerance: float) -> float:
+        """Normalised surface Dice: the share of both surfaces within `tolerance` (inclusive) of the other.
+
+        0 if one surface is empty, nan if both are.
+        """
+        total = self._forward.total + self._backward.total
+        if not total:
+            return math.nan
+        within = self._forward.measure_within(tolerance) + self._backward.measure_within(tolerance)
+        return within / total
+
+
+@dataclass(frozen=True)
+class SurfaceDistributions(Reductions):
+    """The distributions alone: all that metrics need."""
+
+    reference_to_prediction: Distribution
+    prediction_to_reference: Distribution
+
+    @property
+    def distributions(self) -> tuple[Distribution, Distribution]:
+        """From the reference's surface to the prediction's, and back."""
+        return self.reference_to_prediction, self.prediction_to_reference
