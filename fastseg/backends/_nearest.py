@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +32,8 @@ def distances(first: Words, second: Words, geometry: Geometry) -> tuple[Floats, 
 
     In C order; inf if there is none.
     """
-    forward, backward = _searched(first, second, geometry, each=True)
-    return forward.distances(), backward.distances()
+    there, back = threads.run(_Search.distances, _searched(first, second, geometry, each=True))
+    return there, back
 
 
 def distributions(
@@ -51,11 +52,22 @@ def _searched(
     threads.run(lambda slab: slab[0].try_offsets(slab[1]), slabs)
     left = [search for search, back in (both, both[::-1]) if search.n_missed and back.n]
     threads.run(_Search.prepare, left)
-    # a query that the offsets leave takes microseconds
-    parts = [(s, part) for s in left for part in threads.slabs(s.n_missed, s.n_missed << 12)]
-    threads.run(lambda part: part[0].look_around(*part[1]), parts)
+    threads.run(lambda part: part[0].look_around(*part[1]), _parts(left))
     threads.run(_Search.transform, [search for search in left if search.unanswered])
     return both
+
+
+def _parts(searches: Sequence[_Search]) -> Iterator[tuple[_Search, tuple[int, int]]]:
+    """Cut what the offsets have left for each search into parts that take about as long.
+
+    A query takes 1 to 20 µs, and those that take long lie together, so there are more parts than threads; but not
+    many, since the first query of each has no bound to begin with.
+    """
+    for search in searches:
+        n = search.n_missed
+        alone = len(threads.slabs(n, n << 14)) == 1
+        edges = [n * i // 8 for i in range(9)]
+        yield from ((search, part) for part in ([(0, n)] if alone else itertools.pairwise(edges)))
 
 
 class _Search:

@@ -7,9 +7,10 @@ order of the image's own axes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -79,10 +80,11 @@ def _count_rows(
     pairs = (np.empty(room, np.uint64), np.empty(room, np.uint64))
     counts, boxes = np.empty(room, np.int64), np.empty((room, confusion.BOX_COLUMNS), np.int64)
     table = np.full(confusion.DENSE_SLOTS if dense else _power_of_two(2 * room), -1, np.int32)
+    changes = np.empty(reference.shape[2], np.uint64)
     ends = np.empty(reference.shape[2] + confusion.SPARE_ENDS, np.uint64)
     while True:
         row, known = kernel(
-            reference, prediction, row, stop, pairs, counts, boxes, table, ends, known
+            reference, prediction, row, stop, pairs, counts, boxes, table, changes, ends, known
         )
         if row == stop:
             return (pairs[0][:known], pairs[1][:known]), counts[:known], boxes[:known]
@@ -159,7 +161,7 @@ def surface(mask: NDArray[np.bool_], connectivity: int, edge: str) -> NDArray[np
     packed = select(mask, (1,))
     surface_words = np.empty_like(packed.words)
     if connectivity == 1 and edge == "background":
-        _surface(packed, surface_words)
+        _surface(packed, Part.of(packed), surface_words)
     else:
         outside = _ALL if edge == "ignore" else np.uint64(0)
         threads.run(
@@ -180,11 +182,11 @@ def surface(mask: NDArray[np.bool_], connectivity: int, edge: str) -> NDArray[np
     return ordered.T if packed.reverse else ordered
 
 
-def _surface(mask: PackedMask, out: Words) -> Words:
-    """The surface for face neighbours, with nothing beyond the image; `out` may have a margin."""
+def _surface(mask: PackedMask, part: Part, out: Words) -> Words:
+    """The surface of a part for face neighbours, with nothing beyond it; `out` may have a margin."""
     threads.run(
-        lambda slab: surface_kernels.face_surface(mask.words, *slab, mask.ndim, out),
-        threads.slabs(mask.shape[0], mask.words.size),
+        lambda slab: surface_kernels.face_surface(mask.words, part.edges, *slab, mask.ndim, out),
+        threads.slabs(part.shape[0], part.n_words),
     )
     return out
 
@@ -196,14 +198,13 @@ def surface_distances(
     reference: PackedMask, prediction: PackedMask, spacing: Spacing, boundary: Boundary
 ) -> SurfaceDistances:
     """Ask, for each surface element of one mask, for the nearest one of the other."""
-    if reference.whole:
-        reference, prediction = _cropped(reference, prediction)
+    part = _used_part(reference, prediction) if reference.whole else Part.of(reference)
     ndim, reverse = reference.ndim, reference.reverse
-    geometry = _geometry(reference, spacing, boundary)
-    first, second = _surfaces(reference, prediction, geometry, boundary)
+    geometry = _geometry(reference, part, spacing, boundary)
+    first, second = _surfaces(reference, prediction, part, geometry, boundary)
     if boundary == "voxel":
         return SurfaceDistances(*_nearest.distances(first, second, geometry))
-    codes = _codes(reference, first), _codes(prediction, second)
+    codes = _codes(reference, part, first), _codes(prediction, part, second)
     measures = ordered_codes(surfel_measures(spacing), ndim, reverse)
     del reference, prediction  # a third of all memory, if nobody else holds them
     directed = _nearest.distances(first, second, geometry)
@@ -217,48 +218,59 @@ def surface_distributions(
     if boundary == "surfel":
         found = surface_distances(reference, prediction, spacing, boundary)
         return SurfaceDistributions(*found.distributions)
-    geometry = _geometry(reference, spacing, boundary)
-    surfaces = _surfaces(reference, prediction, geometry, boundary)
+    part = Part.of(reference)
+    geometry = _geometry(reference, part, spacing, boundary)
+    surfaces = _surfaces(reference, prediction, part, geometry, boundary)
     del reference, prediction  # a third of all memory, if nobody else holds them
     return SurfaceDistributions(*_nearest.distributions(*surfaces, geometry))
 
 
-def _geometry(mask: PackedMask, spacing: Spacing, boundary: Boundary) -> Geometry:
-    """Of the voxels, or of the corners of their lattice."""
-    shape = mask.shape if boundary == "voxel" else _lattice(mask)
-    return Geometry(shape, mask.ndim, mask.spacing(spacing), mask.reverse)
+class Part(NamedTuple):
+    """A box within packed masks, in whole words along x."""
+
+    start: tuple[int, int, int]
+    words: tuple[int, int, int]
+    width: int  # voxels along x
+
+    @classmethod
+    def of(cls, mask: PackedMask) -> Part:
+        """All of a mask."""
+        nz, ny, nw = mask.words.shape
+        return cls((0, 0, 0), (nz, ny, nw), mask.shape[2])
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """In voxels."""
+        return *self.words[:2], self.width
+
+    @property
+    def edges(self) -> NDArray[np.int64]:
+        """As kernels take it."""
+        return np.array([self.start, self.words])
+
+    @property
+    def n_words(self) -> int:
+        """How many it holds."""
+        return math.prod(self.words)
+
+    def lattice(self, ndim: int) -> tuple[int, int, int]:
+        """How many corners there are along each axis: one more than voxels, where the image has the axis."""
+        nz, ny, nx = self.shape
+        return nz + (ndim >= 3), ny + (ndim >= 2), nx + 1
 
 
-def _surfaces(
-    reference: PackedMask, prediction: PackedMask, geometry: Geometry, boundary: Boundary
-) -> tuple[Words, Words]:
-    """Both surfaces, padded."""
-    padding = Padding.of(geometry)
-    take = _surface if boundary == "voxel" else _corners
-    return (
-        take(reference, padding.around(geometry)),
-        take(prediction, padding.around(geometry)),
-    )
-
-
-def _cropped(reference: PackedMask, prediction: PackedMask) -> tuple[PackedMask, PackedMask]:
-    """Both masks within the box of both, in whole words along x; what lies beyond is background anyway."""
+def _used_part(reference: PackedMask, prediction: PackedMask) -> Part:
+    """The box of both masks; what lies beyond is background anyway."""
     edges = []
     for used in _occupied((reference, prediction)):
         places = np.flatnonzero(used)
         if not len(places):
-            return reference, prediction
+            return Part.of(reference)
         edges.append((int(places[0]), int(places[-1]) + 1))
-    nz, ny = (stop - start for start, stop in edges[:2])
-    nx = min(reference.shape[2], 64 * edges[2][1]) - 64 * edges[2][0]
-    part = tuple(slice(*edge) for edge in edges)
-
-    def crop(mask: PackedMask) -> PackedMask:
-        words = np.ascontiguousarray(mask.words[part])
-        return replace(mask, words=words, shape=(nz, ny, nx), whole=False)
-
-    first, second = threads.run(crop, (reference, prediction))
-    return first, second
+    start_z, start_y, start_w = (start for start, _ in edges)
+    nz, ny, nw = (stop - start for start, stop in edges)
+    width = min(64 * nw, reference.shape[2] - 64 * start_w)
+    return Part((start_z, start_y, start_w), (nz, ny, nw), width)
 
 
 def _occupied(masks: Sequence[PackedMask]) -> list[Words]:
@@ -275,25 +287,42 @@ def _occupied(masks: Sequence[PackedMask]) -> list[Words]:
     return [np.bitwise_or.reduce(found) for found in zip(*parts, strict=True)]
 
 
-def _lattice(mask: PackedMask) -> tuple[int, int, int]:
-    """How many corners there are along each axis: one more than voxels, where the image has the axis."""
-    nz, ny, nx = mask.shape
-    return nz + (mask.ndim >= 3), ny + (mask.ndim >= 2), nx + 1
+def _geometry(mask: PackedMask, part: Part, spacing: Spacing, boundary: Boundary) -> Geometry:
+    """Of a part's voxels, or of the corners of their lattice."""
+    shape = part.shape if boundary == "voxel" else part.lattice(mask.ndim)
+    return Geometry(shape, mask.ndim, mask.spacing(spacing), mask.reverse)
 
 
-def _corners(mask: PackedMask, out: Words) -> Words:
-    slices, _, width = _lattice(mask)
+def _surfaces(
+    reference: PackedMask,
+    prediction: PackedMask,
+    part: Part,
+    geometry: Geometry,
+    boundary: Boundary,
+) -> tuple[Words, Words]:
+    """Both surfaces, padded."""
+    padding = Padding.of(geometry)
+    take = _surface if boundary == "voxel" else _corners
+    return (
+        take(reference, part, padding.around(geometry)),
+        take(prediction, part, padding.around(geometry)),
+    )
+
+
+def _corners(mask: PackedMask, part: Part, out: Words) -> Words:
+    slices, _, width = part.lattice(mask.ndim)
+    words = -(-width // 64)
     threads.run(
-        lambda slab: surfel.corner_surface(mask.words, *slab, mask.ndim, -(-width // 64), out),
-        threads.slabs(slices, mask.words.size),
+        lambda slab: surfel.corner_surface(mask.words, part.edges, *slab, mask.ndim, words, out),
+        threads.slabs(slices, part.n_words),
     )
     return out
 
 
-def _codes(mask: PackedMask, corners: Words) -> NDArray[np.uint8]:
+def _codes(mask: PackedMask, part: Part, corners: Words) -> NDArray[np.uint8]:
     codes = np.empty(bits.count(corners.reshape(-1)), np.uint8)
-    width = -(-_lattice(mask)[2] // 64)
-    surfel.corner_codes(mask.words, corners, mask.ndim, width, codes)
+    words = -(-part.lattice(mask.ndim)[2] // 64)
+    surfel.corner_codes(mask.words, part.edges, corners, mask.ndim, words, codes)
     return codes
 
 
@@ -328,7 +357,7 @@ def band_counts(
 
 
 def _band(mask: PackedMask, spacing: Spacing, width: float) -> Words:
-    surface_words = _surface(mask, np.empty_like(mask.words))
+    surface_words = _surface(mask, Part.of(mask), np.empty_like(mask.words))
     offsets = ball(spacing, mask.shape, mask.reverse, width, _LARGEST_BALL)
     if offsets is None:
         geometry = Geometry(mask.shape, mask.ndim, spacing, mask.reverse)

@@ -1,8 +1,8 @@
-"""Bit counts of 64-bit words, as the single instructions that every processor has for them."""
+"""64-bit words: their bit counts, as the single instructions that every processor has for them, and their margins."""
 
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import njit, types
 from numba.core import config
 from numba.extending import intrinsic
 
@@ -54,3 +54,12 @@ else:
             return _call(builder, "llvm.ctlz.i64", args[0], 1)
 
         return types.int64(types.uint64), codegen
+
+
+@njit(nogil=True)
+def clear_rows(words, z, margin):
+    """Make the first and the last rows of a slice 0, so many at either end."""
+    for y in range(np.uint64(margin)):
+        for w in range(np.uint64(words.shape[2])):
+            words[np.uint64(z), y, w] = 0
+            words[np.uint64(z), np.uint64(words.shape[1] - 1) - y, w] = 0

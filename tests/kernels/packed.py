@@ -40,3 +40,14 @@ def unpack(words: Words, width: int) -> Mask:
 def last_bits(width: int) -> np.uint64:
     """The bits of a row's last word that are voxels."""
     return np.uint64(2 ** (width % 64 or 64) - 1)
+
+
+def whole(words: Words) -> NDArray[np.int64]:
+    """All of some words, as kernels take a part of them."""
+    return np.array([(0, 0, 0), words.shape])
+
+
+def amid_others(words: Words) -> tuple[Words, NDArray[np.int64]]:
+    """Words as a part of larger ones, with all bits set around it, which a kernel must not see."""
+    around = np.pad(words, ((2, 1), (1, 2), (1, 1)), constant_values=ALL)
+    return around, np.array([(2, 1, 1), words.shape])

@@ -38,6 +38,7 @@ def from_kernel(
     counts, boxes = np.empty(0, np.int64), np.empty((0, confusion.BOX_COLUMNS), np.int64)
     dense = reference.itemsize == 1
     table = np.full(confusion.DENSE_SLOTS, -1, np.int32)
+    changes = np.full(-(-nx * reference.itemsize // 64) + 1, GUARD, np.uint64)
     ends = np.full(nx + confusion.SPARE_ENDS + 1, GUARD, np.uint64)
     while True:
         labels = tuple(np.append(part, np.empty(room - len(part), part.dtype)) for part in labels)
@@ -48,10 +49,10 @@ def from_kernel(
             table = np.full(1 << (2 * room - 1).bit_length(), -1, np.int32)
             confusion.index_pairs(labels, known, table)
         kernel = confusion.joint_histogram[reference.dtype]
-        found = (labels, counts, boxes, table, ends)
+        found = (labels, counts, boxes, table, changes, ends)
         row, known = kernel(reference, prediction, row, stop, *found, known)
         assert known <= room
-        assert ends[-1] == GUARD  # no end is written beyond the room for them
+        assert ends[-1] == changes[-1] == GUARD  # nothing is written beyond the room for it
         if row == stop:
             break
         room = known + nx

@@ -363,9 +363,9 @@ def directed(queries: Mask, targets: Mask, spacing: tuple[float, ...], reverse: 
     sets = [padding.around(geometry) for _ in masks]
     for mask, padded in zip(masks, sets, strict=True):
         nz, ny, nw = packed.pack(mask).shape
+        padded[padding.z : padding.z + nz] = 0
         part = padded[padding.z : padding.z + nz, padding.y : padding.y + ny, :nw]
         part[:] = packed.pack(mask)
-        padded[:, :, -1] = 0
         assert_array_equal(padding.inside(padded), packed.pack(mask))
     there, back = _nearest.distances(sets[0], sets[1], geometry)
     both = _nearest.distributions(sets[0], sets[1], geometry)

@@ -37,16 +37,22 @@ def surface(
         out,
     )
     if connectivity == 1 and edge == "background":  # the kernel for this case alone agrees
+        part = packed.whole(words)
         faces = np.full_like(words, 0xDEADBEEFDEADBEEF)
-        kernels.face_surface(words, *(slices or (0, len(words))), mask.ndim, faces)
+        kernels.face_surface(words, part, *(slices or (0, len(words))), mask.ndim, faces)
         assert_array_equal(faces, out)
         within = np.pad(np.zeros_like(words), ((3, 3), (2, 2), (0, 2)))
         first, stop = slices or (0, len(words))
-        within[3 + first : 3 + stop, 2:-2, -2:] = 0xDEADBEEF  # what the kernel clears
-        kernels.face_surface(words, first, stop, mask.ndim, within)
+        margin = within[3 + first : 3 + stop]  # what the kernel clears
+        margin[:, 2:-2, -2:] = margin[:, :2] = margin[:, -2:] = 0xDEADBEEF
+        kernels.face_surface(words, part, first, stop, mask.ndim, within)
         expected = np.zeros_like(words)
         expected[first:stop] = out[first:stop]
         assert_array_equal(within, np.pad(expected, ((3, 3), (2, 2), (0, 2))))
+        around, part = packed.amid_others(words)
+        again = np.full_like(words, 0xDEADBEEFDEADBEEF)
+        kernels.face_surface(around, part, first, stop, mask.ndim, again)
+        assert_array_equal(again, out)
     return out
 
 

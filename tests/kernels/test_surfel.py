@@ -23,7 +23,8 @@ def corners_of(mask: Mask, slices: tuple[int, int] | None = None) -> NDArray[np.
     shape = (nz + (mask.ndim > 2), ny + (mask.ndim > 1), nx // 64 + 1)
     out = np.full(shape, 0xDEADBEEFDEADBEEF, np.uint64)
     words = packed.pack(mask)
-    surfel.corner_surface(words, *(slices or (0, shape[0])), mask.ndim, shape[2], out)
+    slab = slices or (0, shape[0])
+    surfel.corner_surface(words, packed.whole(words), *slab, mask.ndim, shape[2], out)
     return out
 
 
@@ -33,15 +34,18 @@ def surfels(mask: Mask, table: Floats) -> tuple[NDArray[np.int64], Floats]:
     found = packed.unpack(corners, mask.shape[-1] + 1)  # none beyond the last corner
     margins = ((3, 3), (2, 2), (0, 2))
     within = np.pad(np.zeros_like(corners), margins)
-    within[3:-3, 2:-2, -2:] = 0xDEADBEEF  # the ends of rows, which the kernel clears
+    margin = within[3:-3]  # what the kernel clears
+    margin[:, 2:-2, -2:] = margin[:, :2] = margin[:, -2:] = 0xDEADBEEF
     width = corners.shape[2]
-    surfel.corner_surface(packed.pack(mask), 0, len(corners), mask.ndim, width, within)
+    words, part = packed.amid_others(packed.pack(mask))
+    surfel.corner_surface(words, part, 0, len(corners), mask.ndim, width, within)
     assert_array_equal(within, np.pad(corners, margins))
     codes = np.full(bits.count(corners.reshape(-1)) + 1, 77, np.uint8)
-    surfel.corner_codes(packed.pack(mask), corners, mask.ndim, width, codes)
+    surfel.corner_codes(words, part, corners, mask.ndim, width, codes)
     assert codes[-1] == 77
     again = np.zeros(len(codes) - 1, np.uint8)
-    surfel.corner_codes(packed.pack(mask), within, mask.ndim, width, again)
+    words = packed.pack(mask)
+    surfel.corner_codes(words, packed.whole(words), within, mask.ndim, width, again)
     assert_array_equal(again, codes[:-1])
     return np.argwhere(found)[:, 3 - mask.ndim :], table[codes[:-1]]
 

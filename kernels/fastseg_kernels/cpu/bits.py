@@ -53,29 +53,41 @@ def _matches_one_by_one(labels, start, count, value):
     return bits
 
 
+@inlined
+def _last_matches(labels, start, count, value):
+    """The same for the last word of a row, of which only some voxels count."""
+    if start + np.uint64(64) <= np.uint64(labels.size):
+        return _matches(labels, start, value) & (np.uint64(ALL) >> (np.uint64(64) - count))
+    return _matches_one_by_one(labels, start, count, value)
+
+
 @label_kernels(_signature)
 def select(labels, values, first, stop, corner, width, words):
     """Set the bits of the voxels whose label is one of `values`, in slices `first` to `stop` of a box."""
     flat = labels.reshape(-1)
-    size = np.uint64(flat.size)
-    full = np.uint64(64)
+    out = words.reshape(-1)
+    full = np.uint64(width) // np.uint64(64)  # words of a row all of whose voxels count
+    rest = np.uint64(width) % np.uint64(64)
+    there = np.uint64(first * words.shape[1] * words.shape[2])
     for z in range(np.uint64(first), np.uint64(stop)):
         source_z = z + np.uint64(corner[0])
         for y in range(np.uint64(words.shape[1])):
             source_y = y + np.uint64(corner[1])
             row = (source_z * np.uint64(labels.shape[1]) + source_y) * np.uint64(labels.shape[2])
             row += np.uint64(corner[2])
-            for word in range(np.uint64(words.shape[2])):
-                start = row + word * full
-                count = min(full, np.uint64(width) - word * full)
-                bits = np.uint64(0)
-                for i in range(np.uint64(values.size)):
-                    value = labels.dtype.type(values[i])
-                    if start + full <= size:
-                        bits |= _matches(flat, start, value)
-                    else:
-                        bits |= _matches_one_by_one(flat, start, count, value)
-                words[z, y, word] = bits & (np.uint64(ALL) >> (full - count))
+            value = labels.dtype.type(values[0])
+            for word in range(full):
+                out[there + word] = _matches(flat, row + word * np.uint64(64), value)
+            last = row + full * np.uint64(64)
+            if rest != 0:
+                out[there + full] = _last_matches(flat, last, rest, value)
+            for i in range(np.uint64(1), np.uint64(values.size)):
+                value = labels.dtype.type(values[i])
+                for word in range(full):
+                    out[there + word] |= _matches(flat, row + word * np.uint64(64), value)
+                if rest != 0:
+                    out[there + full] |= _last_matches(flat, last, rest, value)
+            there += np.uint64(words.shape[2])
 
 
 @kernel(read(u64, 3), write(u8, 3))

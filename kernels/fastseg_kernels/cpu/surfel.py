@@ -13,21 +13,22 @@ is bit `4 * i + 2 * j + k` in 3-D, `2 * j + k` in 2-D, `k` in 1-D.
 import numpy as np
 
 from fastseg_kernels._jit import i64, inlined, kernel, read, u8, u64, write
-from fastseg_kernels._words import trailing_zeros
+from fastseg_kernels._words import clear_rows, trailing_zeros
 
 ALL = 0xFFFFFFFFFFFFFFFF
 
 
 @inlined
-def _row(words, z, y):
-    """Where row (z, y) starts in the flat words, and which of its bits count: none outside the mask."""
-    if z < 0 or z >= words.shape[0] or y < 0 or y >= words.shape[1]:
+def _row(words, part, z, y):
+    """Where row (z, y) of a part starts in the flat words, and which of its bits count: none outside the part."""
+    if z < 0 or z >= part[1, 0] or y < 0 or y >= part[1, 1]:
         return np.uint64(0), np.uint64(0)
-    return np.uint64((z * words.shape[1] + y) * words.shape[2]), np.uint64(ALL)
+    row = (part[0, 0] + z) * words.shape[1] + part[0, 1] + y
+    return np.uint64(row * words.shape[2] + part[0, 2]), np.uint64(ALL)
 
 
 @inlined
-def _rows(words, z, y, ndim):
+def _rows(words, part, z, y, ndim):
     """The rows (z - 1, y - 1), (z - 1, y), (z, y - 1) and (z, y), each as `_row` gives it.
 
     Along an axis that the image does not have the row before is the row itself.
@@ -35,31 +36,44 @@ def _rows(words, z, y, ndim):
     before_z = z - 1 if ndim >= 3 else z
     before_y = y - 1 if ndim >= 2 else y
     return (
-        _row(words, before_z, before_y),
-        _row(words, before_z, y),
-        _row(words, z, before_y),
-        _row(words, z, y),
+        _row(words, part, before_z, before_y),
+        _row(words, part, before_z, y),
+        _row(words, part, z, before_y),
+        _row(words, part, z, y),
     )
 
 
-@kernel(read(u64, 3), i64, i64, i64, i64, write(u64, 3))
-def corner_surface(words, first, stop, ndim, width, corners):
-    """Set the corners that carry surface, in slices `first` to `stop` of the corner lattice.
+@kernel(read(u64, 3), read(i64, 2), i64, i64, i64, i64, write(u64, 3))
+def corner_surface(words, part, first, stop, ndim, width, corners):
+    """Set the corners that carry surface, in slices `first` to `stop` of the corner lattice of a part.
 
-    `corners` has one more slice and one more row than `words` along the axes that the image has, and along x
-    `width` words, enough for one more voxel. It may be larger by a margin, the same at both ends of the first two
-    axes and at the end of a row, where that of the rows that are written becomes 0. Row y of the lattice lies
-    between rows y - 1 and y of the mask.
+    Parameters
+    ----------
+    words : uint64 (nz, ny, nw)
+        The mask, packed.
+    part : int64 (2, 3)
+        Where the part starts in `words`, and how many slices, rows and words it has. Beyond it there is nothing.
+    first, stop : int
+        Slices of the lattice to write.
+    ndim : int
+        How many of the axes z, y, x, counted from the last, the image has.
+    width : int
+        Words of a row of the lattice, enough for one voxel more than the part has.
+    corners : uint64
+        Written: one slice and one row more than the part along the axes that the image has, and `width` words; or
+        larger by a margin, the same at both ends of the first two axes and at the end of a row. The margin of the
+        slices that are written becomes 0. Row y lies between rows y - 1 and y of the part.
     """
     flat = words.reshape(-1)
     out = corners.reshape(-1)
-    n_words = np.uint64(words.shape[2])
-    margin_z = (corners.shape[0] - words.shape[0]) // 2
-    margin_y = (corners.shape[1] - words.shape[1]) // 2
+    n_words = np.uint64(part[1, 2])
+    margin_z = (corners.shape[0] - part[1, 0]) // 2
+    margin_y = (corners.shape[1] - part[1, 1]) // 2
     margin = corners.shape[2] - width
     for z in range(first, stop):
+        clear_rows(corners, z + margin_z, margin_y)
         for y in range(corners.shape[1] - 2 * margin_y):
-            (a, a_bits), (b, b_bits), (c, c_bits), (d, d_bits) = _rows(words, z, y, ndim)
+            (a, a_bits), (b, b_bits), (c, c_bits), (d, d_bits) = _rows(words, part, z, y, ndim)
             place = ((z + margin_z) * corners.shape[1] + y + margin_y) * corners.shape[2]
             there = np.uint64(place)
             some_left = np.uint64(0)
@@ -91,19 +105,19 @@ def _pair(row, left, bit):
     return pair
 
 
-@kernel(read(u64, 3), read(u64, 3), i64, i64, write(u8, 1))
-def corner_codes(words, corners, ndim, width, codes):
-    """Write the code of each set corner, in C order; `corners` and `width` as in `corner_surface`."""
-    margin_z = (corners.shape[0] - words.shape[0]) // 2
-    margin_y = (corners.shape[1] - words.shape[1]) // 2
+@kernel(read(u64, 3), read(i64, 2), read(u64, 3), i64, i64, write(u8, 1))
+def corner_codes(words, part, corners, ndim, width, codes):
+    """Write the code of each set corner, in C order; the other arguments as in `corner_surface`."""
+    margin_z = (corners.shape[0] - part[1, 0]) // 2
+    margin_y = (corners.shape[1] - part[1, 1]) // 2
     flat = words.reshape(-1)
     one = np.uint64(1)
-    n_words = np.uint64(words.shape[2])
+    n_words = np.uint64(part[1, 2])
     mask = np.uint64((1 << (1 << np.uint64(ndim))) - 1)  # a lower dimension sees its rows twice
     n = np.uint64(0)
     for z in range(corners.shape[0] - 2 * margin_z):
         for y in range(corners.shape[1] - 2 * margin_y):
-            (a, a_bits), (b, b_bits), (c, c_bits), (d, d_bits) = _rows(words, z, y, ndim)
+            (a, a_bits), (b, b_bits), (c, c_bits), (d, d_bits) = _rows(words, part, z, y, ndim)
             left_a = left_b = left_c = left_d = np.uint64(0)
             for w in range(np.uint64(width)):
                 row_a = row_b = row_c = row_d = np.uint64(0)
