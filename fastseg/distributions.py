@@ -49,7 +49,9 @@ class Distribution:
             order = np.lexsort((areas, distances))
             distances, areas = distances[order], areas[order]
         groups = _starts_of_groups(distances, areas)
-        counts = np.diff(groups, append=len(distances))
+        counts = np.empty(len(groups), np.int64)
+        np.subtract(groups[1:], groups[:-1], out=counts[:-1])
+        counts[-1:] = len(distances) - groups[-1:]
         return cls(distances[groups], counts, None if areas is None else areas[groups])
 
     @classmethod
@@ -128,11 +130,12 @@ class Distribution:
 
 def _starts_of_groups(distances: Floats, areas: Floats | None) -> NDArray[np.intp]:
     """Where a new distance, or a new area of the same distance, begins."""
-    new = np.ones(len(distances), bool)
-    new[1:] = distances[1:] != distances[:-1]
+    new = np.empty(len(distances), bool)
+    new[:1] = True
+    np.not_equal(distances[1:], distances[:-1], out=new[1:])
     if areas is not None:
         new[1:] |= areas[1:] != areas[:-1]
-    return np.flatnonzero(new)
+    return new.nonzero()[0]
 
 
 class Reductions:

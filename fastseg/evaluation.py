@@ -23,6 +23,7 @@ from fastseg.device import is_on_device
 from fastseg.distances import BOUNDARIES, Boundary
 from fastseg.distributions import PERCENTILE_METHODS, PercentileMethod
 from fastseg.joint import Box, JointHistogram
+from fastseg.lazy import lazy
 from fastseg.metrics import Counts, Empty, EmptyPolicy, Metric, Options, as_policy, resolve
 from fastseg.metrics.empties import Value
 from fastseg.results import Evaluation, LabelResult
@@ -224,7 +225,7 @@ class _Case:
             for labels in (self.reference, self.prediction)
         ]
 
-    @property
+    @lazy
     def _diagonal(self) -> float:
         return math.hypot(
             *(size * step for size, step in zip(self.reference.shape, self.spacing, strict=True))

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg import threads
-from fastseg.backends._padding import Geometry, Padding, Words, for_words, nearest_offsets
-from fastseg.backends._steps import Floats, squares
+from fastseg.backends._padding import Geometry, Padding, Words
+from fastseg.backends._steps import Floats, Offsets, squares
 from fastseg.backends._transform import exact_dtype, transform
 from fastseg.distributions import Distribution
 from fastseg_kernels.cpu import bits, nearest
@@ -76,10 +76,7 @@ class _Search:
     def __init__(self, queries: Words, targets: Words, geometry: Geometry, each: bool) -> None:
         self.queries, self.targets, self.geometry = queries, targets, geometry
         self.padding = Padding.found(queries, geometry)
-        offsets, self.near_squares = nearest_offsets(
-            geometry.spacing, geometry.ndim, geometry.reverse
-        )
-        self.offsets = for_words(offsets, targets)
+        self.offsets = geometry.nearest_offsets
         self.slabs = [
             (first + self.padding.z, stop + self.padding.z)
             for first, stop in threads.slabs(geometry.shape[0], 4 * queries.size)
@@ -87,21 +84,22 @@ class _Search:
         sizes = [bits.count(queries[first:stop].reshape(-1)) for first, stop in self.slabs]
         self.starts = [0, *itertools.accumulate(sizes)]
         self.n = self.starts[-1]
-        self.counts = np.zeros((len(self.slabs), len(self.near_squares)), np.int64)
+        self.counts = np.zeros((len(self.slabs), len(self.offsets.squares)), np.int64)
         self.squared = np.empty(self.n) if each else None
-        self.missed: list[NDArray[np.int64]] = [np.empty(0, np.int64)] * len(self.slabs)
+        self.missed: list[Offsets] = [np.empty((0, 3), np.int64)] * len(self.slabs)
         self.far_squares: Floats | None = None  # of those, in their order
 
     def try_offsets(self, slab: int) -> None:
         """What lies at one of the nearest offsets."""
         start, stop = self.starts[slab : slab + 2]
-        missed = np.empty(stop - start, np.int64)  # takes memory only where it is written
+        missed = np.empty((stop - start, 3), np.int64)  # takes memory only where it is written
         n = nearest.shells(
             self.queries,
             self.targets,
             self.padding.y,
-            *self.offsets,
-            self.near_squares,
+            self.offsets.steps(self.targets),
+            self.offsets.shifts,
+            self.offsets.squares,
             _CORE_OFFSETS,
             *self.slabs[slab],
             self.counts[slab],
@@ -117,9 +115,7 @@ class _Search:
 
     def prepare(self) -> None:
         """Where they lie, and what helps to search for them."""
-        place = np.concatenate(self.missed)
-        z, y, word = np.unravel_index(place >> 6, self.queries.shape)
-        self.places = np.stack([z, y, word << 6 | place & 63], axis=1)
+        self.places = np.concatenate(self.missed)
         nz, ny, nw = self.targets.shape
         self.coarse = np.zeros((-(-nz // nearest.BLOCK), -(-ny // nearest.BLOCK), nw), np.uint64)
         nearest.coarse_rows(self.targets, self.coarse)
@@ -176,15 +172,12 @@ class _Search:
 
     def distribution(self) -> Distribution:
         """How often each distance occurs."""
-        counts = self.counts.sum(axis=0)
-        hit = np.flatnonzero(counts)
-        near = Distribution(np.sqrt(self.near_squares[hit]), counts[hit])
-        far = (
-            np.full(self.n_missed, np.inf)
-            if self.far_squares is None
-            else np.sqrt(self.far_squares)
-        )
-        return Distribution.joined(near, Distribution.of(far))
+        near = self.offsets.distribution(self.counts.sum(axis=0))
+        if not self.n_missed:
+            return near
+        nothing = np.full(self.n_missed, np.inf)
+        far = Distribution.of(nothing if self.far_squares is None else np.sqrt(self.far_squares))
+        return Distribution.joined(near, far)
 
 
 def transform_of(

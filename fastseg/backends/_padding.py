@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 
 from fastseg.arrays import Spacing
 from fastseg.backends._steps import Floats, Offsets, box_offsets, squared_norms
+from fastseg.distributions import Distribution
+from fastseg.lazy import lazy
 
 Words = NDArray[np.uint64]
 
@@ -26,10 +29,56 @@ class Geometry(NamedTuple):
     spacing: Spacing
     reverse: bool
 
+    @property
+    def nearest_offsets(self) -> NearestOffsets:
+        """Those between its voxels."""
+        return nearest_offsets(self.spacing, self.ndim, self.reverse)
+
+
+@dataclass(frozen=True)
+class NearestOffsets:
+    """Offsets (dz, dy, dx) in order of distance, all that are at most as far as the last, and their squared lengths."""
+
+    offsets: Offsets
+    squares: Floats
+
+    @lazy
+    def reach(self) -> tuple[int, int]:
+        """How many slices and rows they lead at most."""
+        z, y = np.abs(self.offsets[:, :2]).max(axis=0)
+        return int(z), int(y)
+
+    @lazy
+    def shifts(self) -> NDArray[np.uint64]:
+        """How many bits into a word 64 voxels at each offset start."""
+        return (self.offsets[:, 2] & 63).astype(np.uint64)
+
+    def steps(self, padded: Words) -> NDArray[np.int64]:
+        """How many words further in a padded set that word lies."""
+        z, y, words = self._whole_steps
+        return np.asarray((z * padded.shape[1] + y) * padded.shape[2] + words)
+
+    @lazy
+    def _whole_steps(self) -> tuple[NDArray[np.int64], ...]:
+        z, y, x = self.offsets.T
+        return np.ascontiguousarray(z), np.ascontiguousarray(y), x >> 6
+
+    @lazy
+    def _distances(self) -> tuple[Floats, NDArray[np.intp]]:
+        """What is different, and where it begins."""
+        return np.unique(np.sqrt(self.squares), return_index=True)
+
+    def distribution(self, counts: NDArray[np.int64]) -> Distribution:
+        """How often each distance occurs, if each offset occurs so often."""
+        distances, starts = self._distances
+        counts = np.add.reduceat(counts, starts)
+        occur = np.flatnonzero(counts)
+        return Distribution(distances[occur], counts[occur])
+
 
 @functools.lru_cache(maxsize=256)
-def nearest_offsets(spacing: Spacing, ndim: int, reverse: bool) -> tuple[Offsets, Floats]:
-    """The nearest offsets in order of distance, complete up to the last one's distance."""
+def nearest_offsets(spacing: Spacing, ndim: int, reverse: bool) -> NearestOffsets:
+    """About as many as `_MOST_OFFSETS`, complete up to the last one's distance."""
     axes = range(3 - ndim, 3)
     volume = math.prod(spacing[axis] for axis in axes)
     unit_ball = {1: 2.0, 2: math.pi, 3: 4 / 3 * math.pi}[ndim]
@@ -43,7 +92,7 @@ def nearest_offsets(spacing: Spacing, ndim: int, reverse: bool) -> tuple[Offsets
     order = order[lengths[order] < limit * (1 - 1e-9)]
     if len(order) > 2 * _MOST_OFFSETS:  # keep whole distances only
         order = order[lengths[order] < lengths[order[2 * _MOST_OFFSETS]]]
-    return np.ascontiguousarray(offsets[order]), np.ascontiguousarray(lengths[order])
+    return NearestOffsets(np.ascontiguousarray(offsets[order]), lengths[order])
 
 
 class Padding(NamedTuple):
@@ -60,8 +109,7 @@ class Padding(NamedTuple):
     @classmethod
     def of(cls, geometry: Geometry) -> Padding:
         """As the nearest offsets of this geometry ask for."""
-        offsets, _ = nearest_offsets(geometry.spacing, geometry.ndim, geometry.reverse)
-        reach_z, reach_y = (int(reach) for reach in np.abs(offsets[:, :2]).max(axis=0))
+        reach_z, reach_y = geometry.nearest_offsets.reach
         return cls(reach_z, reach_y + 1)
 
     @classmethod
@@ -87,10 +135,3 @@ class Padding(NamedTuple):
         return np.ascontiguousarray(
             padded[self.z : slices - self.z, self.y : rows - self.y, : words - 1]
         )
-
-
-def for_words(offsets: Offsets, padded: Words) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
-    """Each offset as words to go in a padded set, and bits to shift there."""
-    dz, dy, dx = offsets.T
-    steps = (dz * padded.shape[1] + dy) * padded.shape[2] + (dx >> 6)
-    return np.ascontiguousarray(steps), (dx & 63).astype(np.uint64)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import itertools
 from typing import Any
 
@@ -43,6 +42,13 @@ def least_squares(queries: Any, targets: Any, spacing: Any, reverse: bool = Fals
 # ---------------------------------------------------------------------------- shells
 
 
+def nearest_offsets(
+    spacing: tuple[float, ...], ndim: int, reverse: bool
+) -> tuple[NDArray[np.int64], Floats]:
+    nearby = _padding.nearest_offsets(spacing, ndim, reverse)
+    return nearby.offsets, nearby.squares
+
+
 def shells(
     queries: Mask,
     targets: Mask,
@@ -57,44 +63,30 @@ def shells(
     margins = ((margin_z, margin_z), (margin_y + 1, margin_y + 1), (0, 1))
     words = np.pad(packed.pack(queries), margins)
     padded = np.pad(packed.pack(targets), margins)
-    nearby = _padding.for_words(offsets, padded), squares
+    nearby = _padding.NearestOffsets(offsets, squares)
     slab = (first + margin_z, stop + margin_z)
-    counts, missed = np.full(len(squares), 5), np.full(len(out), -1)
-    arguments = words, padded, margin_y + 1, *nearby[0], squares, core, *slab
+    counts, missed = np.full(len(squares), 5), np.full((len(out), 3), -1)
+    steps = nearby.steps(padded)
+    arguments = words, padded, margin_y + 1, steps, nearby.shifts, squares, core, *slab
     n = nearest.shells(*arguments, counts, missed, out)
-    assert out[-1] == missed[n] == -1
-    again = counts * 0, np.full(len(out), -1)
+    assert out[-1] == -1
+    assert missed[n].tolist() == [-1, -1, -1]
+    again = counts * 0, missed * 0 - 1
     assert nearest.shells(*arguments, *again, np.empty(0)) == n  # the same without single distances
     assert_array_equal(again[0], counts - 5)
     assert_array_equal(again[1], missed)
-    check_counts(again[0], squares, out[:-1])
-    margin = margin_z, margin_y + 1
-    check_places(
-        missed[:n], words.shape, queries[first:stop], out[:-1], (margin[0] + first, margin[1])
-    )
+    check_counts(again[0], nearby, out[:-1])
+    places = np.argwhere(queries[first:stop])[np.isinf(out[:-1])]
+    assert_array_equal(missed[:n] - (margin_z + first, margin_y + 1, 0), places)
     return out[:-1]
 
 
-def check_counts(counts: NDArray[np.int64], squares: Floats, found: Floats) -> None:
+def check_counts(counts: NDArray[np.int64], nearby: _padding.NearestOffsets, found: Floats) -> None:
     """As many at each distance as single distances say."""
-    expected = collections.Counter(found[np.isfinite(found)].tolist())
-    tallied: collections.Counter[float] = collections.Counter()
-    for square, count in zip(squares.tolist(), counts.tolist(), strict=True):
-        tallied[square] += count
-    assert +tallied == expected
-
-
-def check_places(
-    missed: NDArray[np.int64],
-    shape: tuple[int, ...],
-    queries: Mask,
-    found: Floats,
-    margins: tuple[int, int],
-) -> None:
-    """The bits of a padded set that were missed are the voxels without a distance, in C order."""
-    z, y, word = np.unravel_index(missed >> 6, shape)
-    places = np.stack([z - margins[0], y - margins[1], word * 64 + (missed & 63)], axis=1)
-    assert_array_equal(places, np.argwhere(queries)[np.isinf(found)])
+    distribution = nearby.distribution(counts)
+    expected = np.unique(np.sqrt(found[np.isfinite(found)]), return_counts=True)
+    assert_array_equal(distribution.distances, expected[0])
+    assert_array_equal(distribution.counts, expected[1])
 
 
 def row_offsets(reach: int) -> tuple[NDArray[np.int64], Floats]:
@@ -120,7 +112,7 @@ def test_shells_on_noise(density: float, spacing: tuple[float, ...], reverse: bo
     rng = np.random.default_rng(30)
     queries = rng.random((5, 6, 130)) < 0.3
     targets = rng.random(queries.shape) < density
-    offsets, squares = _padding.nearest_offsets(spacing, 3, reverse)
+    offsets, squares = nearest_offsets(spacing, 3, reverse)
     expected = least_squares(np.argwhere(queries), np.argwhere(targets), spacing, reverse)
     near = expected <= squares[-1]
     assert near.any()
@@ -132,7 +124,7 @@ def test_shells_of_a_slab() -> None:
     """The targets of other slices are seen, and results start at the slab's own first query."""
     rng = np.random.default_rng(31)
     queries, targets = rng.random((2, 6, 4, 70)) < 0.2
-    offsets, squares = _padding.nearest_offsets((1.0, 1.0, 1.0), 3, False)
+    offsets, squares = nearest_offsets((1.0, 1.0, 1.0), 3, False)
     whole = shells(queries, targets, offsets, squares)
     part = shells(queries, targets, offsets, squares, (2, 5))
     before, inside = queries[:2].sum(), queries[2:5].sum()
@@ -146,7 +138,7 @@ def test_offsets_beyond_the_core_may_be_left_untried(core: int, density: float) 
     rng = np.random.default_rng(38)
     queries = rng.random((20, 20, 200)) < 0.3  # enough to give up, and to try again
     targets = rng.random(queries.shape) < density
-    offsets, squares = _padding.nearest_offsets((1.0, 1.0, 1.0), 3, False)
+    offsets, squares = nearest_offsets((1.0, 1.0, 1.0), 3, False)
     whole = shells(queries, targets, offsets, squares)
     found = shells(queries, targets, offsets, squares, core=core)
     nearby = whole <= (squares[core - 1] if core else -1)
@@ -167,7 +159,7 @@ def test_the_list_of_shells_is_complete_up_to_its_end(
     spacing: tuple[float, ...], ndim: int, reverse: bool
 ) -> None:
     """A target not in the list must not be nearer than one that is: that would be a wrong answer."""
-    offsets, squares = _padding.nearest_offsets(spacing, ndim, reverse)
+    offsets, squares = nearest_offsets(spacing, ndim, reverse)
     assert (offsets[0] == 0).all()
     assert (np.diff(squares) >= 0).all()
     assert np.abs(offsets).max() < 64
@@ -385,9 +377,8 @@ def test_hard_pairs_by_every_way(
     """By shells and by search, stopped at once, in between or never: always the same, to the bit."""
     monkeypatch.setattr(_nearest, "_LOOKS_PER_VOXEL", looks_per_voxel)
     if only_far:
-        itself = np.zeros((1, 3), np.int64), np.zeros(1)
-        for module in (_nearest, _padding):
-            monkeypatch.setattr(module, "nearest_offsets", lambda *args: itself)
+        itself = _padding.NearestOffsets(np.zeros((1, 3), np.int64), np.zeros(1))
+        monkeypatch.setattr(_padding, "nearest_offsets", lambda *args: itself)
     for number, (name, queries, targets) in enumerate(volumes.hard_pairs(ndim)):
         spacing = volumes.SPACINGS[ndim][number % len(volumes.SPACINGS[ndim])]
         expected = naive.nearest(np.argwhere(queries), np.argwhere(targets), spacing)
