@@ -30,6 +30,11 @@ from fastseg.results import Evaluation, LabelResult
 from fastseg.structures import Labels, Structure, as_structures, as_tolerances
 
 
+# Voxels of a box that is worth the work of all threads: 256³. (From 2 million on, steps are too short to be shared: a
+# head and neck CT took 34 instead of 29 ms.)
+_LARGE_BOX = 1 << 24
+
+
 def evaluate(
     reference: Any,
     prediction: Any,
@@ -166,17 +171,20 @@ class _Case:
     name: str
 
     def rows(self, tasks: list[tuple[Structure, float]]) -> list[LabelResult]:
-        """Every structure's row; on several threads, the largest boxes first."""
+        """Every structure's row: those with large boxes one by one, each on all threads, then several at once."""
 
         def size(i: int) -> int:
             box = self.histogram.box(tasks[i][0].values)
             return math.prod(part.stop - part.start for part in box) if box else 0
 
-        order = sorted(range(len(tasks)), key=size, reverse=True)
+        sizes = [size(i) for i in range(len(tasks))]
+        order = sorted(range(len(tasks)), key=sizes.__getitem__, reverse=True)
+        large = sum(size >= _LARGE_BOX for size in sizes)
+        rows = [self.row(*tasks[i]) for i in order[:large]]
         # a device has a stream of its own in every thread: one thread keeps to the caller's
-        each = map if is_on_device(self.reference) else threads.run
-        done = each(lambda i: self.row(*tasks[i]), order)
-        by_task = dict(zip(order, done, strict=True))
+        each = map if is_on_device(self.reference) else threads.run_from_both_ends
+        rows += each(lambda i: self.row(*tasks[i]), order[large:])
+        by_task = dict(zip(order, rows, strict=True))
         return [by_task[i] for i in range(len(tasks))]
 
     def row(self, structure: Structure, tolerance: float) -> LabelResult:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -125,6 +126,34 @@ def run(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_R
     finally:
         for future in futures:
             future.cancel()
+
+
+def run_from_both_ends(
+    function: Callable[[_Item], _Result], items: Iterable[_Item]
+) -> list[_Result]:
+    """Call the function on every item, as `run` does: one thread from the first item on, the others from the last.
+
+    For items in order of size: the largest never come together, so that memory hardly grows with the threads, and the
+    threads end with what is in between.
+    """
+    waiting = deque(enumerate(items))
+    if len(waiting) < 2:
+        return [function(item) for _, item in waiting]
+    done: dict[int, _Result] = {}
+
+    def work(take: Callable[[], tuple[int, _Item]]) -> None:
+        while True:
+            try:
+                place, item = take()
+            except IndexError:
+                return
+            done[place] = function(item)
+
+    try:
+        run(work, [waiting.popleft] + [waiting.pop] * (get_num_threads() - 1))
+    finally:
+        waiting.clear()  # after an error no thread goes on
+    return [done[place] for place in sorted(done)]
 
 
 def slabs(size: int, cost: int = 0, least_cost: int = 1 << 20) -> Sequence[tuple[int, int]]:
