@@ -102,15 +102,22 @@ def _the_pool(n: int) -> ThreadPoolExecutor:
         return _pool
 
 
-def run(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
+#: Handing work to the pool costs about 60 µs. So what it costs (voxels, words: whatever takes a fraction of a
+#: nanosecond to a few) must reach this.
+LEAST_COST = 1 << 20
+
+
+def run(
+    function: Callable[[_Item], _Result], items: Iterable[_Item], cost: int = LEAST_COST
+) -> list[_Result]:
     """Call the function on every item, on the pool, and give the results in order.
 
-    Runs serially for one item, for one thread, and inside another ``run``: work is split once, at the outermost
-    level, so that a pool thread never waits for the pool.
+    Runs serially for one item, for one thread, where all of it costs less than `LEAST_COST`, and inside another
+    ``run``: work is split once, at the outermost level, so that a pool thread never waits for the pool.
     """
     items = list(items)
     n = get_num_threads()
-    if len(items) < 2 or n < 2 or getattr(_inside, "busy", False):
+    if len(items) < 2 or n < 2 or cost < LEAST_COST or getattr(_inside, "busy", False):
         return [function(item) for item in items]
 
     def task(item: _Item) -> _Result:
@@ -156,11 +163,10 @@ def run_from_both_ends(
     return [done[place] for place in sorted(done)]
 
 
-def slabs(size: int, cost: int = 0, least_cost: int = 1 << 20) -> Sequence[tuple[int, int]]:
+def slabs(size: int, cost: int = 0, least_cost: int = LEAST_COST) -> Sequence[tuple[int, int]]:
     """Cut ``range(size)`` into one piece a thread, or leave it whole where the work is too small to share.
 
-    Handing work to the pool costs about 60 µs, so `cost` (voxels, words: whatever takes a fraction of a
-    nanosecond to a few) must reach `least_cost`.
+    That is where `cost` does not reach `least_cost`.
     """
     n = min(get_num_threads(), size)
     if n < 2 or cost < least_cost or getattr(_inside, "busy", False):

@@ -26,6 +26,10 @@ _CORE_OFFSETS = 33
 # takes 4 to 8 ns, the transform 4 ns a voxel in float32 and 8 in float64.
 _LOOKS_PER_VOXEL = 0.2
 
+# What a word of the queries costs, and a query that the nearest offsets leave, on the scale of `threads.LEAST_COST`.
+_COST_OF_A_WORD = 16
+_COST_OF_A_QUERY = 1 << 14
+
 
 def distances(first: Words, second: Words, geometry: Geometry) -> tuple[Floats, Floats]:
     """Distance of each set voxel of one padded set to the nearest one of the other, both ways.
@@ -49,10 +53,11 @@ def _searched(
 ) -> tuple[_Search, _Search]:
     both = _Search(first, second, geometry, each), _Search(second, first, geometry, each)
     slabs = [(search, i) for search in both for i in range(len(search.slabs))]
-    threads.run(lambda slab: slab[0].try_offsets(slab[1]), slabs)
+    threads.run(lambda slab: slab[0].try_offsets(slab[1]), slabs, _COST_OF_A_WORD * first.size)
     left = [search for search, back in (both, both[::-1]) if search.n_missed and back.n]
-    threads.run(_Search.prepare, left)
-    threads.run(lambda part: part[0].look_around(*part[1]), _parts(left))
+    cost = _COST_OF_A_QUERY * sum(search.n_missed for search in left)
+    threads.run(_Search.prepare, left, cost)
+    threads.run(lambda part: part[0].look_around(*part[1]), _parts(left), cost)
     threads.run(_Search.transform, [search for search in left if search.unanswered])
     return both
 
@@ -65,7 +70,7 @@ def _parts(searches: Sequence[_Search]) -> Iterator[tuple[_Search, tuple[int, in
     """
     for search in searches:
         n = search.n_missed
-        alone = len(threads.slabs(n, n << 14)) == 1
+        alone = len(threads.slabs(n, _COST_OF_A_QUERY * n)) == 1
         edges = [n * i // 8 for i in range(9)]
         yield from ((search, part) for part in ([(0, n)] if alone else itertools.pairwise(edges)))
 
@@ -79,7 +84,7 @@ class _Search:
         self.offsets = geometry.nearest_offsets
         self.slabs = [
             (first + self.padding.z, stop + self.padding.z)
-            for first, stop in threads.slabs(geometry.shape[0], 4 * queries.size)
+            for first, stop in threads.slabs(geometry.shape[0], _COST_OF_A_WORD * queries.size)
         ]
         sizes = [bits.count(queries[first:stop].reshape(-1)) for first, stop in self.slabs]
         self.starts = [0, *itertools.accumulate(sizes)]

@@ -7,10 +7,7 @@ order of the image's own axes.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -19,23 +16,22 @@ from fastseg import distances as distances_module
 from fastseg import threads
 from fastseg.arrays import Array, Spacing
 from fastseg.backends import _nearest, _transform
-from fastseg.backends._packed import as_unsigned, as_volume, as_word, is_reversed, ordered_codes
-from fastseg.backends._padding import Geometry, Padding
+from fastseg.backends._packed import as_unsigned, as_volume, is_reversed, ordered_codes
+from fastseg.backends._padding import Geometry
+from fastseg.backends._selection import ALL_BITS, Selection, Words, select
 from fastseg.backends._steps import ball
+from fastseg.backends._surfaces import Part, corner_surfaces, voxel_surfaces
 from fastseg.distances import BandCounts, Boundary, SurfaceDistances
 from fastseg.distributions import Distribution, SurfaceDistributions
-from fastseg.joint import Box, JointHistogram
+from fastseg.joint import JointHistogram
 from fastseg.surfels import surfel_measures
-from fastseg_kernels.cpu import bits, boundary, confusion, surfel, tally
+from fastseg_kernels.cpu import bits, boundary, confusion, tally
 from fastseg_kernels.cpu import surface as surface_kernels
-
-Words = NDArray[np.uint64]
 
 _FEWEST_PAIRS = 1 << 10  # room for pairs of labels that a slab starts with
 # A ball of more offsets than this is slower than a transform.
 _LARGEST_BALL = 20_000
 _MOST_DIFFERENT = 1 << 15  # pairs of distance and code, of which a table stays in the cache
-_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 # glibc gives freed memory back to the system where more of it lies free than twice the largest block that was ever
@@ -106,64 +102,17 @@ def _power_of_two(least: int) -> int:
     return 1 << (least - 1).bit_length()
 
 
-# ------------------------------------------------------------------------------------------- masks
-
-
-@dataclass(frozen=True)
-class PackedMask:
-    """A mask, 64 voxels to a word along its last axis."""
-
-    words: Words  # (nz, ny, ceil(nx / 64)); bits beyond nx are 0
-    shape: tuple[int, int, int]
-    ndim: int
-    reverse: bool
-    whole: bool = False  # of a whole image, which may be much larger than what is in the mask
-
-    @property
-    def last_bits(self) -> np.uint64:
-        """The bits of a row's last word that are voxels."""
-        return _ALL >> np.uint64(-self.shape[2] % 64)
-
-    def spacing(self, spacing: Spacing) -> Spacing:
-        """The spacing along z, y, x."""
-        ordered = spacing[::-1] if self.reverse else spacing
-        return (1.0,) * (3 - len(spacing)) + tuple(ordered)
-
-
-def select(
-    labels: Array, values: Sequence[int], box: Box | None = None, ignored: PackedMask | None = None
-) -> PackedMask:
-    """Pack the voxels of a box whose label is one of `values`."""
-    volume, ndim, reverse = as_volume(labels)
-    slices = tuple(slice(0, size) for size in labels.shape) if box is None else box
-    ordered = slices[::-1] if reverse else slices
-    ordered = (slice(0, 1),) * (3 - ndim) + tuple(ordered)
-    corner = np.array([part.start for part in ordered], np.int64)
-    nz, ny, nx = (part.stop - part.start for part in ordered)
-    words = np.empty((nz, ny, -(-nx // 64)), np.uint64)
-    wanted = [word for value in values if (word := as_word(value, labels.dtype)) is not None]
-    if wanted:
-        source, found = as_unsigned(volume), np.array(wanted, np.uint64)
-        kernel = bits.select[source.dtype]
-        threads.run(
-            lambda slab: kernel(source, found, *slab, corner, nx, words),
-            threads.slabs(nz, nz * ny * nx, 1 << 22),
-        )
-    else:
-        words[:] = 0
-    if ignored is not None:
-        words &= ~ignored.words
-    return PackedMask(words, (nz, ny, nx), ndim, reverse, whole=box is None)
+# ---------------------------------------------------------------------------------------- surfaces
 
 
 def surface(mask: NDArray[np.bool_], connectivity: int, edge: str) -> NDArray[np.bool_]:
     """Pack, take the surface, unpack."""
     packed = select(mask, (1,))
-    surface_words = np.empty_like(packed.words)
     if connectivity == 1 and edge == "background":
-        _surface(packed, Part.of(packed), surface_words)
+        surface_words = _voxel_surface(packed)
     else:
-        outside = _ALL if edge == "ignore" else np.uint64(0)
+        surface_words = np.empty_like(packed.words)
+        outside = ALL_BITS if edge == "ignore" else np.uint64(0)
         threads.run(
             lambda slab: surface_kernels.erosion_surface(
                 packed.words,
@@ -182,11 +131,13 @@ def surface(mask: NDArray[np.bool_], connectivity: int, edge: str) -> NDArray[np
     return ordered.T if packed.reverse else ordered
 
 
-def _surface(mask: PackedMask, part: Part, out: Words) -> Words:
-    """The surface of a part for face neighbours, with nothing beyond it; `out` may have a margin."""
+def _voxel_surface(mask: Selection) -> Words:
+    """Of all of a mask, without padding."""
+    out = np.empty_like(mask.words)
+    everything = np.array([(0, 0, 0), out.shape])
     threads.run(
-        lambda slab: surface_kernels.face_surface(mask.words, part.edges, *slab, mask.ndim, out),
-        threads.slabs(part.shape[0], part.n_words),
+        lambda slab: surface_kernels.face_surface(mask.words, everything, *slab, mask.ndim, out),
+        threads.slabs(mask.shape[0], mask.words.size),
     )
     return out
 
@@ -195,135 +146,39 @@ def _surface(mask: PackedMask, part: Part, out: Words) -> Words:
 
 
 def surface_distances(
-    reference: PackedMask, prediction: PackedMask, spacing: Spacing, boundary: Boundary
+    reference: Selection, prediction: Selection, spacing: Spacing, boundary: Boundary
 ) -> SurfaceDistances:
     """Ask, for each surface element of one mask, for the nearest one of the other."""
-    part = _used_part(reference, prediction) if reference.whole else Part.of(reference)
-    ndim, reverse = reference.ndim, reference.reverse
-    geometry = _geometry(reference, part, spacing, boundary)
-    first, second = _surfaces(reference, prediction, part, geometry, boundary)
+    masks = [reference, prediction]
+    del reference, prediction
+    ndim, reverse = masks[0].ndim, masks[0].reverse
+    part = Part.used(masks) if masks[0].whole else Part.of(masks[0])
+    geometry = part.geometry(masks[0], spacing, boundary)
     if boundary == "voxel":
+        first, second = voxel_surfaces(masks, part, geometry)
+        masks.clear()  # of whole images half of all memory, if nobody else holds them
         return SurfaceDistances(*_nearest.distances(first, second, geometry))
-    codes = _codes(reference, part, first), _codes(prediction, part, second)
+    (first, second), codes = corner_surfaces(masks, part, geometry)
+    masks.clear()
     measures = ordered_codes(surfel_measures(spacing), ndim, reverse)
-    del reference, prediction  # a third of all memory, if nobody else holds them
     directed = _nearest.distances(first, second, geometry)
-    return SurfaceDistances(*directed, *codes, measures, distribution_of)
+    return SurfaceDistances(*directed, codes[0], codes[1], measures, distribution_of)
 
 
 def surface_distributions(
-    reference: PackedMask, prediction: PackedMask, spacing: Spacing, boundary: Boundary
+    reference: Selection, prediction: Selection, spacing: Spacing, boundary: Boundary
 ) -> SurfaceDistributions:
     """Count how often each distance occurs."""
+    masks = [reference, prediction]
+    del reference, prediction
     if boundary == "surfel":
-        found = surface_distances(reference, prediction, spacing, boundary)
+        found = surface_distances(masks.pop(0), masks.pop(), spacing, boundary)
         return SurfaceDistributions(*found.distributions)
-    part = Part.of(reference)
-    geometry = _geometry(reference, part, spacing, boundary)
-    surfaces = _surfaces(reference, prediction, part, geometry, boundary)
-    del reference, prediction  # a third of all memory, if nobody else holds them
-    return SurfaceDistributions(*_nearest.distributions(*surfaces, geometry))
-
-
-class Part(NamedTuple):
-    """A box within packed masks, in whole words along x."""
-
-    start: tuple[int, int, int]
-    words: tuple[int, int, int]
-    width: int  # voxels along x
-
-    @classmethod
-    def of(cls, mask: PackedMask) -> Part:
-        """All of a mask."""
-        nz, ny, nw = mask.words.shape
-        return cls((0, 0, 0), (nz, ny, nw), mask.shape[2])
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """In voxels."""
-        return *self.words[:2], self.width
-
-    @property
-    def edges(self) -> NDArray[np.int64]:
-        """As kernels take it."""
-        return np.array([self.start, self.words])
-
-    @property
-    def n_words(self) -> int:
-        """How many it holds."""
-        return math.prod(self.words)
-
-    def lattice(self, ndim: int) -> tuple[int, int, int]:
-        """How many corners there are along each axis: one more than voxels, where the image has the axis."""
-        nz, ny, nx = self.shape
-        return nz + (ndim >= 3), ny + (ndim >= 2), nx + 1
-
-
-def _used_part(reference: PackedMask, prediction: PackedMask) -> Part:
-    """The box of both masks; what lies beyond is background anyway."""
-    edges = []
-    for used in _occupied((reference, prediction)):
-        places = np.flatnonzero(used)
-        if not len(places):
-            return Part.of(reference)
-        edges.append((int(places[0]), int(places[-1]) + 1))
-    start_z, start_y, start_w = (start for start, _ in edges)
-    nz, ny, nw = (stop - start for start, stop in edges)
-    width = min(64 * nw, reference.shape[2] - 64 * start_w)
-    return Part((start_z, start_y, start_w), (nz, ny, nw), width)
-
-
-def _occupied(masks: Sequence[PackedMask]) -> list[Words]:
-    """For each slice, row and column of words something that is not 0 if any of the masks has a voxel there."""
-    words = masks[0].words
-
-    def look(slab: tuple[int, int]) -> list[Words]:
-        found = [np.zeros(size, np.uint64) for size in words.shape]
-        for mask in masks:
-            bits.occupied(mask.words, *slab, *found)
-        return found
-
-    parts = threads.run(look, threads.slabs(len(words), words.size))
-    return [np.bitwise_or.reduce(found) for found in zip(*parts, strict=True)]
-
-
-def _geometry(mask: PackedMask, part: Part, spacing: Spacing, boundary: Boundary) -> Geometry:
-    """Of a part's voxels, or of the corners of their lattice."""
-    shape = part.shape if boundary == "voxel" else part.lattice(mask.ndim)
-    return Geometry(shape, mask.ndim, mask.spacing(spacing), mask.reverse)
-
-
-def _surfaces(
-    reference: PackedMask,
-    prediction: PackedMask,
-    part: Part,
-    geometry: Geometry,
-    boundary: Boundary,
-) -> tuple[Words, Words]:
-    """Both surfaces, padded."""
-    padding = Padding.of(geometry)
-    take = _surface if boundary == "voxel" else _corners
-    return (
-        take(reference, part, padding.around(geometry)),
-        take(prediction, part, padding.around(geometry)),
-    )
-
-
-def _corners(mask: PackedMask, part: Part, out: Words) -> Words:
-    slices, _, width = part.lattice(mask.ndim)
-    words = -(-width // 64)
-    threads.run(
-        lambda slab: surfel.corner_surface(mask.words, part.edges, *slab, mask.ndim, words, out),
-        threads.slabs(slices, part.n_words),
-    )
-    return out
-
-
-def _codes(mask: PackedMask, part: Part, corners: Words) -> NDArray[np.uint8]:
-    codes = np.empty(bits.count(corners.reshape(-1)), np.uint8)
-    words = -(-part.lattice(mask.ndim)[2] // 64)
-    surfel.corner_codes(mask.words, part.edges, corners, mask.ndim, words, codes)
-    return codes
+    part = Part.of(masks[0])
+    geometry = part.geometry(masks[0], spacing, boundary)
+    first, second = voxel_surfaces(masks, part, geometry)
+    masks.clear()  # they are packed if someone has asked for more than distances
+    return SurfaceDistributions(*_nearest.distributions(first, second, geometry))
 
 
 def distribution_of(
@@ -346,7 +201,7 @@ def distribution_of(
 
 
 def band_counts(
-    reference: PackedMask, prediction: PackedMask, spacing: Spacing, width: float
+    reference: Selection, prediction: Selection, spacing: Spacing, width: float
 ) -> BandCounts:
     """Dilate each surface by a ball, inside its mask, and count."""
     bands = [
@@ -356,14 +211,13 @@ def band_counts(
     return BandCounts(*map(int, counts))
 
 
-def _band(mask: PackedMask, spacing: Spacing, width: float) -> Words:
-    surface_words = _surface(mask, Part.of(mask), np.empty_like(mask.words))
+def _band(mask: Selection, spacing: Spacing, width: float) -> Words:
+    surface_words = _voxel_surface(mask)
     offsets = ball(spacing, mask.shape, mask.reverse, width, _LARGEST_BALL)
     if offsets is None:
         geometry = Geometry(mask.shape, mask.ndim, spacing, mask.reverse)
-        return (
-            mask.words & select(_nearest.transform_of(surface_words, geometry) < width, (1,)).words
-        )
+        near = select(_nearest.transform_of(surface_words, geometry) < width, (1,))
+        return mask.words & near.words
     out = np.empty_like(mask.words)
     threads.run(
         lambda slab: boundary.band(mask.words, surface_words, offsets, *slab, out),

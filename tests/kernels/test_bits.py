@@ -11,6 +11,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
+from fastseg.backends import _selection
 from fastseg.backends import numba as numba_backend
 from fastseg.backends import scipy as scipy_backend
 from fastseg_kernels import _words
@@ -151,7 +152,7 @@ def as_mask(selected: Any) -> NDArray[np.bool_]:
     """A mask from either backend as an array in the image's axes."""
     if isinstance(selected, np.ndarray):
         return selected
-    assert isinstance(selected, numba_backend.PackedMask)
+    assert isinstance(selected, _selection.Selection)
     mask = packed.unpack(selected.words, selected.shape[2]).reshape(
         selected.shape[3 - selected.ndim :]
     )

@@ -41,11 +41,12 @@ def surfels(mask: Mask, table: Floats) -> tuple[NDArray[np.int64], Floats]:
     surfel.corner_surface(words, part, 0, len(corners), mask.ndim, width, within)
     assert_array_equal(within, np.pad(corners, margins))
     codes = np.full(bits.count(corners.reshape(-1)) + 1, 77, np.uint8)
-    surfel.corner_codes(words, part, corners, mask.ndim, width, codes)
+    everything = 0, len(corners), mask.ndim, width
+    surfel.corner_codes(words, part, *everything, corners, codes)
     assert codes[-1] == 77
     again = np.zeros(len(codes) - 1, np.uint8)
     words = packed.pack(mask)
-    surfel.corner_codes(words, packed.whole(words), within, mask.ndim, width, again)
+    surfel.corner_codes(words, packed.whole(words), *everything, within, again)
     assert_array_equal(again, codes[:-1])
     return np.argwhere(found)[:, 3 - mask.ndim :], table[codes[:-1]]
 

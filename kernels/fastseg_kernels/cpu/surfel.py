@@ -105,9 +105,9 @@ def _pair(row, left, bit):
     return pair
 
 
-@kernel(read(u64, 3), read(i64, 2), read(u64, 3), i64, i64, write(u8, 1))
-def corner_codes(words, part, corners, ndim, width, codes):
-    """Write the code of each set corner, in C order; the other arguments as in `corner_surface`."""
+@kernel(read(u64, 3), read(i64, 2), i64, i64, i64, i64, read(u64, 3), write(u8, 1))
+def corner_codes(words, part, first, stop, ndim, width, corners, codes):
+    """Write the code of each corner that `corner_surface` has set with these arguments, in C order."""
     margin_z = (corners.shape[0] - part[1, 0]) // 2
     margin_y = (corners.shape[1] - part[1, 1]) // 2
     flat = words.reshape(-1)
@@ -115,7 +115,7 @@ def corner_codes(words, part, corners, ndim, width, codes):
     n_words = np.uint64(part[1, 2])
     mask = np.uint64((1 << (1 << np.uint64(ndim))) - 1)  # a lower dimension sees its rows twice
     n = np.uint64(0)
-    for z in range(corners.shape[0] - 2 * margin_z):
+    for z in range(first, stop):
         for y in range(corners.shape[1] - 2 * margin_y):
             (a, a_bits), (b, b_bits), (c, c_bits), (d, d_bits) = _rows(words, part, z, y, ndim)
             left_a = left_b = left_c = left_d = np.uint64(0)

@@ -1,0 +1,144 @@
+"""Surfaces for the numba backend: of two selections, as padded sets for the search between them."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastseg import threads
+from fastseg.arrays import Spacing
+from fastseg.backends._padding import Geometry, Padding
+from fastseg.backends._selection import Selection, Words
+from fastseg.distances import Boundary
+from fastseg_kernels.cpu import bits, surface, surfel
+
+_Result = TypeVar("_Result")
+
+# Words of a mask that are made, and looked at by the surface kernel, before the next ones: 256 KB, which stays in the
+# second cache. Whole masks of a head and neck CT's organs would take longer and a third of all memory.
+_CHUNK = 1 << 15
+
+
+class Part(NamedTuple):
+    """A box within selections, in whole words along x."""
+
+    start: tuple[int, int, int]
+    words: tuple[int, int, int]
+    width: int  # voxels along x
+
+    @classmethod
+    def of(cls, mask: Selection) -> Part:
+        """All of a mask."""
+        nz, ny, nx = mask.shape
+        return cls((0, 0, 0), (nz, ny, mask.row_words), nx)
+
+    @classmethod
+    def used(cls, masks: Sequence[Selection]) -> Part:
+        """The box that holds what is in the masks; what lies beyond is background anyway."""
+        edges = []
+        for used in _occupied(masks):
+            places = np.flatnonzero(used)
+            if not len(places):
+                return cls.of(masks[0])
+            edges.append((int(places[0]), int(places[-1]) + 1))
+        start_z, start_y, start_w = (start for start, _ in edges)
+        nz, ny, nw = (stop - start for start, stop in edges)
+        width = min(64 * nw, masks[0].shape[2] - 64 * start_w)
+        return cls((start_z, start_y, start_w), (nz, ny, nw), width)
+
+    def geometry(self, mask: Selection, spacing: Spacing, boundary: Boundary) -> Geometry:
+        """Of its voxels, or of the corners of their lattice: one more along each axis that the image has."""
+        nz, ny, nx = *self.words[:2], self.width
+        if boundary == "surfel":
+            nz, ny, nx = nz + (mask.ndim >= 3), ny + (mask.ndim >= 2), nx + 1
+        return Geometry((nz, ny, nx), mask.ndim, mask.spacing(spacing), mask.reverse)
+
+
+def _occupied(masks: Sequence[Selection]) -> list[Words]:
+    """For each slice, row and column of words something that is not 0 if any of the masks has a voxel there."""
+    words = [mask.words for mask in masks]
+
+    def look(slab: tuple[int, int]) -> list[Words]:
+        found = [np.zeros(size, np.uint64) for size in words[0].shape]
+        for mask in words:
+            bits.occupied(mask, *slab, *found)
+        return found
+
+    parts = threads.run(look, threads.slabs(len(words[0]), words[0].size))
+    return [np.bitwise_or.reduce(found) for found in zip(*parts, strict=True)]
+
+
+def voxel_surfaces(masks: Sequence[Selection], part: Part, geometry: Geometry) -> list[Words]:
+    """The voxels of each mask with a face neighbour outside it, padded."""
+    padding = Padding.of(geometry)
+    surfaces = [padding.around(geometry) for _ in masks]
+
+    def take(mask: Selection, out: Words, slab: tuple[int, int]) -> None:
+        for first, stop in _chunks(part, *slab):
+            below, above = max(first - 1, 0), min(stop + 1, part.words[0])
+            words, edges = _packed(mask, part, below, above)
+            inside = out[below : above + 2 * padding.z]
+            surface.face_surface(words, edges, first - below, stop - below, mask.ndim, inside)
+
+    _on_slabs(take, masks, surfaces, geometry)
+    return surfaces
+
+
+def corner_surfaces(
+    masks: Sequence[Selection], part: Part, geometry: Geometry
+) -> tuple[list[Words], list[NDArray[np.uint8]]]:
+    """The corners of the voxel lattice that each mask's surface passes, padded, and their codes."""
+    padding = Padding.of(geometry)
+    surfaces = [padding.around(geometry) for _ in masks]
+    beyond = geometry.shape[0] - part.words[0]  # whether corners lie behind the last slice
+    row_words = -(-geometry.shape[2] // 64)
+
+    def take(mask: Selection, out: Words, slab: tuple[int, int]) -> list[NDArray[np.uint8]]:
+        codes = []
+        for first, stop in _chunks(part, *slab):
+            # corners of slice z lie between slices z - 1 and z of the voxels
+            below, above = max(first - beyond, 0), min(stop, part.words[0])
+            words, edges = _packed(mask, part, below, above)
+            corners = out[below : above + beyond + 2 * padding.z]
+            where = first - below, stop - below, mask.ndim, row_words
+            surfel.corner_surface(words, edges, *where, corners)
+            made = corners[padding.z :][slice(*where[:2])]
+            codes.append(np.empty(bits.count(made.reshape(-1)), np.uint8))
+            surfel.corner_codes(words, edges, *where, corners, codes[-1])
+        return codes
+
+    found = _on_slabs(take, masks, surfaces, geometry)
+    return surfaces, [np.concatenate([*itertools.chain(*of_slabs)]) for of_slabs in found]
+
+
+def _on_slabs(
+    take: Callable[[Selection, Words, tuple[int, int]], _Result],
+    masks: Sequence[Selection],
+    surfaces: Sequence[Words],
+    geometry: Geometry,
+) -> list[list[_Result]]:
+    """Take every mask's surface by slabs; what that gives, by masks."""
+    cost = math.prod(geometry.shape)  # to pack a mask is to read its box
+    slabs = threads.slabs(geometry.shape[0], cost)
+    tasks = [(*pair, slab) for pair in zip(masks, surfaces, strict=True) for slab in slabs]
+    found = threads.run(lambda task: take(*task), tasks, cost)
+    return [found[i : i + len(slabs)] for i in range(0, len(found), len(slabs))]
+
+
+def _chunks(part: Part, first: int, stop: int) -> Iterator[tuple[int, int]]:
+    _, ny, nw = part.words
+    step = max(1, _CHUNK // (ny * nw))
+    for start in range(first, stop, step):
+        yield start, min(start + step, stop)
+
+
+def _packed(mask: Selection, part: Part, first: int, stop: int) -> tuple[Words, NDArray[np.int64]]:
+    """Slices of a part of a mask as words, and where the part lies in these."""
+    start_z, start_y, start_w = part.start
+    words = mask.slices(start_z + first, start_z + stop)
+    return words, np.array([(0, start_y, start_w), (stop - first, *part.words[1:])])
