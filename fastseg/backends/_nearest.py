@@ -80,7 +80,7 @@ class _Search:
 
     def __init__(self, queries: Words, targets: Words, geometry: Geometry, each: bool) -> None:
         self.queries, self.targets, self.geometry = queries, targets, geometry
-        self.padding = Padding.found(queries, geometry)
+        self.padding = Padding.of(geometry)
         self.offsets = geometry.nearest_offsets
         self.slabs = [
             (first + self.padding.z, stop + self.padding.z)
@@ -164,7 +164,7 @@ class _Search:
         at = tuple(
             np.ascontiguousarray((self.places[rest] - (self.padding.z, self.padding.y, 0)).T)
         )
-        inside = self.padding.inside(self.targets)
+        inside = self.padding.inside(self.targets, self.geometry)
         assert self.far_squares is not None
         self.far_squares[rest] = transform_of(inside, self.geometry, squared=True, at=at)[at]
 

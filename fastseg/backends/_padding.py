@@ -43,10 +43,10 @@ class NearestOffsets:
     squares: Floats
 
     @lazy
-    def reach(self) -> tuple[int, int]:
-        """How many slices and rows they lead at most."""
-        z, y = np.abs(self.offsets[:, :2]).max(axis=0)
-        return int(z), int(y)
+    def reach(self) -> tuple[int, int, int]:
+        """How many slices, rows and voxels of a row they lead at most."""
+        z, y, x = np.abs(self.offsets).max(axis=0)
+        return int(z), int(y), int(x)
 
     @lazy
     def shifts(self) -> NDArray[np.uint64]:
@@ -96,27 +96,21 @@ def nearest_offsets(spacing: Spacing, ndim: int, reverse: bool) -> NearestOffset
 
 
 class Padding(NamedTuple):
-    """Slices and rows of zeros at either end of a padded set, and a word of zeros at the end of each row.
+    """Zeros around a packed set: slices and rows at either end, and bits at the end of each row.
 
-    As many slices as the furthest offset leads, and a row more than it leads: what lies before the words of a row is
-    the end of the row before. (The rows of a small organ have two or three words; a word of zeros at their start too
-    made padded sets a quarter larger.)
+    As many as the furthest offset leads, and one row more: what lies before a row is the end of the row before. Rows of
+    a small organ have two or three words, so a word of zeros for each was a quarter of the set.
     """
 
     z: int
     y: int
+    x: int
 
     @classmethod
     def of(cls, geometry: Geometry) -> Padding:
         """As the nearest offsets of this geometry ask for."""
-        reach_z, reach_y = geometry.nearest_offsets.reach
-        return cls(reach_z, reach_y + 1)
-
-    @classmethod
-    def found(cls, padded: Words, geometry: Geometry) -> Padding:
-        """That of a set which has one."""
-        z, y = ((padded.shape[axis] - geometry.shape[axis]) // 2 for axis in range(2))
-        return cls(z, y)
+        reach_z, reach_y, reach_x = geometry.nearest_offsets.reach
+        return cls(reach_z, reach_y + 1, reach_x)
 
     def around(self, geometry: Geometry) -> Words:
         """Room for a set of this geometry within slices of zeros.
@@ -125,13 +119,14 @@ class Padding(NamedTuple):
         by one thread, would take 1.5 of the 35 ms that surface distances of a 512³ pair take, twice zeros all over.
         """
         nz, ny, nx = geometry.shape
-        padded = np.empty((nz + 2 * self.z, ny + 2 * self.y, -(-nx // 64) + 1), np.uint64)
+        words = -(-(nx + self.x) // 64)
+        padded = np.empty((nz + 2 * self.z, ny + 2 * self.y, words), np.uint64)
         padded[: self.z] = padded[len(padded) - self.z :] = 0
         return padded
 
-    def inside(self, padded: Words) -> Words:
+    def inside(self, padded: Words, geometry: Geometry) -> Words:
         """The set without its padding."""
-        slices, rows, words = padded.shape
+        nz, ny, nx = geometry.shape
         return np.ascontiguousarray(
-            padded[self.z : slices - self.z, self.y : rows - self.y, : words - 1]
+            padded[self.z : self.z + nz, self.y : self.y + ny, : -(-nx // 64)]
         )

@@ -358,7 +358,7 @@ def directed(queries: Mask, targets: Mask, spacing: tuple[float, ...], reverse: 
         padded[padding.z : padding.z + nz] = 0
         part = padded[padding.z : padding.z + nz, padding.y : padding.y + ny, :nw]
         part[:] = packed.pack(mask)
-        assert_array_equal(padding.inside(padded), packed.pack(mask))
+        assert_array_equal(padding.inside(padded, geometry), packed.pack(mask))
     there, back = _nearest.distances(sets[0], sets[1], geometry)
     both = _nearest.distributions(sets[0], sets[1], geometry)
     for single, counted in zip((there, back), both, strict=True):
@@ -388,6 +388,24 @@ def test_hard_pairs_by_every_way(
             found = directed(queries, targets, spacing, reverse=True)
             expected = naive.nearest(np.argwhere(queries.T)[:, ::-1], np.argwhere(targets), spacing)
             assert_array_equal(found, expected, err_msg=f"{name} {spacing} reversed")
+
+
+@pytest.mark.parametrize("width", [*range(57, 66), 124, 125, 128])
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (3.0, 1.0, 0.3)])
+def test_rows_do_not_see_each_other(width: int, spacing: tuple[float, ...]) -> None:
+    """Queries and targets at the ends of rows alone, and as few zeros between the rows as may be."""
+    rng = np.random.default_rng(width)
+    masks = []
+    for _ in range(2):
+        mask = rng.random((4, 5, width)) < 0.3
+        mask[..., 3:-3] = False
+        masks.append(mask)
+    geometry = _padding.Geometry((4, 5, width), 3, spacing, reverse=False)
+    padding = _padding.Padding.of(geometry)
+    assert padding.around(geometry).shape[2] * 64 - width - padding.x in range(64)
+    places = [np.argwhere(mask) for mask in masks]
+    found = directed(masks[0], masks[1], spacing, reverse=False)
+    assert_array_equal(found, naive.nearest(*places, spacing))
 
 
 @pytest.mark.parametrize("looks_per_voxel", [0, 2, 10**9])
