@@ -161,7 +161,10 @@ def surface_distances(
     # C order: the distances come in the order in which the backend goes through the array
     ordered = [in_order(mask, "C") for mask in masks]
     packed = [backend.select(mask, (1,)) for mask in dispatch.placed(backend, *ordered)]
-    distances: SurfaceDistances = backend.surface_distances(*packed, steps, boundary)
+    # popped, so that the backend is the last to hold the masks and can let go of them
+    distances: SurfaceDistances = backend.surface_distances(
+        packed.pop(0), packed.pop(), steps, boundary
+    )
     return distances
 
 

@@ -223,6 +223,22 @@ def test_tolerance_by_name_id_and_default():
     assert mixed["a"]["nsd"] < mixed["b"]["nsd"] < mixed["c"]["nsd"] == 1
 
 
+@pytest.mark.parametrize("large", [0, 300, 1 << 40])
+@pytest.mark.parametrize("n", [1, 3])
+def test_structures_one_by_one_and_several_at_once(n, large, many_slabs, monkeypatch):
+    """On all threads, on some, or a thread each: the same rows, in the same order."""
+    rng = np.random.default_rng(21)
+    reference = np.repeat(rng.integers(0, 9, (9, 8, 3)), 4, axis=2).astype(np.uint8)
+    prediction = np.roll(reference, 1, axis=0)
+    prediction[:, :, 6:] = 0
+    expected = fastseg.evaluate(reference, prediction, spacing=(2, 1, 1))
+    fastseg.set_num_threads(n)
+    monkeypatch.setattr("fastseg.evaluation._LARGE_BOX", large)
+    found = fastseg.evaluate(reference, prediction, spacing=(2, 1, 1))
+    assert [row.label for row in found.rows] == list(range(1, 9))
+    assert found.to_dict() == expected.to_dict()
+
+
 def test_a_subset_of_metrics_computes_only_what_it_needs(monkeypatch):
     from fastseg.backends import numba
 

@@ -90,12 +90,12 @@ def test_a_volume_large_enough_to_be_shared(compiled: None) -> None:
     used: set[str] = set()
     run = threads.run
 
-    def spy(function: Callable[[Any], Any], items: Any) -> list[Any]:
+    def spy(function: Callable[[Any], Any], *rest: Any) -> list[Any]:
         def listen(item: Any) -> Any:
             used.add(threading.current_thread().name)
             return function(item)
 
-        return run(listen, items)
+        return run(listen, *rest)
 
     results = []
     for n in (1, 3):
@@ -120,6 +120,9 @@ def test_small_volumes_are_not_shared() -> None:
     fastseg.set_num_threads(8)
     assert threads.slabs(100, cost=1000) == [(0, 100)]
     assert len(threads.slabs(100, cost=1 << 30)) == 8
+    here = threading.get_ident()
+    assert set(threads.run(lambda _: threading.get_ident(), range(9), 1000)) == {here}
+    assert here not in threads.run(lambda _: threading.get_ident(), range(9), 1 << 30)
 
 
 @pytest.mark.parametrize(("size", "n"), [(10, 3), (3, 10), (1, 4), (7, 7), (0, 3), (1000, 8)])
@@ -153,6 +156,50 @@ def test_work_is_done_at_the_same_time() -> None:
     names = threads.run(lambda _: (meeting.wait(), threading.current_thread().name)[1], range(3))
     assert len(set(names)) == 3
     assert all(name.startswith("fastseg") for name in names)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 50])
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 30])
+def test_from_both_ends_every_item_is_taken_once(n: int, size: int) -> None:
+    fastseg.set_num_threads(n)
+    taken = []
+
+    def task(i: int) -> int:
+        taken.append(i)
+        return i * i
+
+    assert threads.run_from_both_ends(task, iter(range(size))) == [i * i for i in range(size)]
+    assert sorted(taken) == list(range(size))
+
+
+def test_one_thread_begins_with_the_first_item_and_the_others_with_the_last() -> None:
+    fastseg.set_num_threads(3)
+    meeting = threading.Barrier(3, timeout=30)
+    together = []
+
+    def task(i: int) -> None:
+        if len(together) < 3:
+            together.append(i)
+            meeting.wait()
+
+    threads.run_from_both_ends(task, range(100))
+    assert sorted(together) == [0, 98, 99]
+
+
+def test_after_an_error_no_thread_goes_on_with_what_is_left() -> None:
+    fastseg.set_num_threads(2)
+    done = []
+
+    def task(i: int) -> None:
+        if i == 0:
+            raise ValueError("zero")
+        time.sleep(0.005)
+        done.append(i)
+
+    with pytest.raises(ValueError, match="zero"):
+        threads.run_from_both_ends(task, range(200))
+    time.sleep(0.05)
+    assert len(done) < 100
 
 
 @pytest.mark.parametrize("n", [1, 2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import statistics
 import subprocess
@@ -80,15 +81,15 @@ def _memory(scope: Scope) -> Iterator[Solitary]:
     side = max(scope.large, 256)  # smaller ones fit what the process has freed before
     near = f"near-{side}"
     evaluated = [near] if scope.short else [near, HEAD_AND_NECK]
-    for case in evaluated:
+    for case, threads in itertools.product(evaluated, (1, 2)):
         size = f"{CASES[case].size}: {CASES[case].about}" if case in CASES else ""
         yield Solitary(
             f"memory/evaluate/{case}",
             "memory",
             f"evaluate, {size}",
             "voxels of the largest box",
-            partial(_bytes_per, "evaluate", case),
-            Must("at most", 0.75, unit=" B/voxel", threads=2),
+            partial(_bytes_per, "evaluate", case, threads),
+            Must("at most", 0.75, unit=" B/voxel", threads=threads),
             case,
         )
     for dtype in ("float32", "float64"):
@@ -97,7 +98,7 @@ def _memory(scope: Scope) -> Iterator[Solitary]:
             "memory",
             f"distance_transform_edt {dtype}, {CASES[near].size}, outside a blob",
             "bytes of its output",
-            partial(_bytes_per, f"edt-{dtype}", near),
+            partial(_bytes_per, f"edt-{dtype}", near, 2),
             Must("at most", 1.05, threads=2),
         )
 
@@ -144,8 +145,8 @@ def _python(arguments: list[str], threads: int = 1, **variables: str) -> str:
     return done.stdout
 
 
-def _bytes_per(call: str, case: str) -> tuple[float, ...]:
-    found = json.loads(_python(["-m", "benchmarks.comparison.memory", call, case], threads=2))
+def _bytes_per(call: str, case: str, threads: int) -> tuple[float, ...]:
+    found = json.loads(_python(["-m", "benchmarks.comparison.memory", call, case], threads))
     return (found["bytes"] / found["per"],)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import fastseg
 from benchmarks import cases
 from benchmarks.comparison.program import METRICS, TOLERANCE
+from fastseg import threads, warmup
 
 CALLS: dict[str, Callable[[cases.Pair], Any]] = {
     "evaluate": lambda pair: fastseg.evaluate(
@@ -63,7 +64,10 @@ def voxels_of_largest_box(pair: cases.Pair) -> int:
 
 
 def main(call: str, case: str) -> None:
-    """Measure one call, after one on a small case, which loads what every call needs."""
+    """Measure one call, after all code is loaded, threads are started and a small case has run."""
+    for kernel in warmup.all_kernels():
+        kernel.compile()
+    threads.run(str, range(threads.get_num_threads()))
     CALLS[call](cases.load("near-32"))
     pair = cases.load(case)
     if call.startswith("edt"):

@@ -36,8 +36,9 @@ _MOST_DIFFERENT = 1 << 15  # pairs of distance and code, of which a table stays 
 
 # glibc gives freed memory back to the system where more of it lies free than twice the largest block that was ever
 # freed, and taking a page again costs 2.4 µs: a third of the time of a 256³ pair (21 ms with, 14 ms without). So one
-# block of 24 MB is freed here, without ever being touched. With another allocator this does nothing.
-np.empty(24 << 20, np.uint8)
+# block of 31 MB is freed here, the largest that glibc heeds, without ever being touched. With another allocator this
+# does nothing.
+np.empty(31 << 20, np.uint8)
 
 
 def unsupported(function: str, ndim: int) -> str | None:

@@ -90,8 +90,8 @@ def border_distances(
     first, second = matched(first, second)
     backend = backend_for("surface_distances", first.ndim)
     if min(connectivity, first.ndim) < 2:
-        packed = backend.select(first, (1,)), backend.select(second, (1,))
-        found = backend.surface_distances(*packed, spacing, "voxel")
+        packed = [backend.select(first, (1,)), backend.select(second, (1,))]
+        found = backend.surface_distances(packed.pop(0), packed.pop(), spacing, "voxel")
         return found.reference_to_prediction, found.prediction_to_reference
     # The engine's own search knows the border of face neighbours alone; the distance transform takes any.
     steps = int(min(connectivity, first.ndim))

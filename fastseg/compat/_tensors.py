@@ -56,7 +56,9 @@ def surface_distances(
         backend.select(as_bits(image), (bits_of(value, image.dtype),))
         for image, value in zip((reference, prediction), values, strict=True)
     ]
-    distances: SurfaceDistances = backend.surface_distances(*packed, spacing, boundary)
+    distances: SurfaceDistances = backend.surface_distances(
+        packed.pop(0), packed.pop(), spacing, boundary
+    )
     return distances
 
 

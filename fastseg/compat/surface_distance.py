@@ -102,7 +102,7 @@ def compute_surface_distances(
         raise NotCovered(f"a spacing of {spacing_mm!r}") from error
     backend = backend_for("surface_distances", ndim)
     masks = [backend.select(mask, (1,)) for mask in matched(mask_gt, mask_pred)]
-    found = backend.surface_distances(*masks, spacing, "surfel")
+    found = backend.surface_distances(masks.pop(0), masks.pop(), spacing, "surfel")
     return {
         name: array
         for names, side in zip(_SIDES, found.distributions, strict=True)
