@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg import threads
-from fastseg.backends._padding import Geometry, Padding, Words
+from fastseg.backends._padding import Geometry, PaddedSet, Padding, Words
 from fastseg.backends._steps import Floats, Offsets, squares
 from fastseg.backends._transform import exact_dtype, transform
 from fastseg.distributions import Distribution
@@ -31,7 +31,7 @@ _COST_OF_A_WORD = 16
 _COST_OF_A_QUERY = 1 << 14
 
 
-def distances(first: Words, second: Words, geometry: Geometry) -> tuple[Floats, Floats]:
+def distances(first: PaddedSet, second: PaddedSet, geometry: Geometry) -> tuple[Floats, Floats]:
     """Distance of each set voxel of one padded set to the nearest one of the other, both ways.
 
     In C order; inf if there is none.
@@ -41,7 +41,7 @@ def distances(first: Words, second: Words, geometry: Geometry) -> tuple[Floats, 
 
 
 def distributions(
-    first: Words, second: Words, geometry: Geometry
+    first: PaddedSet, second: PaddedSet, geometry: Geometry
 ) -> tuple[Distribution, Distribution]:
     """How often each of these distances occurs, counted rather than collected."""
     forward, backward = _searched(first, second, geometry, each=False)
@@ -49,11 +49,13 @@ def distributions(
 
 
 def _searched(
-    first: Words, second: Words, geometry: Geometry, each: bool
+    first: PaddedSet, second: PaddedSet, geometry: Geometry, each: bool
 ) -> tuple[_Search, _Search]:
     both = _Search(first, second, geometry, each), _Search(second, first, geometry, each)
     slabs = [(search, i) for search in both for i in range(len(search.slabs))]
-    threads.run(lambda slab: slab[0].try_offsets(slab[1]), slabs, _COST_OF_A_WORD * first.size)
+    threads.run(
+        lambda slab: slab[0].try_offsets(slab[1]), slabs, _COST_OF_A_WORD * first.words.size
+    )
     left = [search for search, back in (both, both[::-1]) if search.n_missed and back.n]
     cost = _COST_OF_A_QUERY * sum(search.n_missed for search in left)
     threads.run(_Search.prepare, left, cost)
@@ -78,15 +80,19 @@ def _parts(searches: Sequence[_Search]) -> Iterator[tuple[_Search, tuple[int, in
 class _Search:
     """From each voxel of one padded set to the nearest one of another: `each` one's distance, or only how often."""
 
-    def __init__(self, queries: Words, targets: Words, geometry: Geometry, each: bool) -> None:
-        self.queries, self.targets, self.geometry = queries, targets, geometry
+    def __init__(
+        self, queries: PaddedSet, targets: PaddedSet, geometry: Geometry, each: bool
+    ) -> None:
+        self.queries, self.targets, self.geometry = queries.words, targets.words, geometry
         self.padding = Padding.of(geometry)
         self.offsets = geometry.nearest_offsets
         self.slabs = [
             (first + self.padding.z, stop + self.padding.z)
-            for first, stop in threads.slabs(geometry.shape[0], _COST_OF_A_WORD * queries.size)
+            for first, stop in threads.slabs(
+                geometry.shape[0], _COST_OF_A_WORD * queries.words.size
+            )
         ]
-        sizes = [bits.count(queries[first:stop].reshape(-1)) for first, stop in self.slabs]
+        sizes = [int(queries.counts[first:stop].sum()) for first, stop in self.slabs]
         self.starts = [0, *itertools.accumulate(sizes)]
         self.n = self.starts[-1]
         self.counts = np.zeros((len(self.slabs), len(self.offsets.squares)), np.int64)

@@ -95,6 +95,13 @@ def nearest_offsets(spacing: Spacing, ndim: int, reverse: bool) -> NearestOffset
     return NearestOffsets(np.ascontiguousarray(offsets[order]), lengths[order])
 
 
+class PaddedSet(NamedTuple):
+    """A packed set within its padding, and how many voxels each slice has."""
+
+    words: Words
+    counts: NDArray[np.int64]
+
+
 class Padding(NamedTuple):
     """Zeros around a packed set: slices and rows at either end, and bits at the end of each row.
 
@@ -112,7 +119,7 @@ class Padding(NamedTuple):
         reach_z, reach_y, reach_x = geometry.nearest_offsets.reach
         return cls(reach_z, reach_y + 1, reach_x)
 
-    def around(self, geometry: Geometry) -> Words:
+    def around(self, geometry: Geometry) -> PaddedSet:
         """Room for a set of this geometry within slices of zeros.
 
         The rest of the margin is for the kernel that fills the set, which has it in the cache: all of it written here,
@@ -122,11 +129,11 @@ class Padding(NamedTuple):
         words = -(-(nx + self.x) // 64)
         padded = np.empty((nz + 2 * self.z, ny + 2 * self.y, words), np.uint64)
         padded[: self.z] = padded[len(padded) - self.z :] = 0
-        return padded
+        return PaddedSet(padded, np.zeros(len(padded), np.int64))
 
-    def inside(self, padded: Words, geometry: Geometry) -> Words:
-        """The set without its padding."""
+    def inside(self, words: Words, geometry: Geometry) -> Words:
+        """Those of a padded set without its padding."""
         nz, ny, nx = geometry.shape
         return np.ascontiguousarray(
-            padded[self.z : self.z + nz, self.y : self.y + ny, : -(-nx // 64)]
+            words[self.z : self.z + nz, self.y : self.y + ny, : -(-nx // 64)]
         )

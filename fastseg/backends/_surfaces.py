@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fastseg import threads
 from fastseg.arrays import Spacing
-from fastseg.backends._padding import Geometry, Padding
+from fastseg.backends._padding import Geometry, PaddedSet, Padding
 from fastseg.backends._selection import Selection, Words
 from fastseg.distances import Boundary
 from fastseg_kernels.cpu import bits, surface, surfel
@@ -75,17 +75,19 @@ def _occupied(masks: Sequence[Selection]) -> list[Words]:
     return [np.bitwise_or.reduce(found) for found in zip(*parts, strict=True)]
 
 
-def voxel_surfaces(masks: Sequence[Selection], part: Part, geometry: Geometry) -> list[Words]:
+def voxel_surfaces(masks: Sequence[Selection], part: Part, geometry: Geometry) -> list[PaddedSet]:
     """The voxels of each mask with a face neighbour outside it, padded."""
     padding = Padding.of(geometry)
     surfaces = [padding.around(geometry) for _ in masks]
 
-    def take(mask: Selection, out: Words, slab: tuple[int, int]) -> None:
+    def take(mask: Selection, out: PaddedSet, slab: tuple[int, int]) -> None:
         for first, stop in _chunks(part, *slab):
             below, above = max(first - 1, 0), min(stop + 1, part.words[0])
             words, edges = _packed(mask, part, below, above)
-            inside = out[below : above + 2 * padding.z]
-            surface.face_surface(words, edges, first - below, stop - below, mask.ndim, inside)
+            where = slice(below, above + 2 * padding.z)
+            slices = first - below, stop - below
+            inside = out.words[where], out.counts[where]
+            surface.face_surface(words, edges, *slices, mask.ndim, *inside)
 
     _on_slabs(take, masks, surfaces, geometry)
     return surfaces
@@ -93,25 +95,27 @@ def voxel_surfaces(masks: Sequence[Selection], part: Part, geometry: Geometry) -
 
 def corner_surfaces(
     masks: Sequence[Selection], part: Part, geometry: Geometry
-) -> tuple[list[Words], list[NDArray[np.uint8]]]:
+) -> tuple[list[PaddedSet], list[NDArray[np.uint8]]]:
     """The corners of the voxel lattice that each mask's surface passes, padded, and their codes."""
     padding = Padding.of(geometry)
     surfaces = [padding.around(geometry) for _ in masks]
     beyond = geometry.shape[0] - part.words[0]  # whether corners lie behind the last slice
     row_words = -(-geometry.shape[2] // 64)
 
-    def take(mask: Selection, out: Words, slab: tuple[int, int]) -> list[NDArray[np.uint8]]:
+    def take(mask: Selection, out: PaddedSet, slab: tuple[int, int]) -> list[NDArray[np.uint8]]:
         codes = []
         for first, stop in _chunks(part, *slab):
             # corners of slice z lie between slices z - 1 and z of the voxels
             below, above = max(first - beyond, 0), min(stop, part.words[0])
             words, edges = _packed(mask, part, below, above)
-            corners = out[below : above + beyond + 2 * padding.z]
-            where = first - below, stop - below, mask.ndim, row_words
-            surfel.corner_surface(words, edges, *where, corners)
-            made = corners[padding.z :][slice(*where[:2])]
-            codes.append(np.empty(bits.count(made.reshape(-1)), np.uint8))
-            surfel.corner_codes(words, edges, *where, corners, codes[-1])
+            where = slice(below, above + beyond + 2 * padding.z)
+            slices = first - below, stop - below
+            corners = out.words[where]
+            arguments = words, edges, *slices, mask.ndim, row_words, corners
+            surfel.corner_surface(*arguments, out.counts[where])
+            n = out.counts[first + padding.z : stop + padding.z].sum()
+            codes.append(np.empty(n, np.uint8))
+            surfel.corner_codes(*arguments, codes[-1])
         return codes
 
     found = _on_slabs(take, masks, surfaces, geometry)
@@ -119,9 +123,9 @@ def corner_surfaces(
 
 
 def _on_slabs(
-    take: Callable[[Selection, Words, tuple[int, int]], _Result],
+    take: Callable[[Selection, PaddedSet, tuple[int, int]], _Result],
     masks: Sequence[Selection],
-    surfaces: Sequence[Words],
+    surfaces: Sequence[PaddedSet],
     geometry: Geometry,
 ) -> list[list[_Result]]:
     """Take every mask's surface by slabs; what that gives, by masks."""

@@ -353,8 +353,9 @@ def directed(queries: Mask, targets: Mask, spacing: tuple[float, ...], reverse: 
     geometry = _padding.Geometry((shape[0], shape[1], shape[2]), ndim, steps, reverse)
     padding = _padding.Padding.of(geometry)
     sets = [padding.around(geometry) for _ in masks]
-    for mask, padded in zip(masks, sets, strict=True):
+    for mask, (padded, counts) in zip(masks, sets, strict=True):
         nz, ny, nw = packed.pack(mask).shape
+        counts[padding.z : padding.z + nz] = packed.volume(mask).sum(axis=(1, 2))
         padded[padding.z : padding.z + nz] = 0
         part = padded[padding.z : padding.z + nz, padding.y : padding.y + ny, :nw]
         part[:] = packed.pack(mask)
@@ -402,7 +403,7 @@ def test_rows_do_not_see_each_other(width: int, spacing: tuple[float, ...]) -> N
         masks.append(mask)
     geometry = _padding.Geometry((4, 5, width), 3, spacing, reverse=False)
     padding = _padding.Padding.of(geometry)
-    assert padding.around(geometry).shape[2] * 64 - width - padding.x in range(64)
+    assert padding.around(geometry).words.shape[2] * 64 - width - padding.x in range(64)
     places = [np.argwhere(mask) for mask in masks]
     found = directed(masks[0], masks[1], spacing, reverse=False)
     assert_array_equal(found, naive.nearest(*places, spacing))

@@ -38,22 +38,35 @@ def surface(
     )
     if connectivity == 1 and edge == "background":  # the kernel for this case alone agrees
         part = packed.whole(words)
-        faces = np.full_like(words, 0xDEADBEEFDEADBEEF)
-        kernels.face_surface(words, part, *(slices or (0, len(words))), mask.ndim, faces)
+        faces, counts = np.full_like(words, 0xDEADBEEFDEADBEEF), np.full(len(words) + 6, -1)
+        slab = slices or (0, len(words))
+        kernels.face_surface(words, part, *slab, mask.ndim, faces, counts[: len(words)])
         assert_array_equal(faces, out)
+        check_counts(counts, out, *slab)
         within = np.pad(np.zeros_like(words), ((3, 3), (2, 2), (0, 2)))
         first, stop = slices or (0, len(words))
         margin = within[3 + first : 3 + stop]  # what the kernel clears
         margin[:, 2:-2, -2:] = margin[:, :2] = margin[:, -2:] = 0xDEADBEEF
-        kernels.face_surface(words, part, first, stop, mask.ndim, within)
+        counts[:] = -1
+        kernels.face_surface(words, part, first, stop, mask.ndim, within, counts)
+        check_counts(counts[3:], out, first, stop)
         expected = np.zeros_like(words)
         expected[first:stop] = out[first:stop]
         assert_array_equal(within, np.pad(expected, ((3, 3), (2, 2), (0, 2))))
         around, part = packed.amid_others(words)
         again = np.full_like(words, 0xDEADBEEFDEADBEEF)
-        kernels.face_surface(around, part, first, stop, mask.ndim, again)
+        kernels.face_surface(around, part, first, stop, mask.ndim, again, counts)
         assert_array_equal(again, out)
     return out
+
+
+def check_counts(
+    counts: NDArray[np.int64], words: NDArray[np.uint64], first: int, stop: int
+) -> None:
+    """Of the slices that were written, and of no others."""
+    set_bits = [sum(int(word).bit_count() for word in part.ravel()) for part in words[first:stop]]
+    assert counts[first:stop].tolist() == set_bits
+    assert set(np.delete(counts, np.s_[first:stop]).tolist()) <= {-1}
 
 
 def by_scipy(mask: Mask, connectivity: int, edge: str) -> Mask:

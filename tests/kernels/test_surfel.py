@@ -24,7 +24,11 @@ def corners_of(mask: Mask, slices: tuple[int, int] | None = None) -> NDArray[np.
     out = np.full(shape, 0xDEADBEEFDEADBEEF, np.uint64)
     words = packed.pack(mask)
     slab = slices or (0, shape[0])
-    surfel.corner_surface(words, packed.whole(words), *slab, mask.ndim, shape[2], out)
+    counts = np.full(shape[0], -1)
+    surfel.corner_surface(words, packed.whole(words), *slab, mask.ndim, shape[2], out, counts)
+    set_bits = [sum(int(word).bit_count() for word in part.ravel()) for part in out]
+    for z, count in enumerate(counts.tolist()):
+        assert count == (set_bits[z] if z in range(*slab) else -1)
     return out
 
 
@@ -38,7 +42,9 @@ def surfels(mask: Mask, table: Floats) -> tuple[NDArray[np.int64], Floats]:
     margin[:, 2:-2, -2:] = margin[:, :2] = margin[:, -2:] = 0xDEADBEEF
     width = corners.shape[2]
     words, part = packed.amid_others(packed.pack(mask))
-    surfel.corner_surface(words, part, 0, len(corners), mask.ndim, width, within)
+    counts = np.full(len(within), -1)
+    surfel.corner_surface(words, part, 0, len(corners), mask.ndim, width, within, counts)
+    assert counts.sum() + 6 == bits.count(corners.reshape(-1))
     assert_array_equal(within, np.pad(corners, margins))
     codes = np.full(bits.count(corners.reshape(-1)) + 1, 77, np.uint8)
     everything = 0, len(corners), mask.ndim, width

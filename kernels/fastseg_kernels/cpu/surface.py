@@ -15,7 +15,7 @@ volume of one slice) have no neighbours at all: they must not count as outside.
 import numpy as np
 
 from fastseg_kernels._jit import i64, inlined, kernel, read, u64, write
-from fastseg_kernels._words import clear_rows
+from fastseg_kernels._words import clear_rows, popcount
 
 ALL = 0xFFFFFFFFFFFFFFFF
 
@@ -43,8 +43,8 @@ def _neighbour_row(row, step, exists, has_axis):
     return np.uint64(row + step), np.uint64(ALL)
 
 
-@kernel(read(u64, 3), read(i64, 2), i64, i64, i64, write(u64, 3))
-def face_surface(words, part, first, stop, ndim, surface):
+@kernel(read(u64, 3), read(i64, 2), i64, i64, i64, write(u64, 3), write(i64, 1))
+def face_surface(words, part, first, stop, ndim, surface, counts):
     """Write the surface of slices `first` to `stop` of a part for face neighbours, with nothing beyond the part.
 
     What almost every metric asks for: `erosion_surface` with connectivity 1 and no outside, without a branch in its
@@ -63,6 +63,8 @@ def face_surface(words, part, first, stop, ndim, surface):
     surface : uint64
         Written: as large as the part, or larger by a margin, the same at both ends of the first two axes and at the
         end of a row. The margin of the slices that are written becomes 0.
+    counts : int64
+        Written: for each slice of `surface` that is written how many voxels are set.
     """
     start_z, start_y, start_w = part[0, 0], part[0, 1], part[0, 2]
     depth, height, n_words = part[1, 0], part[1, 1], part[1, 2]
@@ -76,6 +78,7 @@ def face_surface(words, part, first, stop, ndim, surface):
     last = np.uint64(n_words - 1)
     for z in range(first, stop):
         clear_rows(surface, z + margin_z, margin_y)
+        count = np.int64(0)
         for y in range(height):
             row = (start_z + z) * slice_step + (start_y + y) * row_step + start_w
             above, above_bits = _neighbour_row(row, -row_step, y > 0, ndim >= 2)
@@ -93,10 +96,13 @@ def face_surface(words, part, first, stop, ndim, surface):
                 inside &= flat[before + w] & flat[behind + w]
                 inside &= (mask << np.uint64(1)) | (left >> np.uint64(63))
                 inside &= (mask >> np.uint64(1)) | (right << np.uint64(63))
-                out[there + w] = mask & ~inside
+                found = mask & ~inside
+                out[there + w] = found
+                count += popcount(found)
                 left = mask
             for w in range(np.uint64(margin)):
                 out[there + np.uint64(n_words) + w] = 0
+        counts[np.uint64(z + margin_z)] = count
 
 
 @kernel(read(u64, 3), i64, i64, i64, i64, u64, u64, write(u64, 3))

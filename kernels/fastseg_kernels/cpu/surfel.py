@@ -13,7 +13,7 @@ is bit `4 * i + 2 * j + k` in 3-D, `2 * j + k` in 2-D, `k` in 1-D.
 import numpy as np
 
 from fastseg_kernels._jit import i64, inlined, kernel, read, u8, u64, write
-from fastseg_kernels._words import clear_rows, trailing_zeros
+from fastseg_kernels._words import clear_rows, popcount, trailing_zeros
 
 ALL = 0xFFFFFFFFFFFFFFFF
 
@@ -43,8 +43,8 @@ def _rows(words, part, z, y, ndim):
     )
 
 
-@kernel(read(u64, 3), read(i64, 2), i64, i64, i64, i64, write(u64, 3))
-def corner_surface(words, part, first, stop, ndim, width, corners):
+@kernel(read(u64, 3), read(i64, 2), i64, i64, i64, i64, write(u64, 3), write(i64, 1))
+def corner_surface(words, part, first, stop, ndim, width, corners, counts):
     """Set the corners that carry surface, in slices `first` to `stop` of the corner lattice of a part.
 
     Parameters
@@ -63,6 +63,8 @@ def corner_surface(words, part, first, stop, ndim, width, corners):
         Written: one slice and one row more than the part along the axes that the image has, and `width` words; or
         larger by a margin, the same at both ends of the first two axes and at the end of a row. The margin of the
         slices that are written becomes 0. Row y lies between rows y - 1 and y of the part.
+    counts : int64
+        Written: for each slice of `corners` that is written how many are set.
     """
     flat = words.reshape(-1)
     out = corners.reshape(-1)
@@ -72,6 +74,7 @@ def corner_surface(words, part, first, stop, ndim, width, corners):
     margin = corners.shape[2] - width
     for z in range(first, stop):
         clear_rows(corners, z + margin_z, margin_y)
+        count = np.int64(0)
         for y in range(corners.shape[1] - 2 * margin_y):
             (a, a_bits), (b, b_bits), (c, c_bits), (d, d_bits) = _rows(words, part, z, y, ndim)
             place = ((z + margin_z) * corners.shape[1] + y + margin_y) * corners.shape[2]
@@ -87,13 +90,17 @@ def corner_surface(words, part, first, stop, ndim, width, corners):
                 every = row_a & row_b & row_c & row_d
                 either = some | (some << np.uint64(1)) | (some_left >> np.uint64(63))
                 both = every & ((every << np.uint64(1)) | (every_left >> np.uint64(63)))
-                out[there + w] = either & ~both
+                found = either & ~both
+                out[there + w] = found
+                count += popcount(found)
                 some_left = some
                 every_left = every
             if np.uint64(width) > n_words:  # the corner after the last voxel
                 out[there + n_words] = some_left >> np.uint64(63)
+                count += np.int64(some_left >> np.uint64(63))
             for w in range(np.uint64(margin)):
                 out[there + np.uint64(width) + w] = 0
+        counts[np.uint64(z + margin_z)] = count
 
 
 @inlined
