@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from fractions import Fraction
@@ -37,16 +38,24 @@ def ball(
     spacing: Spacing, shape: tuple[int, int, int], reverse: bool, width: float, most: int
 ) -> Offsets | None:
     """All offsets shorter than `width`, nearest first; None if they are about more than `most`."""
-    half = [
+    half = tuple(
         min(int(min(width / step, size)) + 1, size - 1)
         for step, size in zip(spacing, shape, strict=True)
-    ]
+    )
     if math.prod(2 * size + 1 for size in half) > 2 * most:
         return None
+    return _ball(spacing, half, reverse, width)
+
+
+@functools.lru_cache(maxsize=16)
+def _ball(spacing: Spacing, half: tuple[int, ...], reverse: bool, width: float) -> Offsets:
+    """Kept, since most labels of a volume have the same: made anew it took a tenth of all 22 metrics' time."""
     offsets = box_offsets(half)
     lengths = np.sqrt(squared_norms(offsets, spacing, reverse))
     order = np.argsort(lengths, kind="stable")
-    return np.ascontiguousarray(offsets[order[lengths[order] < width]])
+    found = np.ascontiguousarray(offsets[order[lengths[order] < width]])
+    found.flags.writeable = False
+    return found
 
 
 def sums_are_exact(shape: tuple[int, ...], spacing: Spacing, dtype: np.dtype[Any]) -> bool:
