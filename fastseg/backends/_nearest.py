@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from fastseg import threads
 from fastseg.backends._padding import Geometry, PaddedSet, Padding, Words
 from fastseg.backends._steps import Floats, Offsets, squares
-from fastseg.backends._transform import exact_dtype, transform
+from fastseg.backends._transform import Targets, exact_dtype, transform
 from fastseg.distributions import Distribution
-from fastseg_kernels.cpu import bits, nearest
+from fastseg_kernels.cpu import nearest
 
 # Of the nearest offsets, so many are always tried: distances up to 2 voxels.
 _CORE_OFFSETS = 33
@@ -198,9 +198,7 @@ def transform_of(
     at: tuple[NDArray[np.int64], ...] | None = None,
 ) -> Floats:
     """Distance of every voxel of the volume, or of those `at` some coordinates, to the nearest set voxel."""
-    foreground = np.empty(geometry.shape, np.uint8)
-    bits.unpack(words, foreground)
-    foreground ^= 1
+    targets = Targets(words, geometry.shape)
     axes = (2, 1, 0) if geometry.reverse else (0, 1, 2)
     dtype = exact_dtype(geometry.shape, geometry.spacing) if squared else np.float64
-    return transform(foreground, geometry.spacing, axes, dtype=dtype, squared=squared, at=at)[0]
+    return transform(targets, geometry.spacing, axes, dtype=dtype, squared=squared, at=at)[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,8 +14,8 @@ from fastseg import threads
 from fastseg.arrays import Spacing
 from fastseg.backends._steps import is_monotone, squares, sums_are_exact
 from fastseg_kernels._vectors import TILE_BYTES
+from fastseg_kernels.cpu import bits, first_axis, parabolas
 from fastseg_kernels.cpu import features as feature_kernels
-from fastseg_kernels.cpu import first_axis, parabolas
 
 Features = NDArray[np.int32]
 
@@ -32,8 +33,22 @@ class _Plan(NamedTuple):
     monotone: bool
 
 
+class Targets(NamedTuple):
+    """What is to be found, 64 voxels to a word along the last of three axes, with no bits beyond the end of a row."""
+
+    words: NDArray[np.uint64]
+    shape: tuple[int, int, int]
+
+    def foreground(self) -> NDArray[np.uint8]:
+        """The others, a byte each."""
+        mask = np.empty(self.shape, np.uint8)
+        bits.unpack(self.words, mask)
+        mask ^= 1
+        return mask
+
+
 def transform(
-    foreground: NDArray[Any],
+    foreground: NDArray[Any] | Targets,
     spacing: Spacing,
     axes: tuple[int, ...],
     *,
@@ -46,7 +61,8 @@ def transform(
 
     Parameters
     ----------
-    foreground : bool or uint8 ndarray
+    foreground : bool or uint8 ndarray, or Targets
+        Targets need not be unpacked where rows come first; without indices only.
     spacing : tuple of float
         Along each axis of the array.
     axes : tuple of int
@@ -61,15 +77,22 @@ def transform(
     """
     shape = foreground.shape
     long = [axis for axis in range(len(shape)) if shape[axis] > 1] or [len(shape) - 1]
-    compact = foreground.view(np.uint8).reshape([shape[axis] for axis in long])
+    sizes = tuple(shape[axis] for axis in long)
     steps = tuple(spacing[axis] for axis in long)
     order = tuple(long.index(axis) for axis in axes if axis in long)
-    plan = _plan(compact.shape, steps, order, np.dtype(dtype), indices)
-    volume = np.empty(compact.shape, plan.dtype)
+    plan = _plan(sizes, steps, order, np.dtype(dtype), indices)
+    if isinstance(foreground, Targets):
+        rows_first = long[plan.axes[0]] == len(shape) - 1
+        source: NDArray[Any] = (
+            foreground.words if rows_first else foreground.foreground().reshape(sizes)
+        )
+    else:
+        source = foreground.view(np.uint8).reshape(sizes)
+    volume = np.empty(sizes, plan.dtype)
     where = np.zeros((len(shape), *shape), np.int32) if indices else None
     if where is not None:
         rows = np.array([long[axis] for axis in plan.axes])
-        _with_features(compact, steps, plan, volume, squared, rows, where.reshape(len(shape), -1))
+        _with_features(source, steps, plan, volume, squared, rows, where.reshape(len(shape), -1))
         if np.isinf(
             volume.reshape(-1)[0]
         ):  # inf anywhere is inf everywhere: there is no background
@@ -78,7 +101,7 @@ def transform(
         wanted = (
             _ALL_TILES if at is None else _tiles_of(tuple(at[axis] for axis in long), plan, volume)
         )
-        _without_features(compact, steps, plan, volume, squared, wanted)
+        _without_features(source, steps, plan, volume, squared, wanted)
     if len(plan.axes) == 1 and not squared:  # no parabola pass, which else takes the roots
         np.sqrt(volume, out=volume)
     return volume.reshape(shape).astype(dtype, copy=False), where
@@ -111,7 +134,7 @@ def _plan(
 
 
 def _without_features(
-    foreground: NDArray[np.uint8],
+    source: NDArray[Any],
     spacing: Spacing,
     plan: _Plan,
     volume: NDArray[Any],
@@ -120,12 +143,12 @@ def _without_features(
 ) -> None:
     """All passes, the last one with the square roots and only over the tiles that are wanted."""
     first, later = plan.axes[0], list(plan.axes[1:])
-    last_axis = foreground.ndim - 1
-    if first == last_axis and later and later[0] == last_axis - 1 and foreground.ndim > 2:
-        _rows_and_columns(foreground, spacing, plan, volume)
+    last_axis = volume.ndim - 1
+    if first == last_axis and later and later[0] == last_axis - 1 and volume.ndim > 2:
+        _rows_and_columns(source, spacing, plan, volume)
         later.pop(0)
     else:
-        _first_axis(foreground, first, spacing[first], volume)
+        _first_axis(source, first, spacing[first], volume)
     for axis in later:
         last = axis == later[-1]
         _parabolas(
@@ -187,18 +210,18 @@ def _feature_axes(
     shape: tuple[int, ...], axes: tuple[int, ...], rows: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """What `feature_pass` wants to know of each axis."""
-    bits = [(shape[axis] - 1).bit_length() for axis in axes]
-    if sum(bits) > 31:
+    lengths = [(shape[axis] - 1).bit_length() for axis in axes]
+    if sum(lengths) > 31:
         sizes = " × ".join(map(str, shape))
         raise ValueError(
-            f"return_indices: the indices of a voxel must fit in 31 bits, those of {sizes} take {sum(bits)}; "
+            f"return_indices: the indices of a voxel must fit in 31 bits, those of {sizes} take {sum(lengths)}; "
             "crop the array"
         )
-    shifts = [sum(bits[:i]) for i in range(len(bits))]
+    shifts = [sum(lengths[:i]) for i in range(len(lengths))]
     return np.array(
         [
             (math.prod(shape[axis + 1 :]), shape[axis], shift, (1 << size) - 1, row)
-            for axis, shift, size, row in zip(axes, shifts, bits, rows, strict=True)
+            for axis, shift, size, row in zip(axes, shifts, lengths, rows, strict=True)
         ],
         np.int64,
     )
@@ -254,40 +277,41 @@ def _split(shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
     return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
 
 
-def _first_axis(
-    foreground: NDArray[np.uint8], axis: int, step: float, volume: NDArray[Any]
-) -> None:
+def _first_axis(source: NDArray[Any], axis: int, step: float, volume: NDArray[Any]) -> None:
     view = _split(volume.shape, axis)
     if axis == volume.ndim - 1:
-        rows, row_out = foreground.reshape(view[:2]), volume.reshape(view[:2])
-        row_kernel = first_axis.row_pass[volume.dtype]
-        threads.run(
-            lambda slab: row_kernel(rows, step, *slab, row_out), threads.slabs(view[0], volume.size)
-        )
+        threads.run(_row_pass(source, step, volume), threads.slabs(view[0], volume.size))
         return
-    source, target = foreground.reshape(view), volume.reshape(view)
+    lines, target = source.reshape(view), volume.reshape(view)
     kernel = first_axis.column_pass[volume.dtype]
     pieces = threads.slabs(view[0] * _tiles(view[2], volume.dtype), volume.size)
-    threads.run(lambda slab: kernel(source, step, *slab, target), pieces)
+    threads.run(lambda slab: kernel(lines, step, *slab, target), pieces)
+
+
+def _row_pass(
+    source: NDArray[Any], step: float, volume: NDArray[Any]
+) -> Callable[[tuple[int, int]], None]:
+    """A function that fills some of the volume's rows from bytes of foreground or from packed targets."""
+    packed = source.dtype == np.uint64
+    kernel = (first_axis.packed_row_pass if packed else first_axis.row_pass)[volume.dtype]
+    rows, out = source.reshape(-1, source.shape[-1]), volume.reshape(-1, volume.shape[-1])
+    return lambda slab: kernel(rows, step, *slab, out)
 
 
 def _rows_and_columns(
-    foreground: NDArray[np.uint8], spacing: Spacing, plan: _Plan, volume: NDArray[Any]
+    source: NDArray[Any], spacing: Spacing, plan: _Plan, volume: NDArray[Any]
 ) -> None:
     """The last axis and the one before it, a few slices at a time."""
-    slice_shape = volume.shape[-2:]
-    sources = foreground.reshape(-1, *slice_shape)
-    slices = volume.reshape(-1, *slice_shape)
+    slices = volume.reshape(-1, *volume.shape[-2:])
+    rows = slices.shape[1]
     at_once = max(1, _CACHED_BYTES // slices[0].nbytes)
-    kernel = first_axis.row_pass[volume.dtype]
+    fill_rows = _row_pass(source, spacing[-1], volume)
 
     def fill(slab: tuple[int, int]) -> None:
         for start in range(*slab, at_once):
-            part = slice(start, min(start + at_once, slab[1]))
-            rows = (-1, slice_shape[1])
-            out = slices[part].reshape(rows)
-            kernel(sources[part].reshape(rows), spacing[-1], 0, len(out), out)
-            _parabolas(slices[part], 1, spacing[-2], plan, False)
+            stop = min(start + at_once, slab[1])
+            fill_rows((start * rows, stop * rows))
+            _parabolas(slices[start:stop], 1, spacing[-2], plan, False)
 
     threads.run(fill, threads.slabs(len(slices), volume.size))
 

@@ -19,6 +19,7 @@ from fastseg_kernels.cpu import first_axis
 from fastseg_kernels.cpu import parabolas as parabola_kernels
 from tests import naive, volumes
 from tests.compare import assert_distances
+from tests.kernels import packed
 
 Array = NDArray[Any]
 Mask = NDArray[np.bool_]
@@ -71,6 +72,10 @@ def test_rows(density: float, n: int, real: Any) -> None:
     first_axis.row_pass[out.dtype](foreground, EXACT, 1, 39, out)
     assert_array_equal(out[1:39], to_background(foreground[1:39, :, None], EXACT)[:, :, 0])
     assert (out[[0, -1]] == -1).all()
+    targets = packed.pack(foreground == 0)[0]  # which has no bits beyond the ends of rows
+    again = np.full(foreground.shape, -1, real)
+    first_axis.packed_row_pass[out.dtype](targets, EXACT, 1, 39, again)
+    assert_array_equal(again, out)
 
 
 # ---------------------------------------------------------------------------- parabolas
