@@ -53,6 +53,10 @@ class Part(NamedTuple):
         width = min(64 * nw, masks[0].shape[2] - 64 * start_w)
         return cls((start_z, start_y, start_w), (nz, ny, nw), width)
 
+    def rows_apart(self, mask: Selection) -> int:
+        """1 if there is something between the last voxel of a row and the first of the next, and nothing in it."""
+        return int(self.width % 64 != 0 or self.words[2] < mask.row_words)
+
     def geometry(self, mask: Selection, spacing: Spacing, boundary: Boundary) -> Geometry:
         """Of its voxels, or of the corners of their lattice: one more along each axis that the image has."""
         nz, ny, nx = *self.words[:2], self.width
@@ -79,6 +83,7 @@ def voxel_surfaces(masks: Sequence[Selection], part: Part, geometry: Geometry) -
     """The voxels of each mask with a face neighbour outside it, padded."""
     padding = Padding.of(geometry)
     surfaces = [padding.around(geometry) for _ in masks]
+    apart = part.rows_apart(masks[0])
 
     def take(mask: Selection, out: PaddedSet, slab: tuple[int, int]) -> None:
         for first, stop in _chunks(part, *slab):
@@ -87,7 +92,7 @@ def voxel_surfaces(masks: Sequence[Selection], part: Part, geometry: Geometry) -
             where = slice(below, above + 2 * padding.z)
             slices = first - below, stop - below
             inside = out.words[where], out.counts[where]
-            surface.face_surface(words, edges, *slices, mask.ndim, *inside)
+            surface.face_surface(words, edges, *slices, mask.ndim, apart, *inside)
 
     _on_slabs(take, masks, surfaces, geometry)
     return surfaces
@@ -100,7 +105,7 @@ def corner_surfaces(
     padding = Padding.of(geometry)
     surfaces = [padding.around(geometry) for _ in masks]
     beyond = geometry.shape[0] - part.words[0]  # whether corners lie behind the last slice
-    row_words = -(-geometry.shape[2] // 64)
+    row_words, apart = -(-geometry.shape[2] // 64), part.rows_apart(masks[0])
 
     def take(mask: Selection, out: PaddedSet, slab: tuple[int, int]) -> list[NDArray[np.uint8]]:
         codes = []
@@ -111,11 +116,11 @@ def corner_surfaces(
             where = slice(below, above + beyond + 2 * padding.z)
             slices = first - below, stop - below
             corners = out.words[where]
-            arguments = words, edges, *slices, mask.ndim, row_words, corners
-            surfel.corner_surface(*arguments, out.counts[where])
+            arguments = words, edges, *slices, mask.ndim, row_words
+            surfel.corner_surface(*arguments, apart, corners, out.counts[where])
             n = out.counts[first + padding.z : stop + padding.z].sum()
             codes.append(np.empty(n, np.uint8))
-            surfel.corner_codes(*arguments, codes[-1])
+            surfel.corner_codes(*arguments, corners, codes[-1])
         return codes
 
     found = _on_slabs(take, masks, surfaces, geometry)

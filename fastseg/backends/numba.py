@@ -135,10 +135,11 @@ def surface(mask: NDArray[np.bool_], connectivity: int, edge: str) -> NDArray[np
 def _voxel_surface(mask: Selection) -> Words:
     """Of all of a mask, without padding."""
     out = np.empty_like(mask.words)
-    everything, counts = np.array([(0, 0, 0), out.shape]), np.empty(len(out), np.int64)
+    part, counts = Part.of(mask), np.empty(len(out), np.int64)
+    everything, apart = np.array([part.start, part.words]), part.rows_apart(mask)
     threads.run(
         lambda slab: surface_kernels.face_surface(
-            mask.words, everything, *slab, mask.ndim, out, counts
+            mask.words, everything, *slab, mask.ndim, apart, out, counts
         ),
         threads.slabs(mask.shape[0], mask.words.size),
     )

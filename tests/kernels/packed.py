@@ -47,6 +47,12 @@ def whole(words: Words) -> NDArray[np.int64]:
     return np.array([(0, 0, 0), words.shape])
 
 
+def amid_nothing(words: Words) -> tuple[Words, NDArray[np.int64]]:
+    """Words as a part of larger ones, whose rows lie a word apart."""
+    around = np.pad(words, ((1, 2), (2, 1), (1, 0)))
+    return around, np.array([(1, 2, 1), words.shape])
+
+
 def amid_others(words: Words) -> tuple[Words, NDArray[np.int64]]:
     """Words as a part of larger ones, with all bits set around it, which a kernel must not see."""
     around = np.pad(words, ((2, 1), (1, 2), (1, 1)), constant_values=ALL)

@@ -40,7 +40,8 @@ def surface(
         part = packed.whole(words)
         faces, counts = np.full_like(words, 0xDEADBEEFDEADBEEF), np.full(len(words) + 6, -1)
         slab = slices or (0, len(words))
-        kernels.face_surface(words, part, *slab, mask.ndim, faces, counts[: len(words)])
+        apart = int(mask.shape[-1] % 64 != 0)
+        kernels.face_surface(words, part, *slab, mask.ndim, apart, faces, counts[: len(words)])
         assert_array_equal(faces, out)
         check_counts(counts, out, *slab)
         within = np.pad(np.zeros_like(words), ((3, 3), (2, 2), (0, 2)))
@@ -48,15 +49,20 @@ def surface(
         margin = within[3 + first : 3 + stop]  # what the kernel clears
         margin[:, 2:-2, -2:] = margin[:, :2] = margin[:, -2:] = 0xDEADBEEF
         counts[:] = -1
-        kernels.face_surface(words, part, first, stop, mask.ndim, within, counts)
+        kernels.face_surface(words, part, first, stop, mask.ndim, apart, within, counts)
         check_counts(counts[3:], out, first, stop)
         expected = np.zeros_like(words)
         expected[first:stop] = out[first:stop]
         assert_array_equal(within, np.pad(expected, ((3, 3), (2, 2), (0, 2))))
         around, part = packed.amid_others(words)
         again = np.full_like(words, 0xDEADBEEFDEADBEEF)
-        kernels.face_surface(around, part, first, stop, mask.ndim, again, counts)
+        kernels.face_surface(around, part, first, stop, mask.ndim, 0, again, counts)
         assert_array_equal(again, out)
+        around, part = packed.amid_nothing(words)  # as wide as the padded surface
+        within = np.full((len(words), words.shape[1], words.shape[2] + 1), 0xDEADBEEF, np.uint64)
+        kernels.face_surface(around, part, first, stop, mask.ndim, 1, within, counts)
+        assert_array_equal(within[first:stop, :, :-1], out[first:stop])
+        assert not within[first:stop, :, -1].any()
     return out
 
 

@@ -25,7 +25,8 @@ def corners_of(mask: Mask, slices: tuple[int, int] | None = None) -> NDArray[np.
     words = packed.pack(mask)
     slab = slices or (0, shape[0])
     counts = np.full(shape[0], -1)
-    surfel.corner_surface(words, packed.whole(words), *slab, mask.ndim, shape[2], out, counts)
+    where = packed.whole(words), *slab, mask.ndim, shape[2]
+    surfel.corner_surface(words, *where, int(nx % 64 != 0), out, counts)
     set_bits = [sum(int(word).bit_count() for word in part.ravel()) for part in out]
     for z, count in enumerate(counts.tolist()):
         assert count == (set_bits[z] if z in range(*slab) else -1)
@@ -43,17 +44,22 @@ def surfels(mask: Mask, table: Floats) -> tuple[NDArray[np.int64], Floats]:
     width = corners.shape[2]
     words, part = packed.amid_others(packed.pack(mask))
     counts = np.full(len(within), -1)
-    surfel.corner_surface(words, part, 0, len(corners), mask.ndim, width, within, counts)
+    surfel.corner_surface(words, part, 0, len(corners), mask.ndim, width, 0, within, counts)
     assert counts.sum() + 6 == bits.count(corners.reshape(-1))
     assert_array_equal(within, np.pad(corners, margins))
     codes = np.full(bits.count(corners.reshape(-1)) + 1, 77, np.uint8)
+    nothing, place = packed.amid_nothing(packed.pack(mask))  # as wide as corners with a margin
+    again = np.full((*corners.shape[:2], nothing.shape[2]), 0xDEADBEEF, np.uint64)
+    surfel.corner_surface(nothing, place, 0, len(corners), mask.ndim, width, 1, again, counts)
+    assert_array_equal(again[..., :width], corners)
+    assert not again[..., width:].any()
     everything = 0, len(corners), mask.ndim, width
     surfel.corner_codes(words, part, *everything, corners, codes)
     assert codes[-1] == 77
-    again = np.zeros(len(codes) - 1, np.uint8)
+    codes_again = np.zeros(len(codes) - 1, np.uint8)
     words = packed.pack(mask)
-    surfel.corner_codes(words, packed.whole(words), *everything, within, again)
-    assert_array_equal(again, codes[:-1])
+    surfel.corner_codes(words, packed.whole(words), *everything, within, codes_again)
+    assert_array_equal(codes_again, codes[:-1])
     return np.argwhere(found)[:, 3 - mask.ndim :], table[codes[:-1]]
 
 

