@@ -55,11 +55,13 @@ def _inner_rows(flat, here, row_step, slice_step, n, out, there):
     c = here - row_step
     count = np.int64(0)
     for w in range(n):
-        some = flat[a + w] | flat[b + w] | flat[c + w] | flat[here + w]
-        every = flat[a + w] & flat[b + w] & flat[c + w] & flat[here + w]
-        v = w - one
-        some_left = flat[a + v] | flat[b + v] | flat[c + v] | flat[here + v]
-        every_left = flat[a + v] & flat[b + v] & flat[c + v] & flat[here + v]
+        row_a, row_b, row_c, row_d = flat[a + w], flat[b + w], flat[c + w], flat[here + w]
+        some = row_a | row_b | row_c | row_d
+        every = row_a & row_b & row_c & row_d
+        row_a, row_b = flat[a + w - one], flat[b + w - one]
+        row_c, row_d = flat[c + w - one], flat[here + w - one]
+        some_left = row_a | row_b | row_c | row_d
+        every_left = row_a & row_b & row_c & row_d
         either = some | (some << one) | (some_left >> np.uint64(63))
         both = every & ((every << one) | (every_left >> np.uint64(63)))
         found = either & ~both
