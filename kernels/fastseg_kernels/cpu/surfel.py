@@ -108,13 +108,14 @@ def corner_surface(words, part, first, stop, ndim, width, apart, corners, counts
         count = np.int64(0)
         y = np.int64(0)
         while y < corners.shape[1] - 2 * margin_y:
-            if in_one_run and y == 1 and part[1, 1] > 1 and z > 0 and z < part[1, 0]:
+            # from row 2 on: what lies before the words of row 0 may lie before the array
+            if in_one_run and y == 2 and part[1, 1] > 2 and z > 0 and z < part[1, 0]:
                 row, _ = _row(words, part, z, y)
                 there = np.uint64(
                     ((z + margin_z) * corners.shape[1] + y + margin_y) * corners.shape[2]
                 )
                 steps = np.uint64(row_step), np.uint64(words.shape[1] * row_step)
-                n = np.uint64(part[1, 1] - 1) * steps[0]
+                n = np.uint64(part[1, 1] - 2) * steps[0]
                 count += _inner_rows(flat, row, *steps, n, out, there)
                 y = part[1, 1]
                 continue
