@@ -21,6 +21,9 @@ Features = NDArray[np.int32]
 
 # Rows and the next axis of a few slices are done together while they are in the second-level cache.
 _CACHED_BYTES = 1 << 19
+# Rows of bytes that are packed before they are looked at.
+_PACKED_ROWS = 1 << 10
+_BACKGROUND = np.zeros(1, np.uint64)
 _ALL_TILES = np.empty(0, np.uint8)
 _NO_FEATURES = np.empty((0, 0), np.int32)
 
@@ -291,11 +294,23 @@ def _first_axis(source: NDArray[Any], axis: int, step: float, volume: NDArray[An
 def _row_pass(
     source: NDArray[Any], step: float, volume: NDArray[Any]
 ) -> Callable[[tuple[int, int]], None]:
-    """A function that fills some of the volume's rows from bytes of foreground or from packed targets."""
-    packed = source.dtype == np.uint64
-    kernel = (first_axis.packed_row_pass if packed else first_axis.row_pass)[volume.dtype]
+    """A function that fills some of the volume's rows, from bytes of foreground or from packed targets."""
+    kernel = first_axis.row_pass[volume.dtype]
     rows, out = source.reshape(-1, source.shape[-1]), volume.reshape(-1, volume.shape[-1])
-    return lambda slab: kernel(rows, step, *slab, out)
+    n_words = -(-out.shape[1] // 64)
+
+    def fill(slab: tuple[int, int]) -> None:
+        if source.dtype == np.uint64:
+            kernel(rows, step, *slab, out)
+            return
+        for first in range(*slab, _PACKED_ROWS):
+            stop = min(first + _PACKED_ROWS, slab[1])
+            words = np.empty((1, stop - first, n_words), np.uint64)
+            corner = np.array([0, first, 0])
+            bits.select[rows.dtype](rows[None], _BACKGROUND, 0, 1, corner, out.shape[1], words)
+            kernel(words[0], step, 0, stop - first, out[first:stop])
+
+    return fill
 
 
 def _rows_and_columns(

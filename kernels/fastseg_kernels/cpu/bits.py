@@ -75,13 +75,10 @@ def select(labels, values, first, stop, corner, width, words):
             source_y = y + np.uint64(corner[1])
             row = (source_z * np.uint64(labels.shape[1]) + source_y) * np.uint64(labels.shape[2])
             row += np.uint64(corner[2])
-            value = labels.dtype.type(values[0])
-            for word in range(full):
-                out[there + word] = _matches(flat, row + word * np.uint64(64), value)
             last = row + full * np.uint64(64)
-            if rest != 0:
-                out[there + full] = _last_matches(flat, last, rest, value)
-            for i in range(np.uint64(1), np.uint64(values.size)):
+            for word in range(np.uint64(words.shape[2])):
+                out[there + word] = 0
+            for i in range(np.uint64(values.size)):
                 value = labels.dtype.type(values[i])
                 for word in range(full):
                     out[there + word] |= _matches(flat, row + word * np.uint64(64), value)
