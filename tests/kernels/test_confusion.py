@@ -30,6 +30,15 @@ UNSIGNED = [np.uint8, np.uint16, np.uint32, np.uint64]
 def from_kernel(
     reference: Array, prediction: Array, rows: tuple[int, int] | None = None, room: int = 0
 ) -> Pairs:
+    """Count, reading the volumes together and in turn."""
+    together, in_turn = (counted(reference, prediction, rows, room, how) for how in (0, 1))
+    assert together == in_turn
+    return together
+
+
+def counted(
+    reference: Array, prediction: Array, rows: tuple[int, int] | None, room: int, in_turn: int
+) -> Pairs:
     """Count with as little room as the kernel accepts, growing it a row at a time."""
     nz, ny, nx = reference.shape
     row, stop = rows or (0, nz * ny)
@@ -49,7 +58,7 @@ def from_kernel(
             table = np.full(1 << (2 * room - 1).bit_length(), -1, np.int32)
             confusion.index_pairs(labels, known, table)
         kernel = confusion.joint_histogram[reference.dtype]
-        found = (labels, counts, boxes, table, changes, ends)
+        found = (labels, counts, boxes, table, in_turn, changes, ends)
         row, known = kernel(reference, prediction, row, stop, *found, known)
         assert known <= room
         assert ends[-1] == changes[-1] == GUARD  # nothing is written beyond the room for it
@@ -272,6 +281,27 @@ def test_growing_keeps_what_was_counted(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 # ---------------------------------------------------------------------------- the backends
+
+
+@pytest.mark.parametrize(
+    ("apart", "collide"),
+    [
+        (0, True),
+        (4096, True),
+        (-4096, True),
+        (1 << 15, False),
+        ((1 << 21) - 64, True),
+        (1 << 20, False),
+    ],
+)
+def test_where_volumes_lie_is_seen(apart: int, collide: bool) -> None:
+    """Large ones only; what lies between in whole huge pages does not matter."""
+    size = 1 << 25
+    memory = np.empty(2 * size + (1 << 22), np.uint8)
+    first, second = memory[1 << 13 :][:size], memory[(1 << 13) + size + apart :][:size]
+    assert numba_backend._collide(first, second) is collide
+    assert numba_backend._collide(second, first) is collide
+    assert not numba_backend._collide(first[:-1], second[:-1])
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

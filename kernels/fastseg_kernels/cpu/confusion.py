@@ -60,28 +60,31 @@ def _slot(reference_label, prediction_label, references, predictions, table):
 
 
 @always_inlined
-def _run_ends(reference, prediction, start, stop, changes, ends):
+def _run_ends(reference, prediction, start, stop, in_turn, changes, ends):
     """Write where the runs of the row from `start` to `stop` end, and return how many there are.
 
-    A whole row of the one volume is read before the same row of the other: two arrays of one size often lie so that
-    what they have at one index cannot be in the first cache together, and vector by vector each load would push the
-    other's out (512³ masks: 19.5 instead of 9.5 ms).
+    With `in_turn` all of the row is read in one volume before it is read in the other, not vector by vector.
     """
     one = np.uint64(1)
     lanes = lanes_of(reference)
     size = np.uint64(reference.size)
-    i = np.uint64(0)
-    x = start
-    while x < stop and x + lanes < size:
-        changes[i] = unequal(load(reference, x), load(reference, x + one))
-        i += one
-        x += lanes
+    if in_turn != 0:
+        v = np.uint64(0)
+        x = start
+        while x < stop and x + lanes < size:
+            changes[v] = unequal(load(reference, x), load(reference, x + one))
+            v += one
+            x += lanes
     n = np.uint64(0)
-    i = np.uint64(0)
+    v = np.uint64(0)
     x = start
     while x < stop and x + lanes < size:
-        differ = changes[i] | unequal(load(prediction, x), load(prediction, x + one))
-        i += one
+        differ = unequal(load(prediction, x), load(prediction, x + one))
+        if in_turn != 0:
+            differ |= changes[v]
+            v += one
+        else:
+            differ |= unequal(load(reference, x), load(reference, x + one))
         if stop - x <= lanes:  # the row ends here, whatever the next one begins with
             last = one << (stop - x - one)
             differ = (differ & (last - one)) | last
@@ -116,6 +119,7 @@ def _signature(label):
         write(i64, 1),  # count of each pair
         write(i64, 2),  # box of each pair
         write(i32, 1),  # table: pair or -1
+        i64,  # 1 to read the volumes in turn
         write(u64, 1),  # room for a bit a voxel of a row
         write(u64, 1),  # room for the ends of a row's runs
         i64,  # pairs known already
@@ -124,13 +128,15 @@ def _signature(label):
 
 @label_kernels(_signature)
 def joint_histogram(
-    reference, prediction, row, stop, pairs, counts, boxes, table, changes, ends, known
+    reference, prediction, row, stop, pairs, counts, boxes, table, in_turn, changes, ends, known
 ):
     """Count the rows from `row` on, until `stop` or until another row might not find room for its pairs.
 
     Returns the row reached and the number of pairs known. The caller makes room and calls again. `table` has -1
     where it is free: `DENSE_SLOTS` slots for labels of 8 bits, else a power of two, at least twice as many as
-    `counts` has rows. `changes` has a word for each vector of a row, `ends` room for a row and `SPARE_ENDS` more.
+    `counts` has rows. With `in_turn` a row is read in one volume before it is read in the other: slower by a twentieth,
+    but where the memory of the two gets into its own way (see the caller) 12 instead of 19 ms for 512³. `changes` has a
+    word for each vector of a row, `ends` room for a row and `SPARE_ENDS` more.
     """
     references, predictions = pairs
     flat_reference = reference.reshape(-1)
@@ -148,7 +154,9 @@ def joint_histogram(
         row_box = insert(row_box, MINUS_Z_START, -np.int64(z))
         row_start = np.uint64(row) * width
         start = row_start
-        runs = _run_ends(flat_reference, flat_prediction, start, start + width, changes, ends)
+        runs = _run_ends(
+            flat_reference, flat_prediction, start, start + width, in_turn, changes, ends
+        )
         for run in range(runs):
             end = ends[run]
             reference_label = np.uint64(flat_reference[start])
