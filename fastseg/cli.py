@@ -351,13 +351,9 @@ def warm() -> None:
     if (folder := warmup.numba_cache("numba")) is None:
         raise ValueError("NUMBA_DISABLE_JIT is set, so there is nothing to compile")
     started = time.perf_counter()
-    kernels = warmup.all_kernels()
-    with progress(len(kernels), "kernels") as advance:
-        for kernel in kernels:
-            kernel.compile()
-            advance()
-    compiled = sum(map(warmup.was_compiled, kernels))
+    with progress(len(warmup.all_kernels()), "kernels") as advance:
+        n, compiled = warmup.compile_all(advance)
     print(
-        f"{len(kernels)} kernels ready in {time.perf_counter() - started:.1f} s: {compiled} compiled, "
-        f"{len(kernels) - compiled} were in the cache\n{folder}"
+        f"{n} kernels ready in {time.perf_counter() - started:.1f} s: {compiled} compiled, "
+        f"{n - compiled} were in the cache\n{folder}"
     )

@@ -68,7 +68,10 @@ def test_info_tells_versions_backends_and_metrics(capsys):
     assert all(f" {metric.name}" in out for metric in fastseg.list_metrics())
 
 
-def test_warm_makes_every_kernel_ready(capsys):
+@pytest.mark.parametrize("n", [1, 2])
+def test_warm_makes_every_kernel_ready(capsys, n):
+    """In this process, and in as many as there are cores."""
+    fastseg.set_num_threads(n)
     status = main(["warm"])
     out, err = capsys.readouterr()
     if config.DISABLE_JIT:
@@ -78,8 +81,24 @@ def test_warm_makes_every_kernel_ready(capsys):
     kernels = warmup.all_kernels()
     assert status == 0
     assert out.startswith(f"{len(kernels)} kernels ready in ")
+    compiled, cached = map(int, re.search(r"(\d+) compiled, (\d+) were in the cache", out).groups())
+    assert compiled + cached == len(kernels)
     assert len(list(warmup.numba_cache().glob("*.nbi"))) >= len(kernels)
     assert not warmup.is_cold()
+
+
+@pytest.mark.skipif(bool(config.DISABLE_JIT), reason="there is no cache without numba")
+def test_warm_fills_an_empty_cache_once(tmp_path, monkeypatch):
+    """Two processes, and a second run that has nothing to do; few kernels, since compiling takes long."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(
+        warmup, "all_kernels", lambda: range(4)
+    )  # here; the processes have them all
+    fastseg.set_num_threads(2)
+    steps = []
+    assert warmup.compile_all(lambda: steps.append(1)) == (4, 4)
+    assert warmup.compile_all(lambda: steps.append(1)) == (4, 0)
+    assert len(steps) == 8
 
 
 def test_a_cold_cache_is_announced(monkeypatch, capsys, tmp_path):
