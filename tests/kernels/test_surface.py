@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import platform
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+from numba.core import config
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -153,3 +157,32 @@ def test_backends_on_a_medium_volume(ndim: int, connectivity: int, order: str, m
                 numba_backend.surface(laid_out, connectivity, edge),
                 scipy_backend.surface(laid_out, connectivity, edge),
             )
+
+
+VECTOR_LOOP = """
+import re
+from fastseg_kernels.cpu import surface, surfel
+
+for kernel in (surface.face_surface, surfel.corner_surface):
+    kernel.compile()
+    dispatcher = kernel.dispatcher
+    code = dispatcher.inspect_asm(dispatcher.signatures[0])
+    blocks = [block for block in re.split(r"\\n(?=\\.LBB)", code) if "call" not in block]
+    print(max(len(re.findall("REGISTER", block)) for block in blocks), len(re.findall("gather", code)))
+"""
+
+
+@pytest.mark.skipif(bool(config.DISABLE_JIT), reason="there is no machine code without numba")
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="how x86-64 processors name vectors")
+@pytest.mark.parametrize(("cpu", "register"), [("haswell", "%ymm"), ("znver4", "%zmm")])
+def test_inner_rows_become_vectors(
+    cpu: str, register: str, run_python: Callable[..., str], tmp_path: Path
+) -> None:
+    """A loop of whole vectors: an alias that is feared would leave none, an index that may wrap around gathers."""
+    script = VECTOR_LOOP.replace("REGISTER", register)
+    cache = str(tmp_path / "cache")
+    out = run_python(script, NUMBA_CPU_NAME=cpu, NUMBA_CPU_FEATURES="", NUMBA_CACHE_DIR=cache)
+    for line in out.splitlines():
+        vectors, gathers = map(int, line.split())
+        assert vectors > 40
+        assert not gathers
