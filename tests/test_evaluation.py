@@ -223,6 +223,26 @@ def test_tolerance_by_name_id_and_default():
     assert mixed["a"]["nsd"] < mixed["b"]["nsd"] < mixed["c"]["nsd"] == 1
 
 
+@pytest.mark.parametrize("boundary", ["voxel", "surfel"])
+@pytest.mark.parametrize("slices", [1, 2, 5])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_masks_packed_a_few_slices_at_a_time(slices, boundary, order, monkeypatch):
+    """Surfaces and bands do not show where one chunk ends and the next begins."""
+    monkeypatch.setattr("fastseg.backends._surfaces._CHUNK", 1)
+    monkeypatch.setattr("fastseg.backends._surfaces._CHUNK_SLICES", slices)
+    rng = np.random.default_rng(22)
+    blocks = rng.integers(0, 3, (2, 4, 5, 6))
+    reference, prediction = (np.kron(block, np.ones((4, 3, 12), int)) for block in blocks)
+    maps = [np.asarray(labels.astype(np.uint8), order=order) for labels in (reference, prediction)]
+    for ignored in (None, 2):
+        options = {"spacing": (2, 1, 1), "tolerance": 3.5, "ignore_label": ignored}
+        found, expected = (
+            fastseg.evaluate(*maps, boundary=boundary, backend=name, **options)
+            for name in ("numba", "scipy")
+        )
+        assert found.to_dict() == expected.to_dict()
+
+
 @pytest.mark.parametrize("large", [0, 300, 1 << 40])
 @pytest.mark.parametrize("n", [1, 3])
 def test_structures_one_by_one_and_several_at_once(n, large, many_slabs, monkeypatch):

@@ -14,8 +14,9 @@ from fastseg import threads
 from fastseg.arrays import Spacing
 from fastseg.backends._padding import Geometry, PaddedSet, Padding
 from fastseg.backends._selection import Selection, Words
+from fastseg.backends._steps import Offsets
 from fastseg.distances import Boundary
-from fastseg_kernels.cpu import bits, surface, surfel
+from fastseg_kernels.cpu import bits, boundary, surface, surfel
 
 _Result = TypeVar("_Result")
 
@@ -125,6 +126,29 @@ def corner_surfaces(
 
     found = _on_slabs(take, masks, surfaces, geometry)
     return surfaces, [np.concatenate([*itertools.chain(*of_slabs)]) for of_slabs in found]
+
+
+def bands_by_chunks(
+    masks: Sequence[Selection], offsets: Offsets, first: int, stop: int
+) -> Iterator[list[Words]]:
+    """The voxels of each mask that one of the offsets leads to its surface from, some slices at a time."""
+    part = Part.of(masks[0])
+    apart, reach = part.rows_apart(masks[0]), int(np.abs(offsets[:, 0]).max(initial=0))
+    for start, end in _chunks(part, first, stop):
+        # surfaces as far as the offsets lead, and the masks one slice further, which the surfaces need
+        low, high = max(start - reach, 0), min(end + reach, part.words[0])
+        below, above = max(low - 1, 0), min(high + 1, part.words[0])
+        bands = []
+        for mask in masks:
+            words, edges = _packed(mask, part, below, above)
+            made, band = np.zeros_like(words), np.empty_like(words)
+            counts = np.empty(len(words), np.int64)
+            slices = low - below, high - below
+            surface.face_surface(words, edges, *slices, mask.ndim, apart, made, counts)
+            inside = slice(start - below, end - below)
+            boundary.band(words, made, offsets, inside.start, inside.stop, band)
+            bands.append(band[inside])
+        yield bands
 
 
 def _on_slabs(

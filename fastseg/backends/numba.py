@@ -20,12 +20,12 @@ from fastseg.backends._packed import as_unsigned, as_volume, is_reversed, ordere
 from fastseg.backends._padding import Geometry
 from fastseg.backends._selection import ALL_BITS, Selection, Words, select
 from fastseg.backends._steps import ball
-from fastseg.backends._surfaces import Part, corner_surfaces, voxel_surfaces
+from fastseg.backends._surfaces import Part, bands_by_chunks, corner_surfaces, voxel_surfaces
 from fastseg.distances import BandCounts, Boundary, SurfaceDistances
 from fastseg.distributions import Distribution, SurfaceDistributions
 from fastseg.joint import JointHistogram
 from fastseg.surfels import surfel_measures
-from fastseg_kernels.cpu import bits, boundary, confusion, tally
+from fastseg_kernels.cpu import bits, confusion, tally
 from fastseg_kernels.cpu import surface as surface_kernels
 
 _FEWEST_PAIRS = 1 << 10  # room for pairs of labels that a slab starts with
@@ -230,26 +230,32 @@ def band_counts(
     reference: Selection, prediction: Selection, spacing: Spacing, width: float
 ) -> BandCounts:
     """Dilate each surface by a ball, inside its mask, and count."""
-    bands = [
-        _band(mask, mask.spacing(spacing), width).reshape(-1) for mask in (reference, prediction)
-    ]
-    counts = bits.count(bands[0]), bits.count(bands[1]), bits.count_both(*bands)
-    return BandCounts(*map(int, counts))
-
-
-def _band(mask: Selection, spacing: Spacing, width: float) -> Words:
-    surface_words = _voxel_surface(mask)
-    offsets = ball(spacing, mask.shape, mask.reverse, width, _LARGEST_BALL)
+    masks, steps = (reference, prediction), reference.spacing(spacing)
+    offsets = ball(steps, reference.shape, reference.reverse, width, _LARGEST_BALL)
     if offsets is None:
-        geometry = Geometry(mask.shape, mask.ndim, spacing, mask.reverse)
-        near = select(_nearest.transform_of(surface_words, geometry) < width, (1,))
-        return mask.words & near.words
-    out = np.empty_like(mask.words)
-    threads.run(
-        lambda slab: boundary.band(mask.words, surface_words, offsets, *slab, out),
-        threads.slabs(mask.shape[0], mask.words.size * len(offsets)),
-    )
-    return out
+        bands = [_band_by_transform(mask, steps, width) for mask in masks]
+        return BandCounts(*_counts_of(*bands))
+
+    def count(slab: tuple[int, int]) -> list[int]:
+        chunks = bands_by_chunks(masks, offsets, *slab)
+        return [sum(counts) for counts in zip(*(_counts_of(*pair) for pair in chunks), strict=True)]
+
+    cost = reference.words.size * len(offsets)
+    parts = threads.run(count, threads.slabs(reference.shape[0], cost))
+    return BandCounts(*map(sum, zip(*parts, strict=True)))
+
+
+def _counts_of(first: Words, second: Words) -> tuple[int, int, int]:
+    """Set bits of each, and of both."""
+    first, second = first.reshape(-1), second.reshape(-1)
+    return bits.count(first), bits.count(second), bits.count_both(first, second)
+
+
+def _band_by_transform(mask: Selection, spacing: Spacing, width: float) -> Words:
+    """For a ball of too many offsets."""
+    geometry = Geometry(mask.shape, mask.ndim, spacing, mask.reverse)
+    distances = _nearest.transform_of(_voxel_surface(mask), geometry)
+    return np.asarray(mask.words & select(distances < width, (1,)).words)
 
 
 def distance_transform_edt(
