@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numba.core import config
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
@@ -251,8 +252,16 @@ def check_indices(mask: Mask, spacing: Any, distances: Array, where: Array, what
     assert_array_equal(np.sqrt(squares), distances, err_msg=what)
 
 
+FOUR = pytest.param(
+    4,
+    marks=pytest.mark.skipif(
+        bool(config.DISABLE_JIT), reason="13 s as plain Python; three axes run the same lines"
+    ),
+)
+
+
 @pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize("ndim", [1, 2, 3, 4])
+@pytest.mark.parametrize("ndim", [1, 2, 3, FOUR])
 def test_hard_masks(ndim: int, order: str) -> None:
     """To the bit, whatever the spacing: SciPy's sums in the order of the axes, and the least of them."""
     for number, (name, mask, other) in enumerate(volumes.hard_pairs(ndim)):
