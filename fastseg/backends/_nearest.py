@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg import threads
-from fastseg.backends._padding import Geometry, PaddedSet, Padding, Words
-from fastseg.backends._steps import Floats, Offsets, squares
+from fastseg.backends._padding import Geometry, PaddedSet, Padding
+from fastseg.backends._steps import Floats, Offsets, Words, squares
 from fastseg.backends._transform import Targets, exact_dtype, transform
 from fastseg.distributions import Distribution
 from fastseg_kernels.cpu import nearest

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastseg.arrays import Array, is_contiguous
+from fastseg.joint import Box
 
 
 class Volume(NamedTuple):
@@ -43,6 +45,26 @@ def as_word(value: int, dtype: np.dtype[Any]) -> int | None:
     limits = np.iinfo(dtype)
     fits = int(limits.min) <= value <= int(limits.max)
     return value & ((1 << 8 * dtype.itemsize) - 1) if fits else None
+
+
+class Choice(NamedTuple):
+    """Which voxels of a volume are asked for: those of a box that have one of some values."""
+
+    volume: Volume
+    corner: list[int]  # where the box starts along z, y, x
+    shape: tuple[int, int, int]  # its sizes
+    values: list[int]  # as unsigned numbers; without those that the labels' type cannot hold
+
+    @classmethod
+    def of(cls, labels: Array, values: Sequence[int], box: Box | None) -> Choice:
+        """The same of labels whose axes may be in the other order; None is the box of all."""
+        volume = as_volume(labels)
+        slices = tuple(slice(0, size) for size in labels.shape) if box is None else box
+        ordered = (slice(0, 1),) * (3 - volume.ndim)
+        ordered += tuple(slices[::-1] if volume.reverse else slices)
+        nz, ny, nx = (part.stop - part.start for part in ordered)
+        wanted = [word for value in values if (word := as_word(value, labels.dtype)) is not None]
+        return cls(volume, [part.start for part in ordered], (nz, ny, nx), wanted)
 
 
 def ordered_codes(table: NDArray[np.float64], ndim: int, reverse: bool) -> NDArray[np.float64]:

@@ -11,11 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg.arrays import Spacing
-from fastseg.backends._steps import Floats, Offsets, box_offsets, squared_norms
+from fastseg.backends._steps import Floats, Offsets, Words, box_offsets, squared_norms
 from fastseg.distributions import Distribution
 from fastseg.lazy import lazy
-
-Words = NDArray[np.uint64]
 
 # A ball of 4 voxels: beyond it a search along rows is cheaper than one more shell.
 _MOST_OFFSETS = 257

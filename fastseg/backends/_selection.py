@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from fastseg import threads
 from fastseg.arrays import Array, Spacing
-from fastseg.backends._packed import as_unsigned, as_volume, as_word
+from fastseg.backends._packed import Choice, as_unsigned
+from fastseg.backends._steps import Words
 from fastseg.joint import Box
 from fastseg.lazy import lazy
 from fastseg_kernels.cpu import bits
-
-Words = NDArray[np.uint64]
 
 ALL_BITS = np.uint64(0xFFFFFFFFFFFFFFFF)
 
@@ -89,9 +88,6 @@ class Selection:
         return words
 
     def _pack(self, first: int, stop: int, out: Words) -> None:
-        if not self.values.size:
-            out[:] = 0
-            return
         corner = self.corner.copy()
         corner[0] += first
         kernel = bits.select[self.volume.dtype]
@@ -104,18 +100,14 @@ def select(
     labels: Array, values: Sequence[int], box: Box | None = None, ignored: Selection | None = None
 ) -> Selection:
     """Select the voxels of a box whose label is one of `values`."""
-    volume, ndim, reverse = as_volume(labels)
-    slices = tuple(slice(0, size) for size in labels.shape) if box is None else box
-    ordered = (slice(0, 1),) * (3 - ndim) + tuple(slices[::-1] if reverse else slices)
-    nz, ny, nx = (part.stop - part.start for part in ordered)
-    wanted = [word for value in values if (word := as_word(value, labels.dtype)) is not None]
+    volume, corner, shape, wanted = Choice.of(labels, values, box)
     return Selection(
-        as_unsigned(volume),
+        as_unsigned(volume.array),
         np.array(wanted, np.uint64),
-        np.array([part.start for part in ordered], np.int64),
-        (nz, ny, nx),
-        ndim,
-        reverse,
+        np.array(corner, np.int64),
+        shape,
+        volume.ndim,
+        volume.reverse,
         ignored,
         whole=box is None,
     )

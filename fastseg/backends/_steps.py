@@ -15,6 +15,7 @@ from fastseg.arrays import Spacing
 
 Floats = NDArray[np.float64]
 Offsets = NDArray[np.int64]
+Words = NDArray[np.uint64]
 
 
 def squares(size: int, spacing: float) -> Floats:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from fastseg import threads
 from fastseg.arrays import Spacing
 from fastseg.backends._padding import Geometry, PaddedSet, Padding
-from fastseg.backends._selection import Selection, Words
-from fastseg.backends._steps import Offsets
+from fastseg.backends._selection import Selection
+from fastseg.backends._steps import Offsets, Words
 from fastseg.distances import Boundary
 from fastseg_kernels.cpu import bits, boundary, surface, surfel
 

@@ -20,7 +20,7 @@ from numpy.typing import DTypeLike, NDArray
 from fastseg.arrays import Spacing
 from fastseg.backends import _device_nearest as device_nearest
 from fastseg.backends import _device_transform as device_transform
-from fastseg.backends._packed import as_unsigned, as_volume, as_word, is_reversed, ordered_codes
+from fastseg.backends._packed import Choice, as_unsigned, as_volume, is_reversed, ordered_codes
 from fastseg.backends._steps import ball
 from fastseg.distances import BandCounts, Boundary, SurfaceDistances
 from fastseg.distributions import SurfaceDistributions
@@ -157,19 +157,14 @@ def select(
     ignored: PackedMask | None = None,
 ) -> PackedMask:
     """Pack the voxels of a box whose label is one of `values`."""
-    volume, ndim, reverse = as_volume(labels)
-    slices = tuple(slice(0, size) for size in labels.shape) if box is None else box
-    ordered = (slice(0, 1),) * (3 - ndim) + tuple(slices[::-1] if reverse else slices)
-    nz, ny, nx = (part.stop - part.start for part in ordered)
-    wanted = [word for value in values if (word := as_word(value, labels.dtype)) is not None]
+    volume, corner, shape, wanted = Choice.of(labels, values, box)
     if wanted:
-        corner = [part.start for part in ordered]
-        words = bits.select(as_unsigned(volume), wanted, corner, (nz, ny, nx))
+        words = bits.select(as_unsigned(volume.array), wanted, corner, shape)
     else:
-        words = cupy.zeros((nz, ny, bits.n_words(nx)), np.uint32)
+        words = cupy.zeros((*shape[:2], bits.n_words(shape[2])), np.uint32)
     if ignored is not None:
         words &= ~ignored.words
-    return PackedMask(words, (nz, ny, nx), ndim, reverse)
+    return PackedMask(words, shape, volume.ndim, volume.reverse)
 
 
 @_on_its_device

@@ -18,8 +18,8 @@ from fastseg.arrays import Array, Spacing
 from fastseg.backends import _nearest, _transform
 from fastseg.backends._packed import as_unsigned, as_volume, is_reversed, ordered_codes
 from fastseg.backends._padding import Geometry
-from fastseg.backends._selection import ALL_BITS, Selection, Words, select
-from fastseg.backends._steps import ball
+from fastseg.backends._selection import ALL_BITS, Selection, select
+from fastseg.backends._steps import Words, ball
 from fastseg.backends._surfaces import Part, bands_by_chunks, corner_surfaces, voxel_surfaces
 from fastseg.distances import BandCounts, Boundary, SurfaceDistances
 from fastseg.distributions import Distribution, SurfaceDistributions
