@@ -12,36 +12,46 @@ _HOMES = {
     "evaluate": "fastseg.evaluation",
     "evaluate_cohort": "fastseg.cohort",
     "Evaluation": "fastseg.results",
-    "EmptyMaskError": "fastseg.metrics",
+    "EmptyMaskError": "fastseg.errors",
     "list_metrics": "fastseg.metrics",
     "confusion_matrix": "fastseg.primitives",
     "distance_transform_edt": "fastseg.primitives",
     "surface": "fastseg.primitives",
     "surface_distances": "fastseg.primitives",
     "SurfaceDistances": "fastseg.distances",
-    "BackendFallbackWarning": "fastseg.dispatch",
-    "BackendNotAvailableError": "fastseg.dispatch",
+    "BackendFallbackWarning": "fastseg.errors",
+    "BackendNotAvailableError": "fastseg.errors",
     "current_backend": "fastseg.dispatch",
     "explain": "fastseg.dispatch",
     "use_backend": "fastseg.dispatch",
     "get_num_threads": "fastseg.threads",
     "set_num_threads": "fastseg.threads",
-    "GridMismatchError": "fastseg.io",
+    "GridMismatchError": "fastseg.errors",
+    "CaseError": "fastseg.errors",
+    "FastsegError": "fastseg.errors",
+    "InputError": "fastseg.errors",
+    "InputTypeError": "fastseg.errors",
+    "MissingPackageError": "fastseg.errors",
     "read_image": "fastseg.io",
 }
 
 if TYPE_CHECKING:
     from fastseg.cohort import evaluate_cohort as evaluate_cohort
-    from fastseg.dispatch import BackendFallbackWarning as BackendFallbackWarning
-    from fastseg.dispatch import BackendNotAvailableError as BackendNotAvailableError
     from fastseg.dispatch import current_backend as current_backend
     from fastseg.dispatch import explain as explain
     from fastseg.dispatch import use_backend as use_backend
     from fastseg.distances import SurfaceDistances as SurfaceDistances
+    from fastseg.errors import BackendFallbackWarning as BackendFallbackWarning
+    from fastseg.errors import BackendNotAvailableError as BackendNotAvailableError
+    from fastseg.errors import CaseError as CaseError
+    from fastseg.errors import EmptyMaskError as EmptyMaskError
+    from fastseg.errors import FastsegError as FastsegError
+    from fastseg.errors import GridMismatchError as GridMismatchError
+    from fastseg.errors import InputError as InputError
+    from fastseg.errors import InputTypeError as InputTypeError
+    from fastseg.errors import MissingPackageError as MissingPackageError
     from fastseg.evaluation import evaluate as evaluate
-    from fastseg.io import GridMismatchError as GridMismatchError
     from fastseg.io import read_image as read_image
-    from fastseg.metrics import EmptyMaskError as EmptyMaskError
     from fastseg.metrics import list_metrics as list_metrics
     from fastseg.primitives import confusion_matrix as confusion_matrix
     from fastseg.primitives import distance_transform_edt as distance_transform_edt

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg.device import as_device_array, is_on_device
+from fastseg.errors import InputError, InputTypeError
 
 Array = NDArray[Any]  # or CuPy's, which has the same methods
 Spacing = tuple[float, ...]
@@ -20,16 +20,6 @@ _INTEGERS = tuple(np.dtype(f"{kind}{size}") for size in (1, 2, 4, 8) for kind in
 # Floats are checked and converted this many at a time, so that the pieces stay in the second-level cache:
 # whole-array temporaries of a 115 M voxel float64 map took 1.9 s, pieces take 0.3 s.
 _PIECE = 1 << 16
-
-
-def did_you_mean(wrong: object, known: Iterable[object]) -> str:
-    """The end of an error message: the nearest valid names, or all of them."""
-    names = [str(name) for name in known]
-    close = difflib.get_close_matches(str(wrong), names, n=2, cutoff=0.6)
-    if close:
-        return f"did you mean {' or '.join(repr(name) for name in close)}?"
-    shown = ", ".join(names[:40]) + (", …" if len(names) > 40 else "")
-    return f"known: {shown or 'none'}"
 
 
 def as_array(value: object, name: str) -> Array:
@@ -52,33 +42,35 @@ def as_array(value: object, name: str) -> Array:
         try:
             array = np.from_dlpack(value)
         except (BufferError, RuntimeError, TypeError, ValueError) as error:
-            raise TypeError(
+            raise InputTypeError(
                 f"{name}: a {type(value).__module__}.{type(value).__name__} could not be shared with NumPy "
                 f"({error}); move it to the CPU and detach it first"
             ) from error
     elif isinstance(value, (str, bytes)) or value is None:
-        raise TypeError(f"{name}: expected an array, got {type(value).__name__} {value!r:.80}")
+        raise InputTypeError(f"{name}: expected an array, got {type(value).__name__} {value!r:.80}")
     else:
         try:
             array = np.asarray(value)
         except (TypeError, ValueError) as error:
-            raise TypeError(f"{name}: {type(value).__name__} is not an array ({error})") from error
+            raise InputTypeError(
+                f"{name}: {type(value).__name__} is not an array ({error})"
+            ) from error
     if isinstance(array, np.ma.MaskedArray):
-        raise TypeError(
+        raise InputTypeError(
             f"{name}: a masked array leaves open what its masked voxels are; fill it first, with a label of their "
             "own that you pass as ignore_label"
         )
     if array.dtype.kind == "O" and any(isinstance(v, int) and abs(v) >> 63 for v in array.flat):
-        raise ValueError(f"{name}: labels beyond 64 bits cannot be evaluated; renumber them")
+        raise InputError(f"{name}: labels beyond 64 bits cannot be evaluated; renumber them")
     if array.dtype.kind not in "biuf":
-        raise TypeError(
+        raise InputTypeError(
             f"{name}: expected an array of bool, integers or floats, got dtype {array.dtype} "
             f"from a {type(value).__name__}"
         )
     if array.ndim == 0:
-        raise ValueError(f"{name}: expected an array with at least one axis, got a single number")
+        raise InputError(f"{name}: expected an array with at least one axis, got a single number")
     if array.size == 0:
-        raise ValueError(
+        raise InputError(
             f"{name}: the array is empty (shape {array.shape}); there is nothing to measure"
         )
     return array
@@ -107,12 +99,12 @@ def is_contiguous(array: Array) -> bool:
 def _integers_for(low: float, high: float, name: str) -> np.dtype[Any]:
     """The narrowest integer type for labels from `low` to `high`."""
     if np.isnan(low) or np.isnan(high):
-        raise ValueError(
+        raise InputError(
             f"{name}: the label map holds NaN; labels are whole numbers, so mark voxels to leave out with a label "
             "and pass it as ignore_label"
         )
     if low < -(2.0**63) or high >= 2.0**64 or (low < 0 and high >= 2.0**63):
-        raise ValueError(
+        raise InputError(
             f"{name}: labels from {low:g} to {high:g} go beyond 64 bits; renumber them"
         )
     return next(
@@ -122,8 +114,8 @@ def _integers_for(low: float, high: float, name: str) -> np.dtype[Any]:
     )
 
 
-def _fraction(wrong: float, name: str) -> ValueError:
-    return ValueError(
+def _fraction(wrong: float, name: str) -> InputError:
+    return InputError(
         f"{name}: labels must be whole numbers, found {wrong:g}; probabilities or resampled maps need a "
         "threshold or an argmax first"
     )
@@ -173,7 +165,7 @@ def as_label_map(value: object, name: str) -> Array:
     """
     array = _native(as_array(value, name))
     if array.ndim > 3:
-        raise ValueError(
+        raise InputError(
             f"{name}: expected a label map of 1 to 3 axes, got shape {array.shape}; a one-hot array needs an argmax "
             "over its channels, a batch one call for each of its cases"
         )
@@ -188,7 +180,7 @@ def as_mask(value: object, name: str) -> NDArray[np.bool_]:
     if array.dtype.kind == "b":
         return array
     if array.dtype.kind == "f" and (array != array).any():
-        raise ValueError(f"{name}: the mask holds NaN; decide which side those voxels are on first")
+        raise InputError(f"{name}: the mask holds NaN; decide which side those voxels are on first")
     mask: NDArray[np.bool_] = array != 0
     return mask
 
@@ -198,7 +190,7 @@ def check_same_shape(reference: Array, prediction: Array) -> None:
     arrays: tuple[Any, Any] = (reference, prediction)
     places = [f"on GPU {a.device.id}" if is_on_device(a) else "in CPU memory" for a in arrays]
     if places[0] != places[1]:
-        raise TypeError(
+        raise InputTypeError(
             f"reference and prediction must lie in one memory, the reference is {places[0]} and the prediction "
             f"{places[1]}; copy one of them to where the other is"
         )
@@ -208,7 +200,7 @@ def check_same_shape(reference: Array, prediction: Array) -> None:
             hint = "; the axes seem to be in another order (x, y, z against z, y, x?): transpose one of them"
         elif reference.ndim != prediction.ndim:
             hint = "; a one-hot array needs an argmax over its channels first"
-        raise ValueError(
+        raise InputError(
             f"reference and prediction must have one shape, got {reference.shape} and {prediction.shape}{hint}"
         )
 
@@ -217,7 +209,7 @@ def as_label(value: object, name: str) -> int:
     """A label id as a Python integer, or a TypeError that names the argument."""
     if isinstance(value, (int, np.integer)) or (isinstance(value, float) and value.is_integer()):
         return int(value)
-    raise TypeError(f"{name}: labels are whole numbers, got {value!r}")
+    raise InputTypeError(f"{name}: labels are whole numbers, got {value!r}")
 
 
 def as_labels(labels: object, name: str) -> list[int]:
@@ -229,10 +221,10 @@ def as_labels(labels: object, name: str) -> list[int]:
         For anything else.
     """
     if isinstance(labels, (str, bytes)) or not isinstance(labels, Iterable):
-        raise TypeError(f"{name}: expected label ids, got {labels!r}")
+        raise InputTypeError(f"{name}: expected label ids, got {labels!r}")
     ids = [as_label(label, name) for label in labels]
     if len(set(ids)) != len(ids):
-        raise ValueError(f"{name}: each label once, got {ids!r:.200}")
+        raise InputError(f"{name}: each label once, got {ids!r:.200}")
     return ids
 
 
@@ -245,20 +237,20 @@ def as_spacing(
     try:
         numbers = np.asarray(spacing)
         if numbers.dtype.kind not in "iuf":
-            raise TypeError(f"dtype {numbers.dtype}")
+            raise InputTypeError(f"dtype {numbers.dtype}")
         values = numbers.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{name}: expected {ndim} numbers, got {spacing!r}") from error
+        raise InputTypeError(f"{name}: expected {ndim} numbers, got {spacing!r}") from error
     if values.ndim == 0:
         values = np.full(ndim, values)
     if values.shape != (ndim,):
-        raise ValueError(
+        raise InputError(
             f"{name}: expected one number for each of the {ndim} array axes, got {spacing!r}"
         )
     if not (np.isfinite(values).all() and (values > 0).all()):
-        raise ValueError(f"{name}: expected finite positive numbers, got {spacing!r}")
+        raise InputError(f"{name}: expected finite positive numbers, got {spacing!r}")
     if not 1e-100 < values.min() <= values.max() < 1e100:
-        raise ValueError(
+        raise InputError(
             f"{name}: {spacing!r} is out of any scale; its squares would not be numbers"
         )
     return tuple(float(value) for value in values)
@@ -276,7 +268,7 @@ def matched(reference: Array, prediction: Array) -> tuple[Array, Array]:
             )
             for array, name in ((reference, "reference"), (prediction, "prediction")):
                 if dtype.kind == "i" and int(array.max()) > np.iinfo(np.int64).max:
-                    raise ValueError(
+                    raise InputError(
                         f"{name}: labels above 2^63 beside negative ones go beyond 64 bits; renumber them"
                     )
         reference, prediction = reference.astype(dtype), prediction.astype(dtype)

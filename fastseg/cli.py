@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import fastseg
+from fastseg.errors import InputError
 from fastseg.messages import is_bad_input, one_line, one_line_warnings, say
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ def _parse_spacing(text: str | None) -> float | list[float] | None:
     try:
         sizes = [float(size) for size in text.split(",")]
     except ValueError:
-        raise ValueError(
+        raise InputError(
             f"spacing: expected numbers separated by commas, as in 1,1,2.5, got {text!r}"
         ) from None
     return sizes if len(sizes) > 1 else sizes[0]
@@ -191,13 +192,13 @@ def _parse_spacing(text: str | None) -> float | list[float] | None:
 def _check_output(output: Path, given: Sequence[str | None]) -> None:
     """Refuse an output that could not be written in the end, before any work is done."""
     if _suffix(output) not in OUTPUT_SUFFIXES:
-        raise ValueError(f"{output}: expected an output file that ends in .csv or .json")
+        raise InputError(f"{output}: expected an output file that ends in .csv or .json")
     if output.is_dir():
         raise IsADirectoryError(f"{output}: expected a file to write to, but this is a folder")
     if not output.parent.is_dir():
         raise FileNotFoundError(f"{output.parent}: no such folder, so {output} cannot be written")
     if any(path is not None and Path(path).absolute() == output.absolute() for path in given):
-        raise ValueError(f"{output}: the output would overwrite what the options are read from")
+        raise InputError(f"{output}: the output would overwrite what the options are read from")
     try:
         tempfile.TemporaryFile(dir=output.parent).close()
     except OSError as error:
@@ -210,7 +211,7 @@ def _pairs(reference: Path, prediction: Path) -> Pairing:
     from fastseg.io import image_stem
 
     if reference.is_dir() != prediction.is_dir():
-        raise ValueError(
+        raise InputError(
             f"expected two files or two folders, but {reference} is a "
             f"{'folder' if reference.is_dir() else 'file'} and {prediction} is not"
         )
@@ -349,7 +350,7 @@ def warm() -> None:
     from fastseg.terminal import progress
 
     if (folder := warmup.numba_cache("numba")) is None:
-        raise ValueError("NUMBA_DISABLE_JIT is set, so there is nothing to compile")
+        raise InputError("NUMBA_DISABLE_JIT is set, so there is nothing to compile")
     started = time.perf_counter()
     with progress(len(warmup.all_kernels()), "kernels") as advance:
         n, compiled = warmup.compile_all(advance)

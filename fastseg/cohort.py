@@ -14,7 +14,9 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
-from fastseg.arrays import as_label_map, did_you_mean
+from fastseg.arrays import as_label_map
+from fastseg.choices import unknown
+from fastseg.errors import CaseError, InputError
 from fastseg.evaluation import evaluate
 from fastseg.io import IMAGE_SUFFIXES, Image, image_stem, read_image
 from fastseg.metrics import as_policy
@@ -67,7 +69,7 @@ def pair_folders(reference: StrPath, prediction: StrPath) -> Pairing:
     references, predictions = _images(reference), _images(prediction)
     common = [case for case in references if case in predictions]
     if not common:
-        raise ValueError(
+        raise InputError(
             f"no image in {reference} has a partner of the same name in {prediction}: "
             f"{_some(references)} against {_some(predictions)}"
         )
@@ -149,9 +151,7 @@ def evaluate_cohort(
     1.0
     """
     if on_error not in ("raise", "skip"):
-        raise ValueError(
-            f"on_error: unknown {on_error!r}; {did_you_mean(on_error, ['raise', 'skip'])}"
-        )
+        raise unknown("on_error", on_error, ["raise", "skip"])
     pairing = pair_folders(reference, prediction)
     lonely = [str(path) for path in (*pairing.only_reference, *pairing.only_prediction)]
     if lonely:
@@ -172,7 +172,7 @@ def evaluate_cohort(
             + "; ".join(f"{case}: {error}" for case, error in failed)
         )
         if on_error == "raise" or not done:
-            raise ValueError(message) from failed[0][1]
+            raise CaseError(message) from failed[0][1]
         warnings.warn(message, stacklevel=2)
     return Evaluation.joined(done)
 
@@ -268,12 +268,12 @@ def _images(folder: StrPath) -> dict[str, Path]:
             continue
         case = image_stem(path)
         if case in images:
-            raise ValueError(
+            raise InputError(
                 f"{folder}: {images[case].name} and {path.name} both name the case {case!r}; keep one of them"
             )
         images[case] = path
     if not images:
-        raise ValueError(
+        raise InputError(
             f"{folder}: it holds no image; known endings are {', '.join(IMAGE_SUFFIXES)}"
         )
     return images

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from fastseg.errors import InputTypeError
+
 DeviceArray = Any  # cupy.ndarray
 
 INSTALL = (
@@ -41,7 +43,7 @@ def as_device_array(value: Any, name: str) -> DeviceArray:
     try:
         import cupy
     except ImportError as error:
-        raise TypeError(
+        raise InputTypeError(
             f"{name}: a {kind} on a GPU needs CuPy, which is not available here ({type(error).__name__}: {error}); "
             f"{INSTALL}, or copy the array to CPU memory first"
         ) from error
@@ -50,7 +52,7 @@ def as_device_array(value: Any, name: str) -> DeviceArray:
     try:
         return cupy.from_dlpack(value) if hasattr(value, "__dlpack__") else cupy.asarray(value)
     except (AttributeError, BufferError, RuntimeError, TypeError, ValueError) as error:
-        raise TypeError(
+        raise InputTypeError(
             f"{name}: a {kind} could not be shared with CuPy ({error}); detach it first"
         ) from error
 

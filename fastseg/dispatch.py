@@ -18,16 +18,14 @@ import warnings
 from dataclasses import dataclass
 from types import ModuleType, TracebackType
 
-from fastseg.arrays import Array, as_array, did_you_mean
+from fastseg.arrays import Array, as_array
+from fastseg.choices import unknown
 from fastseg.device import INSTALL, is_on_device, to_device, to_host
-
-
-class BackendNotAvailableError(RuntimeError):
-    """The backend asked for cannot run here."""
-
-
-class BackendFallbackWarning(UserWarning):
-    """A call was run by a slower backend than the best, or than the one asked for."""
+from fastseg.errors import (
+    BackendFallbackWarning,
+    BackendNotAvailableError,
+    InputTypeError,
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def _load(name: str) -> ModuleType | str:
 
 def _check_name(name: object, source: str) -> str:
     if not isinstance(name, str) or name not in _by_name:
-        raise ValueError(f"{source}: unknown backend {name!r}; {did_you_mean(name, _by_name)}")
+        raise unknown(source, name, _by_name, "backend")
     return name
 
 
@@ -145,7 +143,7 @@ def choose(
     if name:
         _require(name, source)
         if on_device and not _by_name[name].on_device:
-            raise TypeError(
+            raise InputTypeError(
                 f"{source}: the {name} backend takes arrays in CPU memory, and these are on a GPU; copy them "
                 "(cupy.asnumpy(array), tensor.cpu()), or leave the choice of the backend to fastseg"
             )

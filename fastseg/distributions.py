@@ -9,7 +9,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from fastseg.arrays import did_you_mean
+from fastseg.choices import unknown
+from fastseg.errors import InputError
 from fastseg.lazy import lazy
 
 PercentileMethod = Literal["max_of_directions", "pooled"]
@@ -195,11 +196,9 @@ class Reductions:
         areas give the smallest distance within which that share of the area lies, as surface-distance does.
         """
         if not 0 <= percentile <= 100:
-            raise ValueError(f"percentile: expected a number from 0 to 100, got {percentile!r}")
+            raise InputError(f"percentile: expected a number from 0 to 100, got {percentile!r}")
         if method not in PERCENTILE_METHODS:
-            raise ValueError(
-                f"percentile_method: unknown {method!r}; {did_you_mean(method, PERCENTILE_METHODS)}"
-            )
+            raise unknown("percentile_method", method, PERCENTILE_METHODS)
         if self._missing is not None:
             return self._missing
         if method == "pooled":
@@ -211,9 +210,7 @@ class Reductions:
     ) -> float:
         """Mean distance in one direction, weighted by area for surface elements; inf or nan as `hausdorff`."""
         if direction not in DIRECTIONS:
-            raise ValueError(
-                f"direction: unknown {direction!r}; {did_you_mean(direction, DIRECTIONS)}"
-            )
+            raise unknown("direction", direction, DIRECTIONS)
         if self._missing is not None:
             return self._missing
         return self._forward.mean if direction == "reference_to_prediction" else self._backward.mean

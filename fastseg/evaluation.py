@@ -16,9 +16,9 @@ from fastseg.arrays import (
     as_label_map,
     as_spacing,
     check_same_shape,
-    did_you_mean,
     matched,
 )
+from fastseg.choices import unknown
 from fastseg.device import is_on_device
 from fastseg.distances import BOUNDARIES, Boundary
 from fastseg.distributions import PERCENTILE_METHODS, PercentileMethod
@@ -272,4 +272,4 @@ def _as_image(value: Any) -> io.Image | None:
 
 def _check_choice(name: str, value: object, known: Sequence[str]) -> None:
     if value not in known:
-        raise ValueError(f"{name}: unknown {value!r}; {did_you_mean(value, known)}")
+        raise unknown(name, value, known)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fastseg.errors import InputError, MissingPackageError
+
 SUFFIXES = (".json", ".yaml", ".yml")
 
 #: nnU-Net's name for the label of voxels that nobody annotated
@@ -73,9 +75,9 @@ def read_label_names(path: str | os.PathLike[str]) -> LabelNames:
     labels = {name: label for name, label in labels.items() if label not in (0, (0,), ignore)}
     for name, label in labels.items():
         if isinstance(label, tuple) and 0 in label:
-            raise ValueError(f"{source}: {name!r} holds 0, which is the background of every region")
+            raise InputError(f"{source}: {name!r} holds 0, which is the background of every region")
     if not labels:
-        raise ValueError(f"{source}: it names no label but the background; {FORMS}")
+        raise InputError(f"{source}: it names no label but the background; {FORMS}")
     return LabelNames(labels, ignore)
 
 
@@ -87,7 +89,7 @@ def parse_labels(text: str | None) -> tuple[list[int] | Labels | None, int | Non
     if all(_WHOLE.fullmatch(part) for part in parts):
         return [int(part) for part in parts], None
     if not text.lower().endswith(SUFFIXES):
-        raise ValueError(
+        raise InputError(
             f"labels: expected ids separated by commas, or a file of names that ends in "
             f"{', '.join(SUFFIXES)}, got {text!r}"
         )
@@ -112,7 +114,7 @@ def parse_tolerance(
     else:
         pairs = [part.partition("=") for part in text.split(",")]
         if not all(equals for _, equals, _ in pairs):
-            raise ValueError(
+            raise InputError(
                 f"tolerance: expected a number, name=number pairs separated by commas, or a file, got {text!r}"
             )
         _check_unique((name.strip() for name, _, _ in pairs), "tolerance", "the name")
@@ -120,7 +122,7 @@ def parse_tolerance(
     tolerances: dict[str | int, float] = {}
     for key, value in found.items():
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ValueError(f"tolerance: expected a number for {str(key)!r}, got {value!r}")
+            raise InputError(f"tolerance: expected a number for {str(key)!r}, got {value!r}")
         named = isinstance(labels, dict) and key in labels
         is_id = not named and _WHOLE.fullmatch(str(key))
         tolerances[int(key) if is_id else str(key)] = value
@@ -138,23 +140,23 @@ def read_mapping(path: Path) -> dict[Any, Any]:
     """Read the object that a JSON or YAML file holds; a key given twice is an error."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise ValueError(f"{path}: expected a file that ends in {', '.join(SUFFIXES)}")
+        raise InputError(f"{path}: expected a file that ends in {', '.join(SUFFIXES)}")
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not a text file in UTF-8 ({error.reason})") from error
+        raise InputError(f"{path}: not a text file in UTF-8 ({error.reason})") from error
     content = _from_json(text, path) if suffix == ".json" else _from_yaml(text, path)
     if not isinstance(content, dict):
-        raise ValueError(f"{path}: it holds a {type(content).__name__}, not an object; {FORMS}")
+        raise InputError(f"{path}: it holds a {type(content).__name__}, not an object; {FORMS}")
     return content
 
 
 def _by_name(content: dict[Any, Any], source: str) -> Labels:
     """Bring ids to names, and names to ids, to the latter."""
     if not content:
-        raise ValueError(f"{source}: it names no label; {FORMS}")
+        raise InputError(f"{source}: it names no label; {FORMS}")
     if all(isinstance(value, str) for value in content.values()):
         ids = [(_as_id(key, source), name) for key, name in content.items()]
         _check_unique((name for _, name in ids), source, "the name")
@@ -163,7 +165,7 @@ def _by_name(content: dict[Any, Any], source: str) -> Labels:
     labels: Labels = {}
     for name, value in content.items():
         if not isinstance(name, str):
-            raise ValueError(
+            raise InputError(
                 f"{source}: expected a name, got {name!r}; put it in quotes if it is one"
             )
         if isinstance(value, list) and value and all(_is_id(part) for part in value):
@@ -171,7 +173,7 @@ def _by_name(content: dict[Any, Any], source: str) -> Labels:
         elif _is_id(value):
             labels[name] = value
         else:
-            raise ValueError(f"{source}: {name!r} is {json.dumps(value, default=str):.80}; {FORMS}")
+            raise InputError(f"{source}: {name!r} is {json.dumps(value, default=str):.80}; {FORMS}")
     return labels
 
 
@@ -182,14 +184,14 @@ def _is_id(value: object) -> bool:
 def _as_id(key: object, source: str) -> int:
     if _is_id(key) or (isinstance(key, str) and _WHOLE.fullmatch(key)):
         return int(key)  # type: ignore[call-overload, no-any-return]
-    raise ValueError(f"{source}: {key!r} is not a whole number; {FORMS}")
+    raise InputError(f"{source}: {key!r} is not a whole number; {FORMS}")
 
 
 def _check_unique(values: Iterable[Hashable], source: str, what: str) -> None:
     seen = set()
     for value in values:
         if value in seen:
-            raise ValueError(f"{source}: {what} {value!r} is given twice")
+            raise InputError(f"{source}: {what} {value!r} is given twice")
         seen.add(value)
 
 
@@ -201,7 +203,7 @@ def _from_json(text: str, path: Path) -> Any:
     try:
         return json.loads(text, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
-        raise ValueError(
+        raise InputError(
             f"{path}: not valid JSON: {error.msg} in line {error.lineno}, column {error.colno}"
         ) from error
 
@@ -210,7 +212,9 @@ def _from_yaml(text: str, path: Path) -> Any:
     try:
         import yaml
     except ImportError as error:
-        raise ImportError('YAML files need PyYAML: pip install "fastseg-metrics[cli]"') from error
+        raise MissingPackageError(
+            'YAML files need PyYAML: pip install "fastseg-metrics[cli]"'
+        ) from error
 
     class UniqueLoader(yaml.SafeLoader):
         """YAML's own loader keeps the last of several equal keys and says nothing."""
@@ -226,4 +230,4 @@ def _from_yaml(text: str, path: Path) -> Any:
         where = getattr(error, "problem_mark", None)
         place = f" in line {where.line + 1}, column {where.column + 1}" if where else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise ValueError(f"{path}: not valid YAML: {problem}{place}") from error
+        raise InputError(f"{path}: not valid YAML: {problem}{place}") from error

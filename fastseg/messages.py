@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import sys
-import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from fastseg.errors import FastsegError
 
-def is_bad_input(error: Exception) -> bool:
-    """Tell an error about what was given from a fault of fastseg's: the former, fastseg raised on purpose.
 
-    A ValueError that comes up within NumPy, say, is a fault, and keeps its traceback.
+def is_bad_input(error: BaseException) -> bool:
+    """Tell an error about what was given, which fastseg or a file raises on purpose, from a fault of fastseg's.
+
+    A plain ValueError that comes up within NumPy, say, is a fault, and keeps its traceback.
     """
-    from fastseg.dispatch import BackendNotAvailableError
-
-    if isinstance(error, (OSError, BackendNotAvailableError)):
-        return True
-    frames = list(traceback.walk_tb(error.__traceback__))
-    raised_in = str(frames[-1][0].f_globals.get("__name__", "")) if frames else ""
-    return isinstance(error, (ValueError, ImportError)) and raised_in.startswith("fastseg.")
+    return isinstance(error, (FastsegError, OSError))
 
 
 def one_line(error: Exception) -> str:

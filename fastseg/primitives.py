@@ -16,12 +16,13 @@ from fastseg.arrays import (
     as_mask,
     as_spacing,
     check_same_shape,
-    did_you_mean,
     in_order,
     matched,
 )
+from fastseg.choices import unknown
 from fastseg.device import is_on_device
 from fastseg.distances import BOUNDARIES, Boundary, SurfaceDistances
+from fastseg.errors import InputError, InputTypeError
 
 EDGES = ("background", "ignore")
 
@@ -100,9 +101,9 @@ def surface(
     """
     array = as_mask(mask, "mask")
     if edge not in EDGES:
-        raise ValueError(f"edge: unknown {edge!r}; {did_you_mean(edge, EDGES)}")
+        raise unknown("edge", edge, EDGES)
     if isinstance(connectivity, bool) or connectivity not in range(1, array.ndim + 1):
-        raise ValueError(
+        raise InputError(
             f"connectivity: expected 1 to {array.ndim} for {array.ndim} axes, got {connectivity!r}"
         )
     backend = dispatch.choose("surface", array.ndim, on_device=is_on_device(array))
@@ -153,9 +154,9 @@ def surface_distances(
     check_same_shape(*masks)
     ndim = masks[0].ndim
     if boundary not in BOUNDARIES:
-        raise ValueError(f"boundary: unknown {boundary!r}; {did_you_mean(boundary, BOUNDARIES)}")
+        raise unknown("boundary", boundary, BOUNDARIES)
     if boundary == "surfel" and ndim > 3:
-        raise ValueError(f"boundary='surfel' is defined for 1 to 3 axes, not {ndim}")
+        raise InputError(f"boundary='surfel' is defined for 1 to 3 axes, not {ndim}")
     steps = as_spacing(spacing, ndim)
     backend = dispatch.choose("surface_distances", ndim, on_device=is_on_device(masks[0]))
     # C order: the distances come in the order in which the backend goes through the array
@@ -225,9 +226,9 @@ def distance_transform_edt(
     steps = as_spacing(sampling, array.ndim, "sampling")
     wanted_dtype = np.dtype(dtype)
     if wanted_dtype not in (np.dtype(np.float64), np.dtype(np.float32)):
-        raise TypeError(f"dtype: expected float64 or float32, got {wanted_dtype}")
+        raise InputTypeError(f"dtype: expected float64 or float32, got {wanted_dtype}")
     if not return_distances and not return_indices:
-        raise ValueError("nothing to return: set return_distances or return_indices")
+        raise InputError("nothing to return: set return_distances or return_indices")
     on_device = is_on_device(array)
     _check_output(distances, "distances", return_distances, array.shape, wanted_dtype, on_device)
     _check_output(
@@ -263,17 +264,17 @@ def _check_output(
     if output is None:
         return
     if not returned:
-        raise ValueError(f"{name}: an array to write to was given, but return_{name} is False")
+        raise InputError(f"{name}: an array to write to was given, but return_{name} is False")
     if is_on_device(output) != on_device:
-        raise TypeError(f"{name}: the array to write to must be in the memory of the input")
+        raise InputTypeError(f"{name}: the array to write to must be in the memory of the input")
     if not (on_device or isinstance(output, np.ndarray)) or output.dtype != dtype:
-        raise TypeError(
+        raise InputTypeError(
             f"{name}: expected a {dtype} array, got {getattr(output, 'dtype', type(output))}"
         )
     if output.shape != shape:
-        raise ValueError(f"{name}: expected shape {shape}, got {output.shape}")
+        raise InputError(f"{name}: expected shape {shape}, got {output.shape}")
     if not on_device and not output.flags.writeable:
-        raise ValueError(f"{name}: the array is read-only")
+        raise InputError(f"{name}: the array is read-only")
 
 
 def _deliver(result: NDArray[Any], output: NDArray[Any] | None) -> NDArray[Any] | None:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastseg.arrays import did_you_mean
+from fastseg.choices import did_you_mean
+from fastseg.errors import InputError, MissingPackageError
 from fastseg.metrics import Counts, Empty, resolve
 from fastseg.summary import Summary, summarise
 
@@ -124,9 +125,9 @@ class Evaluation:
         """
         parts = list(evaluations)
         if not parts:
-            raise ValueError("joined: expected at least one evaluation")
+            raise InputError("joined: expected at least one evaluation")
         if len({part.metrics for part in parts}) > 1:
-            raise ValueError("joined: the evaluations have different metrics")
+            raise InputError("joined: the evaluations have different metrics")
         common = {
             key: value
             for key, value in parts[0].settings.items()
@@ -185,7 +186,7 @@ class Evaluation:
         try:
             import pandas
         except ImportError as error:
-            raise ImportError(
+            raise MissingPackageError(
                 'to_pandas needs pandas: pip install "fastseg-metrics[pandas]"'
             ) from error
         return pandas.DataFrame(self.to_dict())

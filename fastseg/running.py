@@ -15,6 +15,7 @@ from typing import Any
 
 from fastseg.compat import HOSTS, patch
 from fastseg.compat._switch import patched_hosts
+from fastseg.errors import FastsegError
 from fastseg.messages import one_line, say
 
 USAGE = f"""\
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
     _set_path(target[0], is_module)
     try:
         patch(*hosts, any_version=any_version)
-    except (ValueError, ImportError) as error:
+    except FastsegError as error:
         say(one_line(error))
         return 2
     _patch_children(any_version)

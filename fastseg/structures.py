@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from fastseg.arrays import as_label, as_labels, did_you_mean
+from fastseg.arrays import as_label, as_labels
+from fastseg.choices import did_you_mean
+from fastseg.errors import InputError, InputTypeError
 from fastseg.joint import JointHistogram
 from fastseg.results import Label, label_text
 
@@ -46,14 +48,14 @@ def as_structures(
     else:
         wanted = [Structure(str(label), label) for label in as_labels(labels, "labels")]
     if not wanted:
-        raise ValueError("labels: give at least one label, or None for all that are found")
+        raise InputError("labels: give at least one label, or None for all that are found")
     names = [structure.name for structure in wanted]
     if len(set(names)) != len(names):
-        raise ValueError(f"labels: each label once, got {', '.join(names)}")
+        raise InputError(f"labels: each label once, got {', '.join(names)}")
     if ignore is not None:
         for structure in wanted:
             if ignore in structure.values:
-                raise ValueError(f"labels: {structure.name!r} holds the ignore_label {ignore}")
+                raise InputError(f"labels: {structure.name!r} holds the ignore_label {ignore}")
     return wanted
 
 
@@ -61,7 +63,7 @@ def _as_label_or_region(value: object, name: str) -> Label:
     if isinstance(value, (list, tuple, set, frozenset, range, np.ndarray)):
         parts = tuple(dict.fromkeys(as_label(part, f"labels[{name!r}]") for part in value))
         if not parts:
-            raise ValueError(f"labels[{name!r}]: a region needs at least one label")
+            raise InputError(f"labels[{name!r}]: a region needs at least one label")
         return parts
     return as_label(value, f"labels[{name!r}]")
 
@@ -77,7 +79,7 @@ def as_tolerances(
         known += [structure.name, *structure.values]
     for key in tolerance:
         if key not in known and not (any_id and isinstance(key, int)):
-            raise ValueError(
+            raise InputError(
                 f"tolerance: {key!r} is no label that is evaluated; {did_you_mean(key, known)}"
             )
     chosen = []
@@ -85,7 +87,7 @@ def as_tolerances(
         keys: list[Any] = [structure.name, structure.label, "default"]
         given = [tolerance[key] for key in keys if key in tolerance]
         if not given:
-            raise ValueError(
+            raise InputError(
                 f"tolerance: none given for label {structure.name!r} ({label_text(structure.label)}); "
                 "name it, or add 'default'"
             )
@@ -95,7 +97,7 @@ def as_tolerances(
 
 def _check_tolerance(value: object, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{name}: expected a number, got {value!r}")
+        raise InputTypeError(f"{name}: expected a number, got {value!r}")
     if not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"{name}: expected a finite number that is not negative, got {value!r}")
+        raise InputError(f"{name}: expected a finite number that is not negative, got {value!r}")
     return float(value)

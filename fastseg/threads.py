@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from fastseg.errors import InputError
+
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
@@ -45,7 +47,7 @@ def get_num_threads() -> int:
     if text is None:
         return _available_cores()
     if not text.isdecimal() or int(text) < 1:
-        raise ValueError(
+        raise InputError(
             f"FASTSEG_NUM_THREADS: expected a whole number of at least 1, got {text!r}"
         )
     return int(text)
@@ -74,7 +76,7 @@ def set_num_threads(n: int | None) -> None:
     """
     global _num_threads, _pool
     if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
-        raise ValueError(
+        raise InputError(
             f"set_num_threads: expected a whole number of at least 1 or None, got {n!r}"
         )
     with _lock:

@@ -25,7 +25,18 @@ KERNELS = Path(fastseg_kernels.__file__).parent
 # From the ground up. A module may import its own floor and lower ones.
 FLOORS = (
     ("fastseg_kernels",),
-    ("arrays", "device", "threads", "joint", "distances", "distributions", "surfels", "lazy"),
+    (
+        "errors",
+        "choices",
+        "arrays",
+        "device",
+        "threads",
+        "joint",
+        "distances",
+        "distributions",
+        "surfels",
+        "lazy",
+    ),
     ("backends",),
     ("dispatch",),
     ("primitives",),

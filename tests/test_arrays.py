@@ -13,7 +13,7 @@ from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
 import fastseg
-from fastseg import arrays
+from fastseg import arrays, choices
 from tests import volumes
 
 Array = NDArray[Any]
@@ -357,7 +357,7 @@ def test_matched_never_changes_a_label(labels: list[int]) -> None:
     ],
 )
 def test_did_you_mean(wrong: object, known: Any, told: str) -> None:
-    assert arrays.did_you_mean(wrong, known) == told
+    assert choices.did_you_mean(wrong, known) == told
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,9 @@ def test_a_device_array_without_cupy(run_python: Callable[..., str], tmp_path: P
         "    def __dlpack_device__(self): return 2, 0\n"
         "tell(lambda: fastseg.surface(Tensor()))\n"
     )
-    assert told.startswith("TypeError mask: a __main__.Tensor on a GPU needs CuPy, which is not")
+    assert told.startswith(
+        "InputTypeError mask: a __main__.Tensor on a GPU needs CuPy, which is not"
+    )
     assert "pip install" in told
     assert "copy the array to CPU memory first" in told
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fastseg import threads
 from fastseg.arrays import Spacing
 from fastseg.backends._steps import is_monotone, squares, sums_are_exact
+from fastseg.errors import InputError
 from fastseg_kernels._vectors import TILE_BYTES
 from fastseg_kernels.cpu import bits, first_axis, parabolas
 from fastseg_kernels.cpu import features as feature_kernels
@@ -216,7 +217,7 @@ def _feature_axes(
     lengths = [(shape[axis] - 1).bit_length() for axis in axes]
     if sum(lengths) > 31:
         sizes = " × ".join(map(str, shape))
-        raise ValueError(
+        raise InputError(
             f"return_indices: the indices of a voxel must fit in 31 bits, those of {sizes} take {sum(lengths)}; "
             "crop the array"
         )
@@ -241,7 +242,7 @@ def _first_features(foreground: NDArray[np.uint8], axis: int, out: Features) -> 
         )
         return
     if view[1] >= 1 << 30:
-        raise ValueError(f"return_indices: axes of up to 2**30 - 1 voxels, got one of {view[1]}")
+        raise InputError(f"return_indices: axes of up to 2**30 - 1 voxels, got one of {view[1]}")
     threads.run(
         lambda slab: feature_kernels.column_features(lines, *slab, found),
         threads.slabs(view[0] * -(-view[2] // feature_kernels.LINES), out.size),

@@ -18,12 +18,12 @@ from fastseg.compat._switch import (
     HOSTS,
     Status,
     StatusRow,
-    UntestedVersionError,
     patch,
     patched,
     status,
     unpatch,
 )
+from fastseg.errors import UntestedVersionError
 
 __all__ = [
     "HOSTS",

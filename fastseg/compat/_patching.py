@@ -18,6 +18,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
+from fastseg.errors import MissingPackageError
+
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
@@ -161,14 +163,14 @@ def host_function(module: str, attribute: str, reason: str = "this", ours: Any =
         try:
             owner, name = place(module, attribute)
         except ImportError as error:
-            raise ImportError(
+            raise MissingPackageError(
                 f"fastseg does not cover {reason}, and {module}.{attribute}, which does, cannot be imported "
                 f"({error}); install {module.partition('.')[0]}",
                 name=module,
             ) from error
         original = getattr(owner, name)
     if original is ours:
-        raise ImportError(
+        raise MissingPackageError(
             f"fastseg does not cover {reason}, and {module}.{attribute}, which does, was replaced by hand; "
             "fastseg.compat.patch() remembers what it replaces",
             name=module,
@@ -189,7 +191,7 @@ def place(module: str, attribute: str) -> tuple[Any, str]:
     for part in classes:
         owner = getattr(owner, part, None)
     if not hasattr(owner, name):
-        raise ImportError(f"{module} has no {attribute}", name=module)
+        raise MissingPackageError(f"{module} has no {attribute}", name=module)
     return owner, name
 
 

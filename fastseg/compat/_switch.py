@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from fastseg.arrays import did_you_mean
+from fastseg.choices import did_you_mean
 from fastseg.compat._patching import MISSING, Host, Patch, originals, place
+from fastseg.errors import InputError, MissingPackageError, UntestedVersionError
 
 #: the modules of this package, each a host
 HOSTS = (
@@ -26,10 +27,6 @@ HOSTS = (
     "surface_distance",
     "torchmetrics",
 )
-
-
-class UntestedVersionError(ImportError):
-    """The version of a host that is installed is not one that its drop-ins were tested with."""
 
 
 class _Placed(NamedTuple):
@@ -76,7 +73,7 @@ _BY_CALL = object()
 def _check_names(hosts: Sequence[str]) -> None:
     for host in hosts:
         if host not in HOSTS:
-            raise ValueError(f"unknown host {host!r}; {did_you_mean(host, HOSTS)}")
+            raise InputError(f"unknown host {host!r}; {did_you_mean(host, HOSTS)}")
 
 
 def _load(host: str) -> Host:
@@ -90,10 +87,10 @@ def _rows(host: str, any_version: bool) -> tuple[Patch, ...]:
     try:
         patches = _load(host)
     except ModuleNotFoundError as error:  # drop-ins that derive from the host's classes
-        raise ImportError(f"{host} cannot be patched: {error}", name=error.name) from error
+        raise MissingPackageError(f"{host} cannot be patched: {error}", name=error.name) from error
     version = patches.version()
     if version is None:
-        raise ImportError(
+        raise MissingPackageError(
             f"{host} cannot be patched: {patches.distribution} is not installed", name=host
         )
     if not any_version and not patches.covers(version):
@@ -128,7 +125,7 @@ def _place_all(wanted: dict[str, tuple[Patch, ...]]) -> None:
 
 def _hold(hosts: Sequence[str], any_version: bool, holder: object) -> None:
     if not hosts:
-        raise ValueError(f"name the hosts to patch: {', '.join(HOSTS)}")
+        raise InputError(f"name the hosts to patch: {', '.join(HOSTS)}")
     _check_names(hosts)
     # Hosts are imported outside the lock: a thread that is importing one may itself be about to patch.
     wanted = {host: _rows(host, any_version) for host in hosts}

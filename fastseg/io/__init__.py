@@ -1,8 +1,9 @@
 """Reading images: files, SimpleITK and nibabel objects become an array and the grid it lies on."""
 
+from fastseg.errors import GridMismatchError
 from fastseg.io.image import Grid, Image
 from fastseg.io.read import IMAGE_SUFFIXES, as_image, image_stem, is_image_path, read_image
-from fastseg.io.same_grid import GridMismatchError, check_same_grid
+from fastseg.io.same_grid import check_same_grid
 
 __all__ = [
     "IMAGE_SUFFIXES",

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from fastseg.errors import InputError, MissingPackageError
+
 # Spacings measure distances only along axes at right angles. Cosines of real headers stay below
 # 1e-6 (float32) or 1e-4 (matrices typed with four decimals); a tilted CT gantry gives 0.05 to 0.4.
 MAX_AXIS_COSINE = 1e-3
@@ -64,7 +66,7 @@ def make_grid(shape: tuple[int, ...], affine: Any, source: str) -> Grid:
     """Build the grid of an image, refusing an affine that no distance can be measured with."""
     affine = np.array(affine, dtype=np.float64)
     if not np.isfinite(affine).all():
-        raise ValueError(
+        raise InputError(
             f"{source}: the affine holds numbers that are not finite: {affine.tolist()}"
         )
     axes = affine[:3, : len(shape)]
@@ -74,7 +76,7 @@ def make_grid(shape: tuple[int, ...], affine: Any, source: str) -> Grid:
     directions = axes / spacing
     cosines = np.abs(directions.T @ directions - np.eye(len(shape)))
     if cosines.max() > MAX_AXIS_COSINE:
-        raise ValueError(
+        raise InputError(
             f"{source}: the affine's axes are not at right angles (cosine {cosines.max():.3g}), so "
             "no spacing measures distances in it: resample the image, or pass arrays and a spacing"
         )
@@ -88,7 +90,7 @@ def check_spacing(spacing: Iterable[float], source: str, what: str) -> None:
     """Raise ValueError unless every voxel size is finite and positive."""
     spacing = tuple(float(size) for size in spacing)
     if not all(math.isfinite(size) and size > 0 for size in spacing):
-        raise ValueError(f"{source}: {what} must be finite and positive, but are {spacing} mm")
+        raise InputError(f"{source}: {what} must be finite and positive, but are {spacing} mm")
 
 
 def spatial_shape(shape: Sequence[int], source: str) -> tuple[int, ...]:
@@ -97,7 +99,7 @@ def spatial_shape(shape: Sequence[int], source: str) -> tuple[int, ...]:
     while len(kept) > 3 and kept[-1] == 1:
         kept.pop()
     if len(kept) not in (2, 3) or min(kept) < 1:
-        raise ValueError(
+        raise InputError(
             f"{source}: expected a 2-D or 3-D image, but its shape is {tuple(map(int, shape))}; "
             "time series and vector images are not supported, pass one volume at a time"
         )
@@ -107,7 +109,7 @@ def spatial_shape(shape: Sequence[int], source: str) -> tuple[int, ...]:
 def check_one_number_a_voxel(dtype: np.dtype[Any], source: str) -> None:
     """Refuse colours, complex numbers, strings, objects and 128-bit floats."""
     if dtype.kind not in "biuf" or dtype.itemsize > 8:
-        raise ValueError(
+        raise InputError(
             f"{source}: expected one label a voxel, but the voxels are of type {dtype}"
         )
 
@@ -122,6 +124,6 @@ def require(module: str, purpose: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise ImportError(
+        raise MissingPackageError(
             f'{purpose} needs {module}: pip install "fastseg-metrics[io]"', name=module
         ) from error

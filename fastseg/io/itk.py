@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from fastseg.errors import InputError
 from fastseg.io.image import Grid, Image, check_spacing, make_grid, require, spatial_shape
 from fastseg.io.text_headers import LONGEST_HEADER, Storage, metaimage_storage, nrrd_storage
 from fastseg.io.voxels import open_voxels
@@ -85,7 +86,7 @@ def _geometry(
         for name in PIXEL_TYPES
     }
     if components != 1 or pixel_type not in dtypes:
-        raise ValueError(
+        raise InputError(
             f"{source}: expected one label a voxel, but it holds {components} x "
             f"{sitk.GetPixelIDValueAsString(pixel_type)}"
         )
@@ -114,6 +115,6 @@ def _quietly(sitk: Any, path: str) -> Iterator[None]:
         # The cause is the last line, behind "[nrrd] function:" or "ITK ERROR: Class(0x55…):".
         cause = str(error).strip().splitlines()[-1]
         cause = re.sub(r"^(\[nrrd\] \w+:|\S*\s*ERROR:|\w+\(0x[0-9a-f]+\):|\s)+", "", cause)
-        raise ValueError(f"{path}: not a readable image: {cause}") from None
+        raise InputError(f"{path}: not a readable image: {cause}") from None
     finally:
         sitk.ProcessObject.SetGlobalWarningDisplay(shown)

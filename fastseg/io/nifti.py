@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastseg.errors import InputError
 from fastseg.io.image import (
     Image,
     check_one_number_a_voxel,
@@ -84,7 +85,7 @@ def from_nibabel(image: Any) -> Image:
     try:
         array = np.asarray(image.dataobj)
     except (OSError, EOFError, ValueError) as error:
-        raise ValueError(f"{source}: the voxels cannot be read: {error}") from error
+        raise InputError(f"{source}: the voxels cannot be read: {error}") from error
     check_one_number_a_voxel(array.dtype, source)
     stored = getattr(image.dataobj, "dtype", array.dtype)
     array = _whole_again(native(array.reshape(shape, order="F")), stored)
@@ -116,12 +117,12 @@ def _parse(nibabel: Any, read: Callable[[int], bytes], path: str, pair: bool) ->
         if paired.may_contain_header(block):
             header = (paired if pair else single)(block, check=False)
             if not pair and not header["magic"].item().startswith(b"n+"):
-                raise ValueError(f"{path}: a NIfTI header without voxels: they are in an .img file")
+                raise InputError(f"{path}: a NIfTI header without voxels: they are in an .img file")
             return header
     for analyze in (nibabel.spm2analyze.Spm2AnalyzeHeader, nibabel.spm99analyze.Spm99AnalyzeHeader):
         if pair and analyze.may_contain_header(block):
             return analyze(block, check=False)
-    raise ValueError(f"{path}: not a NIfTI{' or Analyze' if pair else ''} image")
+    raise InputError(f"{path}: not a NIfTI{' or Analyze' if pair else ''} image")
 
 
 def _interpret(nibabel: Any, header: Any, path: str) -> _Header:
@@ -137,12 +138,12 @@ def _interpret(nibabel: Any, header: Any, path: str) -> _Header:
             affine = _in_mm(header.get_best_affine(), unit)
         slope, inter = header.get_slope_inter()
     except (nibabel.spatialimages.HeaderDataError, OverflowError, ValueError) as error:
-        raise ValueError(f"{path}: the header is not valid: {error}") from error
+        raise InputError(f"{path}: the header is not valid: {error}") from error
     shape = spatial_shape(stored_shape, path)
     check_spacing(pixdim[1 : 1 + len(shape)], path, "the header's voxel sizes (pixdim)")
     check_one_number_a_voxel(dtype, path)
     if start < 0:
-        raise ValueError(f"{path}: the header is not valid: its voxels begin at byte {start}")
+        raise InputError(f"{path}: the header is not valid: its voxels begin at byte {start}")
     return _Header(shape, dtype, start, affine, slope, inter)
 
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from fastseg.errors import InputError
 from fastseg.io.image import Image, check_one_number_a_voxel
 from fastseg.io.voxels import DEFLATE_LIMIT, VoxelFile, open_voxels
 
@@ -28,20 +29,20 @@ def read_npz(path: str) -> Image:
             member = _choose(archive.infolist(), path)
             stored = member.file_size
             if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise ValueError(f"{path}: zipped in a way that NumPy does not write")
+                raise InputError(f"{path}: zipped in a way that NumPy does not write")
             if stored > member.compress_size * DEFLATE_LIMIT:
-                raise ValueError(f"{path}: {member.filename} cannot hold {stored:,} bytes")
+                raise InputError(f"{path}: {member.filename} cannot hold {stored:,} bytes")
             with archive.open(member) as stream:
                 return _read_array(VoxelFile(path, stream, "raw", stored), path)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-        raise ValueError(f"{path}: not a readable .npz file: {error}") from error
+        raise InputError(f"{path}: not a readable .npz file: {error}") from error
 
 
 def _choose(members: list[zipfile.ZipInfo], path: str) -> zipfile.ZipInfo:
     arrays = {member.filename.removesuffix(".npy"): member for member in members}
     chosen = list(arrays) if len(arrays) == 1 else [name for name in NAMES if name in arrays]
     if len(chosen) != 1:
-        raise ValueError(
+        raise InputError(
             f"{path}: expected one array, or one named {' or '.join(map(repr, NAMES))}, "
             f"but the arrays are {', '.join(map(repr, arrays)) or 'none'}"
         )
@@ -59,9 +60,9 @@ def _read_array(voxel_file: VoxelFile, path: str) -> Image:
         elif version == (2, 0):
             shape, fortran_order, dtype = np.lib.format.read_array_header_2_0(file)
         else:
-            raise ValueError(f"format version {version} is only for tables")
+            raise InputError(f"format version {version} is only for tables")
     except ValueError as error:
-        raise ValueError(f"{path}: not a readable NumPy array: {error}") from error
+        raise InputError(f"{path}: not a readable NumPy array: {error}") from error
     check_one_number_a_voxel(dtype, path)
     if fortran_order:
         array = voxel_file.voxels(voxel_file.position, shape, dtype)

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import Any
 
+from fastseg.errors import InputError
 from fastseg.io.image import Image
 from fastseg.io.itk import from_simpleitk, read_metaimage, read_nrrd
 from fastseg.io.nifti import from_nibabel, read_nifti
@@ -66,12 +67,12 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     """
     path = os.fsdecode(path)
     if os.path.isdir(path):
-        raise ValueError(f"{path}: expected an image file, but this is a directory")
+        raise InputError(f"{path}: expected an image file, but this is a directory")
     if not os.path.exists(path):
         raise FileNotFoundError(f"{path}: no such file")
     reader = _READERS[_suffix(path)]
     if os.path.getsize(path) == 0:
-        raise ValueError(f"{path}: the file is empty")
+        raise InputError(f"{path}: the file is empty")
     return reader(path)
 
 
@@ -117,7 +118,7 @@ def _suffix(path: str) -> str:
     for suffix in IMAGE_SUFFIXES:
         if path.lower().endswith(suffix):
             return suffix
-    raise ValueError(
+    raise InputError(
         f"{path}: not the name of an image; known endings are {', '.join(IMAGE_SUFFIXES)}"
     )
 

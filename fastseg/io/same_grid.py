@@ -7,16 +7,13 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from fastseg.errors import GridMismatchError
 from fastseg.io.image import Grid, Image
 
 # How far apart, in voxels, the same corner of both images may lie. Headers in float32 put the far
 # corner of a 1000³ volume up to 1e-4 voxel off (1000 · 2⁻²⁴ an operation); a grid that really
 # differs is off by a noticeable part of a voxel.
 TOLERANCE_VOXELS = 1e-3
-
-
-class GridMismatchError(ValueError):
-    """Reference and prediction do not lie on the same grid, so their voxels do not correspond."""
 
 
 def check_same_grid(reference: Image, prediction: Image) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 from typing import NamedTuple
 
+from fastseg.errors import InputError
 from fastseg.io.voxels import Encoding
 
 # Headers are a few hundred bytes; a 3D Slicer segmentation adds some 600 a segment.
@@ -25,7 +26,7 @@ class Storage(NamedTuple):
 def nrrd_storage(path: str, head: bytes) -> Storage:
     """Read a NRRD header (https://teem.sourceforge.net/nrrd/format.html)."""
     if not head.startswith(b"NRRD"):
-        raise ValueError(f"{path}: not a NRRD image")
+        raise InputError(f"{path}: not a NRRD image")
     blank_line = re.search(rb"\n\r?\n", head)
     offset = blank_line.end() if blank_line else len(head)
     fields: dict[str, str] = {}
@@ -38,7 +39,7 @@ def nrrd_storage(path: str, head: bytes) -> Storage:
     encodings: dict[str, Encoding] = {"raw": "raw", "gzip": "gzip", "gz": "gzip"}
     skip = _integer(path, fields.get("byteskip", "0"))
     if name not in encodings or fields.get("lineskip", "0") != "0" or (skip < 0 and name != "raw"):
-        raise ValueError(
+        raise InputError(
             f"{path}: only the encodings raw and gzip, without line skip, can be read, "
             f"but the header says {name!r}: save the image again in one of them"
         )
@@ -52,7 +53,7 @@ def metaimage_storage(path: str, head: bytes) -> Storage:
     # ElementDataFile is the last field; the voxels may follow on the next line.
     last = re.search(rb"^ElementDataFile[ \t]*=[^\n]*(?:\n|\Z)", head, re.MULTILINE)
     if last is None:
-        raise ValueError(f"{path}: not a MetaImage")
+        raise InputError(f"{path}: not a MetaImage")
     fields: dict[str, str] = {}
     for line in head[: last.end()].decode("latin-1").splitlines():
         key, _, value = line.partition("=")
@@ -62,7 +63,7 @@ def metaimage_storage(path: str, head: bytes) -> Storage:
         return fields.get(field, default)[:1] in ("T", "t", "1")
 
     if not is_true("BinaryData", "True"):
-        raise ValueError(f"{path}: the voxels are stored as text: save the image again as binary")
+        raise InputError(f"{path}: the voxels are stored as text: save the image again as binary")
     data_file: str | None = fields["ElementDataFile"]
     if data_file is not None and data_file.upper() == "LOCAL":
         data_file = None
@@ -73,7 +74,7 @@ def metaimage_storage(path: str, head: bytes) -> Storage:
     big_endian = is_true("BinaryDataByteOrderMSB", "F") or is_true("ElementByteOrderMSB", "F")
     zipped = is_true("CompressedData", "False")
     if zipped and skip < 0:
-        raise ValueError(f"{path}: HeaderSize = {skip} cannot be used with zipped data")
+        raise InputError(f"{path}: HeaderSize = {skip} cannot be used with zipped data")
     return Storage(data_path, "zlib" if zipped else "raw", offset, skip, big_endian)
 
 
@@ -82,7 +83,7 @@ def _data_file(path: str, name: str | None, offset: int) -> tuple[str, int]:
     if name is None:
         return path, offset
     if name.split(maxsplit=1)[:1] == ["LIST"] or "%" in name:
-        raise ValueError(
+        raise InputError(
             f"{path}: the voxels are spread over several files ({name!r}): save them as one image"
         )
     data_path = os.path.join(os.path.dirname(path), name)
@@ -95,4 +96,4 @@ def _integer(path: str, text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f"{path}: expected a whole number in the header, not {text!r}") from None
+        raise InputError(f"{path}: expected a whole number in the header, not {text!r}") from None

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
+from fastseg.errors import InputError
 from fastseg.io.image import native
 
 Encoding = Literal["raw", "gzip", "zlib"]
@@ -96,12 +97,12 @@ class VoxelFile:
         data = np.empty(size, np.uint8)
         found = self._fill(data.data)
         if found < size:
-            raise ValueError(
+            raise InputError(
                 f"{self._path}: truncated: the header promises {size:,} bytes of voxels, "
                 f"but the data end after {found:,}"
             )
         if self._fill(scratch) > BLOCK:
-            raise ValueError(
+            raise InputError(
                 f"{self._path}: the data do not end where the header says, "
                 f"after {size:,} bytes of voxels (shape {shape}, {dtype})"
             )
@@ -111,7 +112,7 @@ class VoxelFile:
         limit = self._stored if self._encoding == "raw" else self._stored * DEFLATE_LIMIT
         if promised > limit:
             kind = "" if self._encoding == "raw" else f"zipped (at most {limit:,} unzipped) "
-            raise ValueError(
+            raise InputError(
                 f"{self._path}: truncated, or the header is wrong: it promises {promised:,} bytes, "
                 f"but the file holds {self._stored:,} {kind}bytes"
             )
@@ -144,6 +145,6 @@ def open_voxels(path: str, encoding: Encoding = "raw", offset: int = 0) -> Itera
                 with gzip_module.GzipFile(fileobj=file, mode="rb") as stream:
                     yield VoxelFile(path, stream, encoding, stored)
     except EOFError as error:
-        raise ValueError(f"{path}: truncated: the zipped data stop before their end") from error
+        raise InputError(f"{path}: truncated: the zipped data stop before their end") from error
     except (gzip.BadGzipFile, zlib_module.error) as error:
-        raise ValueError(f"{path}: the zipped data are corrupt: {error}") from error
+        raise InputError(f"{path}: the zipped data are corrupt: {error}") from error

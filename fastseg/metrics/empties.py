@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from fastseg.arrays import did_you_mean
+from fastseg.choices import unknown
+from fastseg.errors import EmptyMaskError, InputError, InputTypeError
 from fastseg.metrics.registry import Metric, resolve
 
 #: which of the two masks is empty
@@ -22,10 +23,6 @@ POLICIES = {
 }
 
 Value = str | float | Mapping[str, float]
-
-
-class EmptyMaskError(ValueError):
-    """A metric was asked for a structure that one or both masks lack, under ``empty="raise"``."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +85,7 @@ def as_policy(empty: str | Mapping[str, Value]) -> EmptyPolicy:
     if isinstance(empty, str):
         return EmptyPolicy(_check(empty), {})
     if not isinstance(empty, Mapping):
-        raise TypeError(f"empty: expected a policy's name or a mapping, got {empty!r}")
+        raise InputTypeError(f"empty: expected a policy's name or a mapping, got {empty!r}")
     exceptions: dict[str, Value] = {}
     for name, rule in empty.items():
         if name == "default":
@@ -98,21 +95,21 @@ def as_policy(empty: str | Mapping[str, Value]) -> EmptyPolicy:
             _check(rule)
         elif isinstance(rule, Mapping):
             if set(rule) != {"both", "one"}:
-                raise ValueError(
+                raise InputError(
                     f"empty: {name!r} needs the keys 'both' and 'one', got {dict(rule)!r}"
                 )
         elif isinstance(rule, bool) or not isinstance(rule, (int, float)):
-            raise TypeError(
+            raise InputTypeError(
                 f"empty: {name!r} must be a policy, a number or a mapping, got {rule!r}"
             )
         exceptions[name] = rule
     default = empty.get("default", "worst")
     if not isinstance(default, str):
-        raise TypeError(f"empty: 'default' must be a policy's name, got {default!r}")
+        raise InputTypeError(f"empty: 'default' must be a policy's name, got {default!r}")
     return EmptyPolicy(_check(default), exceptions)
 
 
 def _check(policy: str) -> str:
     if policy not in POLICIES:
-        raise ValueError(f"empty: unknown policy {policy!r}; {did_you_mean(policy, POLICIES)}")
+        raise unknown("empty", policy, POLICIES, "policy")
     return policy

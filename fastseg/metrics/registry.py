@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from fastseg.arrays import did_you_mean
+from fastseg.choices import unknown
 from fastseg.distributions import PercentileMethod
+from fastseg.errors import InputError, InputTypeError
 
 Need = Literal["counts", "distances", "band"]
 
@@ -177,16 +178,16 @@ def resolve(names: str | Iterable[str] | None) -> tuple[Metric, ...]:
         return list_metrics()
     wanted = [names] if isinstance(names, str) else list(names)
     if not wanted:
-        raise ValueError("metrics: give at least one name, or None for all")
+        raise InputError("metrics: give at least one name, or None for all")
     found = tuple(_find(name) for name in wanted)
     if len({entry.name for entry in found}) != len(found):
-        raise ValueError(f"metrics: each name once, got {', '.join(wanted)}")
+        raise InputError(f"metrics: each name once, got {', '.join(wanted)}")
     return found
 
 
 def _find(name: object) -> Metric:
     if not isinstance(name, str):
-        raise TypeError(f"metrics: expected names, got {name!r} of type {type(name).__name__}")
+        raise InputTypeError(f"metrics: expected names, got {name!r} of type {type(name).__name__}")
     if name in _metrics:
         return _metrics[name]
     for pattern, _, make in _families:
@@ -194,4 +195,4 @@ def _find(name: object) -> Metric:
         if match:
             return make(name, float(match[1].replace("_", ".")))
     examples = [example for _, example, _ in _families]
-    raise ValueError(f"metrics: unknown {name!r}; {did_you_mean(name, [*_metrics, *examples])}")
+    raise unknown("metrics", name, [*_metrics, *examples])

@@ -1,0 +1,59 @@
+"""What fastseg raises on purpose, in one tree; anything else that comes out of it is a fault of ours.
+
+::
+
+    FastsegError
+    ├── InputError                (also a ValueError)    a value that cannot be meant
+    │   ├── GridMismatchError                            two images that do not lie on one grid
+    │   ├── EmptyMaskError                               a structure that is missing, under empty="raise"
+    │   └── CaseError                                    cases of a cohort that could not be evaluated
+    ├── InputTypeError            (also a TypeError)     a value of a type that is not taken
+    ├── BackendNotAvailableError  (also a RuntimeError)  a backend that cannot run here
+    └── MissingPackageError       (also an ImportError)  an optional package that is not installed
+        └── UntestedVersionError                         a host whose drop-ins were not tested with this version
+
+Files that are missing or cannot be read or written are Python's own OSErrors (FileNotFoundError and its like).
+:class:`BackendFallbackWarning` is the one warning with a class of its own.
+"""
+
+from __future__ import annotations
+
+
+class FastsegError(Exception):
+    """Base of all that fastseg raises on purpose."""
+
+
+class InputError(FastsegError, ValueError):
+    """A value that cannot be meant: says what was given, what was expected and what to do."""
+
+
+class GridMismatchError(InputError):
+    """Reference and prediction do not lie on the same grid, so their voxels do not correspond."""
+
+
+class EmptyMaskError(InputError):
+    """A metric was asked for a structure that one or both masks lack, under ``empty="raise"``."""
+
+
+class CaseError(InputError):
+    """Cases of a cohort could not be evaluated; the message names each of them and its reason."""
+
+
+class InputTypeError(FastsegError, TypeError):
+    """A value of a type that is not taken."""
+
+
+class BackendNotAvailableError(FastsegError, RuntimeError):
+    """The backend asked for cannot run here."""
+
+
+class MissingPackageError(FastsegError, ImportError):
+    """An optional package is not installed; the message says how to install it."""
+
+
+class UntestedVersionError(MissingPackageError):
+    """The version of a host that is installed is not one that its drop-ins were tested with."""
+
+
+class BackendFallbackWarning(UserWarning):
+    """A call was run by a slower backend than the best, or than the one asked for."""
