@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from fastseg._version import __version__
 
 # Imported when first used: `import fastseg` takes neither numba nor SciPy.
 _HOMES = {
-    "evaluate": "fastseg.evaluation",
-    "evaluate_cohort": "fastseg.cohort",
+    "evaluate": "fastseg.evaluation.case",
+    "evaluate_cohort": "fastseg.evaluation.cohort",
     "Evaluation": "fastseg.results",
     "EmptyMaskError": "fastseg.errors",
     "list_metrics": "fastseg.metrics",
@@ -36,7 +36,6 @@ _HOMES = {
 }
 
 if TYPE_CHECKING:
-    from fastseg.cohort import evaluate_cohort as evaluate_cohort
     from fastseg.dispatch import current_backend as current_backend
     from fastseg.dispatch import explain as explain
     from fastseg.dispatch import use_backend as use_backend
@@ -50,7 +49,8 @@ if TYPE_CHECKING:
     from fastseg.errors import InputError as InputError
     from fastseg.errors import InputTypeError as InputTypeError
     from fastseg.errors import MissingPackageError as MissingPackageError
-    from fastseg.evaluation import evaluate as evaluate
+    from fastseg.evaluation.case import evaluate as evaluate
+    from fastseg.evaluation.cohort import evaluate_cohort as evaluate_cohort
     from fastseg.io import read_image as read_image
     from fastseg.metrics import list_metrics as list_metrics
     from fastseg.primitives import confusion_matrix as confusion_matrix

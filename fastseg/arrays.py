@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,10 +34,10 @@ def as_array(value: object, name: str) -> Array:
     ValueError
         For arrays without any voxel.
     """
-    if is_on_device(value):
-        array: Array = as_device_array(value, name)
-    elif isinstance(value, np.ndarray):
-        array = value
+    if isinstance(value, np.ndarray):
+        array: Array = value
+    elif is_on_device(value):
+        array = as_device_array(value, name)
     elif hasattr(value, "__dlpack__"):
         try:
             array = np.from_dlpack(value)
@@ -78,9 +78,8 @@ def as_array(value: object, name: str) -> Array:
 
 def _native(array: Array) -> Array:
     """Bring the array to the machine's byte order and alignment."""
-    if is_on_device(array):  # whose arrays know no other
-        return array
-    if array.dtype.isnative and array.flags.aligned:
+    flags: Any = array.flags  # CuPy's arrays know no other
+    if array.dtype.isnative and getattr(flags, "aligned", True):
         return array
     return array.astype(array.dtype.newbyteorder("="))
 
@@ -185,23 +184,39 @@ def as_mask(value: object, name: str) -> NDArray[np.bool_]:
     return mask
 
 
-def check_same_shape(reference: Array, prediction: Array) -> None:
-    """Raise unless both arrays have one shape and lie in one memory; nothing is ever broadcast or moved in silence."""
-    arrays: tuple[Any, Any] = (reference, prediction)
-    places = [f"on GPU {a.device.id}" if is_on_device(a) else "in CPU memory" for a in arrays]
+class Shaped(Protocol):
+    """What has a shape: an array, or the source of a label map."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Voxels along each axis."""
+
+
+def check_same_shape(reference: Shaped, prediction: Shaped) -> None:
+    """Raise unless both have one shape and lie in one memory; nothing is ever broadcast or moved in silence."""
+    if not (isinstance(reference, np.ndarray) and isinstance(prediction, np.ndarray)):
+        _check_same_memory(reference, prediction)
+    if reference.shape == prediction.shape:
+        return
+    hint = ""
+    if sorted(reference.shape) == sorted(prediction.shape):
+        hint = "; the axes seem to be in another order (x, y, z against z, y, x?): transpose one of them"
+    elif len(reference.shape) != len(prediction.shape):
+        hint = "; a one-hot array needs an argmax over its channels first"
+    raise InputError(
+        f"reference and prediction must have one shape, got {reference.shape} and {prediction.shape}{hint}"
+    )
+
+
+def _check_same_memory(reference: Any, prediction: Any) -> None:
+    places = [
+        f"on GPU {side.device.id}" if is_on_device(side) else "in CPU memory"
+        for side in (reference, prediction)
+    ]
     if places[0] != places[1]:
         raise InputTypeError(
             f"reference and prediction must lie in one memory, the reference is {places[0]} and the prediction "
             f"{places[1]}; copy one of them to where the other is"
-        )
-    if reference.shape != prediction.shape:
-        hint = ""
-        if sorted(reference.shape) == sorted(prediction.shape):
-            hint = "; the axes seem to be in another order (x, y, z against z, y, x?): transpose one of them"
-        elif reference.ndim != prediction.ndim:
-            hint = "; a one-hot array needs an argmax over its channels first"
-        raise InputError(
-            f"reference and prediction must have one shape, got {reference.shape} and {prediction.shape}{hint}"
         )
 
 

@@ -13,7 +13,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,7 +22,8 @@ from fastseg.errors import InputError
 from fastseg.messages import is_bad_input, one_line, one_line_warnings, say
 
 if TYPE_CHECKING:
-    from fastseg.cohort import Pairing
+    from fastseg.evaluation.pairing import Pairing
+    from fastseg.evaluation.settings import Settings
 
 app = typer.Typer(
     help="Measure 3-D segmentations against their references: exact, at the speed of reading them.",
@@ -120,10 +121,13 @@ def evaluate(
         Path | None, typer.Option(help="Write the whole table to this .csv or .json file.")
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Default: all cores.")] = None,
-    backend: Annotated[str | None, typer.Option(help="numba or scipy. Default: the best.")] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="numba, scipy or cupy. Default: the best.")
+    ] = None,
 ) -> None:
     """Compare a label map with its reference, or two folders of them, paired by file name."""
     from fastseg import terminal
+    from fastseg.evaluation.settings import Settings
     from fastseg.labels import parse_labels, parse_tolerance
 
     started = time.perf_counter()
@@ -136,36 +140,36 @@ def evaluate(
     if ignore_label is None and ignored is not None:
         ignore_label = ignored
         say(f'label {ignored} is left out: it is "ignore" in {labels}', "note")
-    options = {
-        "labels": chosen,
-        "metrics": _names(metrics),
-        "tolerance": parse_tolerance(tolerance, chosen),
-        "boundary": boundary,
-        "percentile_method": percentile_method,
-        "empty": empty,
-        "ignore_label": ignore_label,
-        "spacing": _parse_spacing(spacing),
-        "backend": backend,
-    }
+    settings = Settings.checked(
+        labels=chosen,
+        metrics=_names(metrics),
+        tolerance=parse_tolerance(tolerance, chosen),
+        boundary=boundary,  # type: ignore[arg-type]
+        percentile_method=percentile_method,  # type: ignore[arg-type]
+        empty=empty,
+        ignore_label=ignore_label,
+        spacing=_parse_spacing(spacing),
+        backend=backend,
+    )
     if threads is not None:
         fastseg.set_num_threads(threads)
     pairing = _pairs(reference, prediction)
-    evaluations, failed = _evaluate_all(pairing, options, raising=not reference.is_dir())
+    evaluations, failed = _evaluate_all(pairing, settings, raising=not reference.is_dir())
     if evaluations:
         evaluation = fastseg.Evaluation.joined(evaluations)
         if output is not None:
             (evaluation.to_json if _suffix(output) == ".json" else evaluation.to_csv)(output)
-        files = pairing.pairs[0][1:]
+        files = [Path(path) for path in pairing.cases[0][1:]]
         in_mm = spacing is not None or any(_suffix(path) not in (".npy", ".npz") for path in files)
         terminal.show_evaluation(
             evaluation,
-            several=len(pairing.pairs) > 1,
-            shown=terminal.SHOWN if options["metrics"] == "all" else evaluation.metrics,
+            several=len(pairing.cases) > 1,
+            shown=terminal.SHOWN if _names(metrics) == "all" else evaluation.metrics,
             length="mm" if in_mm else "voxels",
         )
         _say_what_was_done(evaluation, time.perf_counter() - started, output)
     if failed:
-        say(f"{len(failed)} of {len(pairing.pairs)} cases failed: {', '.join(failed)}")
+        say(f"{len(failed)} of {len(pairing.cases)} cases failed: {', '.join(failed)}")
         raise typer.Exit(1 if evaluations else 2)
 
 
@@ -207,7 +211,7 @@ def _check_output(output: Path, given: Sequence[str | None]) -> None:
 
 def _pairs(reference: Path, prediction: Path) -> Pairing:
     """Pair two folders, or take two files as one pair; tell what has no partner."""
-    from fastseg.cohort import Pairing, pair_folders
+    from fastseg.evaluation.pairing import Case, Pairing, pair_folders
     from fastseg.io import image_stem
 
     if reference.is_dir() != prediction.is_dir():
@@ -216,7 +220,7 @@ def _pairs(reference: Path, prediction: Path) -> Pairing:
             f"{'folder' if reference.is_dir() else 'file'} and {prediction} is not"
         )
     if not reference.is_dir():
-        return Pairing([(image_stem(prediction), reference, prediction)], [], [])
+        return Pairing([Case(image_stem(prediction), reference, prediction)], [], [])
     pairing = pair_folders(reference, prediction)
     for lonely, folder in (
         (pairing.only_reference, prediction),
@@ -224,7 +228,7 @@ def _pairs(reference: Path, prediction: Path) -> Pairing:
     ):
         if lonely:
             say(
-                f"{len(lonely)} of {len(lonely) + len(pairing.pairs)} images in {lonely[0].parent} "
+                f"{len(lonely)} of {len(lonely) + len(pairing.cases)} images in {lonely[0].parent} "
                 f"have no partner in {folder} and are left out: "
                 + ", ".join(path.name for path in lonely),
                 "warning",
@@ -233,27 +237,26 @@ def _pairs(reference: Path, prediction: Path) -> Pairing:
 
 
 def _evaluate_all(
-    pairing: Pairing, options: dict[str, Any], raising: bool
+    pairing: Pairing, settings: Settings, raising: bool
 ) -> tuple[list[fastseg.Evaluation], list[str]]:
     """Evaluate every pair; the failures are told as they come, or raised."""
-    from fastseg.cohort import evaluate_pairs
+    from fastseg.evaluation.cohort import evaluate_cases
     from fastseg.terminal import progress
 
-    _announce_compilation(options["backend"])
-    results = evaluate_pairs(pairing.pairs, **options)
+    _announce_compilation(settings.backend)
     done: list[fastseg.Evaluation] = []
     failed: list[str] = []
-    with progress(len(pairing.pairs), "cases") as advance:
-        for case, result in results:
-            if not isinstance(result, Exception):
-                done.append(result)
-            elif raising:
-                raise result
-            else:
-                failed.append(case)
-                if not is_bad_input(result):
-                    traceback.print_exception(result)
-                say(f"case {case}: {one_line(result)}")
+    with progress(len(pairing.cases), "cases") as advance:
+        for outcome in evaluate_cases(pairing.cases, settings):
+            if outcome.evaluation is not None:
+                done.append(outcome.evaluation)
+            elif outcome.error is not None:
+                if raising:
+                    raise outcome.error
+                failed.append(outcome.case)
+                if not is_bad_input(outcome.error):
+                    traceback.print_exception(outcome.error)
+                say(f"case {outcome.case}: {one_line(outcome.error)}")
             advance()
     return done, failed
 

@@ -57,16 +57,18 @@ def as_device_array(value: Any, name: str) -> DeviceArray:
         ) from error
 
 
-def to_device(array: Any) -> DeviceArray:
-    """A copy of a NumPy array on the current device, in its memory order."""
+def memory_of(array: Any) -> str:
+    """Where an array lies: "cpu" or "cuda"."""
+    return "cuda" if is_on_device(array) else "cpu"
+
+
+def to_memory(array: Any, memory: str) -> Any:
+    """Bring an array into a memory, "cpu" or "cuda": as it is if it lies there, else a copy in its memory order."""
+    if memory_of(array) == memory:
+        return array
     import cupy
 
-    return cupy.asarray(array)
-
-
-def to_host(array: DeviceArray) -> Any:
-    """A copy of a CuPy array in CPU memory, in its memory order."""
-    import cupy
-
+    if memory == "cuda":
+        return cupy.asarray(array)
     transposed = array.flags.f_contiguous and not array.flags.c_contiguous
     return cupy.asnumpy(array.T).T if transposed else cupy.asnumpy(array)

@@ -12,65 +12,56 @@ silence. Arrays in CPU memory are copied to a device only if such a backend is a
 from __future__ import annotations
 
 import functools
-import importlib
 import os
 import warnings
-from dataclasses import dataclass
-from types import ModuleType, TracebackType
+from collections.abc import Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING
 
-from fastseg.arrays import Array, as_array
+from fastseg.arrays import as_array
+from fastseg.backends.protocol import Backend, Operations
 from fastseg.choices import unknown
-from fastseg.device import INSTALL, is_on_device, to_device, to_host
-from fastseg.errors import (
-    BackendFallbackWarning,
-    BackendNotAvailableError,
-    InputTypeError,
-)
+from fastseg.device import INSTALL, memory_of
+from fastseg.errors import BackendFallbackWarning, BackendNotAvailableError, InputTypeError
 
-
-@dataclass(frozen=True)
-class Backend:
-    """One entry of the list: its name, its module, how to get what that needs, and for which memory it is."""
-
-    name: str
-    module: str
-    install: str
-    on_device: bool = False
-
-
-BACKENDS = (
+#: best first
+BACKENDS: tuple[Backend, ...] = (
     Backend("numba", "fastseg.backends.numba", "pip install numba"),
     Backend("scipy", "fastseg.backends.scipy", "pip install scipy"),
-    Backend("cupy", "fastseg.backends.cupy", INSTALL, on_device=True),
+    Backend("cupy", "fastseg.backends.cupy", INSTALL, memory="cuda"),
 )
 
-_by_name = {backend.name: backend for backend in BACKENDS}
+if TYPE_CHECKING:  # has mypy see that each has the operations of a backend
+    from fastseg.backends import cupy, numba, scipy
+
+    _MODULES: tuple[Operations, ...] = (numba, scipy, cupy)
+
 _forced: str | None = None
 _said: set[str] = set()
 
 
 @functools.cache
-def _load(name: str) -> ModuleType | str:
-    """The backend's module, or why it cannot be imported."""
+def _missing(backend: Backend) -> str | None:
+    """Say why a backend's module cannot be imported here; None if it can."""
     try:
-        return importlib.import_module(_by_name[name].module)
+        _ = backend.operations
     except ImportError as error:
         return f"{type(error).__name__}: {error}"
+    return None
 
 
-def _check_name(name: object, source: str) -> str:
-    if not isinstance(name, str) or name not in _by_name:
-        raise unknown(source, name, _by_name, "backend")
-    return name
+def _named(name: object, source: str) -> Backend:
+    for backend in BACKENDS:
+        if backend.name == name:
+            return backend
+    raise unknown(source, name, [backend.name for backend in BACKENDS], "backend")
 
 
-def _require(name: str, source: str) -> ModuleType:
-    module = _load(name)
-    if isinstance(module, str):
+def _check_available(backend: Backend, source: str) -> None:
+    if reason := _missing(backend):
         raise BackendNotAvailableError(
-            f"{source}: the {name} backend is not available here ({module}); {_by_name[name].install}"
+            f"{source}: the {backend.name} backend is not available here ({reason}); {backend.install}"
         )
-    return module
 
 
 class use_backend:  # noqa: N801 - it reads as a verb, and is both a call and a context
@@ -102,7 +93,7 @@ class use_backend:  # noqa: N801 - it reads as a verb, and is both a call and a 
     def __init__(self, name: str | None) -> None:
         global _forced
         if name is not None:
-            _require(_check_name(name, "use_backend"), "use_backend")
+            _check_available(_named(name, "use_backend"), "use_backend")
         self._before = _forced
         _forced = name
 
@@ -119,73 +110,99 @@ class use_backend:  # noqa: N801 - it reads as a verb, and is both a call and a 
         _forced = self._before
 
 
-def _wanted(backend: str | None = None) -> tuple[str | None, str]:
-    """The backend asked for, and by what."""
-    if backend is not None:
-        return _check_name(backend, "backend"), "backend"
+def check_backend(name: str | None) -> None:
+    """Raise unless a backend of this name can run here; None, which leaves the choice open, always can."""
+    if name is not None:
+        _check_available(_named(name, "backend"), "backend")
+
+
+def _wanted(name: str | None = None) -> tuple[Backend | None, str]:
+    """Find the backend that was asked for, and by what."""
+    if name is not None:
+        return _named(name, "backend"), "backend"
     if _forced is not None:
-        return _forced, "use_backend"
+        return _named(_forced, "use_backend"), "use_backend"
     name = os.environ.get("FASTSEG_BACKEND")
-    return (_check_name(name, "FASTSEG_BACKEND"), "FASTSEG_BACKEND") if name else (None, "")
+    return (_named(name, "FASTSEG_BACKEND"), "FASTSEG_BACKEND") if name else (None, "")
 
 
-def _say_once(text: str) -> None:
+def _say_once(text: str, stacklevel: int) -> None:
     if text not in _said:
         _said.add(text)
-        warnings.warn(text, BackendFallbackWarning, stacklevel=4)
+        warnings.warn(text, BackendFallbackWarning, stacklevel=stacklevel)
 
 
 def choose(
-    function: str, ndim: int, backend: str | None = None, *, on_device: bool = False
-) -> ModuleType:
-    """The module of the backend that runs a function for arrays of `ndim` axes, in CPU memory or on a device."""
-    name, source = _wanted(backend)
-    if name:
-        _require(name, source)
-        if on_device and not _by_name[name].on_device:
+    operations: str | Iterable[str],
+    ndim: int,
+    backend: str | None = None,
+    *,
+    memory: str = "cpu",
+    quiet: bool = False,
+    stacklevel: int = 4,
+) -> Backend:
+    """Choose the backend that runs all of some operations.
+
+    Parameters
+    ----------
+    operations : str or iterable of str
+        Names as a backend's ``unsupported`` knows them.
+    ndim : int
+        Axes of the arrays.
+    backend : str, optional
+        The one asked for in this call.
+    memory : {"cpu", "cuda"}
+        Where the arrays lie.
+    quiet : bool
+        Whether to fall back without a warning.
+    stacklevel : int
+        Of that warning, so that it names the caller's line.
+
+    Raises
+    ------
+    BackendNotAvailableError
+        If the backend asked for cannot be imported, or none can run this.
+    InputTypeError
+        If arrays on a device are to be measured by a backend for CPU memory.
+    """
+    names = (operations,) if isinstance(operations, str) else tuple(operations)
+    asked, source = _wanted(backend)
+    if asked is not None:
+        _check_available(asked, source)
+        if memory not in ("cpu", asked.memory):
             raise InputTypeError(
-                f"{source}: the {name} backend takes arrays in CPU memory, and these are on a GPU; copy them "
+                f"{source}: the {asked.name} backend takes arrays in CPU memory, and these are on a GPU; copy them "
                 "(cupy.asnumpy(array), tensor.cpu()), or leave the choice of the backend to fastseg"
             )
-    first = [name] if name else []
-    for candidate in first + [
-        entry.name for entry in BACKENDS if entry.name != name and entry.on_device == on_device
-    ]:
-        module = _load(candidate)
-        if isinstance(module, str):
-            if on_device:
-                _require(candidate, "an array on a GPU")
-            _say_once(
-                f"fastseg: the {candidate} backend is not available ({module}); running a slower one"
+    for candidate in _in_order(asked, memory):
+        if missing := _missing(candidate):
+            if memory != "cpu":
+                _check_available(candidate, "an array on a GPU")
+            text = (
+                f"the {candidate.name} backend is not available ({missing}); running a slower one"
             )
-            continue
-        reason = module.unsupported(function, ndim)
-        if reason is None:
-            return module
-        if on_device:
-            raise BackendNotAvailableError(
-                f"{function} of arrays on a GPU: {reason}; copy them to CPU memory, where any number is taken"
-            )
-        _say_once(f"fastseg: {function} falls back from the {candidate} backend: {reason}")
-    raise BackendNotAvailableError(f"no backend can run {function} for arrays of {ndim} axes")
+        else:
+            unsupported = candidate.operations.unsupported
+            declined = ((name, unsupported(name, ndim)) for name in names)
+            name, reason = next(((name, why) for name, why in declined if why), ("", None))
+            if reason is None:
+                return candidate
+            if memory != "cpu":
+                raise BackendNotAvailableError(
+                    f"{name} of arrays on a GPU: {reason}; copy them to CPU memory, where any number is taken"
+                )
+            text = f"{name} falls back from the {candidate.name} backend: {reason}"
+        if not quiet:
+            _say_once(f"fastseg: {text}", stacklevel)
+    raise BackendNotAvailableError(
+        f"no backend can run {' and '.join(names)} for arrays of {ndim} axes"
+    )
 
 
-def placed(module: ModuleType, *arrays: Array) -> tuple[Array, ...]:
-    """Arrays in the memory that a backend works on: copies, for a GPU backend that was asked for by name."""
-    entry = _by_name.get(name_of(module))
-    if entry is None or not entry.on_device:
-        return arrays
-    return tuple(array if is_on_device(array) else to_device(array) for array in arrays)
-
-
-def returned(result: Array, like: Array) -> Array:
-    """A backend's array in the memory that the input came in."""
-    return to_host(result) if is_on_device(result) and not is_on_device(like) else result
-
-
-def name_of(module: ModuleType) -> str:
-    """The name of a backend's module."""
-    return module.__name__.rpartition(".")[2]
+def _in_order(asked: Backend | None, memory: str) -> list[Backend]:
+    """List the backends that may run: the one asked for, then those for the arrays' memory, best first."""
+    others = [entry for entry in BACKENDS if entry is not asked and entry.memory == memory]
+    return others if asked is None else [asked, *others]
 
 
 def current_backend() -> str:
@@ -197,13 +214,7 @@ def current_backend() -> str:
     >>> fastseg.current_backend() in ("numba", "scipy")
     True
     """
-    return name_of(choose("surface_distances", 3))
-
-
-def available() -> dict[str, str | None]:
-    """Every backend, best first, and None or the reason why it is not available here."""
-    loaded = {backend.name: _load(backend.name) for backend in BACKENDS}
-    return {name: module if isinstance(module, str) else None for name, module in loaded.items()}
+    return choose("surface_distances", 3).name
 
 
 def explain(array: object = None) -> str:
@@ -232,21 +243,19 @@ def explain(array: object = None) -> str:
     scipy: runs
     """
     given = None if array is None else as_array(array, "array")
-    ndim, on_device = (3, False) if given is None else (given.ndim, is_on_device(given))
-    name, source = _wanted()
+    ndim, memory = (3, "cpu") if given is None else (given.ndim, memory_of(given))
+    asked, source = _wanted()
+    listed = [e for e in BACKENDS if e is asked or memory != "cpu" or e.memory == "cpu"]
     lines, taken = [], False
-    listed = [entry for entry in BACKENDS if entry.name == name or on_device or not entry.on_device]
-    order = sorted(listed, key=lambda entry: (entry.name != name, entry.on_device != on_device))
-    for backend in order:
-        module = _load(backend.name)
-        asked = f" (asked for by {source})" if backend.name == name else ""
-        if isinstance(module, str):
-            lines.append(f"{backend.name}: not available{asked}: {module}; {backend.install}")
-        elif on_device and not backend.on_device:
-            lines.append(f"{backend.name}: not taken{asked}: the array is on a GPU")
-        elif reason := module.unsupported("surface_distances", ndim):
-            lines.append(f"{backend.name}: not taken{asked}: {reason}")
+    for entry in sorted(listed, key=lambda entry: (entry is not asked, entry.memory != memory)):
+        why = f" (asked for by {source})" if entry is asked else ""
+        if missing := _missing(entry):
+            lines.append(f"{entry.name}: not available{why}: {missing}; {entry.install}")
+        elif memory not in ("cpu", entry.memory):
+            lines.append(f"{entry.name}: not taken{why}: the array is on a GPU")
+        elif reason := entry.operations.unsupported("surface_distances", ndim):
+            lines.append(f"{entry.name}: not taken{why}: {reason}")
         else:
-            lines.append(f"{backend.name}: {'fallback' if taken else 'runs'}{asked}")
+            lines.append(f"{entry.name}: {'fallback' if taken else 'runs'}{why}")
             taken = True
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""How often each distance occurs between two surfaces, and what that reduces to."""
+"""How often each distance occurs between two surfaces, and the definitions of what that reduces to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fastseg.choices import unknown
 from fastseg.errors import InputError
-from fastseg.lazy import lazy
+from fastseg.threads import lazy
 
 PercentileMethod = Literal["max_of_directions", "pooled"]
 PERCENTILE_METHODS: tuple[str, ...] = get_args(PercentileMethod)
@@ -78,18 +78,22 @@ class Distribution:
     @lazy
     def total(self) -> float:
         """How many elements there are, or their area."""
-        _, areas = self._weighed
+        _, areas = self._summands
         return float(np.sum(self.counts if areas is None else areas))
 
     @lazy
     def weighted_sum(self) -> float:
         """The sum of all distances, each times its element's area."""
-        distances, areas = self._weighed
+        distances, areas = self._summands
         return float(np.sum(distances * (self.counts if areas is None else areas)))
 
     @property
-    def _weighed(self) -> tuple[Floats, Floats | None]:
-        """Every element where areas are summed, so that a sum has the bits of surface-distance."""
+    def _summands(self) -> tuple[Floats, Floats | None]:
+        """What sums run over, with its areas.
+
+        With areas that is one entry a surface element, because NumPy's pairwise summation must see the terms of
+        surface-distance to give its bits; without, one entry a distance, weighted by `counts`.
+        """
         return (self.distances, None) if self.areas is None else self.elements
 
     @property
@@ -99,24 +103,21 @@ class Distribution:
 
     def measure_within(self, tolerance: float) -> float:
         """How many elements have at most this distance, or their area."""
-        distances, areas = self._weighed
+        distances, areas = self._summands
         n = int(np.searchsorted(distances, tolerance, side="right"))
         return float(np.sum((self.counts if areas is None else areas)[:n]))
 
     def percentile(self, percentile: float) -> float:
-        """A percentile, as `Reductions.hausdorff` has it; there must be at least one distance."""
+        """Take a percentile as :meth:`SurfaceReductions.hausdorff` defines it; there must be at least one distance."""
         if percentile == 100 or math.isinf(self.distances[-1]):
             return float(self.distances[-1])
-        distances, areas = self._weighed
-        if areas is None:
-            return self._interpolated(percentile / 100)
-        # As surface-distance: NumPy's sequential cumsum over its pairwise sum, which is not always 1 at the end.
-        share = np.cumsum(areas) / self.total
-        index = int(np.searchsorted(share, percentile / 100))
-        return float(distances[min(index, len(share) - 1)])
-
-    def _interpolated(self, share: float) -> float:
-        """The bits of ``numpy.percentile`` of the single distances."""
+        share = percentile / 100
+        distances, areas = (self.distances, None) if self.areas is None else self.elements
+        if areas is not None:
+            # As surface-distance: NumPy's sequential cumsum over its pairwise sum, which is not always 1 at the end.
+            index = int(np.searchsorted(np.cumsum(areas) / self.total, share))
+            return float(distances[min(index, len(distances) - 1)])
+        # The bits of `numpy.percentile` of the single distances.
         ends = np.cumsum(self.counts)
         n = int(ends[-1])
         place = (n - 1) * share
@@ -139,33 +140,24 @@ def _starts_of_groups(distances: Floats, areas: Floats | None) -> NDArray[np.int
     return new.nonzero()[0]
 
 
-class Reductions:
-    """What both directions' distributions reduce to."""
+class SurfaceReductions:
+    """The definitions of the surface metrics: what the distributions of both directions reduce to."""
 
     @property
     def distributions(self) -> tuple[Distribution, Distribution]:
         """From the reference's surface to the prediction's, and back."""
         raise NotImplementedError
 
-    @property
-    def _forward(self) -> Distribution:
-        return self.distributions[0]
-
-    @property
-    def _backward(self) -> Distribution:
-        return self.distributions[1]
-
     @lazy
     def _pooled(self) -> Distribution:
         return Distribution.joined(*self.distributions)
 
-    @property
-    def _missing(self) -> float | None:
-        """The distance where a surface is missing: nan if both are, inf if one is; None if neither."""
-        n = (len(self._forward.distances), len(self._backward.distances))
-        if all(n):
+    def _of_a_missing_surface(self) -> float | None:
+        """Return what a distance is where a surface is missing: nan if both are, inf if one is; None if neither."""
+        forward, backward = self.distributions
+        if len(forward.counts) and len(backward.counts):
             return None
-        return math.inf if any(n) else math.nan
+        return math.inf if len(forward.counts) or len(backward.counts) else math.nan
 
     def hausdorff(
         self, percentile: float = 100, method: PercentileMethod = "max_of_directions"
@@ -199,11 +191,12 @@ class Reductions:
             raise InputError(f"percentile: expected a number from 0 to 100, got {percentile!r}")
         if method not in PERCENTILE_METHODS:
             raise unknown("percentile_method", method, PERCENTILE_METHODS)
-        if self._missing is not None:
-            return self._missing
+        missing = self._of_a_missing_surface()
+        if missing is not None:
+            return missing
         if method == "pooled":
             return self._pooled.percentile(percentile)
-        return max(self._forward.percentile(percentile), self._backward.percentile(percentile))
+        return max(direction.percentile(percentile) for direction in self.distributions)
 
     def average(
         self, direction: Literal["reference_to_prediction", "prediction_to_reference"]
@@ -211,38 +204,42 @@ class Reductions:
         """Mean distance in one direction, weighted by area for surface elements; inf or nan as `hausdorff`."""
         if direction not in DIRECTIONS:
             raise unknown("direction", direction, DIRECTIONS)
-        if self._missing is not None:
-            return self._missing
-        return self._forward.mean if direction == "reference_to_prediction" else self._backward.mean
+        missing = self._of_a_missing_surface()
+        if missing is not None:
+            return missing
+        return self.distributions[DIRECTIONS.index(direction)].mean
 
     def assd(self) -> float:
         """Average symmetric surface distance: the mean over both surfaces pooled; inf or nan as `hausdorff`."""
-        if self._missing is not None:
-            return self._missing
-        total = self._forward.total + self._backward.total
-        return (self._forward.weighted_sum + self._backward.weighted_sum) / total
+        missing = self._of_a_missing_surface()
+        if missing is not None:
+            return missing
+        forward, backward = self.distributions
+        return (forward.weighted_sum + backward.weighted_sum) / (forward.total + backward.total)
 
     def masd(self) -> float:
         """Mean average surface distance: the mean of the two directions' means; inf or nan as `hausdorff`."""
-        if self._missing is not None:
-            return self._missing
-        return (self._forward.mean + self._backward.mean) / 2
+        missing = self._of_a_missing_surface()
+        if missing is not None:
+            return missing
+        forward, backward = self.distributions
+        return (forward.mean + backward.mean) / 2
 
     def nsd(self, tolerance: float) -> float:
         """Normalised surface Dice: the share of both surfaces within `tolerance` (inclusive) of the other.
 
         0 if one surface is empty, nan if both are.
         """
-        total = self._forward.total + self._backward.total
+        forward, backward = self.distributions
+        total = forward.total + backward.total
         if not total:
             return math.nan
-        within = self._forward.measure_within(tolerance) + self._backward.measure_within(tolerance)
-        return within / total
+        return (forward.measure_within(tolerance) + backward.measure_within(tolerance)) / total
 
 
 @dataclass(frozen=True)
-class SurfaceDistributions(Reductions):
-    """The distributions alone: all that metrics need."""
+class SurfaceDistributions(SurfaceReductions):
+    """The distributions of both directions: all that metrics need."""
 
     reference_to_prediction: Distribution
     prediction_to_reference: Distribution

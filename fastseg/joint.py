@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastseg.arrays import Array
-from fastseg.lazy import lazy
+from fastseg.threads import lazy
 
 Box = tuple[slice, ...]
 
+#: which side of a pair lacks a structure
+Empty = Literal["", "reference", "prediction", "both"]
 
-class PairCounts(NamedTuple):
+
+class Counts(NamedTuple):
     """Voxel counts of one structure: true positives, false positives, false negatives, true negatives."""
 
     tp: int
@@ -23,18 +26,41 @@ class PairCounts(NamedTuple):
     fn: int
     tn: int
 
+    @property
+    def reference(self) -> int:
+        """Voxels of the reference."""
+        return self.tp + self.fn
 
-class _Labels(NamedTuple):
-    """Sums of a joint histogram, a row for each label found in either volume."""
+    @property
+    def prediction(self) -> int:
+        """Voxels of the prediction."""
+        return self.tp + self.fp
+
+    @property
+    def empty(self) -> Empty:
+        """Which side lacks the structure; "" if neither does."""
+        tp, fp, fn, _ = self
+        if tp or (fp and fn):
+            return ""
+        if fn:
+            return "prediction"
+        return "reference" if fp else "both"
+
+
+class _Side(NamedTuple):
+    """What one of the two maps holds, a row for each of its labels."""
 
     row_of: dict[int, int]
-    reference_size: NDArray[np.int64]
-    prediction_size: NDArray[np.int64]
-    overlap: NDArray[np.int64]
-    start: NDArray[np.int64]  # of the box that holds the label in both volumes
-    stop: NDArray[np.int64]
-    reference_row: NDArray[np.int64]  # of each pair
-    prediction_row: NDArray[np.int64]
+    row: NDArray[np.intp]  # of each pair
+    order: NDArray[np.intp]  # sorts the pairs by their row
+    ends: list[int]  # of each label's pairs in that order, after a 0
+    sizes: list[int]  # voxels of each label
+    starts: NDArray[np.int64]  # of each label's box
+    stops: NDArray[np.int64]
+
+    def rows(self, labels: Sequence[int]) -> list[int]:
+        """Find the rows of those labels that occur."""
+        return [self.row_of[label] for label in labels if label in self.row_of]
 
 
 @dataclass(frozen=True)
@@ -59,7 +85,7 @@ class JointHistogram:
 
     @classmethod
     def merged(cls, parts: Sequence[JointHistogram]) -> JointHistogram:
-        """Join the histograms of parts of one volume."""
+        """Join the histograms of parts of one volume, whose boxes are in the volume's coordinates."""
         if len(parts) == 1:
             return parts[0]
         references = np.concatenate([part.reference_labels for part in parts])
@@ -81,8 +107,12 @@ class JointHistogram:
             np.maximum.reduceat(gathered[2], groups),
         )
 
+    def shifted(self, offset: Sequence[int]) -> JointHistogram:
+        """Move the boxes of a part to where the part lies in its volume."""
+        return replace(self, starts=self.starts + offset, stops=self.stops + offset)
+
     def without(self, label: int | None) -> JointHistogram:
-        """The histogram of the voxels whose reference is not `label`."""
+        """Leave out the voxels whose reference is `label`."""
         if label is None:
             return self
         keep = self.reference_labels != label
@@ -97,7 +127,8 @@ class JointHistogram:
     @lazy
     def labels(self) -> list[int]:
         """All labels of either volume, ascending."""
-        return [int(label) for label in np.union1d(self.reference_labels, self.prediction_labels)]
+        found: list[int] = np.union1d(self.reference_labels, self.prediction_labels).tolist()
+        return list(map(int, found))
 
     @lazy
     def total(self) -> int:
@@ -105,53 +136,73 @@ class JointHistogram:
         return int(self.counts.sum())
 
     @lazy
-    def _by_label(self) -> _Labels:
-        labels = np.union1d(self.reference_labels, self.prediction_labels)
-        rows = np.searchsorted(labels, self.reference_labels)
-        columns = np.searchsorted(labels, self.prediction_labels)
-        sizes = [np.zeros(len(labels), np.int64) for _ in range(3)]
-        np.add.at(sizes[0], rows, self.counts)
-        np.add.at(sizes[1], columns, self.counts)
-        same = rows == columns
-        np.add.at(sizes[2], rows[same], self.counts[same])
-        ndim = self.starts.shape[1]
-        start = np.full((len(labels), ndim), np.iinfo(np.int64).max)
-        stop = np.zeros((len(labels), ndim), np.int64)
-        for side in (rows, columns):
-            np.minimum.at(start, side, self.starts)
-            np.maximum.at(stop, side, self.stops)
-        row_of = {int(label): i for i, label in enumerate(labels)}
-        return _Labels(row_of, sizes[0], sizes[1], sizes[2], start, stop, rows, columns)
+    def _sides(self) -> tuple[_Side, _Side]:
+        return self._side(self.reference_labels), self._side(self.prediction_labels)
 
-    def _rows(self, values: Sequence[int]) -> list[int]:
-        row_of = self._by_label.row_of
-        return [row_of[value] for value in values if value in row_of]
+    def _side(self, labels: Array) -> _Side:
+        order = np.argsort(labels, kind="stable")
+        ordered = labels[order]
+        is_first = np.ones(len(ordered), bool)
+        np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
+        first = is_first.nonzero()[0]
+        if not len(first):
+            return _Side({}, order, order, [0], [], self.starts, self.stops)
+        row = np.empty_like(order)
+        row[order] = is_first.cumsum() - 1
+        return _Side(
+            {int(label): row for row, label in enumerate(ordered[first].tolist())},
+            row,
+            order,
+            [*first.tolist(), len(ordered)],
+            np.add.reduceat(self.counts[order], first).tolist(),
+            np.minimum.reduceat(self.starts[order], first),
+            np.maximum.reduceat(self.stops[order], first),
+        )
 
-    def pair_counts(self, values: Sequence[int]) -> PairCounts:
-        """Counts of the structure that the labels `values` form together."""
-        sums, rows = self._by_label, self._rows(values)
-        if len(rows) == 1:
-            tp = int(sums.overlap[rows[0]])
+    def pair_counts(
+        self, reference: Sequence[int], prediction: Sequence[int] | None = None
+    ) -> Counts:
+        """Count the voxels of a structure: some labels of the reference, and of the prediction.
+
+        Parameters
+        ----------
+        reference, prediction : sequence of int
+            The labels that it is made of in either map; None for the prediction stands for the same.
+        """
+        first, second = self._sides
+        rows = first.rows(reference)
+        columns = second.rows(reference if prediction is None else prediction)
+        if len(rows) == len(columns) == 1:
+            pairs = first.order[first.ends[rows[0]] : first.ends[rows[0] + 1]]
+            tp = int(self.counts[pairs[second.row[pairs] == columns[0]]].sum())
         else:
-            both = np.isin(sums.reference_row, rows) & np.isin(sums.prediction_row, rows)
+            both = np.isin(first.row, rows) & np.isin(second.row, columns)
             tp = int(self.counts[both].sum())
-        fn = int(sums.reference_size[rows].sum()) - tp
-        fp = int(sums.prediction_size[rows].sum()) - tp
-        return PairCounts(tp, fp, fn, self.total - tp - fp - fn)
+        fn = sum(map(first.sizes.__getitem__, rows)) - tp
+        fp = sum(map(second.sizes.__getitem__, columns)) - tp
+        return Counts(tp, fp, fn, self.total - tp - fp - fn)
 
-    def box(self, values: Sequence[int]) -> Box | None:
-        """The smallest box that holds the labels `values` in both volumes, None where they do not occur."""
-        sums, rows = self._by_label, self._rows(values)
-        if not rows:
+    def box(self, reference: Sequence[int], prediction: Sequence[int] | None = None) -> Box | None:
+        """Find the smallest box that holds a structure in both volumes, None where it does not occur.
+
+        Parameters
+        ----------
+        reference, prediction : sequence of int
+            As in :meth:`pair_counts`.
+        """
+        first, second = self._sides
+        rows = first.rows(reference)
+        columns = second.rows(reference if prediction is None else prediction)
+        if not rows and not columns:
             return None
-        start, stop = sums.start[rows].min(axis=0), sums.stop[rows].max(axis=0)
-        return tuple(slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))
+        starts = np.concatenate([first.starts[rows], second.starts[columns]]).min(axis=0)
+        stops = np.concatenate([first.stops[rows], second.stops[columns]]).max(axis=0)
+        return tuple(map(slice, starts.tolist(), stops.tolist()))
 
     def matrix(self, labels: Sequence[int]) -> NDArray[np.int64]:
         """The confusion matrix over `labels`: rows reference, columns prediction; other labels are left out."""
-        wanted = np.asarray(labels, dtype=object)
-        row_of = {int(label): i for i, label in enumerate(wanted)}
-        matrix = np.zeros((len(wanted), len(wanted)), np.int64)
+        row_of = {int(label): i for i, label in enumerate(labels)}
+        matrix = np.zeros((len(row_of), len(row_of)), np.int64)
         pairs = zip(
             self.reference_labels.tolist(),
             self.prediction_labels.tolist(),

@@ -20,9 +20,10 @@ from fastseg.arrays import (
     matched,
 )
 from fastseg.choices import unknown
-from fastseg.device import is_on_device
+from fastseg.device import memory_of
 from fastseg.distances import BOUNDARIES, Boundary, SurfaceDistances
 from fastseg.errors import InputError, InputTypeError
+from fastseg.regions import Region
 
 EDGES = ("background", "ignore")
 
@@ -59,11 +60,11 @@ def confusion_matrix(
     """
     maps = as_label_map(reference, "reference"), as_label_map(prediction, "prediction")
     check_same_shape(*maps)
-    backend = dispatch.choose("joint_histogram", maps[0].ndim, on_device=is_on_device(maps[0]))
-    histogram = backend.joint_histogram(*dispatch.placed(backend, *matched(*maps)))
+    backend = dispatch.choose("joint_histogram", maps[0].ndim, memory=memory_of(maps[0]))
+    first, second = backend.placed(*matched(*maps))
+    histogram = backend.operations.joint_histogram(first, second)
     wanted = histogram.labels if labels is None else as_labels(labels, "labels")
-    matrix: NDArray[np.int64] = histogram.matrix(wanted)
-    return matrix
+    return histogram.matrix(wanted)
 
 
 def surface(
@@ -106,9 +107,11 @@ def surface(
         raise InputError(
             f"connectivity: expected 1 to {array.ndim} for {array.ndim} axes, got {connectivity!r}"
         )
-    backend = dispatch.choose("surface", array.ndim, on_device=is_on_device(array))
-    found = backend.surface(*dispatch.placed(backend, array), int(connectivity), edge)
-    return dispatch.returned(found, array)
+    backend = dispatch.choose("surface", array.ndim, memory=memory_of(array))
+    [placed] = backend.placed(array)
+    found = backend.operations.surface(placed, int(connectivity), edge)
+    returned: NDArray[np.bool_] = backend.returned(found, array)
+    return returned
 
 
 def surface_distances(
@@ -158,15 +161,10 @@ def surface_distances(
     if boundary == "surfel" and ndim > 3:
         raise InputError(f"boundary='surfel' is defined for 1 to 3 axes, not {ndim}")
     steps = as_spacing(spacing, ndim)
-    backend = dispatch.choose("surface_distances", ndim, on_device=is_on_device(masks[0]))
+    backend = dispatch.choose("surface_distances", ndim, memory=memory_of(masks[0]))
     # C order: the distances come in the order in which the backend goes through the array
-    ordered = [in_order(mask, "C") for mask in masks]
-    packed = [backend.select(mask, (1,)) for mask in dispatch.placed(backend, *ordered)]
-    # popped, so that the backend is the last to hold the masks and can let go of them
-    distances: SurfaceDistances = backend.surface_distances(
-        packed.pop(0), packed.pop(), steps, boundary
-    )
-    return distances
+    first, second = backend.placed(*(in_order(mask, "C") for mask in masks))
+    return backend.operations.surface_distances(first, second, Region(), steps, boundary)
 
 
 def distance_transform_edt(
@@ -229,26 +227,27 @@ def distance_transform_edt(
         raise InputTypeError(f"dtype: expected float64 or float32, got {wanted_dtype}")
     if not return_distances and not return_indices:
         raise InputError("nothing to return: set return_distances or return_indices")
-    on_device = is_on_device(array)
-    _check_output(distances, "distances", return_distances, array.shape, wanted_dtype, on_device)
+    memory = memory_of(array)
+    _check_output(distances, "distances", return_distances, array.shape, wanted_dtype, memory)
     _check_output(
         indices,
         "indices",
         return_indices,
         (array.ndim, *array.shape),
         np.dtype(np.int32),
-        on_device,
+        memory,
     )
-    backend = dispatch.choose("distance_transform_edt", array.ndim, on_device=on_device)
+    backend = dispatch.choose("distance_transform_edt", array.ndim, memory=memory)
     foreground = array if array.dtype in (np.bool_, np.uint8) else array != 0
-    found, where = backend.distance_transform_edt(
-        *dispatch.placed(backend, foreground), steps, return_indices, wanted_dtype
+    [placed] = backend.placed(foreground)
+    found, where = backend.operations.distance_transform_edt(
+        placed, steps, return_indices, wanted_dtype
     )
     results = []
     if return_distances:
-        results.append(_deliver(dispatch.returned(found, array), distances))
+        results.append(_deliver(backend.returned(found, array), distances))
     if return_indices:
-        results.append(_deliver(dispatch.returned(where, array), indices))
+        results.append(_deliver(backend.returned(where, array), indices))
     delivered = [result for result in results if result is not None]
     return tuple(delivered) if len(delivered) > 1 else delivered[0] if delivered else None
 
@@ -259,21 +258,21 @@ def _check_output(
     returned: bool,
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
-    on_device: bool,
+    memory: str,
 ) -> None:
     if output is None:
         return
     if not returned:
         raise InputError(f"{name}: an array to write to was given, but return_{name} is False")
-    if is_on_device(output) != on_device:
+    if memory_of(output) != memory:
         raise InputTypeError(f"{name}: the array to write to must be in the memory of the input")
-    if not (on_device or isinstance(output, np.ndarray)) or output.dtype != dtype:
+    if not (memory != "cpu" or isinstance(output, np.ndarray)) or output.dtype != dtype:
         raise InputTypeError(
             f"{name}: expected a {dtype} array, got {getattr(output, 'dtype', type(output))}"
         )
     if output.shape != shape:
         raise InputError(f"{name}: expected shape {shape}, got {output.shape}")
-    if not on_device and not output.flags.writeable:
+    if memory == "cpu" and not output.flags.writeable:
         raise InputError(f"{name}: the array is read-only")
 
 

@@ -13,7 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from fastseg.metrics import resolve
-from fastseg.results import Evaluation, LabelResult, label_text
+from fastseg.results import Evaluation, Row
+from fastseg.structures import label_text
 
 #: shown where no metrics were chosen: as many as a terminal of 80 columns takes beside a name
 SHOWN = ("dice", "hd", "hd95", "assd", "nsd")
@@ -76,7 +77,7 @@ def progress(total: int, what: str) -> Iterator[Callable[[], None]]:
         yield lambda: bar.advance(task)
 
 
-def _identity(rows: Sequence[LabelResult]) -> list[_Column]:
+def _identity(rows: Sequence[Row]) -> list[_Column]:
     """Name and id of each label, or one of them where they are the same."""
     names = [row.name for row in rows]
     ids = [_short(label_text(row.label)) for row in rows]
@@ -107,7 +108,7 @@ def _by_row(
 def _by_label(
     evaluation: Evaluation, shown: Sequence[str], length: str
 ) -> tuple[list[_Column], list[_Column]]:
-    groups: dict[str, list[LabelResult]] = {}
+    groups: dict[str, list[Row]] = {}
     for row in evaluation.rows:
         groups.setdefault(row.name, []).append(row)
     members = [*groups.values(), list(evaluation.rows)]
@@ -192,7 +193,7 @@ def _notes(
 ) -> Iterator[str]:
     """What a reader needs to know of the table."""
     policy, tolerance = evaluation.settings["empty"], evaluation.settings["tolerance"]
-    if depend := [name for name in shown if name in ("nsd", "boundary_iou")]:
+    if depend := [metric.name for metric in resolve(shown) if "tolerance" in metric.uses]:
         size = f"{tolerance:g} {length}" if isinstance(tolerance, (int, float)) else "set by label"
         yield f"{' and '.join(depend)}: the tolerance is {size}"
     kinds = {row.empty for row in evaluation.rows} - {""}

@@ -1,4 +1,4 @@
-"""The one thread pool.
+"""The one thread pool, and attributes that its threads may ask for at once.
 
 Kernels are serial and release the interpreter's lock, so plain Python threads are enough; numba's own parallel
 layers abort the process when called from several threads or after a fork.
@@ -12,12 +12,13 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 from fastseg.errors import InputError
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+_Value = TypeVar("_Value")
 
 _lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None
@@ -175,3 +176,27 @@ def slabs(size: int, cost: int = 0, least_cost: int = LEAST_COST) -> Sequence[tu
         return [(0, size)]
     edges = [size * i // n for i in range(n + 1)]
     return list(itertools.pairwise(edges))
+
+
+class lazy(Generic[_Value]):  # noqa: N801 - a decorator, as property is
+    """A property whose first value is kept.
+
+    ``functools.cached_property`` holds one lock for all instances of a class while it computes, up to Python 3.11:
+    threads that evaluate different labels would wait for each other, and a child forked meanwhile for ever.
+    """
+
+    def __init__(self, function: Callable[[Any], _Value]) -> None:
+        self._function = function
+        self._name = function.__name__
+        self.__doc__ = function.__doc__
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> lazy[_Value]: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> _Value: ...
+    def __get__(self, instance: object | None, owner: type) -> lazy[_Value] | _Value:
+        if instance is None:
+            return self
+        value = self._function(instance)
+        instance.__dict__[self._name] = value  # found before this descriptor from now on
+        return value

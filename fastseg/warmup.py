@@ -20,7 +20,7 @@ def numba_cache(backend: str | None = None) -> Path | None:
 
     That is where another backend runs, and under ``NUMBA_DISABLE_JIT=1``.
     """
-    if dispatch.name_of(dispatch.choose("surface_distances", 3, backend)) != "numba":
+    if dispatch.choose("surface_distances", 3, backend).name != "numba":
         return None
     from fastseg_kernels._jit import KERNELS
 

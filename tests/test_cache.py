@@ -258,6 +258,7 @@ import numpy as np
 import fastseg
 from fastseg_kernels import _jit
 from fastseg.backends import numba as backend
+from fastseg.regions import Region, Request
 
 rng = np.random.default_rng(5)
 reference, prediction = rng.random((2, 5, 6, 66)) < 0.4
@@ -275,8 +276,9 @@ for order in "CF":
     transform, where = fastseg.distance_transform_edt(pair[0], spacing, return_indices=True)
     found["transform" + order] = transform.tolist()
     found["where" + order] = where.tolist()
-    masks = [backend.select(mask, (1,)) for mask in pair]
-    found["band" + order] = [int(n) for n in backend.band_counts(*masks, spacing, 2.0)]
+    request = Request(frozenset({"band_overlap"}), spacing)
+    [measured] = backend.measure(*pair, [Region(tolerance=2.0)], request)
+    found["band" + order] = list(measured["band_overlap"])
 print(json.dumps(found))
 """
 

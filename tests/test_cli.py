@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 
 import fastseg
-from fastseg import cli, cohort
+from fastseg import cli, io
 from fastseg.__main__ import main
 from fastseg.backends import numba as numba_backend
+from fastseg.evaluation import cohort
+from fastseg.evaluation.pairing import pair_folders
 
 ROOT = pathlib.Path(__file__).parents[1]
 SCIPY = ("--backend", "scipy")
@@ -180,14 +182,13 @@ def test_if_all_cases_fail_nothing_is_written(call, folders):
 
 
 def test_a_fault_of_fastseg_keeps_its_traceback(call, folders, monkeypatch, capsys):
-    def faulty(reference, prediction, **options):
+    def faulty(*arguments):
         return np.zeros(2) + np.zeros(3)  # a ValueError that NumPy raises
 
-    pairs = cohort.pair_folders(*folders).pairs
-    monkeypatch.setattr(cohort, "evaluate", faulty)
-    monkeypatch.setattr(cohort, "check_options", lambda **options: None)
+    cases = pair_folders(*folders).cases
+    monkeypatch.setattr(cohort, "evaluate_case", faulty)
     with pytest.raises(ValueError, match="broadcast"):
-        main(["evaluate", *map(str, pairs[0][1:])])
+        main(["evaluate", *map(str, cases[0][1:])])
     capsys.readouterr()
     status, _, err = call("evaluate", *folders)
     assert status == 2
@@ -280,7 +281,7 @@ def test_an_output_folder_that_cannot_be_written_to_is_found_before_work(call, p
         raise PermissionError(13, "Permission denied", options["dir"])
 
     monkeypatch.setattr(cli.tempfile, "TemporaryFile", refuse)
-    monkeypatch.setattr(cohort, "evaluate_pairs", None)  # never called
+    monkeypatch.setattr(cohort, "evaluate_cases", None)  # never called
     status, _, err = call("evaluate", *pair, "--output", "o.csv")
     assert status == 2
     assert err == ["fastseg: error: .: no file can be written here (Permission denied)"]
@@ -289,13 +290,13 @@ def test_an_output_folder_that_cannot_be_written_to_is_found_before_work(call, p
 def test_interruption_leaves_no_file(folders):
     script = (
         "import sys, time\n"
-        "from fastseg import __main__, cohort\n"
+        "from fastseg import __main__\n"
+        "from fastseg.evaluation import cohort\n"
         "def slow(*args, **options):\n"
         "    print('started', flush=True)\n"
         "    for _ in range(600):\n"
         "        time.sleep(0.1)\n"  # a signal just before a sleep takes effect after it
-        "cohort.check_options = lambda **options: None\n"
-        "cohort.evaluate = slow\n"
+        "cohort.evaluate_case = slow\n"
         "sys.exit(__main__.main(['evaluate', 'r', 'p', '--output', 'o.csv', '--backend', 'scipy']))"
     )
     with subprocess.Popen(
@@ -317,7 +318,7 @@ def test_interruption_has_its_own_status(call, pair, monkeypatch):
     def interrupted(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cohort, "evaluate", interrupted)
+    monkeypatch.setattr(cohort, "evaluate_case", interrupted)
     status, out, err = call("evaluate", *pair, "--output", "o.csv", *SCIPY)
     assert (status, out, err) == (130, "", ["fastseg: stopped: interrupted"])
     assert not pathlib.Path("o.csv").exists()
@@ -327,7 +328,7 @@ def test_a_file_that_cannot_be_opened(call, pair, monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(cohort, "read_image", refuse)
+    monkeypatch.setattr(io, "open_source", refuse)
     status, out, err = call("evaluate", *pair, *SCIPY)
     assert (status, out, err) == (2, "", ["fastseg: error: a.npy: Permission denied"])
 

@@ -7,9 +7,12 @@ import weakref
 import numpy as np
 import pytest
 
-from fastseg import cohort
-from fastseg.cohort import evaluate_cohort, evaluate_pairs, pair_folders
-from fastseg.evaluation import evaluate
+from fastseg import evaluate, evaluate_cohort, io
+from fastseg.evaluation import cohort
+from fastseg.evaluation.case import evaluate_case
+from fastseg.evaluation.cohort import evaluate_cases
+from fastseg.evaluation.pairing import pair_folders
+from fastseg.evaluation.settings import Settings
 from fastseg.results import Evaluation
 
 SETTINGS = {"backend": "scipy", "metrics": ["dice", "hd"]}
@@ -53,7 +56,7 @@ def test_pairs_are_matched_by_stem_and_the_rest_is_named(folders):
     _touch(prediction, "case_10.mha", "case_2.nii.gz", "b.nii", "extra.npy", "extra2.npy")
     (reference / "extra.npy").mkdir()
     pairing = pair_folders(reference, str(prediction))
-    assert pairing.pairs == [
+    assert pairing.cases == [
         ("b", reference / "b.NRRD", prediction / "b.nii"),
         ("case_2", reference / "case_2.nii", prediction / "case_2.nii.gz"),
         ("case_10", reference / "case_10.nii.gz", prediction / "case_10.mha"),
@@ -66,7 +69,7 @@ def test_a_header_and_its_voxels_are_one_image(folders):
     reference, prediction, _ = folders
     _touch(reference, "a.hdr", "a.img", "b.img")
     _touch(prediction, "a.nii", "b.nii")
-    assert [pair[1].name for pair in pair_folders(reference, prediction).pairs] == [
+    assert [pair.reference.name for pair in pair_folders(reference, prediction).cases] == [
         "a.hdr",
         "b.img",
     ]
@@ -144,12 +147,14 @@ def broken(folders):
 
 
 def test_failing_cases_leave_the_others_alone(broken):
-    results = dict(evaluate_pairs(pair_folders(*broken).pairs, **SETTINGS))
-    assert list(results) == ["a", "b", "c", "d"]
-    assert results["a"][1]["dice"] == evaluate(_map(1), _map(2), **SETTINGS)[1]["dice"]
-    assert results["d"][1]["dice"] == 1
-    assert "differ in shape" in str(results["b"])
-    assert "c.npy: labels must be whole numbers" in str(results["c"])
+    outcomes = list(evaluate_cases(pair_folders(*broken).cases, Settings.checked(**SETTINGS)))
+    assert [outcome.case for outcome in outcomes] == ["a", "b", "c", "d"]
+    a, b, c, d = outcomes
+    assert a.evaluation[1]["dice"] == evaluate(_map(1), _map(2), **SETTINGS)[1]["dice"]
+    assert d.evaluation[1]["dice"] == 1
+    assert (a.error, b.evaluation, c.evaluation, d.error) == (None,) * 4
+    assert "differ in shape" in str(b.error)
+    assert "c.npy: labels must be whole numbers" in str(c.error)
 
 
 def test_a_cohort_with_failing_cases_raises_and_names_them_all(broken):
@@ -190,7 +195,7 @@ def test_images_without_partner_are_warned_of(folders):
 )
 def test_wrong_options_are_refused_before_anything_is_read(options, message):
     with pytest.raises(ValueError, match=message):
-        evaluate_pairs([("a", "absent.npy", "absent.npy")], **SETTINGS | options)
+        evaluate_cohort("absent", "absent", **SETTINGS | options)
 
 
 def test_on_error_is_checked(folders):
@@ -203,9 +208,10 @@ def test_raise_on_empty_masks_holds_for_cases_and_not_for_the_check_of_options(f
     save("a", _map(1), _map(2))
     save("b", _map(1), np.zeros_like(_map(1)))
     options = {"backend": "scipy", "metrics": ["hd"], "labels": [1], "empty": "raise"}
-    results = dict(evaluate_pairs(pair_folders(reference, prediction).pairs, **options))
-    assert results["a"][1]["hd"] > 0
-    assert "the prediction is empty" in str(results["b"])
+    cases = pair_folders(reference, prediction).cases
+    a, b = evaluate_cases(cases, Settings.checked(**options))
+    assert a.evaluation[1]["hd"] > 0
+    assert "the prediction is empty" in str(b.error)
 
 
 def test_reading_is_one_case_ahead_and_no_more(folders, monkeypatch):
@@ -213,25 +219,26 @@ def test_reading_is_one_case_ahead_and_no_more(folders, monkeypatch):
     for i in range(4):
         save(str(i), _map(i), _map(i))
     read, second_is_read = [], threading.Event()
-    genuine = cohort.read_image
+    genuine = io.open_source
 
-    def read_image(path):
+    def open_source(path):
         read.append(path.stem)
         if read.count("1") == 2:
             second_is_read.set()
         return genuine(path)
 
-    def slow_evaluate(*args, **options):
-        if options.get("case") == "0":
+    def slow_evaluate(reference, prediction, settings, case):
+        if case == "0":
             assert second_is_read.wait(10)  # the next case is read while this one is computed
-        return evaluate(*args, **options)
+        return evaluate_case(reference, prediction, settings, case)
 
-    monkeypatch.setattr(cohort, "read_image", read_image)
-    monkeypatch.setattr(cohort, "evaluate", slow_evaluate)
-    results = evaluate_pairs(pair_folders(reference, prediction).pairs, **SETTINGS)
-    next(results)
+    monkeypatch.setattr(io, "open_source", open_source)
+    monkeypatch.setattr(cohort, "evaluate_case", slow_evaluate)
+    cases = pair_folders(reference, prediction).cases
+    outcomes = evaluate_cases(cases, Settings.checked(**SETTINGS))
+    next(outcomes)
     assert set(read) == {"0", "1"}
-    assert [case for case, _ in results] == ["1", "2", "3"]
+    assert [outcome.case for outcome in outcomes] == ["1", "2", "3"]
 
 
 def test_a_failed_case_does_not_keep_its_volumes(folders, monkeypatch):
@@ -239,14 +246,13 @@ def test_a_failed_case_does_not_keep_its_volumes(folders, monkeypatch):
     save("a", _map(1), _map(2))
     held = []
 
-    def failing(reference, prediction, **options):
-        if options.get("case") == "a":
-            held.extend((weakref.ref(reference), weakref.ref(prediction)))
-            raise ValueError("no luck")
-        return evaluate(reference, prediction, **options)
+    def failing(reference, prediction, settings, case):
+        held.extend((weakref.ref(reference), weakref.ref(prediction)))
+        raise ValueError("no luck")
 
-    monkeypatch.setattr(cohort, "evaluate", failing)
-    ((_, error),) = evaluate_pairs(pair_folders(reference, prediction).pairs, **SETTINGS)
+    monkeypatch.setattr(cohort, "evaluate_case", failing)
+    cases = pair_folders(reference, prediction).cases
+    [outcome] = evaluate_cases(cases, Settings.checked(**SETTINGS))
     gc.collect()
-    assert error.__traceback__ is not None
+    assert outcome.error.__traceback__ is not None
     assert [array() is None for array in held] == [True, True]

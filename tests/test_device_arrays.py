@@ -6,6 +6,7 @@ that they are on a GPU stand in for those that are. The kernels are run in tests
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -192,18 +193,19 @@ def test_backends_of_the_cpu_take_no_arrays_of_a_device() -> None:
         fastseg.use_backend("scipy"),
         pytest.raises(TypeError, match="use_backend: the scipy backend takes arrays in CPU memory"),
     ):
-        dispatch.choose("surface", 3, on_device=True)
+        dispatch.choose("surface", 3, memory="cuda")
 
 
 def test_a_device_array_never_falls_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither for want of the backend nor for want of support: that would copy the voxels in silence."""
-    monkeypatch.setattr(dispatch, "_load", lambda name: "ImportError: no device")
+    monkeypatch.setattr(dispatch, "_missing", lambda backend: "ImportError: no device")
     with pytest.raises(
         BackendNotAvailableError, match="an array on a GPU: the cupy backend is not"
     ):
-        dispatch.choose("surface", 3, on_device=True)
+        dispatch.choose("surface", 3, memory="cuda")
     module = ModuleType("fastseg.backends.cupy")
     module.unsupported = lambda function, ndim: "too many axes"  # type: ignore[attr-defined]
-    monkeypatch.setattr(dispatch, "_load", lambda name: module)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(dispatch, "_missing", lambda backend: None)
     with pytest.raises(BackendNotAvailableError, match="surface of arrays on a GPU: too many axes"):
-        dispatch.choose("surface", 4, on_device=True)
+        dispatch.choose("surface", 4, memory="cuda")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import warnings
 from collections.abc import Callable
@@ -16,19 +17,13 @@ from numpy.testing import assert_array_equal
 import fastseg
 from fastseg import BackendFallbackWarning, BackendNotAvailableError, dispatch
 from fastseg.backends import numba as numba_backend
+from fastseg.backends import protocol
 from fastseg.backends import scipy as scipy_backend
+from fastseg.backends.protocol import OPERATIONS, Backend, Operations
 
 MASKS = np.eye(6, dtype=bool), np.eye(6, dtype=bool)[::-1]
 FOUR = np.ones((2, 2, 2, 2), bool)
-OFFERED = (
-    "joint_histogram",
-    "select",
-    "surface",
-    "surface_distances",
-    "surface_distributions",
-    "band_counts",
-    "distance_transform_edt",
-)
+OFFERED = ("joint_histogram", "measure", "surface", "surface_distances", "distance_transform_edt")
 OTHER = {"numba": "scipy", "scipy": "numba"}
 
 CALLS: dict[str, Callable[..., Any]] = {
@@ -63,9 +58,11 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
 @pytest.fixture
 def no_numba(monkeypatch: pytest.MonkeyPatch) -> str:
     """As if numba could not be imported."""
-    load = dispatch._load
+    missing = dispatch._missing
     why = "ImportError: no numba here"
-    monkeypatch.setattr(dispatch, "_load", lambda name: why if name == "numba" else load(name))
+    monkeypatch.setattr(
+        dispatch, "_missing", lambda entry: why if entry.name == "numba" else missing(entry)
+    )
     return why
 
 
@@ -95,7 +92,7 @@ def test_the_backend_asked_for_is_the_one_that_runs(
 def test_evaluate_runs_the_backend_of_its_argument(name: str, ran: dict[str, set[str]]) -> None:
     with fastseg.use_backend(OTHER[name]):  # overruled
         fastseg.evaluate(*MASKS, metrics=METRICS, backend=name)
-    assert ran[name] >= {"joint_histogram", "select", "surface_distributions", "band_counts"}
+    assert ran[name] >= {"joint_histogram", "measure"}
     assert not ran[OTHER[name]]
 
 
@@ -139,14 +136,17 @@ def test_exceptions_of_a_backend_are_never_hidden(
         CALLS[function]()
 
 
-def test_every_backend_offers_the_same_functions() -> None:
+def test_every_backend_offers_the_same_operations() -> None:
+    """With the parameters of the protocol, which mypy compares as well."""
     for entry in dispatch.BACKENDS:
-        if entry.on_device:  # it cannot be imported everywhere: tests/gpu calls its functions
+        if entry.memory != "cpu":  # it cannot be imported everywhere: tests/gpu calls its functions
             continue
-        module = dispatch._load(entry.name)
-        assert isinstance(module, ModuleType)
         for name in (*OFFERED, "unsupported"):
-            assert callable(getattr(module, name)), f"{entry.name}.{name}"
+            parameters = list(inspect.signature(getattr(Operations, name)).parameters)
+            found = inspect.signature(getattr(entry.operations, name)).parameters
+            assert list(found) == parameters[1:], f"{entry.name}.{name}"
+        for operation in OPERATIONS:
+            assert entry.operations.unsupported(operation, 3) is None
 
 
 # ---------------------------------------------------------------------------- use_backend
@@ -243,7 +243,7 @@ def test_the_default_falls_back_and_says_so_once(no_numba: str, ran: dict[str, s
 
 
 def test_nothing_available(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatch, "_load", lambda name: f"ImportError: no {name}")
+    monkeypatch.setattr(dispatch, "_missing", lambda entry: f"ImportError: no {entry.name}")
     with (
         pytest.warns(BackendFallbackWarning),
         pytest.raises(BackendNotAvailableError, match="no backend can run surface for arrays of 2"),
@@ -253,25 +253,18 @@ def test_nothing_available(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_module_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     """The reason is kept; any error but ImportError is a fault, and is not hidden."""
-    entry = dispatch.Backend("fpga", "fastseg.backends.fpga", "pip install fpga")
-    monkeypatch.setitem(dispatch._by_name, "fpga", entry)
-    dispatch._load.cache_clear()
+    entry = Backend("fpga", "fastseg.backends.fpga", "pip install fpga")
+    monkeypatch.setattr(dispatch, "BACKENDS", (entry, *dispatch.BACKENDS))
     with pytest.raises(BackendNotAvailableError, match=r"No module named 'fastseg.backends.fpga'"):
         fastseg.use_backend("fpga")
-    dispatch._load.cache_clear()
+    dispatch._missing.cache_clear()
 
     def explode(name: str) -> None:
         raise OSError("a library is damaged")
 
-    monkeypatch.setattr(dispatch.importlib, "import_module", explode)
+    monkeypatch.setattr(protocol.importlib, "import_module", explode)
     with pytest.raises(OSError, match="damaged"):
         fastseg.use_backend("numba")
-
-
-def test_available(no_numba: str) -> None:
-    found = dispatch.available()
-    del found["cupy"]  # depends on the machine, see test_device_arrays.py
-    assert found == {"numba": no_numba, "scipy": None}
 
 
 # ---------------------------------------------------------------------------- not supported
@@ -289,7 +282,7 @@ def test_four_axes_fall_back_and_say_so_once(forced: str | None, ran: dict[str, 
         fastseg.surface(FOUR)
         fastseg.surface(FOUR)
     assert len(caught) == 1
-    assert ran == {"numba": set(), "scipy": {"select", "surface_distances", "surface"}}
+    assert ran == {"numba": set(), "scipy": {"surface_distances", "surface"}}
 
 
 def test_four_axes_on_a_backend_that_takes_them(ran: dict[str, set[str]]) -> None:
@@ -309,9 +302,8 @@ def test_a_backend_of_ones_own_in_front(monkeypatch: pytest.MonkeyPatch) -> None
     module.unsupported = lambda function, ndim: None if function == "surface" else "surface only"
     module.surface = lambda mask, connectivity, edge: ("fpga", connectivity, edge)
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    entry = dispatch.Backend("fpga", module.__name__, "pip install fpga")
+    entry = Backend("fpga", module.__name__, "pip install fpga")
     monkeypatch.setattr(dispatch, "BACKENDS", (entry, *dispatch.BACKENDS))
-    monkeypatch.setitem(dispatch._by_name, "fpga", entry)
     found: Any = fastseg.surface(MASKS[0], connectivity=2, edge="ignore")
     assert found == ("fpga", 2, "ignore")
     with pytest.warns(BackendFallbackWarning, match="from the fpga backend: surface only"):

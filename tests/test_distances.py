@@ -92,7 +92,7 @@ def test_elements_are_sorted_by_distance_and_then_by_area(
     areas = np.array(
         data.draw(st.lists(st.floats(0.1, 9), min_size=len(values), max_size=len(values)))
     )
-    found = with_measures(values, values, areas, areas)._forward
+    found = with_measures(values, values, areas, areas).distributions[0]
     expected = sorted(zip(values.tolist(), areas.tolist(), strict=True))
     assert found.elements[1] is not None
     assert list(zip(*map(np.ndarray.tolist, found.elements), strict=True)) == expected

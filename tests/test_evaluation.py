@@ -253,7 +253,7 @@ def test_structures_one_by_one_and_several_at_once(n, large, many_slabs, monkeyp
     prediction[:, :, 6:] = 0
     expected = fastseg.evaluate(reference, prediction, spacing=(2, 1, 1))
     fastseg.set_num_threads(n)
-    monkeypatch.setattr("fastseg.evaluation._LARGE_BOX", large)
+    monkeypatch.setattr("fastseg.backends.numba._LARGE_BOX", large)
     found = fastseg.evaluate(reference, prediction, spacing=(2, 1, 1))
     assert [row.label for row in found.rows] == list(range(1, 9))
     assert found.to_dict() == expected.to_dict()
@@ -267,15 +267,19 @@ def test_a_subset_of_metrics_computes_only_what_it_needs(monkeypatch):
     def refuse(*args):
         raise AssertionError("not needed")
 
-    monkeypatch.setattr(numba, "surface_distributions", refuse)
-    monkeypatch.setattr(numba, "band_counts", refuse)
     with monkeypatch.context() as context:
-        context.setattr(numba, "select", refuse)
+        context.setattr(numba, "measure", refuse)
         assert (
             fastseg.evaluate(mask, mask, metrics=["dice", "mcc"], backend="numba")[1]["dice"] == 1
         )
+    monkeypatch.setattr(numba, "surfaces_of", refuse)
+    band = fastseg.evaluate(mask, mask, metrics=["dice", "boundary_iou"], backend="numba")
+    assert band[1]["boundary_iou"] == 1
     with pytest.raises(AssertionError, match="not needed"):
         fastseg.evaluate(mask, mask, metrics=["hd"], backend="numba")
+    monkeypatch.setattr(numba, "band_overlap", refuse)
+    with pytest.raises(AssertionError, match="not needed"):
+        fastseg.evaluate(mask, mask, metrics=["boundary_iou"], backend="numba")
 
 
 def test_evaluate_takes_files_images_and_their_spacing(tmp_path):

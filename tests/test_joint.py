@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fastseg.backends import numba as numba_backend
 from fastseg.backends import scipy as scipy_backend
-from fastseg.joint import JointHistogram, PairCounts
+from fastseg.joint import Counts, JointHistogram
 from tests import naive
 
 Array = NDArray[Any]
@@ -50,7 +50,7 @@ def test_counts_and_boxes_of_a_structure(
     histogram: JointHistogram, values: tuple[int, ...]
 ) -> None:
     masks = np.isin(REFERENCE, values), np.isin(PREDICTION, values)
-    assert histogram.pair_counts(values) == PairCounts(*naive.counts(*masks))
+    assert histogram.pair_counts(values) == Counts(*naive.counts(*masks))
     assert histogram.box(values) == boxed(masks[0] | masks[1])
 
 
@@ -79,7 +79,7 @@ def test_without_all_voxels() -> None:
     nothing = scipy_backend.joint_histogram(constant, constant).without(0)
     assert nothing.total == 0
     assert nothing.labels == []
-    assert nothing.pair_counts((0,)) == PairCounts(0, 0, 0, 0)
+    assert nothing.pair_counts((0,)) == Counts(0, 0, 0, 0)
     assert nothing.box((0,)) is None
     assert_array_equal(nothing.matrix([0]), [[0]])
 
@@ -102,8 +102,8 @@ def test_labels_that_floats_would_merge() -> None:
         histogram = module.joint_histogram(near, shifted)
         assert histogram.labels == near.ravel().tolist()
         for value in near.ravel().tolist():
-            assert histogram.pair_counts((value,)) == PairCounts(0, 1, 1, 2)
-        assert histogram.pair_counts((2**53 + 1, 2**53)) == PairCounts(1, 1, 1, 1)
+            assert histogram.pair_counts((value,)) == Counts(0, 1, 1, 2)
+        assert histogram.pair_counts((2**53 + 1, 2**53)) == Counts(1, 1, 1, 1)
 
 
 @given(cuts=st.lists(st.integers(0, 40), max_size=5), seed=st.integers(0, 1000))

@@ -26,7 +26,7 @@ DIAGONAL = math.sqrt(25 + 36 + 49)
 @pytest.mark.parametrize("counts", COUNTS)
 def test_count_formulas_against_fractions(counts):
     for metric in list_metrics():
-        if metric.needs == "counts":
+        if metric.measurement == "counts":
             assert metric.function(Counts(*counts)) == pytest.approx(
                 getattr(naive, metric.name)(*counts), rel=1e-15, nan_ok=True
             ), metric.name

@@ -12,7 +12,8 @@ import pytest
 
 import fastseg
 from fastseg.results import Evaluation
-from fastseg.summary import summarise
+from fastseg.results.rows import columns
+from fastseg.results.summary import summarise
 
 EMPTY = np.zeros((5, 6, 7), np.uint8)
 BLOCK = EMPTY.copy()
@@ -54,7 +55,8 @@ def test_the_table_has_the_columns_that_were_promised(evaluation):
         "empty",
         "empty_policy",
     ]
-    assert list(row) == ["case", "label", "name", *evaluation.metrics, *after]
+    before = ["case", "level", "label", "name", "reference_label", "prediction_label"]
+    assert list(row) == [*before, *evaluation.metrics, *after] == columns(evaluation.metrics)
     assert (row["case"], row["label"], row["name"]) == ("case_1", 1, "liver")
     assert (row["tp"], row["fp"], row["fn"], row["tn"]) == (18, 9, 9, 174)
     assert row["volume_reference"] == 27

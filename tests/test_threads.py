@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 import fastseg
 from fastseg import threads
 from fastseg.backends import numba as numba_backend
+from fastseg.regions import Region, Request
 from tests import naive, volumes
 
 Mask = NDArray[np.bool_]
@@ -43,8 +44,9 @@ def everything(reference: Mask, prediction: Mask) -> list[Any]:
             found += [distances.reference_to_prediction, distances.prediction_to_reference]
             if distances.reference_areas is not None:
                 found += [distances.reference_areas, distances.prediction_areas]
-        masks = [numba_backend.select(mask, (1,)) for mask in pair]
-        found.append(np.array(numba_backend.band_counts(*masks, spacing, 2.0)))
+        request = Request(frozenset({"band_overlap"}), spacing)
+        [measured] = numba_backend.measure(*pair, [Region(tolerance=2.0)], request)
+        found.append(np.array(measured["band_overlap"]))
     return found
 
 

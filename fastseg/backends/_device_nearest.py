@@ -9,27 +9,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastseg.arrays import Spacing
 from fastseg.backends import _device_transform as device_transform
-from fastseg.backends._steps import Floats, box_offsets, squares
+from fastseg.backends._geometry import Geometry
+from fastseg.backends._offsets import Floats, box_offsets, squares
+from fastseg.backends._plan import SINGLE, plan_for
 from fastseg_kernels.gpu import bits, nearest
 from fastseg_kernels.gpu._module import DeviceArray, asnumpy, cumsum
 
 # Rows that a query tries, 32 at a time: all that are up to about 18 voxels away. Beyond, a transform is cheaper.
 _MOST_ROWS = 1024
-
-
-class Geometry(NamedTuple):
-    """Where packed voxels lie: sizes and spacing along z, y, x; `reverse` if the image's axes are x, y, z."""
-
-    shape: tuple[int, int, int]
-    spacing: Spacing
-    reverse: bool
-
-    @property
-    def order(self) -> tuple[int, int, int]:
-        """The axes in the image's order, in which squares are summed."""
-        return (2, 1, 0) if self.reverse else (0, 1, 2)
 
 
 class Rows(NamedTuple):
@@ -106,11 +94,11 @@ def _settle(
     squared: DeviceArray,
 ) -> None:
     """Transform the volume along all axes but the last to be summed, and evaluate that one at the queries left."""
-    shape, spacing, _ = geometry
-    made = device_transform.plan(shape, spacing, geometry.order)
-    *axes, last = made.axes
+    shape, spacing = geometry.shape, geometry.spacing
+    plan = plan_for(shape, spacing, geometry.order, SINGLE)
+    *axes, last = plan.axes
     if not axes:  # one axis alone is longer than a voxel: any other may come last
         axes, last = [last], next(axis for axis in range(3) if axis != last)
-    volume = device_transform.squared_distances(targets, shape, spacing, made, tuple(axes))
-    steps = device_transform.table(shape[last], spacing[last], made.dtype)
+    volume = device_transform.squared_distances(targets, shape, spacing, plan, tuple(axes))
+    steps = device_transform.table(shape[last], spacing[last], plan.dtype)
     nearest.last_axis(volume, queries, unsettled, last, steps, squared)

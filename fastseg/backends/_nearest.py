@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg import threads
-from fastseg.backends._padding import Geometry, PaddedSet, Padding
-from fastseg.backends._steps import Floats, Offsets, Words, squares
+from fastseg.backends._geometry import Geometry
+from fastseg.backends._offsets import Floats, Offsets, Words, squares
+from fastseg.backends._padded import PaddedSet, Padding, nearest_offsets
 from fastseg.backends._transform import Targets, exact_dtype, transform
 from fastseg.distributions import Distribution
 from fastseg_kernels.cpu import nearest
@@ -85,7 +86,7 @@ class _Search:
     ) -> None:
         self.queries, self.targets, self.geometry = queries.words, targets.words, geometry
         self.padding = Padding.of(geometry)
-        self.offsets = geometry.nearest_offsets
+        self.offsets = nearest_offsets(geometry.spacing, geometry.ndim, geometry.reverse)
         self.slabs = [
             (first + self.padding.z, stop + self.padding.z)
             for first, stop in threads.slabs(
@@ -108,7 +109,7 @@ class _Search:
             self.queries,
             self.targets,
             self.padding.y,
-            self.offsets.steps(self.targets),
+            self.offsets.word_offsets(self.targets),
             self.offsets.shifts,
             self.offsets.squares,
             _CORE_OFFSETS,
@@ -199,6 +200,7 @@ def transform_of(
 ) -> Floats:
     """Distance of every voxel of the volume, or of those `at` some coordinates, to the nearest set voxel."""
     targets = Targets(words, geometry.shape)
-    axes = (2, 1, 0) if geometry.reverse else (0, 1, 2)
     dtype = exact_dtype(geometry.shape, geometry.spacing) if squared else np.float64
-    return transform(targets, geometry.spacing, axes, dtype=dtype, squared=squared, at=at)[0]
+    return transform(
+        targets, geometry.spacing, geometry.order, dtype=dtype, squared=squared, at=at
+    )[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,7 +11,9 @@ from numpy.typing import NDArray
 
 from fastseg import threads
 from fastseg.arrays import Spacing
-from fastseg.backends._steps import is_monotone, squares, sums_are_exact
+from fastseg.backends._exactness import sums_are_exact
+from fastseg.backends._offsets import squares
+from fastseg.backends._plan import DOUBLE, SINGLE, Plan, plan_for
 from fastseg.errors import InputError
 from fastseg_kernels._vectors import TILE_BYTES
 from fastseg_kernels.cpu import bits, first_axis, parabolas
@@ -27,14 +28,6 @@ _PACKED_ROWS = 1 << 10
 _BACKGROUND = np.zeros(1, np.uint64)
 _ALL_TILES = np.empty(0, np.uint8)
 _NO_FEATURES = np.empty((0, 0), np.int32)
-
-
-class _Plan(NamedTuple):
-    """How to transform: in which type, over which axes in turn, and whether minimisers are monotone."""
-
-    dtype: np.dtype[Any]
-    axes: tuple[int, ...]
-    monotone: bool
 
 
 class Targets(NamedTuple):
@@ -84,7 +77,9 @@ def transform(
     sizes = tuple(shape[axis] for axis in long)
     steps = tuple(spacing[axis] for axis in long)
     order = tuple(long.index(axis) for axis in axes if axis in long)
-    plan = _plan(sizes, steps, order, np.dtype(dtype), indices)
+    dtype = np.dtype(dtype)
+    # float32 answers need no bits of SciPy's
+    plan = plan_for(sizes, steps, order, dtype, indices=indices, may_round=dtype == SINGLE)
     if isinstance(foreground, Targets):
         rows_first = long[plan.axes[0]] == len(shape) - 1
         source: NDArray[Any] = (
@@ -111,36 +106,10 @@ def transform(
     return volume.reshape(shape).astype(dtype, copy=False), where
 
 
-@functools.lru_cache(maxsize=256)  # fractions take longer than the passes over a small image
-def _plan(
-    shape: tuple[int, ...],
-    spacing: Spacing,
-    order: tuple[int, ...],
-    dtype: np.dtype[Any],
-    indices: bool,
-) -> _Plan:
-    """Contiguous rows first wherever the order of the axes does not show, which is fastest.
-
-    It shows in sums that are rounded, and in the indices: of several nearest voxels SciPy gives the one that passes in
-    the image's own order lead to.
-    """
-    memory_order = order if indices else tuple(range(len(shape)))[::-1]
-    for real in (dtype, np.dtype(np.float64)):
-        if sums_are_exact(shape, spacing, real):
-            return _Plan(real, memory_order, True)
-        monotone = is_monotone(shape, spacing, real)
-        if real == np.float64:
-            # float32 answers need no bits of SciPy's, float64 ones are summed in the image's own order
-            return _Plan(real, order if dtype == np.float64 else memory_order, monotone)
-        if monotone:
-            return _Plan(real, memory_order, True)
-    raise AssertionError("float64 always has a plan")
-
-
 def _without_features(
     source: NDArray[Any],
     spacing: Spacing,
-    plan: _Plan,
+    plan: Plan,
     volume: NDArray[Any],
     squared: bool,
     wanted: NDArray[np.uint8],
@@ -163,7 +132,7 @@ def _without_features(
 def _with_features(
     foreground: NDArray[np.uint8],
     spacing: Spacing,
-    plan: _Plan,
+    plan: Plan,
     volume: NDArray[Any],
     squared: bool,
     rows: NDArray[np.int64],
@@ -192,7 +161,7 @@ def _with_features(
 def _add_features(
     volume: NDArray[Any],
     axis: int,
-    plan: _Plan,
+    plan: Plan,
     root: bool,
     axes: NDArray[np.int64],
     steps: NDArray[np.float64],
@@ -255,7 +224,7 @@ def _tiles(lines: int, dtype: np.dtype[Any]) -> int:
 
 
 def _tiles_of(
-    at: tuple[NDArray[np.int64], ...], plan: _Plan, volume: NDArray[Any]
+    at: tuple[NDArray[np.int64], ...], plan: Plan, volume: NDArray[Any]
 ) -> NDArray[np.uint8]:
     """Which tiles of the last pass hold one of the coordinates."""
     axis = plan.axes[-1]
@@ -271,9 +240,7 @@ def _tiles_of(
 
 def exact_dtype(shape: tuple[int, ...], spacing: Spacing) -> np.dtype[Any]:
     """The narrower type, if all squared distances are exact in it."""
-    return np.dtype(
-        np.float32 if sums_are_exact(shape, spacing, np.dtype(np.float32)) else np.float64
-    )
+    return SINGLE if sums_are_exact(shape, spacing, SINGLE) else DOUBLE
 
 
 def _split(shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
@@ -315,7 +282,7 @@ def _row_pass(
 
 
 def _rows_and_columns(
-    source: NDArray[Any], spacing: Spacing, plan: _Plan, volume: NDArray[Any]
+    source: NDArray[Any], spacing: Spacing, plan: Plan, volume: NDArray[Any]
 ) -> None:
     """The last axis and the one before it, a few slices at a time."""
     slices = volume.reshape(-1, *volume.shape[-2:])
@@ -336,7 +303,7 @@ def _parabolas(
     volume: NDArray[Any],
     axis: int,
     step: float,
-    plan: _Plan,
+    plan: Plan,
     root: bool,
     wanted: NDArray[np.uint8] = _ALL_TILES,
 ) -> None:

@@ -1,7 +1,6 @@
 """The GPU backend: CUDA kernels on CuPy arrays, which never leave their device.
 
-An array is seen as a volume (z, y, x) with x the fastest axis, as the numba backend sees it, and `reverse` remembers
-a transposition. Everything runs on the device of the inputs and on its current stream. To CPU memory come the joint
+Everything runs on the device of the inputs and on its current stream. To CPU memory come the joint
 histogram (a row for each pair of labels) and the two directed sets of surface distances (8 bytes a surface element):
 their reductions are then the very code that the other backends run, so that every metric is the same to the bit.
 """
@@ -10,8 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import cupy
 import numpy as np
@@ -20,11 +18,14 @@ from numpy.typing import DTypeLike, NDArray
 from fastseg.arrays import Spacing
 from fastseg.backends import _device_nearest as device_nearest
 from fastseg.backends import _device_transform as device_transform
-from fastseg.backends._packed import Choice, as_unsigned, as_volume, is_reversed, ordered_codes
-from fastseg.backends._steps import ball
-from fastseg.distances import BandCounts, Boundary, SurfaceDistances
+from fastseg.backends._geometry import Geometry, ordered_codes
+from fastseg.backends._offsets import ball
+from fastseg.backends._volume import Volume, is_reversed
+from fastseg.distances import Boundary, SurfaceDistances
 from fastseg.distributions import SurfaceDistributions
 from fastseg.joint import Box, JointHistogram
+from fastseg.overlap import Overlap
+from fastseg.regions import Measured, Region, Request
 from fastseg.surfels import surfel_measures
 from fastseg_kernels.gpu import bits, confusion
 from fastseg_kernels.gpu import surface as surface_kernels
@@ -52,9 +53,9 @@ def _require_a_device() -> None:
 _require_a_device()
 
 
-def unsupported(function: str, ndim: int) -> str | None:
-    """Why a function is not offered for so many axes."""
-    if ndim > 3 and function != "distance_transform_edt":
+def unsupported(operation: str, ndim: int) -> str | None:
+    """Say why an operation is not offered for so many axes."""
+    if ndim > 3 and operation != "distance_transform_edt":
         return f"CUDA kernels take up to 3 axes, not {ndim}"
     return None
 
@@ -76,14 +77,12 @@ def _on_its_device(function: _Function) -> _Function:
 @_on_its_device
 def joint_histogram(reference: DeviceArray, prediction: DeviceArray) -> JointHistogram:
     """Count the pairs of labels in one pass over both volumes."""
-    first = as_volume(reference)
-    volumes = as_unsigned(first.array), as_unsigned(as_volume(prediction).array)
+    first = Volume.of(reference)
+    volumes = first.labels, Volume.of(prediction).labels
     pairs, counts, boxes = _pairs(volumes)
     order = np.lexsort(pairs[::-1])  # a hash table has none that could be relied on
     axes = list(range(3 - first.ndim, 3))[:: -1 if first.reverse else 1]
-    found = [
-        labels[order].astype(volumes[0].dtype).view(np.dtype(reference.dtype)) for labels in pairs
-    ]
+    found = [labels[order].astype(volumes[0].dtype).view(first.dtype) for labels in pairs]
     edges = boxes[order].astype(np.int64)
     starts, stops = edges[:, :3][:, axes], edges[:, 3:][:, axes]
     return JointHistogram(found[0], found[1], counts[order].astype(np.int64), starts, stops)
@@ -128,59 +127,85 @@ def _numbered_pairs(
 # ------------------------------------------------------------------------------------------- masks
 
 
-@dataclass(frozen=True)
-class PackedMask:
+class Mask(NamedTuple):
     """A mask on the device, 32 voxels to a word along its last axis."""
 
     words: DeviceArray  # uint32 (nz, ny, ceil(nx / 32)); bits beyond nx are 0
     shape: tuple[int, int, int]
-    ndim: int
-    reverse: bool
+    volume: Volume
 
-    @property
-    def device(self) -> Any:
-        """Where it lies."""
-        return self.words.device
+    @classmethod
+    def of(
+        cls,
+        volume: Volume,
+        labels: tuple[int, ...],
+        box: Box | None = None,
+        ignored: Mask | None = None,
+    ) -> Mask:
+        """Pack the voxels of a box, or of the whole volume, whose label is one of some."""
+        corner, shape = volume.part(box)
+        numbers = volume.bits_of(labels)
+        if numbers:
+            words = bits.select(volume.labels, numbers, corner, shape)
+        else:
+            words = cupy.zeros((*shape[:2], bits.n_words(shape[2])), np.uint32)
+        if ignored is not None:
+            words &= ~ignored.words
+        return cls(words, shape, volume)
 
-    def geometry(self, spacing: Spacing, shape: tuple[int, int, int]) -> device_nearest.Geometry:
+    def geometry(self, spacing: Spacing) -> Geometry:
         """Sizes and spacing along z, y, x."""
-        ordered = spacing[::-1] if self.reverse else spacing
-        steps = (1.0,) * (3 - len(spacing)) + tuple(ordered)
-        return device_nearest.Geometry(shape, steps, self.reverse)
+        volume = self.volume
+        return Geometry(self.shape, volume.ndim, volume.spacing(spacing), volume.reverse)
+
+
+def _masks(
+    reference: Volume, prediction: Volume, region: Region, ignored: tuple[int, ...] = ()
+) -> tuple[Mask, Mask]:
+    """Pack both masks of a region, without the voxels whose reference is one of the ignored labels."""
+    left_out = Mask.of(reference, ignored, region.box) if ignored else None
+    return (
+        Mask.of(reference, region.reference, region.box, left_out),
+        Mask.of(prediction, region.prediction, region.box, left_out),
+    )
 
 
 @_on_its_device
-def select(
-    labels: DeviceArray,
-    values: Sequence[int],
-    box: Box | None = None,
-    ignored: PackedMask | None = None,
-) -> PackedMask:
-    """Pack the voxels of a box whose label is one of `values`."""
-    volume, corner, shape, wanted = Choice.of(labels, values, box)
-    if wanted:
-        words = bits.select(as_unsigned(volume.array), wanted, corner, shape)
-    else:
-        words = cupy.zeros((*shape[:2], bits.n_words(shape[2])), np.uint32)
-    if ignored is not None:
-        words &= ~ignored.words
-    return PackedMask(words, shape, volume.ndim, volume.reverse)
+def measure(
+    reference: DeviceArray,
+    prediction: DeviceArray,
+    regions: Sequence[Region],
+    request: Request,
+) -> list[Measured]:
+    """Measure region by region, in the caller's thread, whose stream this keeps to."""
+    volumes = Volume.of(reference), Volume.of(prediction)
+    measured: list[Measured] = []
+    for region in regions:
+        masks = _masks(*volumes, region, request.ignored)
+        found: dict[str, Any] = {}
+        if "surface_distributions" in request.measurements:
+            # counted on the CPU
+            distances = _distances_between(masks, request.spacing, request.boundary)
+            found["surface_distributions"] = SurfaceDistributions(*distances.distributions)
+        if "band_overlap" in request.measurements:
+            found["band_overlap"] = _band_overlap(masks, request.spacing, region.tolerance)
+        measured.append(found)
+    return measured
 
 
 @_on_its_device
 def surface(mask: DeviceArray, connectivity: int, edge: str) -> DeviceArray:
-    """Pack, take the surface, unpack."""
-    packed = select(mask, (1,))
+    """Find the surface voxels of a bool array: pack, take the surface, unpack."""
+    packed = Mask.of(Volume.of(mask), (1,))
+    ndim = packed.volume.ndim
     if connectivity == 1 and edge == "background":
-        words = surface_kernels.face_surface(packed.words, packed.ndim)
+        words = surface_kernels.face_surface(packed.words, ndim)
     else:
         last_bits = surface_kernels.ALL_BITS >> -packed.shape[2] % 32
         words = surface_kernels.erosion_surface(
-            packed.words, packed.ndim, connectivity, last_bits, edge == "ignore"
+            packed.words, ndim, connectivity, last_bits, edge == "ignore"
         )
-    voxels = bits.unpack(words, packed.shape[2]).view(np.bool_)
-    voxels = voxels.reshape(packed.shape[3 - packed.ndim :])
-    return voxels.T if packed.reverse else voxels
+    return packed.volume.restored(bits.unpack(words, packed.shape[2]).view(np.bool_))
 
 
 # --------------------------------------------------------------------------------------- distances
@@ -188,55 +213,53 @@ def surface(mask: DeviceArray, connectivity: int, edge: str) -> DeviceArray:
 
 @_on_its_device
 def surface_distances(
-    reference: PackedMask, prediction: PackedMask, spacing: Spacing, boundary: Boundary
+    reference: DeviceArray,
+    prediction: DeviceArray,
+    region: Region,
+    spacing: Spacing,
+    boundary: Boundary,
 ) -> SurfaceDistances:
     """Ask, for each surface element of one mask, for the nearest one of the other; the answers come to the CPU."""
-    masks = (reference, prediction)
-    shape, ndim = reference.shape, reference.ndim
+    masks = _masks(Volume.of(reference), Volume.of(prediction), region)
+    return _distances_between(masks, spacing, boundary)
+
+
+def _distances_between(
+    masks: tuple[Mask, Mask], spacing: Spacing, boundary: Boundary
+) -> SurfaceDistances:
+    geometry = masks[0].geometry(spacing)
+    ndim = geometry.ndim
     if boundary == "surfel":
-        nz, ny, nx = shape
-        shape = (nz + (ndim == 3), ny + (ndim >= 2), nx + 1)
-        lattice = (*shape[:2], bits.n_words(shape[2]))
+        geometry = geometry.lattice()
+        lattice = (*geometry.shape[:2], bits.n_words(geometry.shape[2]))
         surfaces = [surface_kernels.corner_surface(mask.words, ndim, lattice) for mask in masks]
     else:
         surfaces = [surface_kernels.face_surface(mask.words, ndim) for mask in masks]
     places = [device_nearest.places(words) for words in surfaces]
-    geometry = reference.geometry(spacing, shape)
-    there, back = (
+    forward, backward = (
         device_nearest.distances(places[i], surfaces[1 - i], bool(places[1 - i].size), geometry)
         for i in (0, 1)
     )
     if boundary == "voxel":
-        return SurfaceDistances(there, back)
+        return SurfaceDistances(forward, backward)
     codes = [
         cupy.asnumpy(surface_kernels.corner_codes(mask.words, ndim, lattice, where))
         for mask, where in zip(masks, places, strict=True)
     ]
-    measures = ordered_codes(surfel_measures(spacing), ndim, reference.reverse)
-    return SurfaceDistances(there, back, codes[0], codes[1], measures)
+    areas = ordered_codes(surfel_measures(spacing), ndim, geometry.reverse)
+    return SurfaceDistances(forward, backward, codes[0], codes[1], areas)
 
 
-def surface_distributions(
-    reference: PackedMask, prediction: PackedMask, spacing: Spacing, boundary: Boundary
-) -> SurfaceDistributions:
-    """Count these distances, on the CPU."""
-    found = surface_distances(reference, prediction, spacing, boundary)
-    return SurfaceDistributions(*found.distributions)
-
-
-@_on_its_device
-def band_counts(
-    reference: PackedMask, prediction: PackedMask, spacing: Spacing, width: float
-) -> BandCounts:
+def _band_overlap(masks: tuple[Mask, Mask], spacing: Spacing, width: float) -> Overlap:
     """Dilate each surface by a ball, inside its mask, and count."""
-    bands = [_band(mask, spacing, width) for mask in (reference, prediction)]
-    return BandCounts(*cupy.asnumpy(bits.count_overlap(*bands)).tolist())
+    bands = [_band(mask, spacing, width) for mask in masks]
+    return Overlap(*cupy.asnumpy(bits.count_overlap(*bands)).tolist())
 
 
-def _band(mask: PackedMask, spacing: Spacing, width: float) -> DeviceArray:
-    surface_words = surface_kernels.face_surface(mask.words, mask.ndim)
-    geometry = mask.geometry(spacing, mask.shape)
-    offsets = ball(geometry.spacing, mask.shape, mask.reverse, width, _LARGEST_BALL)
+def _band(mask: Mask, spacing: Spacing, width: float) -> DeviceArray:
+    surface_words = surface_kernels.face_surface(mask.words, mask.volume.ndim)
+    geometry = mask.geometry(spacing)
+    offsets = ball(geometry.spacing, mask.shape, geometry.reverse, width, _LARGEST_BALL)
     if offsets is not None:
         return surface_kernels.band(mask.words, surface_words, offsets)
     distances, _ = device_transform.transform(

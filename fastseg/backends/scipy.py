@@ -10,17 +10,20 @@ from numpy.typing import DTypeLike, NDArray
 from scipy import ndimage
 
 from fastseg.arrays import Array, Spacing
-from fastseg.distances import BandCounts, Boundary, SurfaceDistances
+from fastseg.backends.protocol import OPERATIONS
+from fastseg.distances import Boundary, SurfaceDistances
 from fastseg.distributions import SurfaceDistributions
 from fastseg.joint import Box, JointHistogram
+from fastseg.overlap import Overlap
+from fastseg.regions import Measured, Region, Request
 from fastseg.surfels import surfel_measures
 
 Mask = NDArray[np.bool_]
 
 
-def unsupported(function: str, ndim: int) -> str | None:
-    """Nothing: this backend takes all that the front end lets through."""
-    return None
+def unsupported(operation: str, ndim: int) -> str | None:
+    """Say why an operation is not offered: this backend offers what it knows, for any number of axes."""
+    return None if operation in OPERATIONS else f"SciPy has no {operation}"
 
 
 def joint_histogram(reference: Array, prediction: Array) -> JointHistogram:
@@ -45,15 +48,40 @@ def joint_histogram(reference: Array, prediction: Array) -> JointHistogram:
     )
 
 
-def select(
-    labels: Array, values: Sequence[int], box: Box | None = None, ignored: Mask | None = None
-) -> Mask:
-    """The mask of the labels `values` within a box, as a bool array."""
+def _masks(
+    reference: Array, prediction: Array, region: Region, ignored: tuple[int, ...] = ()
+) -> tuple[Mask, Mask]:
+    """Both masks of a region, within its box."""
+    kept = ~_mask(reference, ignored, region.box)
+    return (
+        _mask(reference, region.reference, region.box) & kept,
+        _mask(prediction, region.prediction, region.box) & kept,
+    )
+
+
+def _mask(labels: Array, wanted: tuple[int, ...], box: Box | None) -> Mask:
     part = labels if box is None else labels[box]
     mask = np.zeros(part.shape, bool)
-    for value in values:
-        mask |= part == value
-    return mask if ignored is None else mask & ~ignored
+    for label in wanted:
+        mask |= part == label
+    return mask
+
+
+def measure(
+    reference: Array, prediction: Array, regions: Sequence[Region], request: Request
+) -> list[Measured]:
+    """Measure region by region."""
+    measured: list[Measured] = []
+    for region in regions:
+        masks = _masks(reference, prediction, region, request.ignored)
+        found: dict[str, Any] = {}
+        if "surface_distributions" in request.measurements:
+            distances = _distances_between(*masks, request.spacing, request.boundary)
+            found["surface_distributions"] = SurfaceDistributions(*distances.distributions)
+        if "band_overlap" in request.measurements:
+            found["band_overlap"] = _band_overlap(*masks, request.spacing, region.tolerance)
+        measured.append(found)
+    return measured
 
 
 def surface(mask: Mask, connectivity: int, edge: str) -> Mask:
@@ -82,6 +110,13 @@ def _distances_to(surface: Mask, spacing: Spacing) -> NDArray[np.float64]:
 
 
 def surface_distances(
+    reference: Array, prediction: Array, region: Region, spacing: Spacing, boundary: Boundary
+) -> SurfaceDistances:
+    """Look the distance transform of each surface up at the other one."""
+    return _distances_between(*_masks(reference, prediction, region), spacing, boundary)
+
+
+def _distances_between(
     reference: Mask, prediction: Mask, spacing: Spacing, boundary: Boundary
 ) -> SurfaceDistances:
     """Look the distance transform of each surface up at the other one."""
@@ -100,21 +135,13 @@ def surface_distances(
     return SurfaceDistances(*directed, found[0], found[1], surfel_measures(spacing))
 
 
-def surface_distributions(
-    reference: Mask, prediction: Mask, spacing: Spacing, boundary: Boundary
-) -> SurfaceDistributions:
-    """Count the same distances."""
-    found = surface_distances(reference, prediction, spacing, boundary)
-    return SurfaceDistributions(*found.distributions)
-
-
-def band_counts(reference: Mask, prediction: Mask, spacing: Spacing, width: float) -> BandCounts:
+def _band_overlap(reference: Mask, prediction: Mask, spacing: Spacing, width: float) -> Overlap:
     """Voxels of each mask nearer than `width` to its own surface."""
     near = [
         mask & (_distances_to(surface(mask, 1, "background"), spacing) < width)
         for mask in (reference, prediction)
     ]
-    return BandCounts(int(near[0].sum()), int(near[1].sum()), int((near[0] & near[1]).sum()))
+    return Overlap(int(near[0].sum()), int(near[1].sum()), int((near[0] & near[1]).sum()))
 
 
 def distance_transform_edt(

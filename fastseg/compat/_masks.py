@@ -9,38 +9,41 @@ from numpy.typing import NDArray
 
 from fastseg import dispatch
 from fastseg.arrays import Array, Spacing, as_spacing, matched
+from fastseg.backends.protocol import Operations
 from fastseg.compat._patching import NotCovered
-from fastseg.joint import JointHistogram, PairCounts
+from fastseg.joint import Counts, JointHistogram
+from fastseg.regions import Region
 
 Mask = NDArray[np.bool_]
+
+#: the region of two bool masks
+MASKS = Region()
 Floats = NDArray[np.float64]
 
-_NUMBA_NDIM = 3  # arrays of more axes go to the SciPy backend without the warning of a fallback
 
-
-def backend_for(function: str, ndim: int) -> Any:
-    """The backend that runs a function for arrays of `ndim` axes."""
-    return dispatch.choose(function, ndim, "scipy" if ndim > _NUMBA_NDIM else None)
+def operations_for(operation: str, ndim: int) -> Operations:
+    """Give the operations of the backend for arrays of so many axes, without a word where it is not the fastest."""
+    return dispatch.choose(operation, ndim, quiet=True).operations
 
 
 def joint_histogram(reference: Array, prediction: Array) -> JointHistogram:
     """The joint histogram of two label maps of one shape, of any number of axes."""
     maps = matched(reference, prediction)
-    if maps[0].ndim > _NUMBA_NDIM:  # counting does not mind the shape
+    if maps[0].ndim > 3:  # counting does not mind the shape
         rows = (-1, maps[0].shape[-1])
         maps = (
             np.ascontiguousarray(maps[0]).reshape(rows),
             np.ascontiguousarray(maps[1]).reshape(rows),
         )
-    found: JointHistogram = backend_for("joint_histogram", maps[0].ndim).joint_histogram(*maps)
-    return found
+    return operations_for("joint_histogram", maps[0].ndim).joint_histogram(*maps)
 
 
-def pair_counts(reference: Mask, prediction: Mask) -> PairCounts:
-    """True positives, false positives, false negatives and true negatives of two bool masks of one shape."""
+def pair_counts(reference: Array, prediction: Array, region: Region = MASKS) -> Counts:
+    """Count the voxels of a region, or of two bool masks, of one shape."""
     if not reference.size:
-        return PairCounts(0, 0, 0, 0)
-    return joint_histogram(reference, prediction).pair_counts((1,))
+        return Counts(0, 0, 0, 0)
+    histogram = joint_histogram(reference, prediction)
+    return histogram.pair_counts(region.reference, region.prediction)
 
 
 def as_sampling(spacing: Any, ndim: int) -> Spacing:
@@ -66,7 +69,11 @@ def as_sampling(spacing: Any, ndim: int) -> Spacing:
 
 
 def border_distances(
-    first: Mask, second: Mask, spacing: Spacing, connectivity: float = 1
+    first: Array,
+    second: Array,
+    spacing: Spacing,
+    connectivity: float = 1,
+    region: Region = MASKS,
 ) -> tuple[Floats, Floats]:
     """Distance of every border voxel of each mask to the nearest border voxel of the other.
 
@@ -74,12 +81,14 @@ def border_distances(
 
     Parameters
     ----------
-    first, second : bool ndarray
+    first, second : bool or integer ndarray
         Of one shape, with at least one voxel.
     spacing : tuple of float
         Voxel size along each axis.
     connectivity : number
         Of the erosion, as SciPy's ``generate_binary_structure`` takes it.
+    region : Region
+        Which labels of either array form the masks; 1 unless given.
 
     Returns
     -------
@@ -88,16 +97,17 @@ def border_distances(
         order; inf where the other mask is empty.
     """
     first, second = matched(first, second)
-    backend = backend_for("surface_distances", first.ndim)
+    operations = operations_for("surface_distances", first.ndim)
     if min(connectivity, first.ndim) < 2:
-        packed = [backend.select(first, (1,)), backend.select(second, (1,))]
-        found = backend.surface_distances(packed.pop(0), packed.pop(), spacing, "voxel")
+        found = operations.surface_distances(first, second, region, spacing, "voxel")
         return found.reference_to_prediction, found.prediction_to_reference
     # The engine's own search knows the border of face neighbours alone; the distance transform takes any.
     steps = int(min(connectivity, first.ndim))
-    borders = [np.asarray(backend.surface(mask, steps, "background")) for mask in (first, second)]
+    masks = np.isin(first, region.reference), np.isin(second, region.prediction)
+    borders = [np.asarray(operations.surface(mask, steps, "background")) for mask in masks]
     distances = [
-        backend.distance_transform_edt(~border, spacing, False, np.float64)[0] for border in borders
+        operations.distance_transform_edt(~border, spacing, False, np.float64)[0]
+        for border in borders
     ]
     return distances[1][borders[0]], distances[0][borders[1]]
 

@@ -18,7 +18,8 @@ from monai.metrics.utils import do_metric_reduction, ignore_background
 from monai.utils import Weight, look_up_option
 
 from fastseg.compat._patching import NotCovered, falls_back_to
-from fastseg.compat._tensors import COUNTED, Overlap, class_overlaps
+from fastseg.compat._tensors import COUNTED, class_overlaps
+from fastseg.overlap import Overlap
 
 
 @falls_back_to("monai.metrics.meandice", "DiceHelper.__call__")
@@ -209,9 +210,14 @@ def _as_sums(
     shape: tuple[int, int],
 ) -> tuple[torch.Tensor, ...]:
     """Both, prediction and reference, each as a tensor like the given one, in the dtype of a sum over a dtype."""
+    sums = (
+        [overlap.both for overlap in found],
+        [overlap.prediction for overlap in found],
+        [overlap.reference for overlap in found],
+    )
     return tuple(
         like.new_tensor(counts, dtype=dtype if dtype.is_floating_point else torch.int64).reshape(
             shape
         )
-        for counts, (like, dtype) in zip(zip(*found, strict=True), kinds, strict=True)
+        for counts, (like, dtype) in zip(sums, kinds, strict=True)
     )

@@ -7,7 +7,6 @@ memory; nothing is converted first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +16,9 @@ from fastseg import dispatch, threads
 from fastseg.arrays import Array, Spacing
 from fastseg.compat._patching import NotCovered
 from fastseg.distances import Boundary, SurfaceDistances
+from fastseg.joint import JointHistogram
+from fastseg.overlap import Overlap
+from fastseg.regions import Region
 
 _INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 #: dtypes that are counted: the others round sums (float16) or have a meaning of their own (complex)
@@ -51,44 +53,19 @@ def surface_distances(
 
     The images may differ in dtype. What they hold beside that value does not matter.
     """
-    backend = dispatch.choose("surface_distances", reference.ndim)
-    packed = [
-        backend.select(as_bits(image), (bits_of(value, image.dtype),))
-        for image, value in zip((reference, prediction), values, strict=True)
-    ]
-    distances: SurfaceDistances = backend.surface_distances(
-        packed.pop(0), packed.pop(), spacing, boundary
+    region = Region((bits_of(values[0], reference.dtype),), (bits_of(values[1], prediction.dtype),))
+    operations = dispatch.choose("surface_distances", reference.ndim).operations
+    return operations.surface_distances(
+        as_bits(reference), as_bits(prediction), region, spacing, boundary
     )
-    return distances
 
 
-class Pairs(NamedTuple):
-    """How often each value of a reference meets each value of a prediction."""
-
-    reference: NDArray[np.float64]
-    prediction: NDArray[np.float64]
-    counts: NDArray[np.int64]
-
-    def overlap(self, values: tuple[float, float]) -> Overlap:
-        """Voxels of a value of the reference and of a value of the prediction."""
-        in_reference, in_prediction = self.reference == values[0], self.prediction == values[1]
-        return Overlap(
-            int(self.counts[in_reference & in_prediction].sum()),
-            int(self.counts[in_prediction].sum()),
-            int(self.counts[in_reference].sum()),
-        )
-
-
-class Overlap(NamedTuple):
-    """Voxels in both masks, in the prediction and in the reference."""
-
-    both: int
-    prediction: int
-    reference: int
-
-
-def count_pairs(reference: torch.Tensor, prediction: torch.Tensor) -> Pairs:
+def count_pairs(
+    reference: torch.Tensor, prediction: torch.Tensor
+) -> tuple[JointHistogram, torch.dtype]:
     """Count the pairs of values of two images of one shape, in one pass over both.
+
+    The labels of the histogram are the bits of the values, in the dtype that is returned with it.
 
     Raises
     ------
@@ -102,13 +79,21 @@ def count_pairs(reference: torch.Tensor, prediction: torch.Tensor) -> Pairs:
         if image.is_floating_point() and not torch.equal(sample, sample.round()):
             raise NotCovered("probabilities")
         images.append(as_bits(image.to(dtype)))
-    backend = dispatch.choose("joint_histogram", reference.ndim)
-    found = backend.joint_histogram(*images)
-    values = [
-        torch.from_numpy(labels).view(dtype).double().numpy()
-        for labels in (found.reference_labels, found.prediction_labels)
-    ]
-    return Pairs(values[0], values[1], found.counts)
+    operations = dispatch.choose("joint_histogram", reference.ndim).operations
+    return operations.joint_histogram(*images), dtype
+
+
+def _all_bits_of(value: float, dtype: torch.dtype) -> tuple[int, ...]:
+    """Give all integers that :func:`as_bits` may show for a value: none if the dtype lacks it, two for a float's 0."""
+    if dtype.is_floating_point:
+        return tuple({bits_of(each, dtype) for each in (value, -value if value == 0 else value)})
+    limits = (0, 1) if dtype == torch.bool else (torch.iinfo(dtype).min, torch.iinfo(dtype).max)
+    return (bits_of(value, dtype),) if limits[0] <= value <= limits[1] else ()
+
+
+def _values(labels: Array, dtype: torch.dtype) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = torch.from_numpy(labels).view(dtype).double().numpy()
+    return found
 
 
 def class_overlaps(
@@ -143,20 +128,23 @@ def class_overlaps(
 
     def count(item: tuple[int, Sequence[int]]) -> list[Overlap]:
         b, group = item
-        pairs = count_pairs(
+        histogram, dtype = count_pairs(
             *(
                 image[b] if is_map else image[b, group[0]]
                 for image, is_map in zip(images, are_maps, strict=True)
             )
         )
-        for values, is_map in zip((pairs.reference, pairs.prediction), are_maps, strict=True):
+        sides = histogram.reference_labels, histogram.prediction_labels
+        for side, is_map in zip(sides, are_maps, strict=True):
             known = labels if is_map else (0, 1)
-            if known is not None and not np.isin(values, known).all():
+            if known is not None and not np.isin(_values(side, dtype), known).all():
                 raise NotCovered(f"values other than {list(known)}")
-        return [
-            pairs.overlap((label if are_maps[0] else 1, label if are_maps[1] else 1))
-            for label in group
-        ]
+        overlaps = []
+        for label in group:
+            wanted = (_all_bits_of(label if is_map else 1, dtype) for is_map in are_maps)
+            counts = histogram.pair_counts(*wanted)
+            overlaps.append(Overlap(counts.reference, counts.prediction, counts.tp))
+        return overlaps
 
     found = threads.run(count, [(b, group) for b in range(len(images[0])) for group in groups])
     return [overlap for overlaps in found for overlap in overlaps]

@@ -24,10 +24,10 @@ def directed_distances(first: Mask, second: Mask, spacing: Spacing) -> tuple[Flo
     """
     box = _box(first | second)
     masks = [np.ascontiguousarray(mask[box]) for mask in (first, second)]
-    backend = dispatch.choose("distance_transform_edt", first.ndim)
+    operations = dispatch.choose("distance_transform_edt", first.ndim).operations
 
     def to(mask: Mask) -> Floats:
-        distances: Floats = backend.distance_transform_edt(~mask, spacing, False, np.float64)[0]
+        distances: Floats = operations.distance_transform_edt(~mask, spacing, False, np.float64)[0]
         return distances
 
     return to(masks[1])[masks[0]], to(masks[0])[masks[1]]

@@ -195,16 +195,19 @@ def _transform(labels: Array, steps: Spacing, black_border: bool, squared: bool)
     """
     if labels.dtype == np.bool_:
         return _binary(labels, steps, black_border, squared)
-    histogram = dispatch.choose("joint_histogram", labels.ndim).joint_histogram(labels, labels)
+    backend = dispatch.choose("joint_histogram", labels.ndim)
+    histogram = backend.operations.joint_histogram(labels, labels)
     found = [label for label in histogram.labels if label]
     if len(found) == 1:
         return _binary(labels != 0, steps, black_border, squared)
     out = np.zeros_like(labels, np.float32)  # in the memory order of the labels
 
     def fill(label: int) -> None:
+        inside = histogram.box([label])
+        assert inside is not None  # it was found
         box = tuple(
             slice(max(part.start - 1, 0), min(part.stop + 1, size))
-            for part, size in zip(histogram.box([label]), labels.shape, strict=True)
+            for part, size in zip(inside, labels.shape, strict=True)
         )
         mask = labels[box] == label
         np.copyto(out[box], _binary(mask, steps, black_border, squared), where=mask)
@@ -221,7 +224,7 @@ def _binary(
     padded = np.pad(mask, 1) if black_border else mask
     whole = _squares_are_small_integers(padded.shape, steps)
     dtype = np.float64 if squared and not whole else np.float32
-    distances: Array = backend.distance_transform_edt(padded, steps, False, dtype)[0]
+    distances: Array = backend.operations.distance_transform_edt(padded, steps, False, dtype)[0]
     if black_border:
         inner = distances[(slice(1, -1),) * mask.ndim]
         distances = np.empty_like(mask, dtype)  # in the memory order of the mask

@@ -33,7 +33,7 @@ from fastseg.compat._masks import (
     pair_counts,
 )
 from fastseg.compat._patching import Host, Patch, falls_back_to, rest_of
-from fastseg.joint import PairCounts
+from fastseg.joint import Counts
 
 __all__ = [
     "asd",
@@ -70,7 +70,7 @@ def _as_mask(array: Any) -> Mask:
 # ------------------------------------------------------------------------------------------ counts
 
 
-def _counts(result: Array, reference: Array) -> PairCounts:
+def _counts(result: Array, reference: Array) -> Counts:
     masks = _as_mask(reference), _as_mask(result)
     check_one_shape(*masks, ("reference", "result"))
     return pair_counts(*masks)

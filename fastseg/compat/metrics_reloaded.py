@@ -31,13 +31,14 @@ from fastseg.compat._masks import (
     Floats,
     Mask,
     as_sampling,
-    backend_for,
     border_distances,
     check_one_shape,
+    operations_for,
     pair_counts,
 )
 from fastseg.compat._patching import Host, NotCovered, Patch, host_function, rest_of
-from fastseg.joint import PairCounts
+from fastseg.joint import Counts
+from fastseg.regions import Region, Request
 
 __all__ = ["BinaryPairwiseMeasures"]
 
@@ -79,8 +80,8 @@ def _as_mask(values: Any, name: str) -> Mask:
     return array.astype(bool, copy=False)
 
 
-def _counts(measures: Any) -> PairCounts:
-    counts: PairCounts = _kept(measures, "counts", lambda: pair_counts(*_masks(measures)))
+def _counts(measures: Any) -> Counts:
+    counts: Counts = _kept(measures, "counts", lambda: pair_counts(*_masks(measures)))
     return counts
 
 
@@ -170,10 +171,11 @@ def boundary_iou(measures: Any) -> float:
     if empty:
         return 1 if empty == 2 else 0
     masks = matched(*_masks(measures))
-    backend = backend_for("surface_distances", masks[0].ndim)
-    packed = [backend.select(mask, (1,)) for mask in masks]
-    width = float(measures.dict_args.get("boundary_dist", 1))
-    reference, prediction, both = backend.band_counts(*packed, (1.0,) * masks[0].ndim, width)
+    ndim, width = masks[0].ndim, float(measures.dict_args.get("boundary_dist", 1))
+    request = Request(frozenset({"band_overlap"}), (1.0,) * ndim)
+    operations = operations_for("band_overlap", ndim)
+    [measured] = operations.measure(*masks, [Region(tolerance=width)], request)
+    reference, prediction, both = measured["band_overlap"]
     union = reference + prediction - both
     return np.float64(both / union if union else np.nan)
 

@@ -36,7 +36,8 @@ from fastseg.compat._masks import (
     pair_counts,
 )
 from fastseg.compat._patching import Host, Patch, falls_back_to, rest_of
-from fastseg.joint import PairCounts
+from fastseg.joint import Counts
+from fastseg.regions import Region
 
 __getattr__ = rest_of("panoptica.metrics")
 
@@ -56,9 +57,24 @@ def _instances(
 # ----------------------------------------------------------------------------------------- overlap
 
 
-def _counts(reference: Array, prediction: Array) -> PairCounts:
+def _counts(reference: Array, prediction: Array) -> Counts:
     check_one_shape(reference, prediction, ("reference", "prediction"))
     return pair_counts(reference.astype(bool, copy=False), prediction.astype(bool, copy=False))
+
+
+def _instance_counts(
+    reference: Array, prediction: Array, reference_label: int | None, prediction_label: int | None
+) -> Counts | None:
+    """Count two instances, whose labels may differ; None where none are named."""
+    if reference_label is None and prediction_label is None:
+        return None
+    maps = reference, prediction
+    labels = reference_label, prediction_label
+    if any(one is None for one in labels) or any(side.dtype.kind not in "biu" for side in maps):
+        return _counts(*_instances(reference, prediction, *labels))
+    check_one_shape(reference, prediction, ("reference", "prediction"))
+    region = Region((int(labels[0] or 0),), (int(labels[1] or 0),))
+    return pair_counts(reference, prediction, region)
 
 
 def _compute_dice_coefficient(
@@ -85,15 +101,21 @@ def _compute_instance_volumetric_dice(
     **kwargs: Any,
 ) -> float:
     """Dice coefficient of two instances, or of two masks where no instances are named."""
-    return _compute_dice_coefficient(
-        *_instances(ref_labels, pred_labels, ref_instance_idx, pred_instance_idx)
-    )
+    counts = _instance_counts(ref_labels, pred_labels, ref_instance_idx, pred_instance_idx)
+    if counts is None:
+        return _compute_dice_coefficient(ref_labels, pred_labels)
+    total = np.int64(counts.reference + counts.prediction)
+    return 2 * np.int64(counts.tp) / total if total else 0.0
 
 
 def _compute_iou(reference_arr: Array, prediction_arr: Array, *args: Any, **kwargs: Any) -> float:
     """Intersection over union of two masks of one shape; 0 if both are empty."""
-    tp, fp, fn, _ = _counts(reference_arr, prediction_arr)
-    return np.int64(tp) / np.int64(tp + fp + fn) if tp + fp + fn else 0.0
+    return _iou(_counts(reference_arr, prediction_arr))
+
+
+def _iou(counts: Counts) -> float:
+    union = counts.tp + counts.fp + counts.fn
+    return np.int64(counts.tp) / np.int64(union) if union else 0.0
 
 
 def _compute_instance_iou(
@@ -105,9 +127,8 @@ def _compute_instance_iou(
     **kwargs: Any,
 ) -> float:
     """Intersection over union of two instances, or of two masks where no instances are named."""
-    return _compute_iou(
-        *_instances(reference_arr, prediction_arr, ref_instance_idx, pred_instance_idx)
-    )
+    counts = _instance_counts(reference_arr, prediction_arr, ref_instance_idx, pred_instance_idx)
+    return _compute_iou(reference_arr, prediction_arr) if counts is None else _iou(counts)
 
 
 # ---------------------------------------------------------------------------------------- surfaces

@@ -79,9 +79,10 @@ def distance_transform_edt(
     _check_place(places[0], "distances", foreground.shape, np.float64)
     _check_place(places[1], "indices", (foreground.ndim, *foreground.shape), np.int32)
     backend = dispatch.choose("distance_transform_edt", foreground.ndim)
-    if dispatch.name_of(backend) == "scipy":
+    if backend.name == "scipy":
         raise NotCovered("a transform while the scipy backend is in use")
-    found = backend.distance_transform_edt(foreground, steps, bool(return_indices), np.float64)
+    transform = backend.operations.distance_transform_edt
+    found = transform(foreground, steps, bool(return_indices), np.float64)
     returned = []
     wanted = (return_distances, return_indices)
     for result, want, out in zip(found, wanted, places, strict=True):

@@ -21,7 +21,7 @@ from fastseg import dispatch
 from fastseg.arrays import Array
 from fastseg.compat._patching import Host, Patch, rest_of
 from fastseg.compat._volumetric import directed_distances
-from fastseg.joint import JointHistogram, PairCounts
+from fastseg.joint import Counts, JointHistogram
 
 __all__ = ["HausdorffDistanceImageFilter", "LabelOverlapMeasuresImageFilter"]
 
@@ -57,7 +57,7 @@ class LabelOverlapMeasuresImageFilter(sitk.LabelOverlapMeasuresImageFilter):
             return
         backend = dispatch.choose("joint_histogram", arrays[0].ndim)
         source, target = arrays
-        self._histogram = backend.joint_histogram(target, source)
+        self._histogram = backend.operations.joint_histogram(target, source)
 
     def _measure(self, name: str, label: tuple[int, ...]) -> float:
         """Apply a formula to the counts of a label, or to their sums over all labels but 0."""
@@ -70,7 +70,7 @@ class LabelOverlapMeasuresImageFilter(sitk.LabelOverlapMeasuresImageFilter):
         counts = [
             self._histogram.pair_counts([one]) for one in label or [one for one in found if one]
         ]
-        sums = PairCounts(*(sum(each[i] for each in counts) for i in range(4)))
+        sums = Counts(*(sum(each[i] for each in counts) for i in range(4)))
         return _FORMULAS[name](sums)
 
     def GetDiceCoefficient(self, *label: int) -> float:  # noqa: N802
@@ -110,16 +110,16 @@ def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else _UNDEFINED
 
 
-def _jaccard(n: PairCounts) -> float:
+def _jaccard(n: Counts) -> float:
     return _ratio(n.tp, n.tp + n.fp + n.fn)
 
 
-def _dice(n: PairCounts) -> float:
+def _dice(n: Counts) -> float:
     """From the Jaccard coefficient, as ITK has it: without any voxel this is inf."""
     return 2.0 * _jaccard(n) / (1.0 + _jaccard(n))
 
 
-_FORMULAS: dict[str, Callable[[PairCounts], float]] = {
+_FORMULAS: dict[str, Callable[[Counts], float]] = {
     "GetDiceCoefficient": _dice,
     "GetJaccardCoefficient": _jaccard,
     "GetVolumeSimilarity": lambda n: _ratio(2.0 * (n.fp - n.fn), 2 * n.tp + n.fp + n.fn),

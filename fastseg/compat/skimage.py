@@ -14,7 +14,8 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from fastseg import dispatch
 from fastseg.arrays import matched
 from fastseg.compat._patching import Host, NotCovered, Patch, falls_back_to, rest_of
 from fastseg.compat._volumetric import directed_distances
+from fastseg.joint import JointHistogram
 
 __all__ = [
     "adapted_rand_error",
@@ -144,18 +146,13 @@ def _nearest(mask: Mask, point: NDArray[np.int64], distance: float) -> NDArray[n
 # ---------------------------------------------------------------------------- contingency
 
 
-class _Pairs(NamedTuple):
-    """How many voxels each pair of labels has that occurs; 0 where the true label is ignored."""
-
-    true: Labels
-    test: Labels
-    counts: NDArray[np.int64]
-
-    @property
-    def sizes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Voxels of each label of the true and of the test image."""
-        true, test = (np.bincount(labels.astype(np.intp), self.counts) for labels in self[:2])
-        return true.astype(np.float64), test.astype(np.float64)
+def _sizes(histogram: JointHistogram) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Voxels of each label of the true and of the test image."""
+    true, test = (
+        np.bincount(labels.astype(np.intp), histogram.counts)
+        for labels in (histogram.reference_labels, histogram.prediction_labels)
+    )
+    return true.astype(np.float64), test.astype(np.float64)
 
 
 @falls_back_to("skimage.metrics", "contingency_table")
@@ -204,7 +201,7 @@ def contingency_table(
         values /= pairs.counts.sum()
     if sparse_type not in ("matrix", "array"):
         raise ValueError(f"sparse_type: expected 'matrix' or 'array', got {sparse_type!r}")
-    table = sparse.csr_array((values, (pairs.true, pairs.test)))
+    table = sparse.csr_array((values, (pairs.reference_labels, pairs.prediction_labels)))
     return table if sparse_type == "array" else sparse.csr_matrix(table)
 
 
@@ -254,7 +251,7 @@ def adapted_rand_error(
     if alpha < 0 or alpha > 1:
         raise ValueError(f"alpha: expected a number from 0 to 1, got {alpha!r}")
     values = pairs.counts.astype(np.float64)
-    both, true, test = (n @ n - n.sum() for n in (values, *pairs.sizes))
+    both, true, test = (n @ n - n.sum() for n in (values, *_sizes(pairs)))
     return 1.0 - both / (alpha * true + (1 - alpha) * test), both / true, both / test
 
 
@@ -301,7 +298,9 @@ def variation_of_information(
     n = pairs.counts[counted].astype(np.float64)
     sizes = [
         size[labels[counted]]
-        for size, labels in zip(pairs.sizes, (pairs.true, pairs.test), strict=True)
+        for size, labels in zip(
+            _sizes(pairs), (pairs.reference_labels, pairs.prediction_labels), strict=True
+        )
     ]
     total = n.sum()
     return np.array([(n * np.log2(size / n)).sum() / total for size in sizes])
@@ -309,7 +308,7 @@ def variation_of_information(
 
 def _checked_pairs(
     first: Labels | None, second: Labels | None, table: Any, ignored: Sequence[int]
-) -> _Pairs:
+) -> JointHistogram:
     if table is not None:
         raise NotCovered("table=")
     shapes = [getattr(image, "shape", None) for image in (first, second)]
@@ -320,7 +319,7 @@ def _checked_pairs(
     return _pairs(first, second, ignored)
 
 
-def _pairs(true: Labels, test: Labels, ignored: Sequence[int]) -> _Pairs:
+def _pairs(true: Labels, test: Labels, ignored: Sequence[int]) -> JointHistogram:
     for image in (true, test):
         if not isinstance(image, np.ndarray) or image.dtype.kind not in "iu" or not image.size:
             raise NotCovered("images that are no arrays of integers")
@@ -328,8 +327,11 @@ def _pairs(true: Labels, test: Labels, ignored: Sequence[int]) -> _Pairs:
             raise NotCovered(f"images of {image.ndim} axes")
     if true.shape != test.shape:
         raise NotCovered("images of different shapes")
-    native = (image.astype(image.dtype.newbyteorder("="), copy=False) for image in (true, test))
-    histogram = dispatch.choose("joint_histogram", true.ndim).joint_histogram(*matched(*native))
+    first, second = (
+        image.astype(image.dtype.newbyteorder("="), copy=False) for image in (true, test)
+    )
+    operations = dispatch.choose("joint_histogram", true.ndim).operations
+    histogram = operations.joint_histogram(*matched(first, second))
     found = histogram.reference_labels, histogram.prediction_labels
     # a table has a row for each label up to the largest
     if any(labels.min() < 0 or labels.max() > np.iinfo(np.int32).max for labels in found):
@@ -338,7 +340,12 @@ def _pairs(true: Labels, test: Labels, ignored: Sequence[int]) -> _Pairs:
     if not counts.any():
         raise NotCovered("an image that is all ignored")
     # labels in the images' own types, after which SciPy chooses the type of a table's indices
-    return _Pairs(found[0].astype(true.dtype), found[1].astype(test.dtype), counts)
+    return replace(
+        histogram,
+        reference_labels=found[0].astype(true.dtype),
+        prediction_labels=found[1].astype(test.dtype),
+        counts=counts,
+    )
 
 
 PATCHES = Host(

@@ -26,8 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg.arrays import as_spacing, matched
-from fastseg.compat._masks import backend_for, check_one_shape, pair_counts
+from fastseg.compat._masks import check_one_shape, operations_for, pair_counts
 from fastseg.compat._patching import Host, NotCovered, Patch, falls_back_to, rest_of
+from fastseg.regions import Region
 
 __all__ = [
     "compute_average_surface_distance",
@@ -100,14 +101,13 @@ def compute_surface_distances(
         spacing = as_spacing(spacing_mm, ndim)
     except (TypeError, ValueError) as error:
         raise NotCovered(f"a spacing of {spacing_mm!r}") from error
-    backend = backend_for("surface_distances", ndim)
-    masks = [backend.select(mask, (1,)) for mask in matched(mask_gt, mask_pred)]
-    found = backend.surface_distances(masks.pop(0), masks.pop(), spacing, "surfel")
-    return {
-        name: array
-        for names, side in zip(_SIDES, found.distributions, strict=True)
-        for name, array in zip(names, side.elements, strict=True)
-    }
+    operations = operations_for("surface_distances", ndim)
+    masks = matched(mask_gt, mask_pred)
+    found = operations.surface_distances(*masks, Region(), spacing, "surfel")
+    surfaces: dict[str, Any] = {}
+    for names, side in zip(_SIDES, found.distributions, strict=True):
+        surfaces |= zip(names, side.elements, strict=True)
+    return surfaces
 
 
 def compute_average_surface_distance(surface_distances: Surfaces) -> tuple[float, float]:

@@ -129,7 +129,7 @@ def _overlaps(
         raise NotCovered("tensors on a GPU")
     counts = class_overlaps(found.images, found.are_maps, found.classes, range(found.n_classes))
     table = torch.tensor(counts).reshape(len(preds), len(found.classes), 3)
-    return table[..., 0], table[..., 1], table[..., 2]
+    return table[..., 2], table[..., 1], table[..., 0]
 
 
 @falls_back_to(f"{_FUNCTIONS}.dice", "_dice_score_update")
@@ -263,11 +263,11 @@ def _directed(
         return found.prediction_to_reference, found.reference_to_prediction
     from scipy.spatial import KDTree
 
-    backend = dispatch.choose("surface", reference.ndim)
+    operations = dispatch.choose("surface", reference.ndim).operations
     points = []
     for image, value in zip((reference, prediction), values, strict=True):
         mask = as_bits(image) == bits_of(value, image.dtype)
-        points.append(np.argwhere(backend.surface(mask, 1, "background")) * spacing)
+        points.append(np.argwhere(operations.surface(mask, 1, "background")) * spacing)
     order = 1 if metric == "taxicab" else np.inf
     first, second = points
     if not len(first) or not len(second):

@@ -2,7 +2,14 @@
 
 from fastseg.errors import GridMismatchError
 from fastseg.io.image import Grid, Image
-from fastseg.io.read import IMAGE_SUFFIXES, as_image, image_stem, is_image_path, read_image
+from fastseg.io.read import (
+    IMAGE_SUFFIXES,
+    as_image,
+    image_stem,
+    is_image_path,
+    open_source,
+    read_image,
+)
 from fastseg.io.same_grid import check_same_grid
 
 __all__ = [
@@ -14,5 +21,6 @@ __all__ = [
     "check_same_grid",
     "image_stem",
     "is_image_path",
+    "open_source",
     "read_image",
 ]

@@ -61,6 +61,16 @@ class Image:
     spacing: tuple[float, ...] | None
     source: str
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Voxels along each axis of the array."""
+        return self.array.shape
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.source
+
 
 def make_grid(shape: tuple[int, ...], affine: Any, source: str) -> Grid:
     """Build the grid of an image, refusing an affine that no distance can be measured with."""

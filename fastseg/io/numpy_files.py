@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 
+from fastseg.arrays import as_label_map
 from fastseg.errors import InputError
 from fastseg.io.image import Image, check_one_number_a_voxel
 from fastseg.io.voxels import DEFLATE_LIMIT, VoxelFile, open_voxels
+from fastseg.source import ArraySource, ConvertedSource, Source
 
 # What the label map is called among several arrays: by nnU-Net, and by NumPy if not named.
 NAMES = ("seg", "arr_0")
@@ -20,6 +23,25 @@ def read_npy(path: str) -> Image:
     """Read the array of a .npy file."""
     with open_voxels(path) as voxel_file:
         return _read_array(voxel_file, path)
+
+
+def map_npy(path: str, argument: str = "") -> Source:
+    """Map the array of a .npy file into memory: what is measured is read when it is measured.
+
+    Integers are measured where they lie, whatever their size. Floats, and numbers in the other byte order, are
+    converted window by window.
+    """
+    with open_voxels(path) as voxel_file:
+        shape, fortran_order, dtype = _header(voxel_file, path)
+        start = voxel_file.position
+        voxel_file.check_size(start + math.prod(shape) * dtype.itemsize)
+    if 0 in shape or not 1 <= len(shape) <= 3:
+        return ArraySource(as_label_map(read_npy(path).array, argument or path), name=path)
+    order: Literal["C", "F"] = "F" if fortran_order else "C"
+    array = np.asarray(np.memmap(path, dtype, "r", start, shape, order))
+    if dtype.kind in "biu" and dtype.isnative and array.flags.aligned:
+        return ArraySource(array, name=path)
+    return ConvertedSource(array, name=path)
 
 
 def read_npz(path: str) -> Image:
@@ -49,8 +71,8 @@ def _choose(members: list[zipfile.ZipInfo], path: str) -> zipfile.ZipInfo:
     return arrays[chosen[0]]
 
 
-def _read_array(voxel_file: VoxelFile, path: str) -> Image:
-    """Read one array; the voxels are never unpickled."""
+def _header(voxel_file: VoxelFile, path: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Read the shape, whether it is in Fortran order, and the dtype of an array."""
     # NumPy asks of a file no more than its method read.
     file = cast(Any, voxel_file)
     try:
@@ -64,6 +86,12 @@ def _read_array(voxel_file: VoxelFile, path: str) -> Image:
     except ValueError as error:
         raise InputError(f"{path}: not a readable NumPy array: {error}") from error
     check_one_number_a_voxel(dtype, path)
+    return shape, fortran_order, dtype
+
+
+def _read_array(voxel_file: VoxelFile, path: str) -> Image:
+    """Read one array; the voxels are never unpickled."""
+    shape, fortran_order, dtype = _header(voxel_file, path)
     if fortran_order:
         array = voxel_file.voxels(voxel_file.position, shape, dtype)
     else:

@@ -6,11 +6,13 @@ import os
 import sys
 from typing import Any
 
+from fastseg.arrays import as_label_map
 from fastseg.errors import InputError
 from fastseg.io.image import Image
 from fastseg.io.itk import from_simpleitk, read_metaimage, read_nrrd
 from fastseg.io.nifti import from_nibabel, read_nifti
-from fastseg.io.numpy_files import read_npy, read_npz
+from fastseg.io.numpy_files import map_npy, read_npy, read_npz
+from fastseg.source import ArraySource, Source
 
 _READERS = {
     ".nii.gz": read_nifti,
@@ -65,15 +67,21 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     >>> image.array.shape, image.array.dtype.name, image.spacing
     ((4, 5, 6), 'uint8', None)
     """
+    path = _checked_path(path)
+    return _READERS[_suffix(path)](path)
+
+
+def _checked_path(path: str | os.PathLike[str]) -> str:
+    """Refuse what is no file of a known format, or holds nothing."""
     path = os.fsdecode(path)
     if os.path.isdir(path):
         raise InputError(f"{path}: expected an image file, but this is a directory")
     if not os.path.exists(path):
         raise FileNotFoundError(f"{path}: no such file")
-    reader = _READERS[_suffix(path)]
+    _suffix(path)
     if os.path.getsize(path) == 0:
         raise InputError(f"{path}: the file is empty")
-    return reader(path)
+    return path
 
 
 def as_image(value: object) -> Image | None:
@@ -95,6 +103,26 @@ def as_image(value: object) -> Image | None:
     if _is_instance(value, "nibabel.spatialimages", "SpatialImage"):
         return from_nibabel(value)
     return None
+
+
+def open_source(value: Any, argument: str = "") -> Source:
+    """Open a label map: a file, an image of `read_image`, SimpleITK or nibabel, or anything that is an array.
+
+    Labels are checked here, once. A .npy file is mapped into memory and not read before it is measured.
+
+    Parameters
+    ----------
+    value : array_like, path or image
+    argument : str
+        What messages call it; a file is called by its own name where this is left out.
+    """
+    if is_image_path(value) and os.fsdecode(value).lower().endswith(".npy"):
+        return map_npy(_checked_path(value), argument)
+    image = read_image(value) if is_image_path(value) else as_image(value)
+    if image is None:
+        return ArraySource(as_label_map(value, argument), name=argument)
+    labels = as_label_map(image.array, argument or image.source)
+    return ArraySource(labels, image.spacing, image.grid, image.source)
 
 
 def is_image_path(value: object) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from typing import Protocol
 
 import numpy as np
 
 from fastseg.errors import GridMismatchError
-from fastseg.io.image import Grid, Image
+from fastseg.io.image import Grid
 
 # How far apart, in voxels, the same corner of both images may lie. Headers in float32 put the far
 # corner of a 1000³ volume up to 1e-4 voxel off (1000 · 2⁻²⁴ an operation); a grid that really
@@ -16,18 +17,34 @@ from fastseg.io.image import Grid, Image
 TOLERANCE_VOXELS = 1e-3
 
 
-def check_same_grid(reference: Image, prediction: Image) -> None:
+class Gridded(Protocol):
+    """What has a shape, and may lie on a grid: an image, or the source of a label map."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Voxels along each axis."""
+
+    @property
+    def grid(self) -> Grid | None:
+        """Where they lie."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
+
+def check_same_grid(reference: Gridded, prediction: Gridded) -> None:
     """Raise GridMismatchError unless both images have the same voxels.
 
     The shapes must be equal, and every corner voxel must lie at the same place, within 1e-3 voxel
     of the reference along each axis. Where one image has no grid (.npy and .npz files), only
     the shapes are compared.
     """
-    names = f"reference {reference.source} and prediction {prediction.source}"
-    if reference.array.shape != prediction.array.shape:
+    names = f"reference {reference.name} and prediction {prediction.name}"
+    if reference.shape != prediction.shape:
         raise GridMismatchError(
             f"{names} differ in shape: "
-            f"{_numbers(reference.array.shape)} against {_numbers(prediction.array.shape)}"
+            f"{_numbers(reference.shape)} against {_numbers(prediction.shape)}"
         )
     if reference.grid is None or prediction.grid is None:
         return

@@ -89,7 +89,7 @@ class VoxelFile:
         harmless; more of it means that the header does not describe the data).
         """
         size = math.prod(shape) * dtype.itemsize
-        self._check_promise(start + size)
+        self.check_promise(start + size)
         scratch = memoryview(bytearray(BLOCK + 1))
         while self.position < start:
             if not self._fill(scratch[: min(BLOCK, start - self.position)]):
@@ -108,7 +108,16 @@ class VoxelFile:
             )
         return native(data.view(dtype).reshape(shape, order="F"))
 
-    def _check_promise(self, promised: int) -> None:
+    def check_size(self, promised: int) -> None:
+        """Refuse a header that promises more bytes than a file of raw voxels holds, or so many less."""
+        self.check_promise(promised)
+        if self._stored - promised > BLOCK:
+            raise InputError(
+                f"{self._path}: the data do not end where the header says, after {promised:,} bytes in all"
+            )
+
+    def check_promise(self, promised: int) -> None:
+        """Refuse a header that promises more bytes than the file can hold."""
         limit = self._stored if self._encoding == "raw" else self._stored * DEFLATE_LIMIT
         if promised > limit:
             kind = "" if self._encoding == "raw" else f"zipped (at most {limit:,} unzipped) "

@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from fastseg.choices import unknown
 from fastseg.errors import EmptyMaskError, InputError, InputTypeError
+from fastseg.joint import Empty
 from fastseg.metrics.registry import Metric, resolve
-
-#: which of the two masks is empty
-Empty = Literal["", "reference", "prediction", "both"]
 
 POLICIES = {
     "worst": "both empty: nan, there is nothing to measure; one empty: the worst score",
@@ -37,24 +34,26 @@ class EmptyPolicy:
         """For the tables."""
         return f"{self.default} (custom)" if self.exceptions else self.default
 
+    def to_plain(self) -> str | dict[str, Value]:
+        """Give the policy as :func:`as_policy` takes it."""
+        return {"default": self.default, **self.exceptions} if self.exceptions else self.default
+
     def value(
         self, metric: Metric, value: float, empty: Empty, diagonal: float, label: str
     ) -> float:
-        """What stands in the table for a metric whose formula gave `value`.
+        """Decide what stands in the table for a metric of a missing structure, whose formula gave `value`.
 
         Parameters
         ----------
         metric : Metric
         value : float
             The formula's value: nan if it is not defined, inf for a distance to nothing.
-        empty : {"", "reference", "prediction", "both"}
+        empty : {"reference", "prediction", "both"}
         diagonal : float
             Of the image.
         label : str
             For the error message.
         """
-        if not empty:
-            return value
         rule = self.exceptions.get(metric.name, self.default)
         if isinstance(rule, Mapping):
             return float(rule["both" if empty == "both" else "one"])

@@ -1,53 +1,67 @@
 """The registry: what a metric is, and how its name finds it.
 
-A metric is one small function with a row of facts. A count metric takes :class:`Counts`; a distance metric takes
-:class:`~fastseg.distributions.Reductions`, which a :class:`~fastseg.distances.SurfaceDistances` is, and
-:class:`Options`; a band metric takes :class:`~fastseg.distances.BandCounts`. What a metric needs decides what is
-computed at all.
+A metric is one small function of what was measured and of :class:`Options`, with a row of facts. Which measurement it
+is a function of decides what is measured at all; :data:`MEASUREMENTS` lists them.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, NamedTuple
 
 from fastseg.choices import unknown
 from fastseg.distributions import PercentileMethod
 from fastseg.errors import InputError, InputTypeError
 
-Need = Literal["counts", "distances", "band"]
+
+class Measurement(NamedTuple):
+    """A quantity that metrics are functions of.
+
+    Attributes
+    ----------
+    name : str
+        What a metric names, and what a backend is asked for.
+    from_histogram : bool
+        Whether the joint histogram gives it, of any structure. What a backend measures, it measures of structures that
+        both maps have.
+    gives : str
+        What a metric gets.
+    """
+
+    name: str
+    from_histogram: bool
+    gives: str
 
 
-@dataclass(frozen=True)
-class Counts:
-    """Voxels of one structure in a pair of label maps, and the volume of a voxel."""
-
-    tp: int
-    fp: int
-    fn: int
-    tn: int
-    voxel_volume: float = 1.0
-
-    @property
-    def reference(self) -> int:
-        """Voxels of the reference."""
-        return self.tp + self.fn
-
-    @property
-    def prediction(self) -> int:
-        """Voxels of the prediction."""
-        return self.tp + self.fp
+MEASUREMENTS = {
+    measurement.name: measurement
+    for measurement in (
+        Measurement("counts", True, "fastseg.joint.Counts"),
+        Measurement("surface_distributions", False, "fastseg.distributions.SurfaceReductions"),
+        Measurement("band_overlap", False, "fastseg.overlap.Overlap"),
+    )
+}
 
 
-@dataclass(frozen=True)
-class Options:
-    """What a distance metric depends on besides the distances."""
+#: the measurements that no backend is asked for
+FROM_HISTOGRAM = frozenset(name for name, entry in MEASUREMENTS.items() if entry.from_histogram)
+
+
+class Options(NamedTuple):
+    """What a metric depends on besides what was measured."""
 
     tolerance: float = 1.0
     percentile_method: PercentileMethod = "max_of_directions"
+    voxel_volume: float = 1.0
+
+
+DEFAULTS = Options()
+
+Function = Callable[[Any, Options], float]
 
 
 @dataclass(frozen=True)
@@ -59,9 +73,9 @@ class Metric:
     name : str
         As in the tables.
     function : callable
-        From what it needs to a float; nan where the formula is not defined.
-    needs : {"counts", "distances", "band"}
-        The primitive that it is a function of.
+        From what was measured and :class:`Options` to a float; nan where the formula is not defined.
+    measurement : str
+        What it is a function of, see :data:`MEASUREMENTS`.
     unit : str
         "" for a ratio, "mm", "mm³": the units of the spacing.
     larger_is_better : bool or None
@@ -72,11 +86,13 @@ class Metric:
         The formula, and where it is defined.
     always_defined : bool
         True if the formula needs no structure, so that no policy applies.
+    uses : frozenset of str
+        The options that it depends on.
     """
 
     name: str
-    function: Callable[..., float]
-    needs: Need
+    function: Function
+    measurement: str
     unit: str
     larger_is_better: bool | None
     best: float
@@ -84,11 +100,12 @@ class Metric:
     formula: str
     source: str
     always_defined: bool = False
+    uses: frozenset[str] = frozenset()
 
     @property
     def is_distance(self) -> bool:
         """Whether it is a length, whose worst value is without bound."""
-        return self.needs == "distances" and math.isinf(self.worst)
+        return self.unit == "mm" and math.isinf(self.worst)
 
 
 _metrics: dict[str, Metric] = {}
@@ -97,7 +114,7 @@ _families: list[tuple[re.Pattern[str], str, Callable[[str, float], Metric]]] = [
 
 
 def metric(
-    needs: Need,
+    measurement: str,
     *,
     unit: str = "",
     larger_is_better: bool | None = True,
@@ -106,22 +123,24 @@ def metric(
     formula: str,
     source: str,
     always_defined: bool = False,
+    uses: Iterable[str] = (),
 ) -> Callable[[Callable[..., float]], Callable[..., float]]:
     """Enter a function into the registry under its own name."""
 
     def enter(function: Callable[..., float]) -> Callable[..., float]:
         name = function.__name__
         _metrics[name] = Metric(
-            name,
-            function,
-            needs,
-            unit,
-            larger_is_better,
-            best,
-            worst,
-            formula,
-            source,
-            always_defined,
+            name=name,
+            function=function,
+            measurement=MEASUREMENTS[measurement].name,
+            unit=unit,
+            larger_is_better=larger_is_better,
+            best=best,
+            worst=worst,
+            formula=formula,
+            source=source,
+            always_defined=always_defined,
+            uses=frozenset(uses),
         )
         return function
 
@@ -179,15 +198,18 @@ def resolve(names: str | Iterable[str] | None) -> tuple[Metric, ...]:
     wanted = [names] if isinstance(names, str) else list(names)
     if not wanted:
         raise InputError("metrics: give at least one name, or None for all")
-    found = tuple(_find(name) for name in wanted)
-    if len({entry.name for entry in found}) != len(found):
+    for name in wanted:
+        if not isinstance(name, str):
+            raise InputTypeError(
+                f"metrics: expected names, got {name!r} of type {type(name).__name__}"
+            )
+    if len(set(wanted)) != len(wanted):
         raise InputError(f"metrics: each name once, got {', '.join(wanted)}")
-    return found
+    return tuple(map(_find, wanted))
 
 
-def _find(name: object) -> Metric:
-    if not isinstance(name, str):
-        raise InputTypeError(f"metrics: expected names, got {name!r} of type {type(name).__name__}")
+@functools.cache
+def _find(name: str) -> Metric:
     if name in _metrics:
         return _metrics[name]
     for pattern, _, make in _families:

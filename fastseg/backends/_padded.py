@@ -1,4 +1,4 @@
-"""Packed sets within a margin of zeros, and the nearest offsets, for which the margin is wide enough."""
+"""Packed sets within padding of zeros, and the nearest offsets, for which the padding is wide enough."""
 
 from __future__ import annotations
 
@@ -11,26 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg.arrays import Spacing
-from fastseg.backends._steps import Floats, Offsets, Words, box_offsets, squared_norms
+from fastseg.backends._geometry import Geometry
+from fastseg.backends._offsets import Floats, Offsets, Words, box_offsets, squared_norms
 from fastseg.distributions import Distribution
-from fastseg.lazy import lazy
+from fastseg.threads import lazy
 
 # A ball of 4 voxels: beyond it a search along rows is cheaper than one more shell.
 _MOST_OFFSETS = 257
-
-
-class Geometry(NamedTuple):
-    """Where packed voxels lie: sizes and spacing along z, y, x; `reverse` if the image's axes are x, y, z."""
-
-    shape: tuple[int, int, int]
-    ndim: int
-    spacing: Spacing
-    reverse: bool
-
-    @property
-    def nearest_offsets(self) -> NearestOffsets:
-        """Those between its voxels."""
-        return nearest_offsets(self.spacing, self.ndim, self.reverse)
 
 
 @dataclass(frozen=True)
@@ -51,13 +38,13 @@ class NearestOffsets:
         """How many bits into a word 64 voxels at each offset start."""
         return (self.offsets[:, 2] & 63).astype(np.uint64)
 
-    def steps(self, padded: Words) -> NDArray[np.int64]:
+    def word_offsets(self, padded: Words) -> NDArray[np.int64]:
         """How many words further in a padded set that word lies."""
-        z, y, words = self._whole_steps
+        z, y, words = self._whole_words
         return np.asarray((z * padded.shape[1] + y) * padded.shape[2] + words)
 
     @lazy
-    def _whole_steps(self) -> tuple[NDArray[np.int64], ...]:
+    def _whole_words(self) -> tuple[NDArray[np.int64], ...]:
         z, y, x = self.offsets.T
         return np.ascontiguousarray(z), np.ascontiguousarray(y), x >> 6
 
@@ -114,14 +101,14 @@ class Padding(NamedTuple):
     @classmethod
     def of(cls, geometry: Geometry) -> Padding:
         """As the nearest offsets of this geometry ask for."""
-        reach_z, reach_y, reach_x = geometry.nearest_offsets.reach
+        offsets = nearest_offsets(geometry.spacing, geometry.ndim, geometry.reverse)
+        reach_z, reach_y, reach_x = offsets.reach
         return cls(reach_z, reach_y + 1, reach_x)
 
     def around(self, geometry: Geometry) -> PaddedSet:
         """Room for a set of this geometry within slices of zeros.
 
-        The rest of the margin is for the kernel that fills the set, which has it in the cache: all of it written here,
-        by one thread, would take 1.5 of the 35 ms that surface distances of a 512³ pair take, twice zeros all over.
+        The rest of the padding is for the kernel that fills the set, which has it in the cache.
         """
         nz, ny, nx = geometry.shape
         words = -(-(nx + self.x) // 64)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastseg.results.table import text_table
+
 if TYPE_CHECKING:
     import pandas
 
@@ -88,11 +90,4 @@ class Summary(Mapping[str, MetricSummary]):
         cells = [
             [f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()] for row in rows
         ]
-        widths = [max(len(row[i]) for row in [header, *cells]) for i in range(len(header))]
-        return "\n".join(
-            "  ".join(
-                cell.ljust(width) if i < 2 else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-            )
-            for row in [header, *cells]
-        )
+        return text_table(header, cells, left=header[:2])

@@ -1,0 +1,1 @@
+"""Evaluating pairs of label maps: one case, and cohorts of them."""

@@ -1,0 +1,269 @@
+"""One case: every structure, every metric, one read of the volumes."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastseg import dispatch, io, threads
+from fastseg._version import __version__
+from fastseg.arrays import Array, Spacing, as_label_map, as_spacing, check_same_shape, matched
+from fastseg.backends.protocol import Backend
+from fastseg.device import memory_of
+from fastseg.distances import Boundary
+from fastseg.distributions import PercentileMethod
+from fastseg.evaluation.pieces import PiecewisePair
+from fastseg.evaluation.settings import Settings
+from fastseg.joint import Counts, JointHistogram
+from fastseg.metrics import FROM_HISTOGRAM, Options
+from fastseg.metrics.empties import Value
+from fastseg.regions import Measured, Region, Request
+from fastseg.results import Evaluation, Row
+from fastseg.source import ArraySource, Source
+from fastseg.structures import Label, Labels, Structure, as_tolerances, found_structures
+
+# from `dispatch.choose` to the line that called `evaluate`
+_STACKLEVEL = 6
+
+
+def evaluate(
+    reference: Any,
+    prediction: Any,
+    *,
+    spacing: float | Sequence[float] | None = None,
+    labels: Labels | None = None,
+    metrics: str | Iterable[str] | None = None,
+    tolerance: float | Mapping[str | int, float] = 1.0,
+    boundary: Boundary = "voxel",
+    percentile_method: PercentileMethod = "max_of_directions",
+    empty: str | Mapping[str, Value] = "worst",
+    ignore_label: int | None = None,
+    backend: str | None = None,
+    case: str = "",
+) -> Evaluation:
+    """Compare a predicted segmentation with its reference: every label, every metric.
+
+    Parameters
+    ----------
+    reference, prediction : array_like, path or image
+        Label maps of one shape, 1-D to 3-D: bool, integers, or floats that are whole numbers; NumPy arrays in any
+        memory order, CPU tensors, image files (.nii .nii.gz .hdr .nrrd .mha .mhd .npy .npz), SimpleITK or nibabel
+        images. Two images must lie on one grid.
+    spacing : float or sequence of float, optional
+        Voxel size along each array axis. Default: the image's own, and 1 for plain arrays. Images have their axes
+        in the order x, y, z.
+    labels : iterable of int, or mapping of names to labels, optional
+        Default: all labels of either map but 0 and `ignore_label`; 1 for bool masks. A mapping may give a tuple of
+        labels, which form a region: ``{"liver": 1, "whole tumour": (1, 2, 3)}``; regions may overlap. Where the maps
+        are numbered differently, it gives both sides: ``{"liver": {"reference": 5, "prediction": 1}}``.
+    metrics : str or iterable of str, optional
+        Names, see :func:`list_metrics`; also any ``hdNN`` and ``fN``. Default: all. Only what they need is computed.
+    tolerance : float or mapping, optional
+        Tolerance of ``nsd`` and width of the ``boundary_iou`` band, in the units of the spacing: one number, or one
+        for each label by name or id, with the key "default" for those that are not named.
+    boundary : {"voxel", "surfel"}
+        What the surface is, see :func:`surface_distances`.
+    percentile_method : {"max_of_directions", "pooled"}
+        How ``hdNN`` is taken: the larger of the two directions' percentiles (MONAI, MetricsReloaded), or the
+        percentile of both together (MedPy).
+    empty : str or mapping
+        What undefined values are where the reference, the prediction or both lack a label: "worst" (both: nan; one:
+        the worst score), "nan", "raise", "diagonal" (as worst, with the image's diagonal for an infinite distance),
+        "perfect" (both: the best score), or a mapping from metric names to policies or numbers.
+    ignore_label : int, optional
+        Voxels with this label in the reference count as background in both maps for distances, and do not count
+        at all otherwise.
+    backend : {"numba", "scipy", "cupy"}, optional
+        Default: the best one available for where the arrays are: "cupy" for CuPy arrays, CUDA tensors and other
+        arrays on a GPU, whose voxels never leave it.
+    case : str
+        Name for the table. Default: that of the prediction's file.
+
+    Returns
+    -------
+    Evaluation
+        One row per label.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For shapes or grids that differ, a wrong spacing, labels that are not whole numbers, unknown names.
+    EmptyMaskError
+        Under ``empty="raise"``.
+
+    Examples
+    --------
+    >>> import numpy as np, fastseg
+    >>> reference = np.zeros((40, 40, 40), np.uint8)
+    >>> reference[10:30, 10:30, 10:30] = 1
+    >>> prediction = np.roll(reference, 1, axis=0)
+    >>> evaluation = fastseg.evaluate(reference, prediction, spacing=(2.5, 1, 1), labels={"liver": 1})
+    >>> evaluation["liver"]["dice"], evaluation["liver"]["hd95"]
+    (0.95, 2.5)
+    """
+    settings = Settings.checked(
+        spacing=spacing,
+        labels=labels,
+        metrics=metrics,
+        tolerance=tolerance,
+        boundary=boundary,
+        percentile_method=percentile_method,
+        empty=empty,
+        ignore_label=ignore_label,
+        backend=backend,
+    )
+    pair = open_pair(reference, prediction)
+    if not case and io.is_image_path(prediction):
+        case = io.image_stem(prediction)
+    return evaluate_case(*pair, settings, case)
+
+
+def open_pair(reference: Any, prediction: Any) -> tuple[Source, Source]:
+    """Open both label maps, side by side where they are files, and see that they lie on one grid."""
+    given = ((reference, "reference"), (prediction, "prediction"))
+    if io.is_image_path(reference) and io.is_image_path(prediction):
+        sources = threads.run(lambda one: _opened(*one), given)  # unzipping a file is serial
+    else:
+        sources = [_opened(*one) for one in given]
+    if sources[0].grid is not None or sources[1].grid is not None:
+        io.check_same_grid(*sources)
+    return sources[0], sources[1]
+
+
+def _opened(value: Any, argument: str) -> Source:
+    if isinstance(value, np.ndarray):  # by far the most common
+        return ArraySource(as_label_map(value, argument), name=argument)
+    return io.open_source(value, argument)
+
+
+class _WholePair:
+    """Two label maps that are arrays, in the memory of the backend that measures them."""
+
+    def __init__(self, backend: Backend, reference: Array, prediction: Array) -> None:
+        self.backend = backend
+        first, second = backend.placed(*matched(reference, prediction))
+        self._maps = first, second
+
+    def histogram(self) -> JointHistogram:
+        """Count their pairs of labels."""
+        return self.backend.operations.joint_histogram(*self._maps)
+
+    def measure(self, regions: Sequence[Region], request: Request) -> list[Measured]:
+        """Measure regions of them."""
+        return self.backend.operations.measure(*self._maps, regions, request)
+
+
+def _pair(
+    reference: Source, prediction: Source, operations: Iterable[str], backend: str | None
+) -> _WholePair | PiecewisePair:
+    """Bring two label maps to the backend that can do all that is wanted of them."""
+    ndim = len(reference.shape)
+    first, second = reference.whole(), prediction.whole()
+    if first is None or second is None:
+        check_same_shape(reference, prediction)
+        chosen = dispatch.choose(operations, ndim, backend, stacklevel=_STACKLEVEL)
+        return PiecewisePair(chosen, reference, prediction)
+    check_same_shape(first, second)
+    chosen = dispatch.choose(
+        operations, ndim, backend, memory=memory_of(first), stacklevel=_STACKLEVEL
+    )
+    return _WholePair(chosen, first, second)
+
+
+def evaluate_case(
+    reference: Source, prediction: Source, settings: Settings, case: str = ""
+) -> Evaluation:
+    """Evaluate one pair of label maps.
+
+    Parameters
+    ----------
+    reference, prediction : Source
+    settings : Settings
+    case : str
+        Name for the table.
+    """
+    wanted = frozenset(metric.measurement for metric in settings.metrics) - FROM_HISTOGRAM
+    pair = _pair(reference, prediction, ("joint_histogram", *sorted(wanted)), settings.backend)
+    own = reference.spacing if reference.spacing is not None else prediction.spacing
+    given = own if settings.spacing is None else settings.spacing
+    spacing = as_spacing(given, len(reference.shape))
+    histogram = pair.histogram().without(settings.ignore_label)
+    structures = settings.structures
+    if structures is None and reference.dtype == prediction.dtype == bool:
+        structures = (Structure.of("1", 1),)  # a pair of masks has a row even if both are empty
+    elif structures is None:
+        structures = found_structures(histogram.labels, settings.ignore_label)
+    tolerances = as_tolerances(settings.tolerance, structures, any_id=settings.structures is None)
+    counts = [histogram.pair_counts(one.reference, one.prediction) for one in structures]
+    measured: list[Measured] = [{}] * len(structures)
+    if wanted:
+        present = [i for i, count in enumerate(counts) if not count.empty]
+        ignored = () if settings.ignore_label is None else (settings.ignore_label,)
+        regions = [_region(structures[i], histogram, tolerances[i]) for i in present]
+        request = Request(wanted, spacing, settings.boundary, ignored)
+        for i, found in zip(present, pair.measure(regions, request), strict=True):
+            measured[i] = found
+    made = _Rows(case, settings, reference.shape, spacing)
+    rows = tuple(map(made.row, structures, counts, measured, tolerances))
+    about = {
+        "fastseg": __version__,
+        "backend": pair.backend.name,
+        "shape": list(reference.shape),
+        "spacing": list(spacing),
+        **settings.to_dict(),
+    }
+    return Evaluation(rows, settings.metric_names, about)
+
+
+def _region(structure: Structure, histogram: JointHistogram, tolerance: float) -> Region:
+    box = histogram.box(structure.reference, structure.prediction)
+    return Region(structure.reference, structure.prediction, box, tolerance)
+
+
+class _Rows:
+    """Makes the rows of one case: each metric of what was measured, and the policy where it is not defined."""
+
+    def __init__(
+        self, case: str, settings: Settings, shape: tuple[int, ...], spacing: Spacing
+    ) -> None:
+        self._case, self._settings, self._metrics = case, settings, settings.metrics
+        self._voxel_volume = math.prod(spacing)
+        self._diagonal = math.hypot(*map(operator.mul, shape, spacing))
+
+    def row(
+        self, structure: Structure, counts: Counts, measured: Measured, tolerance: float
+    ) -> Row:
+        """Make the row of a structure."""
+        policy, empty = self._settings.policy, counts.empty
+        options = Options(tolerance, self._settings.percentile_method, self._voxel_volume)
+        measured = {"counts": counts, **measured}
+        values = {}
+        for metric in self._metrics:
+            if metric.measurement in measured:
+                value = metric.function(measured[metric.measurement], options)
+            else:  # a distance to nothing is inf, and between nothings there is none
+                value = math.nan if empty == "both" else metric.worst
+            if empty:
+                value = policy.value(metric, value, empty, self._diagonal, structure.name)
+            values[metric.name] = value
+        same = structure.reference == structure.prediction
+        return Row(
+            self._case,
+            structure.label,
+            structure.name,
+            structure.label,
+            structure.label if same else _as_label(structure.prediction),
+            values,
+            counts,
+            self._voxel_volume,
+            empty,
+            policy.name if empty else "",
+        )
+
+
+def _as_label(labels: tuple[int, ...]) -> Label:
+    return labels[0] if len(labels) == 1 else labels

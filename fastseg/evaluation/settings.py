@@ -1,0 +1,127 @@
+"""All that a result depends on besides the two label maps: checked once, frozen, picklable."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastseg import dispatch
+from fastseg.arrays import Spacing, as_label, as_spacing
+from fastseg.choices import unknown
+from fastseg.distances import BOUNDARIES, Boundary
+from fastseg.distributions import PERCENTILE_METHODS, PercentileMethod
+from fastseg.metrics import EmptyPolicy, Metric, as_policy, resolve
+from fastseg.metrics.empties import Value
+from fastseg.structures import Labels, Structure, as_structures, as_tolerances, check_tolerance
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What :func:`fastseg.evaluate` was asked for, checked.
+
+    It can be pickled and sent to another process, and :meth:`to_dict` tells what a result was made with.
+
+    Attributes
+    ----------
+    spacing : float or tuple of float, or None
+        As given; None takes that of the images.
+    structures : tuple of Structure, or None
+        None stands for all labels that are found.
+    metric_names : tuple of str
+    tolerance : float or mapping
+    boundary : {"voxel", "surfel"}
+    percentile_method : {"max_of_directions", "pooled"}
+    policy : EmptyPolicy
+    ignore_label : int or None
+    backend : str or None
+    """
+
+    spacing: float | Spacing | None
+    structures: tuple[Structure, ...] | None
+    metric_names: tuple[str, ...]
+    tolerance: float | Mapping[str | int, float]
+    boundary: Boundary
+    percentile_method: PercentileMethod
+    policy: EmptyPolicy
+    ignore_label: int | None
+    backend: str | None
+
+    @classmethod
+    def checked(
+        cls,
+        *,
+        spacing: float | Sequence[float] | None = None,
+        labels: Labels | None = None,
+        metrics: str | Iterable[str] | None = None,
+        tolerance: float | Mapping[str | int, float] = 1.0,
+        boundary: Boundary = "voxel",
+        percentile_method: PercentileMethod = "max_of_directions",
+        empty: str | Mapping[str, Value] = "worst",
+        ignore_label: int | None = None,
+        backend: str | None = None,
+    ) -> Settings:
+        """Check the options of :func:`fastseg.evaluate`, before anything is read.
+
+        What depends on the maps, the number of their axes and which labels they hold, is checked with them.
+        """
+        chosen = resolve(metrics)
+        policy = as_policy(empty)
+        if boundary not in BOUNDARIES:
+            raise unknown("boundary", boundary, BOUNDARIES)
+        if percentile_method not in PERCENTILE_METHODS:
+            raise unknown("percentile_method", percentile_method, PERCENTILE_METHODS)
+        ignore = None if ignore_label is None else as_label(ignore_label, "ignore_label")
+        structures = None if labels is None else as_structures(labels, ignore)
+        if isinstance(tolerance, Mapping):
+            tolerance = dict(tolerance)
+            if structures is not None:
+                as_tolerances(tolerance, structures, any_id=False)
+        else:
+            tolerance = check_tolerance(tolerance)
+        if backend is not None:
+            dispatch.check_backend(backend)
+        return cls(
+            _as_voxel_size(spacing),
+            structures,
+            tuple(metric.name for metric in chosen),
+            tolerance,
+            boundary,
+            percentile_method,
+            policy,
+            ignore,
+            backend,
+        )
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metrics, of which a family's are made anew from their names."""
+        return _resolved(self.metric_names)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give what a table needs to say of the settings, in plain values."""
+        return {
+            "tolerance": self.tolerance,
+            "boundary": self.boundary,
+            "percentile_method": self.percentile_method,
+            "empty": self.policy.to_plain(),
+            "ignore_label": self.ignore_label,
+        }
+
+
+@functools.lru_cache(maxsize=64)
+def _resolved(names: tuple[str, ...]) -> tuple[Metric, ...]:
+    return resolve(names)
+
+
+def _as_voxel_size(spacing: Any) -> float | Spacing | None:
+    """Check a spacing as far as this is possible without knowing the number of axes."""
+    if spacing is None:
+        return None
+    if np.ndim(spacing) == 0 and not isinstance(spacing, (str, bytes)):
+        return as_spacing(spacing, 1)[0]
+    ndim = len(spacing) if hasattr(spacing, "__len__") and len(spacing) in (1, 2, 3) else 3
+    return as_spacing(spacing, ndim)
