@@ -18,7 +18,7 @@ _HOMES = {
     "distance_transform_edt": "fastseg.primitives",
     "surface": "fastseg.primitives",
     "surface_distances": "fastseg.primitives",
-    "SurfaceDistances": "fastseg.distances",
+    "SurfaceDistances": "fastseg.measures.surface_distances",
     "BackendFallbackWarning": "fastseg.errors",
     "BackendNotAvailableError": "fastseg.errors",
     "current_backend": "fastseg.dispatch",
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from fastseg.dispatch import current_backend as current_backend
     from fastseg.dispatch import explain as explain
     from fastseg.dispatch import use_backend as use_backend
-    from fastseg.distances import SurfaceDistances as SurfaceDistances
     from fastseg.errors import BackendFallbackWarning as BackendFallbackWarning
     from fastseg.errors import BackendNotAvailableError as BackendNotAvailableError
     from fastseg.errors import CaseError as CaseError
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
     from fastseg.evaluation.case import evaluate as evaluate
     from fastseg.evaluation.cohort import evaluate_cohort as evaluate_cohort
     from fastseg.io import read_image as read_image
+    from fastseg.measures.surface_distances import SurfaceDistances as SurfaceDistances
     from fastseg.metrics import list_metrics as list_metrics
     from fastseg.primitives import confusion_matrix as confusion_matrix
     from fastseg.primitives import distance_transform_edt as distance_transform_edt

@@ -10,13 +10,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; its libraries are optional, so say what to install if they are missing."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     if arguments[:1] == ["run"]:  # needs none of them, and leaves warnings and errors to the script
-        from fastseg import running
+        from fastseg.cli import run_patched
 
-        return running.main(arguments[1:])
+        return run_patched.main(arguments[1:])
     try:
         import rich  # noqa: F401 - for the tables, later
 
-        from fastseg.cli import run
+        from fastseg.cli.app import run
     except ImportError as error:
         if (error.name or "").partition(".")[0] not in ("typer", "rich", "click"):
             raise

@@ -18,11 +18,11 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from fastseg.arrays import as_array
 from fastseg.backends.protocol import Backend, Operations
-from fastseg.choices import unknown
-from fastseg.device import INSTALL, memory_of
 from fastseg.errors import BackendFallbackWarning, BackendNotAvailableError, InputTypeError
+from fastseg.inputs.arrays import as_array
+from fastseg.inputs.choices import unknown
+from fastseg.inputs.device import INSTALL, memory_of
 
 #: best first
 BACKENDS: tuple[Backend, ...] = (

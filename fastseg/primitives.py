@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from fastseg import dispatch
-from fastseg.arrays import (
+from fastseg.errors import InputError, InputTypeError
+from fastseg.inputs.arrays import (
     as_array,
     as_label_map,
     as_labels,
@@ -19,11 +20,10 @@ from fastseg.arrays import (
     in_order,
     matched,
 )
-from fastseg.choices import unknown
-from fastseg.device import memory_of
-from fastseg.distances import BOUNDARIES, Boundary, SurfaceDistances
-from fastseg.errors import InputError, InputTypeError
-from fastseg.regions import Region
+from fastseg.inputs.choices import unknown
+from fastseg.inputs.device import memory_of
+from fastseg.measures.regions import Region
+from fastseg.measures.surface_distances import BOUNDARIES, Boundary, SurfaceDistances
 
 EDGES = ("background", "ignore")
 

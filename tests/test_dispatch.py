@@ -112,7 +112,6 @@ def test_the_reference_backend_uses_no_kernel(monkeypatch: pytest.MonkeyPatch) -
         raise ZeroDivisionError("from inside a kernel")
 
     monkeypatch.setattr(_jit.Kernel, "__call__", explode)
-    monkeypatch.setattr(_jit.PythonKernel, "__call__", explode)
     with fastseg.use_backend("scipy"):
         for call in CALLS.values():
             call()

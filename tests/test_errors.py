@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fastseg import choices, errors
+from fastseg import errors
+from fastseg.inputs import choices
 
 PACKAGE = Path(errors.__file__).parent
 TREE = {

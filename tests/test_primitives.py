@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 import fastseg
-from tests import figures, naive, volumes
-from tests.compare import assert_distances
+from tests.oracle import figures, naive
+from tests.oracle import hard_cases as volumes
+from tests.oracle.compare import assert_distances
 
 Array = NDArray[Any]
 Mask = NDArray[np.bool_]

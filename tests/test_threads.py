@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 import fastseg
 from fastseg import threads
 from fastseg.backends import numba as numba_backend
-from fastseg.regions import Region, Request
-from tests import naive, volumes
+from fastseg.measures.regions import Region, Request
+from tests.oracle import hard_cases as volumes
+from tests.oracle import naive
 
 Mask = NDArray[np.bool_]
 
@@ -440,7 +441,7 @@ def test_a_fork_while_another_thread_compiles(
         "import os, signal, threading, time\n"
         "import numpy as np\n"
         "from fastseg_kernels import _jit\n"
-        "from fastseg_kernels.cpu import bits\n"
+        "from fastseg_kernels.cpu import masks as bits\n"
         "words = np.full(5, 7, np.uint64)\n"
         "other = threading.Thread(target=bits.unpack.compile)\n"
         "other.start()\n"

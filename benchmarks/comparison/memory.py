@@ -17,7 +17,8 @@ import numpy as np
 import fastseg
 from benchmarks import cases
 from benchmarks.comparison.program import METRICS, TOLERANCE
-from fastseg import threads, warmup
+from fastseg import threads
+from fastseg.cli import kernel_cache as warmup
 
 CALLS: dict[str, Callable[[cases.Pair], Any]] = {
     "evaluate": lambda pair: fastseg.evaluate(

@@ -15,11 +15,11 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from fastseg.arrays import Array, Spacing
-from fastseg.device import memory_of, to_memory
-from fastseg.distances import Boundary, SurfaceDistances
-from fastseg.joint import JointHistogram
-from fastseg.regions import Measured, Region, Request
+from fastseg.inputs.arrays import Array, Spacing
+from fastseg.inputs.device import memory_of, to_memory
+from fastseg.measures.joint_histogram import JointHistogram
+from fastseg.measures.regions import Measured, Region, Request
+from fastseg.measures.surface_distances import Boundary, SurfaceDistances
 
 #: what ``unsupported`` is asked about; ``measure`` is asked about by the name of each measurement
 OPERATIONS = (
@@ -51,8 +51,8 @@ class Operations(Protocol):
         Returns
         -------
         list of mapping
-            For each region, in their order, what was measured by the measurement's name: "surface_distributions" a
-            :class:`fastseg.distributions.SurfaceDistributions`, "band_overlap" a :class:`fastseg.overlap.Overlap`.
+            For each region, in their order, what was measured by the measurement's name, of the class that
+            :data:`fastseg.metrics.MEASUREMENTS` says.
         """
 
     def surface(self, mask: Any, connectivity: int, edge: str) -> Any:

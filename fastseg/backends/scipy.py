@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from scipy import ndimage
 
-from fastseg.arrays import Array, Spacing
 from fastseg.backends.protocol import OPERATIONS
-from fastseg.distances import Boundary, SurfaceDistances
-from fastseg.distributions import SurfaceDistributions
-from fastseg.joint import Box, JointHistogram
-from fastseg.overlap import Overlap
-from fastseg.regions import Measured, Region, Request
-from fastseg.surfels import surfel_measures
+from fastseg.inputs.arrays import Array, Spacing
+from fastseg.measures.distributions import SurfaceDistributions
+from fastseg.measures.joint_histogram import Box, JointHistogram
+from fastseg.measures.overlap import Overlap
+from fastseg.measures.regions import Measured, Region, Request
+from fastseg.measures.surface_areas import surfel_measures
+from fastseg.measures.surface_distances import Boundary, SurfaceDistances
 
 Mask = NDArray[np.bool_]
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-from fastseg.compat._switch import (
+from fastseg.compat._support.switch import (
     HOSTS,
     Status,
     StatusRow,

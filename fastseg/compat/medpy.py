@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastseg.compat._masks import (
+from fastseg.compat._support.masks import (
     Floats,
     Mask,
     as_sampling,
@@ -32,8 +32,8 @@ from fastseg.compat._masks import (
     check_one_shape,
     pair_counts,
 )
-from fastseg.compat._patching import Host, Patch, falls_back_to, rest_of
-from fastseg.joint import Counts
+from fastseg.compat._support.patching import Host, Patch, falls_back_to, rest_of
+from fastseg.measures.joint_histogram import Counts
 
 __all__ = [
     "asd",

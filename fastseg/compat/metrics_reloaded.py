@@ -26,8 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastseg.arrays import matched
-from fastseg.compat._masks import (
+from fastseg.compat._support.masks import (
     Floats,
     Mask,
     as_sampling,
@@ -36,9 +35,10 @@ from fastseg.compat._masks import (
     operations_for,
     pair_counts,
 )
-from fastseg.compat._patching import Host, NotCovered, Patch, host_function, rest_of
-from fastseg.joint import Counts
-from fastseg.regions import Region, Request
+from fastseg.compat._support.patching import Host, NotCovered, Patch, host_function, rest_of
+from fastseg.inputs.arrays import matched
+from fastseg.measures.joint_histogram import Counts
+from fastseg.measures.regions import Region, Request
 
 __all__ = ["BinaryPairwiseMeasures"]
 

@@ -26,19 +26,19 @@ from typing import Any
 import torch
 from monai import metrics
 
-from fastseg.compat._monai_counts import (
+from fastseg.compat._support.monai_counts import (
     compute_generalized_dice,
     compute_iou,
     get_confusion_matrix,
     score,
 )
-from fastseg.compat._monai_distances import (
+from fastseg.compat._support.monai_distances import (
     compute_average_surface_distance,
     compute_hausdorff_distance,
     compute_surface_dice,
     without_ignored,
 )
-from fastseg.compat._patching import Host, Patch
+from fastseg.compat._support.patching import Host, Patch
 
 __all__ = [
     "ConfusionMatrixMetric",

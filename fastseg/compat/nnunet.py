@@ -29,10 +29,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg import threads
-from fastseg.arrays import as_label_map
-from fastseg.compat._masks import check_one_shape, joint_histogram, pair_counts
-from fastseg.compat._patching import Host, Patch, host_function, rest_of
-from fastseg.joint import JointHistogram
+from fastseg.compat._support.masks import check_one_shape, joint_histogram, pair_counts
+from fastseg.compat._support.patching import Host, Patch, host_function, rest_of
+from fastseg.inputs.arrays import as_label_map
+from fastseg.measures.joint_histogram import JointHistogram
 
 __all__ = [
     "compute_metrics",

@@ -28,16 +28,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastseg.compat._masks import (
+from fastseg.compat._support.masks import (
     Floats,
     as_sampling,
     border_distances,
     check_one_shape,
     pair_counts,
 )
-from fastseg.compat._patching import Host, Patch, falls_back_to, rest_of
-from fastseg.joint import Counts
-from fastseg.regions import Region
+from fastseg.compat._support.patching import Host, Patch, falls_back_to, rest_of
+from fastseg.measures.joint_histogram import Counts
+from fastseg.measures.regions import Region
 
 __getattr__ = rest_of("panoptica.metrics")
 

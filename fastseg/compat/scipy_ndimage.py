@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastseg import dispatch
-from fastseg.arrays import Spacing, as_spacing
-from fastseg.compat._patching import Host, NotCovered, Patch, falls_back_to, rest_of
+from fastseg.compat._support.patching import Host, NotCovered, Patch, falls_back_to, rest_of
+from fastseg.inputs.arrays import Spacing, as_spacing
 
 __all__ = ["distance_transform_edt"]
 

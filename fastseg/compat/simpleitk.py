@@ -18,10 +18,10 @@ from typing import Any
 import SimpleITK as sitk  # noqa: N813 - as everybody calls it
 
 from fastseg import dispatch
-from fastseg.arrays import Array
-from fastseg.compat._patching import Host, Patch, rest_of
-from fastseg.compat._volumetric import directed_distances
-from fastseg.joint import Counts, JointHistogram
+from fastseg.compat._support.patching import Host, Patch, rest_of
+from fastseg.compat._support.volumetric import directed_distances
+from fastseg.inputs.arrays import Array
+from fastseg.measures.joint_histogram import Counts, JointHistogram
 
 __all__ = ["HausdorffDistanceImageFilter", "LabelOverlapMeasuresImageFilter"]
 

@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg import dispatch
-from fastseg.arrays import matched
-from fastseg.compat._patching import Host, NotCovered, Patch, falls_back_to, rest_of
-from fastseg.compat._volumetric import directed_distances
-from fastseg.joint import JointHistogram
+from fastseg.compat._support.patching import Host, NotCovered, Patch, falls_back_to, rest_of
+from fastseg.compat._support.volumetric import directed_distances
+from fastseg.inputs.arrays import matched
+from fastseg.measures.joint_histogram import JointHistogram
 
 __all__ = [
     "adapted_rand_error",

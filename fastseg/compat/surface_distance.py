@@ -25,10 +25,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastseg.arrays import as_spacing, matched
-from fastseg.compat._masks import check_one_shape, operations_for, pair_counts
-from fastseg.compat._patching import Host, NotCovered, Patch, falls_back_to, rest_of
-from fastseg.regions import Region
+from fastseg.compat._support.masks import check_one_shape, operations_for, pair_counts
+from fastseg.compat._support.patching import Host, NotCovered, Patch, falls_back_to, rest_of
+from fastseg.inputs.arrays import as_spacing, matched
+from fastseg.measures.regions import Region
 
 __all__ = [
     "compute_average_surface_distance",

@@ -32,15 +32,15 @@ from torchmetrics.functional.segmentation.hausdorff_distance import (
 )
 
 from fastseg import dispatch, threads
-from fastseg.arrays import Spacing, as_spacing
-from fastseg.compat._patching import Host, NotCovered, Patch, falls_back_to
-from fastseg.compat._tensors import (
+from fastseg.compat._support.patching import Host, NotCovered, Patch, falls_back_to
+from fastseg.compat._support.tensors import (
     COUNTED,
     as_bits,
     bits_of,
     class_overlaps,
     surface_distances,
 )
+from fastseg.inputs.arrays import Spacing, as_spacing
 
 __all__ = [
     "DiceScore",

@@ -11,20 +11,27 @@ import numpy as np
 
 from fastseg import dispatch, io, threads
 from fastseg._version import __version__
-from fastseg.arrays import Array, Spacing, as_label_map, as_spacing, check_same_shape, matched
 from fastseg.backends.protocol import Backend
-from fastseg.device import memory_of
-from fastseg.distances import Boundary
-from fastseg.distributions import PercentileMethod
 from fastseg.evaluation.pieces import PiecewisePair
 from fastseg.evaluation.settings import Settings
-from fastseg.joint import Counts, JointHistogram
+from fastseg.inputs.arrays import (
+    Array,
+    Spacing,
+    as_label_map,
+    as_spacing,
+    check_same_shape,
+    matched,
+)
+from fastseg.inputs.device import memory_of
+from fastseg.inputs.source import ArraySource, Source
+from fastseg.inputs.structures import Label, Labels, Structure, as_tolerances, found_structures
+from fastseg.measures.distributions import PercentileMethod
+from fastseg.measures.joint_histogram import Counts, JointHistogram
+from fastseg.measures.regions import Measured, Region, Request
+from fastseg.measures.surface_distances import Boundary
 from fastseg.metrics import FROM_HISTOGRAM, Options
-from fastseg.metrics.empties import Value
-from fastseg.regions import Measured, Region, Request
+from fastseg.metrics.empty_masks import Value
 from fastseg.results import Evaluation, Row
-from fastseg.source import ArraySource, Source
-from fastseg.structures import Label, Labels, Structure, as_tolerances, found_structures
 
 # from `dispatch.choose` to the line that called `evaluate`
 _STACKLEVEL = 6

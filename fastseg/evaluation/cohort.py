@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from fastseg import io
-from fastseg.choices import unknown
 from fastseg.errors import CaseError
 from fastseg.evaluation.case import evaluate_case
 from fastseg.evaluation.pairing import Case, StrPath, pair_folders
 from fastseg.evaluation.settings import Settings
+from fastseg.inputs.choices import unknown
+from fastseg.inputs.source import Source
 from fastseg.results import Evaluation
-from fastseg.source import Source
 from fastseg.threads import get_num_threads
 
 _Result = TypeVar("_Result")

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from fastseg.arrays import Array, matched
 from fastseg.backends.protocol import Backend
 from fastseg.errors import InputError
-from fastseg.joint import Box, JointHistogram
-from fastseg.regions import Measured, Region, Request
-from fastseg.source import Source
+from fastseg.inputs.arrays import Array, matched
+from fastseg.inputs.source import Source
+from fastseg.measures.joint_histogram import Box, JointHistogram
+from fastseg.measures.regions import Measured, Region, Request
 
 # Bytes of a slab of either map: large enough for all threads, small beside any memory.
 SLAB_BYTES = 1 << 26

@@ -10,13 +10,19 @@ from typing import Any
 import numpy as np
 
 from fastseg import dispatch
-from fastseg.arrays import Spacing, as_label, as_spacing
-from fastseg.choices import unknown
-from fastseg.distances import BOUNDARIES, Boundary
-from fastseg.distributions import PERCENTILE_METHODS, PercentileMethod
+from fastseg.inputs.arrays import Spacing, as_label, as_spacing
+from fastseg.inputs.choices import unknown
+from fastseg.inputs.structures import (
+    Labels,
+    Structure,
+    as_structures,
+    as_tolerances,
+    check_tolerance,
+)
+from fastseg.measures.distributions import PERCENTILE_METHODS, PercentileMethod
+from fastseg.measures.surface_distances import BOUNDARIES, Boundary
 from fastseg.metrics import EmptyPolicy, Metric, as_policy, resolve
-from fastseg.metrics.empties import Value
-from fastseg.structures import Labels, Structure, as_structures, as_tolerances, check_tolerance
+from fastseg.metrics.empty_masks import Value
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from fastseg.arrays import as_label_map
 from fastseg.errors import InputError
+from fastseg.inputs.arrays import as_label_map
+from fastseg.inputs.source import ArraySource, ConvertedSource, Source
 from fastseg.io.image import Image, check_one_number_a_voxel
 from fastseg.io.voxels import DEFLATE_LIMIT, VoxelFile, open_voxels
-from fastseg.source import ArraySource, ConvertedSource, Source
 
 # What the label map is called among several arrays: by nnU-Net, and by NumPy if not named.
 NAMES = ("seg", "arr_0")

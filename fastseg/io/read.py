@@ -6,13 +6,13 @@ import os
 import sys
 from typing import Any
 
-from fastseg.arrays import as_label_map
 from fastseg.errors import InputError
+from fastseg.inputs.arrays import as_label_map
+from fastseg.inputs.source import ArraySource, Source
 from fastseg.io.image import Image
 from fastseg.io.itk import from_simpleitk, read_metaimage, read_nrrd
 from fastseg.io.nifti import from_nibabel, read_nifti
 from fastseg.io.numpy_files import map_npy, read_npy, read_npz
-from fastseg.source import ArraySource, Source
 
 _READERS = {
     ".nii.gz": read_nifti,

@@ -1,9 +1,10 @@
 """The metrics: a registry of small functions of counts and of surface distances."""
 
 from fastseg.errors import EmptyMaskError
-from fastseg.joint import Counts, Empty
-from fastseg.metrics import counts, distances
-from fastseg.metrics.empties import POLICIES, EmptyPolicy, as_policy
+from fastseg.measures.joint_histogram import Counts, Empty
+from fastseg.metrics import overlap as counts
+from fastseg.metrics import surface as distances
+from fastseg.metrics.empty_masks import POLICIES, EmptyPolicy, as_policy
 from fastseg.metrics.registry import (
     FROM_HISTOGRAM,
     MEASUREMENTS,

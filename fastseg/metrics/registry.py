@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from fastseg.choices import unknown
-from fastseg.distributions import PercentileMethod
 from fastseg.errors import InputError, InputTypeError
+from fastseg.inputs.choices import unknown
+from fastseg.measures.distributions import PercentileMethod
 
 
 class Measurement(NamedTuple):
@@ -40,9 +40,11 @@ class Measurement(NamedTuple):
 MEASUREMENTS = {
     measurement.name: measurement
     for measurement in (
-        Measurement("counts", True, "fastseg.joint.Counts"),
-        Measurement("surface_distributions", False, "fastseg.distributions.SurfaceReductions"),
-        Measurement("band_overlap", False, "fastseg.overlap.Overlap"),
+        Measurement("counts", True, "fastseg.measures.joint_histogram.Counts"),
+        Measurement(
+            "surface_distributions", False, "fastseg.measures.distributions.SurfaceReductions"
+        ),
+        Measurement("band_overlap", False, "fastseg.measures.overlap.Overlap"),
     )
 }
 

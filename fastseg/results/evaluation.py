@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fastseg.choices import did_you_mean
 from fastseg.errors import InputError, MissingPackageError
+from fastseg.inputs.choices import did_you_mean
+from fastseg.inputs.structures import Label, label_text
 from fastseg.metrics import resolve
 from fastseg.results.files import csv_text, json_text, written
 from fastseg.results.rows import Row, columns
 from fastseg.results.summary import Summary, summarise
 from fastseg.results.table import html_table, text_table
-from fastseg.structures import Label, label_text
 from fastseg.threads import lazy
 
 if TYPE_CHECKING:

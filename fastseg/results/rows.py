@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from fastseg.choices import did_you_mean
-from fastseg.joint import Counts, Empty
-from fastseg.structures import Label, label_text
+from fastseg.inputs.choices import did_you_mean
+from fastseg.inputs.structures import Label, label_text
+from fastseg.measures.joint_histogram import Counts, Empty
 
 #: what a row is about: a structure as a whole, or one of its instances
 Level = Literal["structure", "instance"]

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from fastseg_kernels._jit import always_inlined, inlined
-from fastseg_kernels._vectors import (
+from fastseg_kernels._intrinsics import (
     add,
     greatest,
     lanes_of,
@@ -17,6 +16,7 @@ from fastseg_kernels._vectors import (
     splat_beside,
     store,
 )
+from fastseg_kernels._jit import always_inlined, inlined
 
 
 @inlined

@@ -3,8 +3,8 @@
 Three traps of numba's cache shape this file. Two processes that fill an empty cache of one function with two
 signatures can leave an index that points at the other's machine code, so a kernel has exactly one signature and a
 variant for another dtype is a function of its own name. The cache does not see edits in other files, so a kernel
-file stands alone, and the files that kernels do share, this one and ``_SHARED_FILES``, enter every kernel's cache
-key by a digest. And a dispatcher that may still compile would specialise silently for a strided or
+file stands alone, and the files that kernels do share, those of this folder, enter every kernel's cache key by a
+digest. And a dispatcher that may still compile would specialise silently for a strided or
 a wrong array, so it is closed after its one signature: such an argument is then a TypeError.
 """
 
@@ -20,7 +20,6 @@ import numpy as np
 from numba import types
 from numba.core import config
 
-_SHARED_FILES = ("_envelope.py", "_jit.py", "_tiles.py", "_vectors.py", "_words.py")
 _compiling = threading.Lock()
 
 if hasattr(os, "register_at_fork"):
@@ -48,8 +47,8 @@ FLOAT_TYPES = {"f32": f32, "f64": f64}
 def shared_digest(folder=Path(__file__).parent):
     """Eight hexadecimal digits that change whenever a file changes that several kernels share."""
     digest = hashlib.sha256()
-    for name in _SHARED_FILES:
-        digest.update((folder / name).read_bytes())
+    for path in sorted(folder.glob("_*.py")):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:8]
 
 
@@ -102,27 +101,19 @@ class Kernel:
         return self._dispatcher(*args)
 
 
-class PythonKernel:
-    """What a kernel is under ``NUMBA_DISABLE_JIT=1``: the plain function.
+def _as_python(function):
+    """Make a function what a kernel is under ``NUMBA_DISABLE_JIT=1``: itself, and nothing to compile.
 
     NumPy warns where a 64-bit scalar wraps around, which compiled code does by definition and kernels rely on.
     """
-
-    def __init__(self, function):
-        functools.update_wrapper(self, function)
-        self._function = function
-        KERNELS.append(self)
-
-    def compile(self):
-        """Nothing to compile."""
-
-    def __call__(self, *args):
-        with np.errstate(over="ignore"):
-            return self._function(*args)
+    kernel = np.errstate(over="ignore")(function)
+    kernel.compile = lambda: None
+    KERNELS.append(kernel)
+    return kernel
 
 
 def _make(function, signature):
-    return PythonKernel(function) if config.DISABLE_JIT else Kernel(function, signature)
+    return _as_python(function) if config.DISABLE_JIT else Kernel(function, signature)
 
 
 def kernel(*signature):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from fastseg_kernels._intrinsics import load_beside, store, turn
 from fastseg_kernels._jit import inlined
-from fastseg_kernels._vectors import load_beside, store, turn
 
 
 @inlined

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from fastseg import compat
-from fastseg.compat import _switch
+from fastseg.compat._support import switch as _switch
 
 
 @pytest.fixture(autouse=True)

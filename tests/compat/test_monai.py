@@ -16,8 +16,9 @@ torch = pytest.importorskip("torch")
 metrics = pytest.importorskip("monai.metrics")
 
 from fastseg import compat, use_backend  # noqa: E402
-from fastseg.compat import _monai_distances, _tensors  # noqa: E402
 from fastseg.compat import monai as ours  # noqa: E402
+from fastseg.compat._support import monai_distances as _monai_distances  # noqa: E402
+from fastseg.compat._support import tensors as _tensors  # noqa: E402
 from tests.compat import cases  # noqa: E402
 
 DISTANCES = [

@@ -14,8 +14,16 @@ from types import ModuleType
 import pytest
 
 from fastseg import compat
-from fastseg.compat import _patching, _switch
-from fastseg.compat._patching import Host, NotCovered, Patch, falls_back_to, release, rest_of
+from fastseg.compat._support import patching as _patching
+from fastseg.compat._support import switch as _switch
+from fastseg.compat._support.patching import (
+    Host,
+    NotCovered,
+    Patch,
+    falls_back_to,
+    release,
+    rest_of,
+)
 
 ROW = ("host.inner", "f")
 

@@ -6,11 +6,16 @@ import importlib
 import os
 import types
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+import fastseg_kernels
 from tests.gpu.emulator import build, nvrtc
 from tests.gpu.emulator.cupy_stand_in import Engine, emulated
+
+#: where each CUDA file lies beside the module that launches it
+LAUNCHED = Path(fastseg_kernels.__file__).parent / "gpu"
 
 SOURCES = (
     Engine(),
@@ -64,7 +69,7 @@ def device(request: pytest.FixtureRequest) -> Iterator[types.ModuleType]:
 @pytest.fixture
 def launchers(device: types.ModuleType) -> types.SimpleNamespace:
     """The modules that launch the kernels, imported on top of `device`."""
-    names = ("bits", "confusion", "edt", "nearest", "surface")
+    names = sorted(path.stem for path in LAUNCHED.glob("*.cu"))
     modules = {name: importlib.import_module(f"fastseg_kernels.gpu.{name}") for name in names}
     return types.SimpleNamespace(**modules, cupy=device)
 

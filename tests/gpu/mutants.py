@@ -30,28 +30,28 @@ MUTANTS = (
     # barriers
     Mutant(
         "no barrier after the warps' sums",
-        "bits.cu",
+        "masks.cu",
         "sums[threadIdx.x / 32u] = value;\n    __syncthreads();",
         "sums[threadIdx.x / 32u] = value;",
         LISTS,
     ),
     Mutant(
         "no barrier before the sums are used again",
-        "bits.cu",
+        "masks.cu",
         "total += sums[i];\n    __syncthreads();",
         "total += sums[i];",
         LISTS,
     ),
     Mutant(
         "no barrier before the prefix sums are read",
-        "bits.cu",
+        "masks.cu",
         "if (lane == 31u) sums[warp] = up_to;\n        __syncthreads();",
         "if (lane == 31u) sums[warp] = up_to;",
         LISTS,
     ),
     Mutant(
         "no barrier before the prefix sums are written again",
-        "bits.cu",
+        "masks.cu",
         "base += sums[i];\n        }\n        __syncthreads();",
         "base += sums[i];\n        }",
         LISTS,
@@ -108,7 +108,7 @@ MUTANTS = (
     ),
     Mutant(
         "plain add of blocks",
-        "bits.cu",
+        "masks.cu",
         "atomicAdd(&counts[i], (u64)total);",
         "counts[i] += (u64)total;",
         LISTS,
@@ -117,7 +117,7 @@ MUTANTS = (
     # masks and collectives
     Mutant(
         "mask without a lane",
-        "bits.cu",
+        "masks.cu",
         "__ballot_sync(FULL_WARP, found)",
         "__ballot_sync(0x7fffffffu, found)",
         U8,
@@ -153,21 +153,21 @@ MUTANTS = (
     # off by one
     Mutant(
         "prefix sum off by one",
-        "bits.cu",
+        "masks.cu",
         "if (lane >= step) up_to",
         "if (lane > step) up_to",
         LISTS,
     ),
     Mutant(
         "a voxel beyond the row",
-        "bits.cu",
+        "masks.cu",
         "if (x < nx) {\n            const T label",
         "if (x <= nx) {\n            const T label",
         U8,
     ),
     Mutant(
         "one row too many",
-        "bits.cu",
+        "masks.cu",
         "if (segment.row >= (u64)nz * ny) return;",
         "if (segment.row > (u64)nz * ny) return;",
         U8,
@@ -222,7 +222,7 @@ MUTANTS = (
     # launchers
     Mutant(
         "swapped arguments of one type",
-        "bits.py",
+        "masks.py",
         "np.uint64(row_step), np.uint64(slice_step)",
         "np.uint64(slice_step), np.uint64(row_step)",
         U8,
@@ -234,10 +234,10 @@ MUTANTS = (
         "*sizes(nx, nz, ny, slots)",
         HISTOGRAM,
     ),
-    Mutant("a Python int", "bits.py", "np.int32(len(values))", "len(values)", U8),
+    Mutant("a Python int", "masks.py", "np.int32(len(values))", "len(values)", U8),
     Mutant(
         "a grid one block short",
-        "bits.py",
+        "masks.py",
         "_blocks_for_rows(words),\n        *(labels",
         "_blocks_for_rows(words) - 1,\n        *(labels",
         U8,

@@ -7,6 +7,7 @@ on the fast one and on a real device.
 
 from __future__ import annotations
 
+import importlib
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -20,9 +21,12 @@ from numpy.typing import NDArray
 import fastseg
 from fastseg import dispatch
 from fastseg.backends import numba as cpu
-from tests import volumes
+from fastseg.backends.shared.plan import SINGLE, plan_for
+from fastseg.backends.shared.volume import Volume
+from fastseg.measures.regions import Region, Request
 from tests.gpu.conftest import REAL, need, real_cupy
 from tests.gpu.emulator.cupy_stand_in import Engine, emulated
+from tests.oracle import hard_cases as volumes
 
 Array = NDArray[Any]
 SHAPE = (7, 13, 37)  # odd, and rows of more than a word
@@ -30,8 +34,8 @@ SHAPE = (7, 13, 37)  # odd, and rows of more than a word
 
 def forget() -> None:
     """The modules that have met a `cupy`, and what dispatch knows of them."""
-    dispatch._load.cache_clear()
-    for name in [name for name in sys.modules if name.startswith("fastseg.backends._device_")]:
+    dispatch._missing.cache_clear()
+    for name in [name for name in sys.modules if name.startswith("fastseg.backends.cupy")]:
         del sys.modules[name]
 
 
@@ -57,9 +61,9 @@ def quick(request: pytest.FixtureRequest) -> Iterator[types.ModuleType]:
 
 
 def device_module(name: str) -> Any:
-    """A module of the backend, to set a limit in it."""
-    __import__(f"fastseg.backends.{name}")
-    return sys.modules[f"fastseg.backends.{name}"]
+    """A module of the backend, to set a limit in it; the backend itself for an empty name."""
+    full = "fastseg.backends.cupy" + (f".{name}" if name else "")
+    return importlib.import_module(full)
 
 
 def assert_same(cupy: Any, actual: Any, expected: Any, what: object = "") -> None:
@@ -79,7 +83,7 @@ def assert_distances(
     found = fastseg.surface_distances(*map(cupy.asarray, pair), **options)
     expected = fastseg.surface_distances(*pair, **options)
     for name in vars(expected):
-        if not name.startswith("_") and name != "distribute":
+        if name != "distributions":
             assert_same(cupy, getattr(found, name), getattr(expected, name), (what, options, name))
     assert found.hausdorff(95) == expected.hausdorff(95) or not len(found.reference_to_prediction)
 
@@ -117,12 +121,20 @@ def histogram(found: Any) -> dict[tuple[int, int], tuple[int, list[int], list[in
 
 
 def assert_histogram(cupy: Any, reference: Array, prediction: Array, what: object = "") -> None:
-    backend = dispatch.choose("joint_histogram", 3, on_device=True)
+    backend = dispatch.choose("joint_histogram", 3, memory="cuda").operations
     found = backend.joint_histogram(cupy.asarray(reference), cupy.asarray(prediction))
     expected = cpu.joint_histogram(reference, prediction)
     assert found.reference_labels.dtype == expected.reference_labels.dtype
     assert found.counts.dtype == found.starts.dtype == found.stops.dtype == np.int64
     assert histogram(found) == histogram(expected), what
+
+
+def assert_bands(cupy: Any, pair: list[Array], spacing: Any, width: float) -> None:
+    """The overlap of both bands of a pair of masks, here and there."""
+    backend = dispatch.choose("band_overlap", 3, memory="cuda").operations
+    request, regions = Request(frozenset({"band_overlap"}), spacing), [Region(tolerance=width)]
+    found = backend.measure(*map(cupy.asarray, pair), regions, request)
+    assert found == cpu.measure(*pair, regions, request)
 
 
 # ---------------------------------------------------------------------------- on every engine
@@ -138,11 +150,7 @@ def test_surface_and_band(gpu: types.ModuleType) -> None:
     for connectivity, edge in ((1, "background"), (2, "ignore")):
         found = fastseg.surface(gpu.asarray(pair[0]), connectivity=connectivity, edge=edge)
         assert_same(gpu, found, fastseg.surface(pair[0], connectivity=connectivity, edge=edge))
-    backend = dispatch.choose("band_counts", 3, on_device=True)
-    spacing, width = (2.5, 1.0, 0.7), 2.6
-    masks = [backend.select(gpu.asarray(mask), (1,)) for mask in pair]
-    expected = cpu.band_counts(*(cpu.select(mask, (1,)) for mask in pair), spacing, width)
-    assert backend.band_counts(*masks, spacing, width) == expected
+    assert_bands(gpu, pair, (2.5, 1.0, 0.7), 2.6)
 
 
 @pytest.mark.parametrize("boundary", ["voxel", "surfel"])
@@ -154,7 +162,7 @@ def test_surface_distances(gpu: types.ModuleType, boundary: Any) -> None:
 
 def test_a_structure_that_is_far(gpu: types.ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """The search gives up, and the last pass of a transform answers."""
-    monkeypatch.setattr(device_module("_device_nearest"), "_MOST_ROWS", 16)
+    monkeypatch.setattr(device_module("nearest"), "_MOST_ROWS", 16)
     pair = np.zeros((2, 5, 29, 40), bool)
     pair[0, 1:3, 2:5, 3:7] = pair[1, 1:3, 2:5, 4:8] = True
     pair[1, 3:, 25:, 36:] = True
@@ -171,7 +179,7 @@ def test_transform(gpu: types.ModuleType, spacing: Any) -> None:
 def test_transform_of_lines_too_long_for_a_block(
     gpu: types.ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    device_module("_device_transform")
+    device_module("transform")
     monkeypatch.setattr(sys.modules["fastseg_kernels.gpu.edt"], "_SHARED_BYTES", 60)
     mask = np.random.default_rng(3).random((3, 11, 17)) < 0.95
     assert_transform(gpu, mask, (2.5, 0.7, 0.9))
@@ -203,8 +211,7 @@ def test_transform_of_hard_masks(quick: types.ModuleType, ndim: int, order: Any)
 def test_transform_where_rounding_upsets_the_order(quick: types.ModuleType, spacing: Any) -> None:
     """Minimisers are not monotone then, and every candidate is taken."""
     mask = np.random.default_rng(5).random((6, 9, 11)) < 0.97
-    plan = device_module("_device_transform").plan
-    assert not plan(mask.shape, spacing, (0, 1, 2)).monotone
+    assert not plan_for(mask.shape, spacing, (0, 1, 2), SINGLE).monotone
     assert_transform(quick, mask, spacing)
     assert_distances(quick, (mask, mask[::-1].copy()), spacing=spacing)
 
@@ -242,7 +249,7 @@ def test_more_pairs_than_there_is_room_for(
     quick: types.ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a block's table, in the first one of the device, and for numbers of wide labels."""
-    monkeypatch.setattr(device_module("cupy"), "_FEWEST_SLOTS", 8)
+    monkeypatch.setattr(device_module(""), "_FEWEST_SLOTS", 8)
     rng = np.random.default_rng(7)
     for dtype in (np.uint16, np.uint64):
         pair = rng.integers(0, 60, (2, 5, 40, 41)).astype(dtype)
@@ -254,13 +261,13 @@ def test_more_pairs_than_there_is_room_for(
 
 
 def test_select_in_boxes(quick: types.ModuleType) -> None:
-    backend = dispatch.choose("select", 3, on_device=True)
+    take = device_module("").Mask.of
     volume = np.asfortranarray(labels(np.int16)[0])
     box = (slice(2, 6), slice(3, 12), slice(1, 36))
     for values in ((1,), (1, 3), (2, 99), (70_000,), ()):
-        found = backend.select(quick.asarray(volume), values, box, None)
-        ignored = backend.select(quick.asarray(volume), (2,), box)
-        without = backend.select(quick.asarray(volume), values, box, ignored)
+        seen = Volume.of(quick.asarray(volume))
+        found = take(seen, values, box, None)
+        without = take(seen, values, box, take(seen, (2,), box))
         mask = np.isin(volume[box], values)
         for packed, expected in ((found, mask), (without, mask & (volume[box] != 2))):
             bits = quick.asnumpy(packed.words).view(np.uint8)
@@ -271,23 +278,18 @@ def test_select_in_boxes(quick: types.ModuleType) -> None:
 def test_a_band_too_wide_for_a_ball(
     quick: types.ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    backend = dispatch.choose("band_counts", 3, on_device=True)
-    monkeypatch.setattr(backend, "_LARGEST_BALL", 1)
+    monkeypatch.setattr(device_module(""), "_LARGEST_BALL", 1)
     for order in "CF":
         pair = [np.asarray(volume != 0, order=order) for volume in labels()]
-        masks = [backend.select(quick.asarray(mask), (1,)) for mask in pair]
-        packed = [cpu.select(mask, (1,)) for mask in pair]
         for width in (0.7, 1.4, 3.0):
-            spacing = (1.4, 1.0, 0.7)
-            found = backend.band_counts(*masks, spacing, width)
-            assert found == cpu.band_counts(*packed, spacing, width)
+            assert_bands(quick, pair, (1.4, 1.0, 0.7), width)
 
 
 def test_far_structures_in_thin_volumes(
     quick: types.ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where one axis alone is longer than a voxel, and where the rows are all there are."""
-    monkeypatch.setattr(device_module("_device_nearest"), "_MOST_ROWS", 8)
+    monkeypatch.setattr(device_module("nearest"), "_MOST_ROWS", 8)
     for shape in ((60, 1, 1), (1, 60, 1), (1, 1, 60), (60, 2, 1), (2, 1, 60), (1, 50, 40)):
         pair = np.zeros((2, *shape), bool)
         pair[0].flat[[0, 2]] = pair[1].flat[-1] = True

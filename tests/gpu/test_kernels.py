@@ -13,8 +13,9 @@ from numpy.testing import assert_array_equal
 from scipy import ndimage
 
 from fastseg.backends import scipy as oracle
-from fastseg.surfels import surfel_measures
-from tests import naive, volumes
+from fastseg.measures.surface_areas import surfel_measures
+from tests.oracle import hard_cases as volumes
+from tests.oracle import naive
 
 SHAPE = (21, 23, 37)  # odd, and rows of a word and a bit
 SPACINGS = ((1.0, 1.0, 1.0), (2.5, 0.7, 1.0 / 3))
@@ -121,10 +122,10 @@ def test_select_and_unpack(launchers: SimpleNamespace, dtype: Any) -> None:
     labels, _ = labels_of(dtype)
     values, corner, shape = [2, int(labels.max())], (1, 3, 2), (3, 50, 33)
     box = tuple(slice(c, c + n) for c, n in zip(corner, shape, strict=True))
-    words = launchers.bits.select(launchers.cupy.asarray(labels), values, corner, shape)
+    words = launchers.masks.select(launchers.cupy.asarray(labels), values, corner, shape)
     expected = oracle.select(labels, values, box)
     assert_array_equal(unpacked(words, 33), expected)
-    assert_array_equal(launchers.bits.unpack(words, 33).get(), expected)
+    assert_array_equal(launchers.masks.unpack(words, 33).get(), expected)
 
 
 def test_bits_are_counted_and_listed(launchers: SimpleNamespace) -> None:
@@ -133,13 +134,13 @@ def test_bits_are_counted_and_listed(launchers: SimpleNamespace) -> None:
     density = np.repeat([0.0, 0.9, 0.1, 0.5, 0.02], 9)[:, None, None]
     a, b = rng.random((2, 45, 25, 37)) < density
     device = [launchers.cupy.asarray(packed(mask)) for mask in (a, b)]
-    counts = launchers.bits.count_bits(device[0]).get()
+    counts = launchers.masks.count_bits(device[0]).get()
     assert len(counts) == 3
     assert int(counts.sum()) == a.sum()
     starts = launchers.cupy.asarray(np.cumsum(counts) - counts)
-    listed = launchers.bits.places(device[0], starts, int(counts.sum()))
+    listed = launchers.masks.places(device[0], starts, int(counts.sum()))
     assert_array_equal(listed.get(), places_of(a))
-    overlap = launchers.bits.count_overlap(*device).get()
+    overlap = launchers.masks.count_overlap(*device).get()
     assert overlap.tolist() == [a.sum(), b.sum(), (a & b).sum()]
 
 

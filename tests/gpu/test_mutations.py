@@ -19,7 +19,7 @@ from tests.gpu.mutants import MUTANTS, Mutant
 
 FOLDER = Path(fastseg_kernels.__file__).parent / "gpu"
 CHECKED = Engine(checked=True, most_accesses=30_000_000)
-NAMES = ("_module", "bits", "confusion", "edt", "nearest", "surface")
+NAMES = ("_module", "masks", "confusion", "edt", "nearest", "surface")
 
 
 def mutated(mutant: Mutant) -> str:

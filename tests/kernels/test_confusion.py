@@ -9,14 +9,16 @@ import pytest
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
-from fastseg.arrays import as_label_map, matched
 from fastseg.backends import numba as numba_backend
 from fastseg.backends import scipy as scipy_backend
-from fastseg.joint import JointHistogram
-from fastseg_kernels._vectors import BYTES as BLOCK
+from fastseg.backends.numba import histogram as driver
+from fastseg.inputs.arrays import as_label_map, matched
+from fastseg.measures.joint_histogram import JointHistogram
+from fastseg_kernels._intrinsics import BYTES as BLOCK
 from fastseg_kernels.cpu import confusion
-from tests import naive, volumes
 from tests.kernels import packed
+from tests.oracle import hard_cases as volumes
+from tests.oracle import naive
 
 SHORT = 4  # shorter than any vector
 GUARD = 12345678901234567890
@@ -256,7 +258,7 @@ def test_more_pairs_than_room() -> None:
     """Every voxel a pair of its own: the driver has to make room again and again."""
     reference = np.arange(60 * 100, dtype=np.uint16).reshape(6, 10, 100)
     prediction = reference[::-1, ::-1].copy()
-    assert reference.size > 4 * numba_backend._FEWEST_PAIRS
+    assert reference.size > 4 * driver._FEWEST_PAIRS
     histogram = numba_backend.joint_histogram(reference, prediction)
     assert of_histogram(histogram) == by_hand(reference, prediction)
     assert from_kernel(reference, prediction) == by_hand(reference, prediction)
@@ -265,7 +267,7 @@ def test_more_pairs_than_room() -> None:
 def test_growing_keeps_what_was_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(6)
     reference, prediction = rng.integers(0, 60, (2, 8, 9, 50)).astype(np.uint32)
-    monkeypatch.setattr(numba_backend, "_FEWEST_PAIRS", 1)
+    monkeypatch.setattr(driver, "_FEWEST_PAIRS", 1)
     calls = []
     kernel = confusion.joint_histogram[np.dtype(np.uint32)]
 
@@ -299,9 +301,9 @@ def test_where_volumes_lie_is_seen(apart: int, collide: bool) -> None:
     size = 1 << 25
     memory = np.empty(2 * size + (1 << 22), np.uint8)
     first, second = memory[1 << 13 :][:size], memory[(1 << 13) + size + apart :][:size]
-    assert numba_backend._collide(first, second) is collide
-    assert numba_backend._collide(second, first) is collide
-    assert not numba_backend._collide(first[:-1], second[:-1])
+    assert driver._collide(first, second) is collide
+    assert driver._collide(second, first) is collide
+    assert not driver._collide(first[:-1], second[:-1])
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
-from fastseg.backends import _transform
-from fastseg_kernels._vectors import TILE_BYTES
-from fastseg_kernels.cpu import features
+from fastseg.backends.numba import transform as _transform
+from fastseg.backends.shared.exactness import is_monotone
+from fastseg_kernels._intrinsics import TILE_BYTES
+from fastseg_kernels.cpu.edt import features
 
 Array = NDArray[Any]
 
@@ -166,7 +167,7 @@ def test_any_spacing(
 ) -> None:
     """Where sums are rounded, too: a monotone search where the plan would choose it, else all within reach."""
     case = Pass(shape, spacing, np.float64, seed)
-    monotone = monotone and _transform.is_monotone(shape, spacing, np.dtype(np.float64))
+    monotone = monotone and is_monotone(shape, spacing, np.dtype(np.float64))
     packed, _, _ = case.run(last=False, monotone=monotone)
     assert_array_equal(packed, case.joined)
 

@@ -11,13 +11,18 @@ from numba.core import config
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
-from fastseg.backends import _nearest, _padding, _steps
 from fastseg.backends import numba as numba_backend
 from fastseg.backends import scipy as scipy_backend
+from fastseg.backends.numba import nearest as _nearest
+from fastseg.backends.numba import padded as padded_sets
+from fastseg.backends.shared import offsets as offset_tables
+from fastseg.backends.shared.geometry import Geometry
+from fastseg.measures.regions import Region
 from fastseg_kernels.cpu import nearest
-from tests import naive, volumes
-from tests.compare import assert_distances
 from tests.kernels import packed
+from tests.oracle import hard_cases as volumes
+from tests.oracle import naive
+from tests.oracle.compare import assert_distances
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -46,7 +51,7 @@ def least_squares(queries: Any, targets: Any, spacing: Any, reverse: bool = Fals
 def nearest_offsets(
     spacing: tuple[float, ...], ndim: int, reverse: bool
 ) -> tuple[NDArray[np.int64], Floats]:
-    nearby = _padding.nearest_offsets(spacing, ndim, reverse)
+    nearby = padded_sets.nearest_offsets(spacing, ndim, reverse)
     return nearby.offsets, nearby.squares
 
 
@@ -64,10 +69,10 @@ def shells(
     margins = ((margin_z, margin_z), (margin_y + 1, margin_y + 1), (0, 1))
     words = np.pad(packed.pack(queries), margins)
     padded = np.pad(packed.pack(targets), margins)
-    nearby = _padding.NearestOffsets(offsets, squares)
+    nearby = padded_sets.NearestOffsets(offsets, squares)
     slab = (first + margin_z, stop + margin_z)
     counts, missed = np.full(len(squares), 5), np.full((len(out), 3), -1)
-    steps = nearby.steps(padded)
+    steps = nearby.word_offsets(padded)
     arguments = words, padded, margin_y + 1, steps, nearby.shifts, squares, core, *slab
     n = nearest.shells(*arguments, counts, missed, out)
     assert out[-1] == -1
@@ -83,7 +88,9 @@ def shells(
     return out[:-1]
 
 
-def check_counts(counts: NDArray[np.int64], nearby: _padding.NearestOffsets, found: Floats) -> None:
+def check_counts(
+    counts: NDArray[np.int64], nearby: padded_sets.NearestOffsets, found: Floats
+) -> None:
     """As many at each distance as single distances say."""
     distribution = nearby.distribution(counts)
     expected = np.unique(np.sqrt(found[np.isfinite(found)]), return_counts=True)
@@ -172,11 +179,11 @@ def test_the_list_of_shells_is_complete_up_to_its_end(
     reach = [
         min(int(last**0.5 / spacing[axis]) + 2, 100) if axis >= 3 - ndim else 0 for axis in range(3)
     ]
-    box = _steps.box_offsets(reach)
-    sums = _steps.squared_norms(box, spacing, reverse)
+    box = offset_tables.box_offsets(reach)
+    sums = offset_tables.squared_norms(box, spacing, reverse)
     inside = {tuple(offset) for offset in box[sums <= last].tolist()}
     assert inside == listed
-    assert_array_equal(squares, _steps.squared_norms(offsets, spacing, reverse))
+    assert_array_equal(squares, offset_tables.squared_norms(offsets, spacing, reverse))
 
 
 # ---------------------------------------------------------------------------- the search
@@ -195,7 +202,9 @@ def far(
     nz, ny, nw = words.shape
     coarse = np.zeros((-(-nz // 8), -(-ny // 8), nw), np.uint64)
     nearest.coarse_rows(words, coarse)
-    tables = [_steps.squares(size, step) for size, step in zip(targets.shape, spacing, strict=True)]
+    tables = [
+        offset_tables.squares(size, step) for size, step in zip(targets.shape, spacing, strict=True)
+    ]
     out = np.full(len(queries) + 1, -1.0)
     done = 0
     while done < len(queries):
@@ -266,7 +275,7 @@ def test_budget_bounds_the_work() -> None:
     words = packed.pack(targets_at((64, 64, 64), [(0, 0, 0)]))
     coarse = np.zeros((8, 8, 1), np.uint64)
     nearest.coarse_rows(words, coarse)
-    tables = [_steps.squares(64, 1.0)] * 3
+    tables = [offset_tables.squares(64, 1.0)] * 3
     queries = np.array([(63, 63, 63)] * 100, np.int64)
     out = np.empty(100)
     stopped = [
@@ -352,16 +361,16 @@ def directed(queries: Mask, targets: Mask, spacing: tuple[float, ...], reverse: 
     steps = (1.0,) * (3 - ndim) + (spacing[::-1] if reverse else spacing)
     masks = [mask.T if reverse else mask for mask in (queries, targets)]
     shape = packed.volume(masks[0]).shape
-    geometry = _padding.Geometry((shape[0], shape[1], shape[2]), ndim, steps, reverse)
-    padding = _padding.Padding.of(geometry)
+    geometry = Geometry((shape[0], shape[1], shape[2]), ndim, steps, reverse)
+    padding = padded_sets.Padding.of(geometry)
     sets = [padding.around(geometry) for _ in masks]
-    for mask, (padded, counts) in zip(masks, sets, strict=True):
+    for mask, (words, counts) in zip(masks, sets, strict=True):
         nz, ny, nw = packed.pack(mask).shape
         counts[padding.z : padding.z + nz] = packed.volume(mask).sum(axis=(1, 2))
-        padded[padding.z : padding.z + nz] = 0
-        part = padded[padding.z : padding.z + nz, padding.y : padding.y + ny, :nw]
+        words[padding.z : padding.z + nz] = 0
+        part = words[padding.z : padding.z + nz, padding.y : padding.y + ny, :nw]
         part[:] = packed.pack(mask)
-        assert_array_equal(padding.inside(padded, geometry), packed.pack(mask))
+        assert_array_equal(padding.inside(words, geometry), packed.pack(mask))
     there, back = _nearest.distances(sets[0], sets[1], geometry)
     if config.DISABLE_JIT and queries.size > 2000:  # twice as plain Python would take a minute more
         return there
@@ -382,8 +391,9 @@ def test_hard_pairs_by_every_way(
     """By shells and by search, stopped at once, in between or never: always the same, to the bit."""
     monkeypatch.setattr(_nearest, "_LOOKS_PER_VOXEL", looks_per_voxel)
     if only_far:
-        itself = _padding.NearestOffsets(np.zeros((1, 3), np.int64), np.zeros(1))
-        monkeypatch.setattr(_padding, "nearest_offsets", lambda *args: itself)
+        itself = padded_sets.NearestOffsets(np.zeros((1, 3), np.int64), np.zeros(1))
+        for module in (padded_sets, _nearest):
+            monkeypatch.setattr(module, "nearest_offsets", lambda *args: itself)
     for number, (name, queries, targets) in enumerate(volumes.hard_pairs(ndim)):
         spacing = volumes.SPACINGS[ndim][number % len(volumes.SPACINGS[ndim])]
         expected = naive.nearest(np.argwhere(queries), np.argwhere(targets), spacing)
@@ -405,8 +415,8 @@ def test_rows_do_not_see_each_other(width: int, spacing: tuple[float, ...]) -> N
         mask = rng.random((4, 5, width)) < 0.3
         mask[..., 3:-3] = False
         masks.append(mask)
-    geometry = _padding.Geometry((4, 5, width), 3, spacing, reverse=False)
-    padding = _padding.Padding.of(geometry)
+    geometry = Geometry((4, 5, width), 3, spacing, reverse=False)
+    padding = padded_sets.Padding.of(geometry)
     assert padding.around(geometry).words.shape[2] * 64 - width - padding.x in range(64)
     places = [np.argwhere(mask) for mask in masks]
     found = directed(masks[0], masks[1], spacing, reverse=False)
@@ -456,8 +466,7 @@ def test_backends_on_a_medium_volume(
     ]
     found = []
     for module in (numba_backend, scipy_backend):
-        packed_masks = [module.select(mask, (1,)) for mask in masks]
-        distances = module.surface_distances(*packed_masks, spacing, boundary)
+        distances = module.surface_distances(*masks, Region(), spacing, boundary)
         found.append((distances.reference_to_prediction, distances.prediction_to_reference))
     for ours, theirs in zip(*found, strict=True):
         if order == "F":  # in memory order: the same numbers in another

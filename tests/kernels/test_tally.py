@@ -10,8 +10,8 @@ import pytest
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
-from fastseg import distances
-from fastseg.backends import numba as numba_backend
+from fastseg.backends.numba.tally import TalliedDistances
+from fastseg.measures.surface_distances import SurfaceDistances
 from fastseg_kernels.cpu.tally import tally
 
 Floats = NDArray[np.float64]
@@ -60,8 +60,8 @@ def test_the_distribution_is_that_of_a_sort_by_two_keys(n: int, different: int) 
     values = np.sqrt(rng.integers(0, different, n).astype(float))
     codes = rng.integers(0, 256, n).astype(np.uint8)
     measures = rng.choice(rng.random(20), 256)  # codes share areas
-    found = numba_backend.distribution_of(values, codes, measures)
-    expected = distances.distribution_of(values, codes, measures)
+    found = TalliedDistances(values, values, codes, codes, measures).distributions[0]
+    expected = SurfaceDistances(values, values, codes, codes, measures).distributions[0]
     assert_array_equal(found.distances, expected.distances)
     assert_array_equal(found.areas, expected.areas)
     assert_array_equal(found.counts, expected.counts)
@@ -74,7 +74,8 @@ def test_distances_without_a_target_are_distributed_too() -> None:
     values = np.full(40, np.inf)
     codes = (np.arange(40) % 3).astype(np.uint8)
     measures = np.array([0.5, 0.25, 1.0])
-    found, areas = numba_backend.distribution_of(values, codes, measures).elements
+    tallied = TalliedDistances(values, values, codes, codes, measures)
+    found, areas = tallied.distributions[0].elements
     assert areas is not None
     assert np.isinf(found).all()
     assert areas.tolist() == sorted(measures[codes].tolist())

@@ -16,6 +16,17 @@ no conversion; a pair is found by comparing both labels, never by its hash alone
 import numpy as np
 from numba import types
 
+from fastseg_kernels._intrinsics import (
+    insert,
+    lanes_of,
+    load,
+    maximum,
+    popcount,
+    splat,
+    store,
+    trailing_zeros,
+    unequal,
+)
 from fastseg_kernels._jit import (
     always_inlined,
     i32,
@@ -27,8 +38,6 @@ from fastseg_kernels._jit import (
     u64,
     write,
 )
-from fastseg_kernels._vectors import insert, lanes_of, load, maximum, splat, store, unequal
-from fastseg_kernels._words import popcount, trailing_zeros
 
 # Columns of `boxes`: a box is one vector, with its starts negated, so that one maximum widens it.
 X_STOP, MINUS_X_START, Y_STOP, MINUS_Y_START, Z_STOP, MINUS_Z_START = range(6)

@@ -17,8 +17,8 @@ every bound that prunes is a bound of the computed values themselves.
 
 import numpy as np
 
+from fastseg_kernels._intrinsics import leading_zeros, popcount, trailing_zeros
 from fastseg_kernels._jit import f64, i64, inlined, kernel, read, u64, write
-from fastseg_kernels._words import leading_zeros, popcount, trailing_zeros
 
 BLOCK = 8  # rows of a coarse block along y and along z
 OPENING = 32  # what it costs to go through the rows of a block, in looks at blocks

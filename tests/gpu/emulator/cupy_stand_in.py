@@ -139,7 +139,7 @@ def _on_the_device(function: Any) -> Any:
 module = _make()
 
 # Modules that import cupy: what one engine made must not be met by what another or none makes.
-_IMPORTERS = ("fastseg_kernels.gpu", "fastseg.backends.cupy", "fastseg.backends._device")
+_IMPORTERS = ("fastseg_kernels.gpu", "fastseg.backends.cupy")
 
 
 def _forget_importers() -> dict[str, types.ModuleType]:

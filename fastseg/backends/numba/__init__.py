@@ -1,0 +1,134 @@
+"""The default backend: the numba kernels, driven over slabs on the thread pool."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from fastseg import threads
+from fastseg.backends.numba import allocator as _allocator
+from fastseg.backends.numba import nearest as _nearest
+from fastseg.backends.numba import transform as _transform
+from fastseg.backends.numba.bands import band_overlap
+from fastseg.backends.numba.histogram import joint_histogram
+from fastseg.backends.numba.masks import masks_of
+from fastseg.backends.numba.surfaces import Surfaces, surface_of, surfaces_of
+from fastseg.backends.numba.tally import TalliedDistances
+from fastseg.backends.shared.geometry import ordered_codes
+from fastseg.backends.shared.volume import Volume, is_reversed
+from fastseg.inputs.arrays import Array, Spacing
+from fastseg.measures.distributions import SurfaceDistributions
+from fastseg.measures.regions import Measured, Region, Request
+from fastseg.measures.surface_areas import surfel_measures
+from fastseg.measures.surface_distances import Boundary, SurfaceDistances
+
+__all__ = [
+    "distance_transform_edt",
+    "joint_histogram",
+    "measure",
+    "surface",
+    "surface_distances",
+    "unsupported",
+]
+
+# Voxels of a box that is worth the work of all threads: 256³. In smaller ones steps are too short to be shared
+# (benchmarks: evaluate labels).
+_LARGE_BOX = 1 << 24
+
+_allocator.keep_freed_pages()
+
+
+def unsupported(operation: str, ndim: int) -> str | None:
+    """Say why an operation is not offered for so many axes."""
+    if ndim > 3 and operation != "distance_transform_edt":
+        return f"numba kernels take up to 3 axes, not {ndim}"
+    return None
+
+
+def measure(
+    reference: Array, prediction: Array, regions: Sequence[Region], request: Request
+) -> list[Measured]:
+    """Measure regions with large boxes one by one, each on all threads, then the others side by side."""
+    volumes = Volume.of(reference), Volume.of(prediction)
+    if len(regions) == 1:
+        return [_measured(*volumes, regions[0], request)]
+    sizes = [
+        math.prod(part.stop - part.start for part in region.box) if region.box else _LARGE_BOX
+        for region in regions
+    ]
+    order = sorted(range(len(regions)), key=sizes.__getitem__, reverse=True)
+    n_large = sum(size >= _LARGE_BOX for size in sizes)
+    one_by_one = [_measured(*volumes, regions[i], request) for i in order[:n_large]]
+    side_by_side = threads.run_from_both_ends(
+        lambda i: _measured(*volumes, regions[i], request), order[n_large:]
+    )
+    found = dict(zip(order, one_by_one + side_by_side, strict=True))
+    return [found[i] for i in range(len(regions))]
+
+
+def _measured(
+    reference: Volume, prediction: Volume, region: Region, request: Request
+) -> dict[str, Any]:
+    masks = masks_of(reference, prediction, region, request.ignored)
+    measured: dict[str, Any] = {}
+    if "band_overlap" in request.measurements:
+        measured["band_overlap"] = band_overlap(masks, request.spacing, region.tolerance)
+    if "surface_distributions" in request.measurements:
+        surfaces = surfaces_of(masks, request.spacing, request.boundary)
+        del masks  # which are packed by now if their bands were wanted
+        if surfaces.codes:
+            directions = _between(surfaces, request.spacing).distributions
+        else:
+            directions = _nearest.distributions(*surfaces.sets, surfaces.geometry)
+        measured["surface_distributions"] = SurfaceDistributions(*directions)
+    return measured
+
+
+def surface_distances(
+    reference: Array, prediction: Array, region: Region, spacing: Spacing, boundary: Boundary
+) -> SurfaceDistances:
+    """Ask, for each surface element of one mask, for the nearest one of the other."""
+    # no name for the masks, which so are gone before the search: of whole images they are half of all memory
+    surfaces = surfaces_of(
+        masks_of(Volume.of(reference), Volume.of(prediction), region), spacing, boundary
+    )
+    return _between(surfaces, spacing)
+
+
+def _between(surfaces: Surfaces, spacing: Spacing) -> SurfaceDistances:
+    geometry = surfaces.geometry
+    directed = _nearest.distances(*surfaces.sets, geometry)
+    if not surfaces.codes:
+        return SurfaceDistances(*directed)
+    areas = ordered_codes(surfel_measures(spacing), geometry.ndim, geometry.reverse)
+    return TalliedDistances(*directed, *surfaces.codes, areas)
+
+
+def surface(mask: NDArray[np.bool_], connectivity: int, edge: str) -> NDArray[np.bool_]:
+    """Find the surface voxels of a bool array."""
+    return surface_of(mask, connectivity, edge)
+
+
+def distance_transform_edt(
+    foreground: Array, spacing: Spacing, indices: bool, dtype: DTypeLike
+) -> tuple[NDArray[Any], NDArray[np.int32] | None]:
+    """Transform in the memory order of the array, summing in the order of its axes."""
+    reverse = is_reversed(foreground)
+    ordered = foreground.T if reverse else np.ascontiguousarray(foreground)
+    axes = tuple(range(foreground.ndim))
+    distances, where = _transform.transform(
+        ordered,
+        spacing[::-1] if reverse else spacing,
+        axes[::-1] if reverse else axes,
+        dtype=dtype,
+        indices=indices,
+    )
+    if not reverse:
+        return distances, where
+    if where is not None:
+        where = np.ascontiguousarray(where[::-1].transpose(0, *range(foreground.ndim, 0, -1)))
+    return distances.T, where

@@ -1,0 +1,91 @@
+"""The joint histogram for the numba backend: the kernel driven over rows, with as much room as it asks for."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastseg import threads
+from fastseg.backends.shared.offsets import Words
+from fastseg.backends.shared.volume import Volume
+from fastseg.inputs.arrays import Array
+from fastseg.measures.joint_histogram import JointHistogram
+from fastseg_kernels.cpu import confusion
+
+_FEWEST_PAIRS = 1 << 10  # room for pairs of labels that a slab starts with
+_COLLISION = 1 << 14  # bytes that addresses may differ by and still be nearly the same
+
+
+def joint_histogram(reference: Array, prediction: Array) -> JointHistogram:
+    """Count the pairs of labels in one pass over both volumes."""
+    first = Volume.of(reference)
+    references, predictions = first.labels, Volume.of(prediction).labels
+
+    def count(slab: tuple[int, int]) -> JointHistogram:
+        pairs, counts, boxes = _count_rows(references, predictions, *slab)
+        stops, starts = boxes[:, :6:2], -boxes[:, 1:6:2]  # x, y, z
+        axes = list(range(first.ndim))[:: 1 if first.reverse else -1]
+        mine, theirs = (side.astype(references.dtype).view(first.dtype) for side in pairs)
+        return JointHistogram(mine, theirs, counts, starts[:, axes], stops[:, axes])
+
+    rows = references.shape[0] * references.shape[1]
+    return JointHistogram.merged(threads.run(count, threads.slabs(rows, references.size)))
+
+
+def _count_rows(
+    reference: Array, prediction: Array, row: int, stop: int
+) -> tuple[tuple[Words, Words], NDArray[np.int64], NDArray[np.int64]]:
+    """Count the pairs of some rows, making room whenever the kernel asks for more."""
+    kernel = confusion.joint_histogram[reference.dtype]
+    dense = reference.itemsize == 1
+    room, known = max(_FEWEST_PAIRS, 2 * reference.shape[2]), 0
+    pairs = (np.empty(room, np.uint64), np.empty(room, np.uint64))
+    counts, boxes = np.empty(room, np.int64), np.empty((room, confusion.BOX_COLUMNS), np.int64)
+    table = np.full(confusion.DENSE_SLOTS if dense else power_of_two(2 * room), -1, np.int32)
+    changes, in_turn = np.empty(reference.shape[2], np.uint64), int(_collide(reference, prediction))
+    ends = np.empty(reference.shape[2] + confusion.SPARE_ENDS, np.uint64)
+    while True:
+        row, known = kernel(
+            reference,
+            prediction,
+            row,
+            stop,
+            pairs,
+            counts,
+            boxes,
+            table,
+            in_turn,
+            changes,
+            ends,
+            known,
+        )
+        if row == stop:
+            return (pairs[0][:known], pairs[1][:known]), counts[:known], boxes[:known]
+        room *= 4
+        pairs = (_grown(pairs[0], room), _grown(pairs[1], room))
+        counts, boxes = _grown(counts, room), _grown(boxes, room)
+        if not dense:
+            table = np.full(power_of_two(2 * room), -1, np.int32)
+            confusion.index_pairs(pairs, known, table)
+
+
+def _collide(first: Array, second: Array) -> bool:
+    """Tell whether two volumes lie so that reading both at one index is slow.
+
+    That is where they are larger than the last cache and their addresses are nearly the same but for whole huge pages,
+    as those of two arrays of 512³ bytes are that were allocated one after the other: counting then takes twice as long
+    (benchmarks: counts).
+    """
+    apart = (second.ctypes.data - first.ctypes.data + _COLLISION) % (1 << 21)
+    return first.nbytes >= 1 << 25 and bool(apart < 2 * _COLLISION)
+
+
+def _grown(array: Array, room: int) -> Array:
+    larger = np.empty((room, *array.shape[1:]), array.dtype)
+    larger[: len(array)] = array
+    return larger
+
+
+def power_of_two(least: int) -> int:
+    """Find the smallest power of two that is at least `least`."""
+    return 1 << (least - 1).bit_length()

@@ -1,0 +1,1 @@
+"""Kernels of the distance transform: rows, parabolas, and the same with indices."""

@@ -1,0 +1,1 @@
+"""Kernels of surfaces: voxels with a face outside, corners of the lattice, boundary bands."""

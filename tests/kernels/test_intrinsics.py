@@ -1,0 +1,150 @@
+"""Explicit vectors, lane by lane against NumPy, compiled and as plain Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from numpy.typing import NDArray
+
+from fastseg_kernels import _intrinsics as v
+
+Array = NDArray[Any]
+
+FLOATS = [np.float32, np.float64]
+UNSIGNED = [np.uint8, np.uint16, np.uint32, np.uint64]
+
+# Lanes that are equal, inf, 0 and the largest and least of their type, at places that a halving
+# of the vector might mix up.
+SPECIAL = [0.0, np.inf, 1.5, 1.5, 1e30, 1e-30, 3.0, 2.0]
+
+
+@numba.njit
+def binary(first: Array, second: Array, out: Array) -> None:
+    a, b = v.load(first, np.uint64(3)), v.load(second, np.uint64(0))
+    n = np.uint64(v.BYTES // first.itemsize)
+    v.store(out, np.uint64(0), v.add(a, b))
+    v.store(out, n, v.minimum(a, b))
+    v.store(out, n + n, v.maximum(a, b))
+    v.store(out, n + n + n, v.select_less(a, b, v.splat(first[0]), b))
+    v.store(out, n + n + n + n, v.square_root(a))
+
+
+@numba.njit
+def reduced(values: Array, start: int) -> Any:
+    vector = v.load(values, np.uint64(start))
+    return v.least(vector), v.greatest(vector)
+
+
+@numba.njit
+def differ(first: Array, second: Array, start: int) -> Any:
+    return v.unequal(v.load(first, np.uint64(start)), v.load(second, np.uint64(start)))
+
+
+@numba.njit
+def differ_from(array: Array, value: Any) -> Any:
+    return v.unequal(v.load(array, np.uint64(0)), v.splat(value))
+
+
+@numba.njit
+def widened(first: Array, second: Array, value: int, out: Array) -> None:
+    a, b = v.load(first, np.uint64(0)), v.load(second, np.uint64(0))
+    lanes = v.lanes_of(first)
+    v.store(out, np.uint64(0), v.maximum(a, b))
+    v.store(out, lanes, v.minimum(a, b))
+    v.store(out, lanes + lanes, v.insert(v.insert(a, 2, value), 5, -value))
+
+
+def numbers(n: int, real: Any, seed: int) -> Array:
+    rng = np.random.default_rng(seed)
+    return rng.permutation(np.resize([*SPECIAL, *rng.random(9)], n)).astype(real)
+
+
+@pytest.mark.parametrize("real", FLOATS)
+def test_floats_lane_by_lane(real: Any) -> None:
+    lanes = v.BYTES // np.dtype(real).itemsize
+    for seed in range(20):
+        first, second = numbers(lanes + 5, real, seed), numbers(lanes, real, seed + 100)
+        out = np.full(5 * lanes + 2, -1, real)
+        binary(first, second, out)
+        a = first[3 : 3 + lanes]  # a load may start anywhere
+        expected = [
+            a + second,
+            np.minimum(a, second),
+            np.maximum(a, second),
+            np.where(a < second, first[0], second),
+            np.sqrt(a),
+        ]
+        assert_array_equal(out[:-2].reshape(5, lanes), expected)
+        assert (out[-2:] == -1).all()  # a store writes no more than its vector
+
+
+@pytest.mark.parametrize("real", FLOATS)
+def test_the_least_and_the_greatest_in_any_lane(real: Any) -> None:
+    lanes = v.BYTES // np.dtype(real).itemsize
+    for place in range(lanes):
+        values = np.full(lanes + 2, 5, real)
+        values[[0, -1]] = 99  # outside the vector
+        values[1 + place] = 2
+        assert reduced(values, 1) == (2, 5)
+        values[1 + place] = np.inf
+        assert reduced(values, 1) == (5, np.inf)
+
+
+@pytest.mark.parametrize("dtype", UNSIGNED)
+def test_every_bit_of_every_lane_is_compared(dtype: Any) -> None:
+    lanes, bits = v.BYTES // np.dtype(dtype).itemsize, 8 * np.dtype(dtype).itemsize
+    same = np.arange(lanes + 1).astype(dtype)
+    assert differ(same, same, 1) == 0
+    for lane in range(lanes):
+        for bit in (0, 1, bits // 2, bits - 1):
+            other = same.copy()
+            other[1 + lane] ^= dtype(1 << bit)
+            assert int(differ(same, other, 1)) == 1 << lane
+    assert int(differ(same, ~same, 1)) == 2**lanes - 1
+
+
+@pytest.mark.parametrize("dtype", UNSIGNED)
+def test_a_number_in_every_lane(dtype: Any) -> None:
+    limits = np.iinfo(dtype)
+    lanes = v.BYTES // np.dtype(dtype).itemsize
+    for value in (limits.max, limits.max - 1, limits.max // 2 + 1, 0):
+        array = np.full(lanes, value, dtype)
+        assert differ_from(array, array[0]) == 0
+        array[lanes - 1] ^= dtype(1)
+        assert int(differ_from(array, dtype(value))) == 1 << (lanes - 1)
+
+
+def test_signed_integers_and_single_lanes() -> None:
+    extremes = np.array([-(2**63), 2**63 - 1, -1, 0, 1, -(2**40), 2**40, 7])
+    for shift in range(8):
+        second = np.roll(extremes, shift)
+        out = np.zeros(24, np.int64)
+        widened(extremes, second, 9, out)
+        single = extremes.copy()
+        single[[2, 5]] = 9, -9
+        expected = [np.maximum(extremes, second), np.minimum(extremes, second), single]
+        assert_array_equal(out.reshape(3, 8), expected)
+        assert extremes[2] == -1  # a vector is a value
+
+
+@numba.njit
+def lanes(array: Array) -> Any:
+    return v.lanes_of(array)
+
+
+@pytest.mark.parametrize("dtype", [*FLOATS, *UNSIGNED])
+def test_lanes_of_an_array(dtype: Any) -> None:
+    assert lanes(np.zeros(1, dtype)) * np.dtype(dtype).itemsize == v.BYTES
+
+
+@pytest.mark.parametrize("function", [binary, reduced, differ, differ_from, widened, lanes])
+def test_the_helpers_are_compiled_where_kernels_are(
+    function: Callable[..., Any], compiled: None
+) -> None:
+    """Else the plain Python twins are all that has been tested."""
+    assert hasattr(function, "signatures")

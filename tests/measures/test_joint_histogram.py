@@ -1,0 +1,145 @@
+"""What the joint histogram says of labels, regions and boxes, against counting voxels."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+from numpy.typing import NDArray
+
+from fastseg.backends import numba as numba_backend
+from fastseg.backends import scipy as scipy_backend
+from fastseg.measures.joint_histogram import Counts, JointHistogram
+from tests.oracle import naive
+
+Array = NDArray[Any]
+
+REFERENCE = np.array([[0, 1, 1, 2], [0, 1, 2, 2], [5, 0, 0, 0]])
+PREDICTION = np.array([[0, 1, 2, 2], [1, 1, 1, 2], [5, 5, 0, 7]])
+
+
+@pytest.fixture(params=[numba_backend, scipy_backend])
+def histogram(request: pytest.FixtureRequest) -> JointHistogram:
+    counted: JointHistogram = request.param.joint_histogram(REFERENCE, PREDICTION)
+    return counted
+
+
+def boxed(mask: Array) -> tuple[slice, ...] | None:
+    if not mask.any():
+        return None
+    ends = naive.boxes(mask.astype(int))[1]
+    return tuple(slice(start, stop) for start, stop in ends)
+
+
+def test_labels_and_total(histogram: JointHistogram) -> None:
+    assert histogram.labels == [0, 1, 2, 5, 7]
+    assert {type(label) for label in histogram.labels} == {int}
+    assert histogram.total == 12
+
+
+@pytest.mark.parametrize(
+    "values",
+    [*itertools.combinations((0, 1, 2, 5, 7, 99), 1), (1, 2), (2, 5, 7), (7, 99), (), (99, 98)],
+)
+def test_counts_and_boxes_of_a_structure(
+    histogram: JointHistogram, values: tuple[int, ...]
+) -> None:
+    masks = np.isin(REFERENCE, values), np.isin(PREDICTION, values)
+    assert histogram.pair_counts(values) == Counts(*naive.counts(*masks))
+    assert histogram.box(values) == boxed(masks[0] | masks[1])
+
+
+def test_counts_are_python_integers(histogram: JointHistogram) -> None:
+    assert {type(count) for count in histogram.pair_counts((1, 2))} == {int}
+    box = histogram.box((1,))
+    assert box is not None
+    assert {type(end) for part in box for end in (part.start, part.stop)} == {int}
+
+
+@pytest.mark.parametrize("ignored", [0, 1, 5, 99, None])
+def test_without_a_label_of_the_reference(histogram: JointHistogram, ignored: int | None) -> None:
+    left = histogram.without(ignored)
+    keep = ignored != REFERENCE if ignored is not None else np.ones(REFERENCE.shape, bool)
+    assert left.total == keep.sum()
+    for value in (0, 1, 2, 5, 7):
+        masks = (value == REFERENCE) & keep, (value == PREDICTION) & keep
+        assert left.pair_counts((value,))[:3] == naive.counts(*masks)[:3]
+        assert left.pair_counts((value,)).tn == (keep & ~masks[0] & ~masks[1]).sum()
+        assert left.box((value,)) == boxed(masks[0] | masks[1])
+    assert histogram.total == 12  # the original is as it was
+
+
+def test_without_all_voxels() -> None:
+    constant = np.zeros((2, 3), np.uint8)
+    nothing = scipy_backend.joint_histogram(constant, constant).without(0)
+    assert nothing.total == 0
+    assert nothing.labels == []
+    assert nothing.pair_counts((0,)) == Counts(0, 0, 0, 0)
+    assert nothing.box((0,)) is None
+    assert_array_equal(nothing.matrix([0]), [[0]])
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2, 5, 7], [7, 1], [3, 2], [], [99]])
+def test_matrix(histogram: JointHistogram, labels: list[int]) -> None:
+    expected = [
+        [int(((row == REFERENCE) & (column == PREDICTION)).sum()) for column in labels]
+        for row in labels
+    ]
+    matrix = histogram.matrix(labels)
+    assert_array_equal(matrix, np.array(expected).reshape(len(labels), len(labels)))
+    assert matrix.dtype == np.int64
+
+
+def test_labels_that_floats_would_merge() -> None:
+    near = np.array([[2**53, 2**53 + 1, 2**53 + 2, 2**63 + 1]], np.uint64)
+    shifted = np.roll(near, 1)
+    for module in (numba_backend, scipy_backend):
+        histogram = module.joint_histogram(near, shifted)
+        assert histogram.labels == near.ravel().tolist()
+        for value in near.ravel().tolist():
+            assert histogram.pair_counts((value,)) == Counts(0, 1, 1, 2)
+        assert histogram.pair_counts((2**53 + 1, 2**53)) == Counts(1, 1, 1, 1)
+
+
+@given(cuts=st.lists(st.integers(0, 40), max_size=5), seed=st.integers(0, 1000))
+def test_parts_merge_to_the_whole(cuts: list[int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    reference, prediction = rng.integers(-3, 3, (2, 40, 5)).astype(np.int16)
+    whole = scipy_backend.joint_histogram(reference, prediction)
+    edges = sorted({0, 40, *cuts})
+    parts = []
+    for start, stop in itertools.pairwise(edges):
+        part = numba_backend.joint_histogram(
+            np.ascontiguousarray(reference[start:stop]),
+            np.ascontiguousarray(prediction[start:stop]),
+        )
+        offset = np.array([start, 0])
+        parts.append(
+            JointHistogram(
+                part.reference_labels,
+                part.prediction_labels,
+                part.counts,
+                part.starts + offset,
+                part.stops + offset,
+            )
+        )
+    merged = JointHistogram.merged(parts)
+    for field in ("reference_labels", "prediction_labels", "counts", "starts", "stops"):
+        order = np.lexsort((merged.prediction_labels, merged.reference_labels))
+        assert_array_equal(getattr(merged, field)[order], getattr(whole, field), err_msg=field)
+
+
+def test_one_part_is_the_whole(histogram: JointHistogram) -> None:
+    assert JointHistogram.merged([histogram]) is histogram
+
+
+def test_sums_are_computed_once_and_only_when_asked_for() -> None:
+    histogram = scipy_backend.joint_histogram(REFERENCE, PREDICTION)
+    assert "labels" not in vars(histogram)
+    assert histogram.labels is histogram.labels is vars(histogram)["labels"]
+    assert "All labels" in str(JointHistogram.labels.__doc__)
