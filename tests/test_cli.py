@@ -3,11 +3,9 @@
 import csv
 import json
 import os
-import pathlib
 import signal
-import subprocess
-import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,8 +16,8 @@ from fastseg.__main__ import main
 from fastseg.backends import numba as numba_backend
 from fastseg.evaluation import cohort
 from fastseg.evaluation.pairing import pair_folders
+from tests import processes
 
-ROOT = pathlib.Path(__file__).parents[1]
 SCIPY = ("--backend", "scipy")
 
 
@@ -49,7 +47,7 @@ def pair(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     np.save("a.npy", _map(1))
     np.save("b.npy", _map(2))
-    pathlib.Path("names.json").write_text('{"liver": 1, "tumour": 2, "both": [1, 2]}')
+    Path("names.json").write_text('{"liver": 1, "tumour": 2, "both": [1, 2]}')
     return "a.npy", "b.npy"
 
 
@@ -58,7 +56,7 @@ def folders(tmp_path, monkeypatch):
     """Folders r and p of three cases; case 2 lacks label 2 in the prediction, case 3 in both."""
     monkeypatch.chdir(tmp_path)
     for folder in ("r", "p"):
-        pathlib.Path(folder).mkdir()
+        Path(folder).mkdir()
     for i in (1, 2, 3):
         reference, prediction = _map(i), _map(i + 10)
         prediction[(prediction == 2) & (i > 1)] = 0
@@ -105,7 +103,7 @@ def test_every_option_reaches_evaluate(call, pair):
         "--output", "o.json", *SCIPY,
     )  # fmt: skip
     assert status == 0
-    content = json.loads(pathlib.Path("o.json").read_text())
+    content = json.loads(Path("o.json").read_text())
     expected = fastseg.evaluate(
         *pair, metrics=["dice", "hd90", "nsd"], tolerance={"liver": 2, "default": 1}, spacing=2,
         labels={"liver": 1, "tumour": 2, "both": (1, 2)}, boundary="surfel", ignore_label=7,
@@ -116,11 +114,11 @@ def test_every_option_reaches_evaluate(call, pair):
 
 
 def test_the_ignore_label_of_a_dataset_json(call, pair):
-    pathlib.Path("dataset.json").write_text('{"labels": {"background": 0, "x": 1, "ignore": 2}}')
+    Path("dataset.json").write_text('{"labels": {"background": 0, "x": 1, "ignore": 2}}')
     status, _, err = call("evaluate", *pair, "--labels", "dataset.json", "--output", "o.json")
     assert status == 0
     assert err == ['fastseg: note: label 2 is left out: it is "ignore" in dataset.json']
-    content = json.loads(pathlib.Path("o.json").read_text())
+    content = json.loads(Path("o.json").read_text())
     assert content["settings"]["ignore_label"] == 2
     assert content["rows"][0]["dice"] == fastseg.evaluate(*pair, ignore_label=2)[1]["dice"]
 
@@ -173,12 +171,12 @@ def test_a_failing_case_is_told_and_the_others_are_done(call, folders):
 
 def test_if_all_cases_fail_nothing_is_written(call, folders):
     for i in (1, 2, 3):
-        pathlib.Path(f"p/case_{i}.npy").write_bytes(b"no array")
+        Path(f"p/case_{i}.npy").write_bytes(b"no array")
     status, out, err = call("evaluate", *folders, "--output", "o.csv", *SCIPY)
     assert (status, out) == (2, "")
     assert len(err) == 4
     assert err[-1] == "fastseg: error: 3 of 3 cases failed: case_1, case_2, case_3"
-    assert not pathlib.Path("o.csv").exists()
+    assert not Path("o.csv").exists()
 
 
 def test_a_fault_of_fastseg_keeps_its_traceback(call, folders, monkeypatch, capsys):
@@ -251,10 +249,10 @@ def bad_files(pair):
     np.save("half.npy", _map(1) / 2)
     np.save("nan.npy", np.where(_map(1) == 2, np.nan, 1.0))
     np.save("one_hot.npy", _map(1, (3, 8, 7, 6)))
-    pathlib.Path("damaged.npy").write_bytes(pathlib.Path("a.npy").read_bytes()[:20])
-    pathlib.Path("broken.json").write_text("{")
+    Path("damaged.npy").write_bytes(Path("a.npy").read_bytes()[:20])
+    Path("broken.json").write_text("{")
     for folder in ("folder", "d.csv"):
-        pathlib.Path(folder).mkdir()
+        Path(folder).mkdir()
 
 
 @pytest.mark.parametrize(("arguments", "words"), BAD.values(), ids=BAD)
@@ -287,6 +285,7 @@ def test_an_output_folder_that_cannot_be_written_to_is_found_before_work(call, p
     assert err == ["fastseg: error: .: no file can be written here (Permission denied)"]
 
 
+@pytest.mark.usefixtures("sigint")
 def test_interruption_leaves_no_file(folders):
     script = (
         "import sys, time\n"
@@ -299,17 +298,11 @@ def test_interruption_leaves_no_file(folders):
         "cohort.evaluate_case = slow\n"
         "sys.exit(__main__.main(['evaluate', 'r', 'p', '--output', 'o.csv', '--backend', 'scipy']))"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", script],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "kernels")])},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with processes.start("-c", script, folder=Path.cwd()) as process:
         assert process.stdout.readline() == "started\n"
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
-    assert process.returncode == 130
+        status, _, err = processes.finish(process)
+    assert status == 130
     assert err == "fastseg: stopped: interrupted\n"
     assert not [name for name in os.listdir() if "o.csv" in name]
 
@@ -321,7 +314,7 @@ def test_interruption_has_its_own_status(call, pair, monkeypatch):
     monkeypatch.setattr(cohort, "evaluate_case", interrupted)
     status, out, err = call("evaluate", *pair, "--output", "o.csv", *SCIPY)
     assert (status, out, err) == (130, "", ["fastseg: stopped: interrupted"])
-    assert not pathlib.Path("o.csv").exists()
+    assert not Path("o.csv").exists()
 
 
 def test_a_file_that_cannot_be_opened(call, pair, monkeypatch):

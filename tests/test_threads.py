@@ -254,6 +254,7 @@ def test_an_exception_drops_what_has_not_begun() -> None:
     assert len(done) < 100
 
 
+@pytest.mark.usefixtures("sigint")
 def test_a_keyboard_interrupt_while_waiting(run_python: Callable[..., str]) -> None:
     """Ctrl-C reaches the main thread while it waits for the pool."""
     out = run_python(

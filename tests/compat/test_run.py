@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,9 +11,9 @@ import pytest
 
 from fastseg import running
 from fastseg.__main__ import main
+from tests import processes
 
-ROOT = Path(__file__).parents[2]
-PATCH = ("--patch", "scipy_ndimage")
+RUN = ("-m", "fastseg", "run", "--patch", "scipy_ndimage")
 
 TELLS = """\
 import sys, scipy.ndimage
@@ -25,31 +23,18 @@ print(__file__, __package__, __spec__ and __spec__.name, sys.modules["__main__"]
 """
 
 
-def start(folder, *arguments, **environment):
-    path = os.pathsep.join(map(str, (ROOT, ROOT / "kernels")))
-    return subprocess.Popen(
-        [sys.executable, *map(str, arguments)],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": path, "NUMBA_DISABLE_JIT": "1", **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def finish(process):
-    out, error = process.communicate(timeout=120)
-    return process.returncode, out, error
+def start(folder, *arguments):
+    return processes.start(*arguments, folder=folder, NUMBA_DISABLE_JIT="1")
 
 
 def both(folder, *arguments):
     """What python does with a script, and what `fastseg run` does."""
-    processes = start(folder, *arguments), start(folder, "-m", "fastseg", "run", *PATCH, *arguments)
-    return [finish(process) for process in processes]
+    started = start(folder, *arguments), start(folder, *RUN, *arguments)
+    return [processes.finish(process) for process in started]
 
 
 def patched(folder, *arguments):
-    return finish(start(folder, "-m", "fastseg", "run", *PATCH, *arguments))
+    return processes.finish(start(folder, *RUN, *arguments))
 
 
 @pytest.fixture
@@ -104,13 +89,14 @@ def test_status_output_and_traceback_are_pythons(tmp_path, script, status):
     assert ours == theirs
 
 
+@pytest.mark.usefixtures("sigint")
 def test_an_interrupted_script_dies_of_the_interrupt(tmp_path):
     (tmp_path / "script.py").write_text("import time\nprint('on', flush=True)\ntime.sleep(60)\n")
-    process = start(tmp_path, "-m", "fastseg", "run", *PATCH, "script.py")
+    process = start(tmp_path, *RUN, "script.py")
     assert process.stdout.readline() == "on\n"
     time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    status, _, error = finish(process)
+    status, _, error = processes.finish(process)
     assert status == -signal.SIGINT
     assert error.splitlines()[1:2] == [f'  File "{tmp_path}/script.py", line 3, in <module>']
 
