@@ -15,6 +15,9 @@ import fastseg
 from fastseg import dispatch, threads
 from tests import processes
 
+# What every test of an answer runs on; tests/gpu is for the backend of a GPU.
+BACKENDS = tuple(backend.name for backend in dispatch.BACKENDS if backend.memory == "cpu")
+
 # A first call compiles, so that a deadline would measure numba. `backend` sets one thing for all
 # examples, so that a function's fixture may serve many. `pytest --hypothesis-profile=explore` looks
 # for what the fixed examples do not show.
@@ -43,7 +46,7 @@ def fresh_state(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         threads.set_num_threads(None)
 
 
-@pytest.fixture(params=["numba", "scipy"])
+@pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> Iterator[str]:
     """Each backend in turn, for all calls of the test."""
     name: str = request.param
