@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -14,8 +13,10 @@ from numba.core import config
 
 import fastseg
 from fastseg import dispatch, threads
+from tests import processes
 
-ROOT = Path(__file__).parents[1]
+# What every test of an answer runs on; tests/gpu is for the backend of a GPU.
+BACKENDS = tuple(backend.name for backend in dispatch.BACKENDS if backend.memory == "cpu")
 
 # A first call compiles, so that a deadline would measure numba. `backend` sets one thing for all
 # examples, so that a function's fixture may serve many. `pytest --hypothesis-profile=explore` looks
@@ -45,7 +46,7 @@ def fresh_state(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         threads.set_num_threads(None)
 
 
-@pytest.fixture(params=["numba", "scipy"])
+@pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> Iterator[str]:
     """Each backend in turn, for all calls of the test."""
     name: str = request.param
@@ -79,8 +80,8 @@ def run_python(tmp_path: Path) -> Callable[..., str]:
     """A function that runs a script in a new process and gives what it prints."""
 
     def run(script: str, *, first_on_path: Sequence[Path] = (), **environment: str) -> str:
-        with start_python(script, tmp_path, first_on_path, environment) as process:
-            return finish(process)
+        with _start(script, tmp_path, first_on_path, environment) as process:
+            return _output(process)
 
     return run
 
@@ -90,44 +91,37 @@ def run_at_once(tmp_path: Path) -> Callable[..., list[str]]:
     """The same for several processes of one script that run at the same time."""
 
     def run(script: str, n: int, **environment: str) -> list[str]:
-        processes = [start_python(script, tmp_path, (), environment) for _ in range(n)]
+        started = [_start(script, tmp_path, (), environment) for _ in range(n)]
         try:
-            return [finish(process) for process in processes]
+            return [_output(process) for process in started]
         finally:
-            for process in processes:
+            for process in started:
                 process.kill()
                 process.communicate()
 
     return run
 
 
-def start_python(
+@pytest.fixture(params=["heard", "ignored"])
+def sigint(request: pytest.FixtureRequest) -> Iterator[None]:
+    """For tests that interrupt a child: with SIGINT ignored here too, as under ``nohup pytest &``."""
+    ignored = request.param == "ignored"
+    here = signal.SIG_IGN if ignored else signal.default_int_handler
+    before = signal.signal(signal.SIGINT, here)
+    yield
+    assert signal.signal(signal.SIGINT, before) is here
+
+
+def _start(
     script: str, folder: Path, first_on_path: Sequence[Path], environment: dict[str, str]
 ) -> subprocess.Popen[str]:
     path = folder / "script.py"  # a file: spawned children import it
     path.write_text(script, encoding="utf-8")
-    places = [*first_on_path, ROOT, ROOT / "kernels"]
-    return subprocess.Popen(
-        [sys.executable, str(path)],
-        cwd=folder,
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(map(str, places)),
-            "PYTHONWARNINGS": "default",
-            **environment,
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    environment = {"PYTHONWARNINGS": "default", **environment}
+    return processes.start(path, folder=folder, first_on_path=first_on_path, **environment)
 
 
-def finish(process: subprocess.Popen[str]) -> str:
-    try:
-        out, error = process.communicate(timeout=240)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        out, error = process.communicate()
-        pytest.fail(f"the process hung\n{out}\n{error}")
-    assert process.returncode == 0, f"status {process.returncode}\n{out}\n{error}"
+def _output(process: subprocess.Popen[str]) -> str:
+    status, out, error = processes.finish(process)
+    assert status == 0, f"status {status}\n{out}\n{error}"
     return out

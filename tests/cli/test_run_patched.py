@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fastseg.__main__ import main
 from fastseg.cli import run_patched as running
+from tests import processes
 
-ROOT = Path(__file__).parents[2]
-PATCH = ("--patch", "scipy_ndimage")
+RUN = ("-m", "fastseg", "run", "--patch", "scipy_ndimage")
 
 TELLS = """\
 import sys, scipy.ndimage
@@ -25,35 +26,22 @@ print(__file__, __package__, __spec__ and __spec__.name, sys.modules["__main__"]
 """
 
 
-def start(folder, *arguments, **environment):
-    path = os.pathsep.join(map(str, (ROOT, ROOT / "kernels")))
-    return subprocess.Popen(
-        [sys.executable, *map(str, arguments)],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": path, "NUMBA_DISABLE_JIT": "1", **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def start(folder: Path, *arguments: str | Path) -> subprocess.Popen[str]:
+    return processes.start(*arguments, folder=folder, NUMBA_DISABLE_JIT="1")
 
 
-def finish(process):
-    out, error = process.communicate(timeout=120)
-    return process.returncode, out, error
-
-
-def both(folder, *arguments):
+def both(folder: Path, *arguments: str | Path) -> list[processes.Finished]:
     """What python does with a script, and what `fastseg run` does."""
-    processes = start(folder, *arguments), start(folder, "-m", "fastseg", "run", *PATCH, *arguments)
-    return [finish(process) for process in processes]
+    started = start(folder, *arguments), start(folder, *RUN, *arguments)
+    return [processes.finish(process) for process in started]
 
 
-def patched(folder, *arguments):
-    return finish(start(folder, "-m", "fastseg", "run", *PATCH, *arguments))
+def patched(folder: Path, *arguments: str | Path) -> processes.Finished:
+    return processes.finish(start(folder, *RUN, *arguments))
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "tells.py").write_text(TELLS)
     (tmp_path / "package").mkdir()
@@ -72,7 +60,7 @@ def folder(tmp_path):
     ],
     ids=["script", "package", "module"],
 )
-def test_a_script_sees_what_it_sees_under_python(folder, arguments):
+def test_a_script_sees_what_it_sees_under_python(folder: Path, arguments: Any) -> None:
     (status, out, error), (our_status, ours, our_error) = both(folder, *arguments)
     assert (status, error, our_status, our_error) == (0, "", 0, "")
     assert out.startswith("False __main__")
@@ -97,20 +85,22 @@ def test_a_script_sees_what_it_sees_under_python(folder, arguments):
         ("def f(x: undefined_name): pass", 1),
     ],
 )  # fmt: skip
-def test_status_output_and_traceback_are_pythons(tmp_path, script, status):
+def test_status_output_and_traceback_are_pythons(tmp_path: Path, script: str, status: int) -> None:
     (tmp_path / "script.py").write_text(script, encoding="utf-8")
     theirs, ours = both(tmp_path, "script.py")
     assert theirs[0] == status
     assert ours == theirs
 
 
-def test_an_interrupted_script_dies_of_the_interrupt(tmp_path):
+@pytest.mark.usefixtures("sigint")
+def test_an_interrupted_script_dies_of_the_interrupt(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text("import time\nprint('on', flush=True)\ntime.sleep(60)\n")
-    process = start(tmp_path, "-m", "fastseg", "run", *PATCH, "script.py")
+    process = start(tmp_path, *RUN, "script.py")
+    assert process.stdout is not None
     assert process.stdout.readline() == "on\n"
     time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    status, _, error = finish(process)
+    status, _, error = processes.finish(process)
     assert status == -signal.SIGINT
     assert error.splitlines()[1:2] == [f'  File "{tmp_path}/script.py", line 3, in <module>']
 
@@ -137,7 +127,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("how", [("spawn",), ("fork",), ("forkserver",), ("spawn", "deeper")])
-def test_spawned_children_are_patched_too(tmp_path, how):
+def test_spawned_children_are_patched_too(tmp_path: Path, how: tuple[str, ...]) -> None:
     (tmp_path / "script.py").write_text(CHILDREN)
     (tmp_path / "beside.py").write_text("x = 5")
     status, out, error = patched(tmp_path, "script.py", *how)
@@ -145,7 +135,7 @@ def test_spawned_children_are_patched_too(tmp_path, how):
     assert out.split() == ["fastseg.compat.scipy_ndimage"] * 2 + ["5"]
 
 
-def test_children_of_a_script_that_unpatches_are_not_patched(tmp_path):
+def test_children_of_a_script_that_unpatches_are_not_patched(tmp_path: Path) -> None:
     script = CHILDREN.replace(
         "    context =", "    import fastseg.compat; fastseg.compat.unpatch()\n    context ="
     )
@@ -155,15 +145,20 @@ def test_children_of_a_script_that_unpatches_are_not_patched(tmp_path):
     assert (status, out.split()[0]) == (0, "scipy.ndimage._morphology")
 
 
+Call = Callable[..., tuple[int, str, str]]
+
+
 @pytest.fixture
-def call(capsys, monkeypatch, tmp_path):
+def call(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Call:
     """Run a command line that ends before any script does, in this process."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(sys, "argv", list(sys.argv))
     Path("script.py").write_text("raise AssertionError('it ran')")
 
-    def call(*arguments):
+    def call(*arguments: str) -> tuple[int, str, str]:
         status = main(["run", *arguments])
         out, err = capsys.readouterr()
         return status, out, err
@@ -183,7 +178,9 @@ def call(capsys, monkeypatch, tmp_path):
         (["--patch", "scipy_ndimage", "."], 2, ".: no such script"),
     ],
 )
-def test_wrong_usage_is_told_in_one_line(call, arguments, status, told):
+def test_wrong_usage_is_told_in_one_line(
+    call: Call, arguments: Any, status: int, told: str
+) -> None:
     found, out, err = call(*arguments)
     assert (found, out, err.count("\n")) == (status, "", 1)
     assert told in err
@@ -191,7 +188,7 @@ def test_wrong_usage_is_told_in_one_line(call, arguments, status, told):
 
 
 @pytest.mark.parametrize("name", ["no_such", "no_such.sub", "package", "package.no_such", "zlib"])
-def test_a_module_that_cannot_be_run(tmp_path, name):
+def test_a_module_that_cannot_be_run(tmp_path: Path, name: str) -> None:
     (tmp_path / "package").mkdir()
     (tmp_path / "package" / "__init__.py").write_text("")
     status, _, err = patched(tmp_path, "-m", name)
@@ -199,7 +196,7 @@ def test_a_module_that_cannot_be_run(tmp_path, name):
     assert f"no module named {name}" in err
 
 
-def test_a_package_that_fails_to_import_shows_why(tmp_path):
+def test_a_package_that_fails_to_import_shows_why(tmp_path: Path) -> None:
     (tmp_path / "package").mkdir()
     (tmp_path / "package" / "__init__.py").write_text("import no_such_thing")
     status, _, err = patched(tmp_path, "-m", "package.tells")
@@ -207,7 +204,7 @@ def test_a_package_that_fails_to_import_shows_why(tmp_path):
     assert err.endswith("ModuleNotFoundError: No module named 'no_such_thing'\n")
 
 
-def test_help(call):
+def test_help(call: Call) -> None:
     for arguments in ([], ["--help"], ["-h"]):
         status, out, err = call(*arguments)
         assert (status, err) == (0, "")
@@ -215,13 +212,13 @@ def test_help(call):
         assert "scipy_ndimage" in out
 
 
-def test_the_command_is_listed(capsys):
+def test_the_command_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     assert "Run a Python script" in capsys.readouterr().out
     assert running.USAGE.count("\n") < 20
 
 
-def test_it_needs_nothing_of_the_command_line_extra(tmp_path):
+def test_it_needs_nothing_of_the_command_line_extra(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text("import sys\nprint(*sys.modules)")
     status, out, _ = patched(tmp_path, "script.py")
     assert status == 0

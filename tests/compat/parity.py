@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
-import contextlib
+import sys
 import warnings
 from collections.abc import Callable
-from typing import Any
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+
+class Outcome(NamedTuple):
+    """What a call gives: its result, or the type and text of its exception, and its warnings."""
+
+    value: Any
+    error: tuple[type[Exception], str] | None
+    warned: list[tuple[type[Warning], str]]
+
+
+def observed(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Outcome:
+    """Call, and keep all that comes of it."""
+    value, error = None, None
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        try:
+            value = function(*args, **kwargs)
+        except Exception as raised:
+            error = type(raised), str(raised)
+    return Outcome(value, error, [(each.category, str(each.message)) for each in told])
 
 
 def outcome(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """What a call gives: its result, or the type of its exception. Warnings are the host's own business."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return function(*args, **kwargs)
-        except Exception as error:
-            return type(error)
+    """The result of a call, or the type of its exception. Warnings are the host's own business."""
+    found = observed(function, *args, **kwargs)
+    return found.error[0] if found.error else found.value
 
 
 def warned(function: Callable[..., Any], *args: Any, **kwargs: Any) -> list[type[Warning]]:
     """The categories of the warnings of a call."""
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        with contextlib.suppress(Exception):  # outcomes are compared elsewhere
-            function(*args, **kwargs)
-    return [warning.category for warning in told]
+    return [category for category, _ in observed(function, *args, **kwargs).warned]
 
 
 def same(ours: Any, theirs: Any, *, ulp: int = 0, dtype: Any = np.float64) -> None:
@@ -35,11 +50,11 @@ def same(ours: Any, theirs: Any, *, ulp: int = 0, dtype: Any = np.float64) -> No
     Parameters
     ----------
     ours, theirs : object
-        Arrays, numbers, exception types, or tuples and lists of these.
+        Arrays, tensors, numbers, exception types, or tuples and lists of these.
     ulp : int
-        How many units in the last place values may differ by.
+        How many units in the last place values may differ by; of tensors, those of float32 only.
     dtype : float64 or float32
-        Whose units these are.
+        Whose units these are, for arrays and numbers.
     """
     assert type(ours) is type(theirs), f"{ours!r}, the host {theirs!r}"
     if isinstance(theirs, (tuple, list)):
@@ -50,12 +65,41 @@ def same(ours: Any, theirs: Any, *, ulp: int = 0, dtype: Any = np.float64) -> No
     if isinstance(theirs, type):
         assert ours is theirs
         return
-    first, second = np.asarray(ours), np.asarray(theirs)
+    if hasattr(theirs, "as_subclass"):  # a tensor of PyTorch, which need not be installed
+        assert ours.device == theirs.device
+        assert ours.dtype == theirs.dtype
+        first, second = _array(ours), _array(theirs)
+        ulp = ulp if second.dtype == np.float32 else 0
+    else:
+        first, second = np.asarray(ours), np.asarray(theirs)
     assert (first.dtype, first.shape) == (second.dtype, second.shape)
     if first.dtype.kind != "f" or not ulp:
         np.testing.assert_array_equal(first, second)
         return
-    np.testing.assert_array_equal(np.isnan(first), np.isnan(second))
-    with np.errstate(invalid="ignore"):
-        far = np.abs(first - second) > ulp * np.spacing(np.abs(second).astype(dtype))
-    assert not far.any(), f"{first[far][:5]}, the host {second[far][:5]}"
+    special = ~(np.isfinite(first) & np.isfinite(second))
+    np.testing.assert_array_equal(first[special], second[special])
+    mine, its = first[~special], second[~special]
+    if hasattr(theirs, "as_subclass"):
+        np.testing.assert_array_max_ulp(mine, its, ulp)
+        return
+    far = np.abs(mine - its) > ulp * np.spacing(np.abs(its).astype(dtype))
+    assert not far.any(), f"{mine[far][:5]}, the host {its[far][:5]}"
+
+
+def _array(tensor: Any) -> NDArray[Any]:
+    """The numbers of a tensor, also of one of a subclass, as MONAI's are."""
+    torch: Any = sys.modules["torch"]
+    return np.asarray(tensor.detach().as_subclass(torch.Tensor))
+
+
+def count_calls(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str) -> list[str]:
+    """A list that grows by the function's name at every call of it; it does what it did."""
+    calls: list[str] = []
+    function = getattr(module, name)
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        calls.append(name)
+        return function(*args, **kwargs)
+
+    monkeypatch.setattr(module, name, counted)
+    return calls

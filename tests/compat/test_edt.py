@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import inspect
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from fastseg import compat
 from fastseg.compat import edt as ours
 from tests.compat import cases
 from tests.compat.parity import outcome, same
+
+Array = NDArray[Any]
 
 edt = pytest.importorskip("edt")
 
@@ -24,19 +28,19 @@ BINARY = [
 MAPS = [*itertools.chain(*cases.label_maps()), np.array([0, 3, 3, 3, 7, 7, 0, 0, 3])]
 
 
-def close(name, labels, **options):
+def close(name: str, labels: Any, **options: Any) -> Array:
     """Within a unit or two of float32, since edt rounds at every step; squares within three."""
     expected = theirs[name](labels, **options)
     found = getattr(ours, name)(labels, **options)
     same(found, expected, ulp=3 if name.endswith("sq") else 2, dtype=np.float32)
     for order in ("c_contiguous", "f_contiguous"):
         assert getattr(found.flags, order) == getattr(expected.flags, order)
-    return found
+    return np.asarray(found)
 
 
 @pytest.mark.parametrize("black_border", [False, True])
 @pytest.mark.parametrize(("name", "mask"), BINARY, ids=lambda value: str(value)[:25])
-def test_masks(name, mask, black_border):
+def test_masks(name: str, mask: cases.Mask, black_border: bool) -> None:
     for spacing in cases.SPACINGS[mask.ndim]:
         close("edt", mask, anisotropy=spacing, black_border=black_border)
 
@@ -44,20 +48,20 @@ def test_masks(name, mask, black_border):
 @pytest.mark.parametrize("black_border", [False, True])
 @pytest.mark.parametrize("name", list(theirs))
 @pytest.mark.parametrize("labels", MAPS, ids=lambda labels: str(labels.shape))
-def test_label_maps(name, labels, black_border):
+def test_label_maps(name: str, labels: Any, black_border: bool) -> None:
     spacings = cases.SPACINGS.get(labels.ndim, (None, 2, 0.7))
     for array, spacing in itertools.product((labels, np.asfortranarray(labels)), spacings):
         close(name, array, anisotropy=spacing, black_border=black_border)
 
 
-def test_whole_squares_are_equal_to_the_bit():
+def test_whole_squares_are_equal_to_the_bit() -> None:
     labels = MAPS[2]
     for anisotropy in (None, (1, 2, 3)):
         for name in theirs:
             same(getattr(ours, name)(labels, anisotropy), theirs[name](labels, anisotropy), ulp=0)
 
 
-def test_small_integers_survive_their_root():
+def test_small_integers_survive_their_root() -> None:
     """By which squares are made from float32 distances."""
     numbers = np.arange(1 << 21, dtype=np.float32)
     roots = np.sqrt(numbers)
@@ -70,7 +74,7 @@ def test_small_integers_survive_their_root():
     same(ours.edtsq(far), theirs["edtsq"](far))
 
 
-def test_a_map_is_transformed_label_by_label():
+def test_a_map_is_transformed_label_by_label() -> None:
     """Against the definition: each label's own transform, with all the rest as its background."""
     for labels in MAPS:
         expected = np.zeros(labels.shape, np.float32)
@@ -81,7 +85,7 @@ def test_a_map_is_transformed_label_by_label():
 
 
 @pytest.mark.parametrize("dtype", ["?", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"])
-def test_every_dtype(dtype):
+def test_every_dtype(dtype: str) -> None:
     labels = MAPS[2].astype(dtype)
     same(ours.edt(labels), theirs["edt"](labels))
 
@@ -106,7 +110,7 @@ def test_every_dtype(dtype):
     ],
     ids=lambda labels: repr(labels)[:40],
 )
-def test_what_edt_takes_is_taken_and_what_it_refuses_is_refused(labels):
+def test_what_edt_takes_is_taken_and_what_it_refuses_is_refused(labels: Any) -> None:
     same(outcome(ours.edt, labels), outcome(theirs["edt"], labels))
     if not isinstance(labels, list):  # which edt's sdf trips over
         same(outcome(ours.sdf, labels), outcome(theirs["sdf"], labels))
@@ -118,28 +122,28 @@ def test_what_edt_takes_is_taken_and_what_it_refuses_is_refused(labels):
     {"parallel": 0}, {"parallel": "x"}, {"order": "C"}, {"no_such": 1},
     {"voxel_graph": np.full((12, 15, 18), 0x3F, np.uint32)},
 ], ids=lambda options: str(options)[:40])  # fmt: skip
-def test_options(options):
+def test_options(options: dict[str, Any]) -> None:
     same(outcome(ours.edt, MAPS[2], **options), outcome(theirs["edt"], MAPS[2], **options))
 
 
-def test_one_axis_takes_a_number():
+def test_one_axis_takes_a_number() -> None:
     labels = np.array([1, 1, 0, 2], np.uint8)
     for anisotropy in (2, (2,), (2, 3)):
         same(outcome(ours.edt, labels, anisotropy), outcome(theirs["edt"], labels, anisotropy))
 
 
 @pytest.mark.parametrize("labels", [MAPS[2].astype("f2"), MAPS[2].astype(">i4")], ids=["f2", ">i4"])
-def test_labels_that_edt_takes_for_nothing(labels):
+def test_labels_that_edt_takes_for_nothing(labels: Any) -> None:
     assert not theirs["edt"](labels).any()
     same(ours.edt(labels), theirs["edt"](MAPS[2]))
 
 
-def test_many_labels_on_several_threads(many_slabs):
+def test_many_labels_on_several_threads(many_slabs: None) -> None:
     labels = np.arange(1, 9 * 8 * 7 + 1, dtype=np.uint32).reshape(9, 8, 7).repeat(3, 1)
     same(ours.edt(labels, (1, 2, 3), True), theirs["edt"](labels, (1, 2, 3), True))
 
 
-def test_signatures_and_other_names():
+def test_signatures_and_other_names() -> None:
     for name, host in theirs.items():
         mine = inspect.signature(getattr(ours, name)).parameters.values()
         its = inspect.signature(host).parameters.values()
@@ -147,7 +151,7 @@ def test_signatures_and_other_names():
     assert ours.each is edt.each
 
 
-def test_patched():
+def test_patched() -> None:
     with compat.patched("edt"):
         for name in theirs:
             assert getattr(edt, name) is getattr(ours, name)

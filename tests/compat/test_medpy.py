@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import inspect
 import math
@@ -16,10 +17,9 @@ from fastseg.compat import medpy as ours
 from tests.compat.cases import Pair, extreme_pairs, filled_pairs, has_empty, mask, with_spacings
 from tests.compat.parity import outcome, same
 
-if importlib.util.find_spec("medpy") is None:
-    host: Any = None
-else:
-    import medpy.metric.binary as host
+host: Any = None
+if importlib.util.find_spec("medpy"):
+    host = importlib.import_module("medpy.metric.binary")
 
 needs_host = pytest.mark.skipif(host is None, reason="medpy is not installed")
 

@@ -20,6 +20,7 @@ from scipy import ndimage
 from fastseg import compat
 from fastseg.compat.metrics_reloaded import BinaryPairwiseMeasures
 from tests.compat.cases import Pair, extreme_pairs, filled_pairs, has_empty, with_spacings
+from tests.compat.parity import count_calls
 
 if importlib.util.find_spec("MetricsReloaded") is None:
     host: Any = None
@@ -204,12 +205,12 @@ def test_figures_of_the_metrics_pitfalls_paper() -> None:
         block((14, 14), (9, 12, 9, 12)), distant, ["hd", "hd_perc"]
     ).to_dict_meas()
     np.testing.assert_allclose(list(found.values()), [11.31, 6.79], atol=0.005)
-    for width, expected in ((1, 0.59551), (2, 0.77483)):
+    for width, overlap in ((1, 0.59551), (2, 0.77483)):
         measures = BinaryPairwiseMeasures(
             block((22, 22), (3, 21, 2, 21)), block((22, 22), (2, 21, 2, 21)),
             dict_args={"boundary_dist": width},
         )  # fmt: skip
-        assert measures.boundary_iou() == pytest.approx(expected, abs=5e-6)
+        assert measures.boundary_iou() == pytest.approx(overlap, abs=5e-6)
 
 
 def test_the_order_of_measured_distance_and_one_computation(
@@ -217,17 +218,13 @@ def test_the_order_of_measured_distance_and_one_computation(
 ) -> None:
     from fastseg.compat import metrics_reloaded
 
-    calls = []
-    searched = metrics_reloaded.border_distances
-    monkeypatch.setattr(
-        metrics_reloaded, "border_distances", lambda *a: calls.append(1) or searched(*a)
-    )
+    searches = count_calls(monkeypatch, metrics_reloaded, "border_distances")
     measures = BinaryPairwiseMeasures(FILLED[0].prediction, FILLED[0].reference, None)
     names = [name for name in measures.measures_dict if name != "cldice"]
     found = BinaryPairwiseMeasures(FILLED[0].prediction, FILLED[0].reference, names).to_dict_meas()
     distances = measures.measured_distance()
     assert distances == tuple(found[name] for name in ("hd", "assd", "hd_perc", "masd"))
-    assert len(calls) == 2, "one search for each object"
+    assert len(searches) == 2, "one search for each object"
     assert len(set(distances)) == 4
 
 
@@ -235,8 +232,8 @@ def test_masks_of_any_number_and_nothing_else() -> None:
     ones = FILLED[0].prediction * 1, FILLED[0].reference * 1
     expected = BinaryPairwiseMeasures(*ones, ALL).to_dict_meas()
     for factor in (2, 255.0, np.float32(1)):
-        scaled = [mask * factor for mask in ones]
-        assert BinaryPairwiseMeasures(*scaled, ALL).to_dict_meas() == expected
+        first, second = (mask * factor for mask in ones)
+        assert BinaryPairwiseMeasures(first, second, ALL).to_dict_meas() == expected
     for wrong in (0.5, np.nan):
         with pytest.raises(ValueError, match="pred: .*threshold"):
             BinaryPairwiseMeasures(ones[0] * wrong, ones[1]).dsc()

@@ -7,7 +7,7 @@ import inspect
 import pickle
 import warnings
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +19,8 @@ from fastseg import compat, use_backend  # noqa: E402
 from fastseg.compat import monai as ours  # noqa: E402
 from fastseg.compat._support import monai_distances as _monai_distances  # noqa: E402
 from fastseg.compat._support import tensors as _tensors  # noqa: E402
-from tests.compat import cases  # noqa: E402
+from tests.compat import cases, parity  # noqa: E402
+from tests.compat.parity import observed, same  # noqa: E402
 
 DISTANCES = [
     "compute_hausdorff_distance",
@@ -27,7 +28,7 @@ DISTANCES = [
     "compute_surface_dice",
 ]
 COUNTS = ["compute_dice", "compute_iou", "compute_generalized_dice", "get_confusion_matrix"]
-CLASSES = {
+CLASSES: dict[str, list[dict[str, Any]]] = {
     "HausdorffDistanceMetric": [{}, {"percentile": 95, "include_background": True, "directed": True}],
     "SurfaceDistanceMetric": [{}, {"symmetric": True, "include_background": True}],
     "SurfaceDiceMetric": [
@@ -45,56 +46,18 @@ CLASSES = {
 REDUCTIONS = ["none", "mean", "sum", "mean_batch", "sum_batch", "mean_channel", "sum_channel"]
 
 
-class Outcome(NamedTuple):
-    value: Any
-    error: tuple[type, str] | None
-    warned: list[str]
+def user_warnings(outcome: parity.Outcome) -> list[str]:
+    """MONAI warns of its own deprecations beside."""
+    return [text for category, text in outcome.warned if category is UserWarning]
 
 
-def outcome(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Outcome:
-    """What a call gives, with its UserWarnings; MONAI warns of its own deprecations beside."""
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        try:
-            value, error = function(*args, **kwargs), None
-        except Exception as raised:
-            value, error = None, (type(raised), str(raised))
-    return Outcome(
-        value, error, [str(each.message) for each in told if each.category is UserWarning]
-    )
-
-
-def assert_same(actual: Any, expected: Any, ulps: int = 0) -> None:
-    assert type(actual) is type(expected)
-    if isinstance(expected, (list, tuple)):
-        assert len(actual) == len(expected)
-        for one, other in zip(actual, expected, strict=True):
-            assert_same(one, other, ulps)
-    elif isinstance(expected, torch.Tensor):
-        assert (actual.dtype, actual.shape, actual.device) == (
-            expected.dtype,
-            expected.shape,
-            expected.device,
-        )
-        first, second = (np.asarray(each.as_subclass(torch.Tensor)) for each in (actual, expected))
-        if ulps and expected.dtype == torch.float32:
-            np.testing.assert_array_max_ulp(
-                np.nan_to_num(first, nan=-1), np.nan_to_num(second, nan=-1), ulps
-            )
-            np.testing.assert_array_equal(np.isnan(first), np.isnan(second))
-        else:
-            np.testing.assert_array_equal(first, second)
-    else:
-        assert actual == expected
-
-
-def compare(name: str, *args: Any, ulps: int = 0, **kwargs: Any) -> Outcome:
+def compare(name: str, *args: Any, ulp: int = 0, **kwargs: Any) -> parity.Outcome:
     """Call MONAI's function and ours, and find no difference."""
-    expected = outcome(getattr(metrics, name), *copy.deepcopy(args), **kwargs)
-    actual = outcome(getattr(ours, name), *args, **kwargs)
+    expected = observed(getattr(metrics, name), *copy.deepcopy(args), **kwargs)
+    actual = observed(getattr(ours, name), *args, **kwargs)
     assert actual.error == expected.error
-    assert actual.warned == expected.warned
-    assert_same(actual.value, expected.value, ulps)
+    assert user_warnings(actual) == user_warnings(expected)
+    same(actual.value, expected.value, ulp=ulp)
     return expected
 
 
@@ -208,7 +171,7 @@ def test_names_of_empty_channels() -> None:
                 found = compare(
                     name, y.roll(1, 1), y, include_background=background, ignore_index=ignored
                 )
-                assert found.warned
+                assert user_warnings(found)
 
 
 @pytest.mark.parametrize("ignored", [0, 1, 2, 5, -1])
@@ -360,7 +323,7 @@ def test_the_dice_helper() -> None:
         {"apply_argmax": False, "reduction": "mean"},
     ):
         first, second = (helper(**kwargs)(p, y) for helper in (ours.DiceHelper, metrics.DiceHelper))
-        assert_same(first, second)
+        same(first, second)
     pairs = random_images(1, 2, 6, 7)
     compare("compute_dice", *pairs, per_component=True)
 
@@ -372,7 +335,7 @@ def test_counts_beyond_what_float32_adds_up() -> None:
     p[..., 0, :3] = 0
     for name in ("compute_iou", "compute_dice", "compute_generalized_dice"):
         kwargs = {"num_classes": 1} if name == "compute_dice" else {}
-        compare(name, p, y, ulps=1, **kwargs)
+        compare(name, p, y, ulp=1, **kwargs)
 
 
 # ---------------------------------------------------------------------------- classes
@@ -398,7 +361,7 @@ def test_classes(name: str) -> None:
                     scores.append(metric.aggregate())
             half = len(scores) // 2
             assert isinstance(metric, getattr(metrics, name))
-            assert_same(scores[half:], scores[:half])
+            same(scores[half:], scores[:half])
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -412,10 +375,10 @@ def test_classes_refuse_what_monais_do(name: str) -> None:
         (p.numpy(), y.numpy()),
         (p[0], y[0]),
     ):
-        with_ours, with_monais = outcome(first, *args), outcome(second, *args)
+        with_ours, with_monais = observed(first, *args), observed(second, *args)
         assert with_ours.error == with_monais.error
-        assert with_ours.warned == with_monais.warned
-        assert_same(with_ours.value, with_monais.value)
+        assert user_warnings(with_ours) == user_warnings(with_monais)
+        same(with_ours.value, with_monais.value)
 
 
 @pytest.mark.parametrize("ignored", [0, 2, -1])
@@ -423,11 +386,11 @@ def test_classes_ignore_an_index(ignored: int) -> None:
     p, y = random_images(2, 3, 6, 7)
     for name, arguments in CLASSES.items():
         scores = [
-            outcome(getattr(module, name)(ignore_index=ignored, **arguments[0]), p, y)
+            observed(getattr(module, name)(ignore_index=ignored, **arguments[0]), p, y)
             for module in (ours, metrics)
         ]
-        assert scores[0].warned == scores[1].warned
-        assert_same(scores[0].value, scores[1].value)
+        assert user_warnings(scores[0]) == user_warnings(scores[1])
+        same(scores[0].value, scores[1].value)
 
 
 def test_tensors_with_metadata() -> None:
@@ -502,7 +465,7 @@ def test_patched_classes_reach_the_engine(name: str, untouched: list[str]) -> No
     with compat.patched("monai"):
         patched = metric(p, y)
     assert untouched
-    assert_same(patched, getattr(ours, name)(**CLASSES[name][0])(p, y))
+    same(patched, getattr(ours, name)(**CLASSES[name][0])(p, y))
 
 
 @pytest.mark.parametrize("name", [*DISTANCES, *COUNTS])
@@ -512,7 +475,7 @@ def test_patched_functions_reach_the_engine(name: str, untouched: list[str]) -> 
     with compat.patched("monai"):
         patched = getattr(metrics, name)(p, y, *extra)
     assert untouched
-    assert_same(patched, getattr(ours, name)(p, y, *extra))
+    same(patched, getattr(ours, name)(p, y, *extra))
 
 
 def test_patched_functions_fall_back() -> None:
@@ -520,22 +483,24 @@ def test_patched_functions_fall_back() -> None:
 
     def scores() -> list[Any]:
         return [
-            outcome(metrics.compute_hausdorff_distance, p, y, distance_metric="taxicab").value,
-            outcome(metrics.compute_dice, p / 2, y).value,
-            outcome(metrics.HausdorffDistanceMetric(distance_metric="chessboard"), p, y).value,
+            observed(metrics.compute_hausdorff_distance, p, y, distance_metric="taxicab").value,
+            observed(metrics.compute_dice, p / 2, y).value,
+            observed(metrics.HausdorffDistanceMetric(distance_metric="chessboard"), p, y).value,
         ]
 
     expected = scores()
     with compat.patched("monai"):
         actual = scores()
-    assert_same(actual, expected)
+    same(actual, expected)
 
 
 def test_probabilities_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """A sample tells them from labels: counting millions of different values takes seconds."""
-    monkeypatch.setattr(_tensors.dispatch, "choose", lambda *args: pytest.fail("counted"))
+    monkeypatch.setattr(
+        "fastseg.compat._support.tensors.dispatch.choose", lambda *args: pytest.fail("counted")
+    )
     p, y = (torch.rand(1, 1, 90, 91) for _ in range(2))
-    assert_same(ours.compute_iou(p, y), metrics.compute_iou(p, y))
+    same(ours.compute_iou(p, y), metrics.compute_iou(p, y))
 
 
 def test_with_the_other_backend() -> None:

@@ -97,9 +97,10 @@ def same_results(found: dict[str, Any], expected: dict[str, Any]) -> None:
 @pytest.mark.parametrize("ignore", [None, 0, 3, 77])
 @pytest.mark.parametrize("pair", maps(), ids=lambda pair: f"{pair[0].dtype}{pair[0].shape}")
 def test_a_case(pair: Any, ignore: int | None, files: Any) -> None:
-    arguments = *files(*pair), NumpyReader(), WANTED, ignore
+    arguments: tuple[Any, ...] = *files(*pair), NumpyReader(), WANTED, ignore
     found = ours.compute_metrics(*arguments)
-    for label, scores in naive(*pair, WANTED, ignore).items():
+    reference, prediction = pair
+    for label, scores in naive(reference, prediction, WANTED, ignore).items():
         for name, value in scores.items():
             np.testing.assert_equal(found["metrics"][label][name], value, err_msg=f"{label} {name}")
     if host is not None:
@@ -107,9 +108,9 @@ def test_a_case(pair: Any, ignore: int | None, files: Any) -> None:
 
 
 def test_shapes_that_numpy_would_broadcast_are_an_error(files: Any) -> None:
-    paths = files(np.zeros((4, 5, 6)), np.zeros((1, 5, 6)))
+    reference, prediction = files(np.zeros((4, 5, 6)), np.zeros((1, 5, 6)))
     with pytest.raises(ValueError, match="prediction.npy must have one shape"):
-        ours.compute_metrics(*paths, NumpyReader(), [1])
+        ours.compute_metrics(reference, prediction, NumpyReader(), [1])
 
 
 @needs_host
@@ -148,7 +149,8 @@ def write_folders(place: Path, save: Callable[[Path, Any], None], ending: str) -
     for folder in folders:
         folder.mkdir()
     cases = [label_maps(seed)[1] for seed in range(3)]
-    cases[1] = tuple(np.where(array == 3, 0, array).astype(np.uint8) for array in cases[1])
+    first, second = (np.where(array == 3, 0, array).astype(np.uint8) for array in cases[1])
+    cases[1] = first, second
     for i, arrays in enumerate(cases):
         for folder, array in zip(folders, arrays, strict=True):
             save(folder / f"case_{i}{ending}", array)
@@ -158,10 +160,11 @@ def write_folders(place: Path, save: Callable[[Path, Any], None], ending: str) -
 
 def test_a_folder(tmp_path: Path) -> None:
     folders = write_folders(tmp_path, np.save, ".npy")
-    wanted = [1, 3, (1, 2), 0]
+    wanted: list[int | tuple[int, ...]] = [1, 3, (1, 2), 0]
     arguments = (NumpyReader(), ".npy", wanted, 4)
     file = tmp_path / "summary.json"
-    summary = ours.compute_metrics_on_folder(*folders, str(file), *arguments, num_processes=2)
+    compute: Any = ours.compute_metrics_on_folder
+    summary = compute(*folders, str(file), *arguments, num_processes=2)
     assert [Path(case["prediction_file"]).name for case in summary["metric_per_case"]] == [
         "case_0.npy",
         "case_1.npy",
@@ -228,10 +231,11 @@ def test_folders_with_nnunets_own_files(tmp_path: Path, monkeypatch: pytest.Monk
     for name, content in (("dataset.json", dataset), ("plans.json", plans)):
         paths.append(str(tmp_path / name))
         Path(paths[-1]).write_text(json.dumps(content))
-    for run in (
+    runs: list[Callable[[Any], None]] = [
         lambda module: module.compute_metrics_on_folder2(*folders, *paths, num_processes=1),
         lambda module: module.compute_metrics_on_folder_simple(*folders, [1, 2], num_processes=1),
-    ):
+    ]
+    for run in runs:
         summary = Path(folders[1], "summary.json")
         texts = []
         for module in (ours, host):

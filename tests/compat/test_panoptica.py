@@ -17,7 +17,7 @@ from scipy import ndimage
 from fastseg import compat
 from fastseg.compat import panoptica as ours
 from tests.compat.cases import Pair, extreme_pairs, filled_pairs, has_empty, mask, with_spacings
-from tests.compat.parity import outcome, same, warned
+from tests.compat.parity import count_calls, outcome, same, warned
 
 if importlib.util.find_spec("panoptica") is None:
     host: Any = None
@@ -94,7 +94,7 @@ def test_overlaps(pair: Pair, name: str) -> None:
 @pytest.mark.parametrize("name", SURFACES)
 @pytest.mark.parametrize(("pair", "spacing"), CASES, ids=IDS)
 def test_surfaces(pair: Pair, spacing: Any, name: str) -> None:
-    arguments = pair.reference, pair.prediction, spacing
+    arguments: tuple[Any, ...] = pair.reference, pair.prediction, spacing
     if spacing == 0.7 and name.endswith("dice"):
         arguments = (*arguments, 1, 0.7)  # the host takes no single spacing without a threshold
     ulp = 1 if spacing is not None else 0
@@ -229,12 +229,10 @@ def evaluated() -> dict[str, Any]:
 def test_inside_the_evaluator(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = evaluated()
     assert {"sq_assd", "sq_hd95", "global_bin_dsc"} <= expected.keys()
-    calls = []
-    searched = ours.border_distances
-    monkeypatch.setattr(ours, "border_distances", lambda *args: calls.append(1) or searched(*args))
+    searches = count_calls(monkeypatch, ours, "border_distances")
     with compat.patched("panoptica"):
         found = evaluated()
-    assert len(calls) == 3, "one search for each matched instance"
+    assert len(searches) == 3, "one search for each matched instance"
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         np.testing.assert_allclose(found[name], value, rtol=1e-14, err_msg=name)

@@ -7,9 +7,11 @@ import pickle
 import sys
 import threading
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -29,25 +31,25 @@ ROW = ("host.inner", "f")
 
 
 @falls_back_to(*ROW)
-def f(x):
+def f(x: Any) -> tuple[str, Any]:
     """A drop-in that covers positive numbers."""
     if x < 0:
         raise NotCovered("negative numbers")
     return ("ours", x)
 
 
-def method(self):
+def method(self: object) -> str:
     return "ours"
 
 
-def host_f(x):
+def host_f(x: Any) -> tuple[str, Any]:
     return ("theirs", x)
 
 
 class Class:
     """Of the host."""
 
-    def method(self):
+    def method(self) -> str:
         return "theirs"
 
 
@@ -56,9 +58,10 @@ class Derived(Class):
 
 
 @pytest.fixture
-def host(monkeypatch):
+def host(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A host with a package and a module that it imports from, and drop-ins for three places in it."""
-    inner, outer = ModuleType("host.inner"), ModuleType("host")
+    inner: Any = ModuleType("host.inner")
+    outer: Any = ModuleType("host")
     inner.f = outer.f = host_f
     inner.Class, inner.Derived = Class, Derived
     outer.inner = inner
@@ -74,14 +77,14 @@ def host(monkeypatch):
     return outer
 
 
-def install(monkeypatch, name, patches):
+def install(monkeypatch: pytest.MonkeyPatch, name: str, patches: Host) -> None:
     """Make a module of drop-ins out of a table."""
-    drop_ins = ModuleType(f"fastseg.compat.{name}")
+    drop_ins: Any = ModuleType(f"fastseg.compat.{name}")
     drop_ins.PATCHES = patches
     monkeypatch.setitem(sys.modules, drop_ins.__name__, drop_ins)
 
 
-def is_patched(host):
+def is_patched(host: Any) -> bool:
     places = {host.f is f, host.inner.f is f, vars(Class)["method"] is method}
     assert len(places) == 1, "patched in part"
     assert _patching.originals.keys() == (
@@ -92,7 +95,7 @@ def is_patched(host):
     return places.pop()
 
 
-def test_patch_and_unpatch_are_idempotent(host):
+def test_patch_and_unpatch_are_idempotent(host: Any) -> None:
     compat.patch("medpy")
     compat.patch("medpy", "medpy")
     assert is_patched(host)
@@ -107,7 +110,7 @@ def test_patch_and_unpatch_are_idempotent(host):
     assert (host.f(1), Class().method()) == (("theirs", 1), "theirs")
 
 
-def test_what_a_drop_in_does_not_cover_goes_to_the_host(host):
+def test_what_a_drop_in_does_not_cover_goes_to_the_host(host: Any) -> None:
     assert f(-1) == ("theirs", -1)
     with compat.patched("medpy"):
         assert host.f(1) == ("ours", 1)
@@ -115,11 +118,11 @@ def test_what_a_drop_in_does_not_cover_goes_to_the_host(host):
     assert f(-1) == ("theirs", -1)
 
 
-def test_without_the_host_it_says_what_to_install(monkeypatch):
+def test_without_the_host_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ImportError, match="does not cover negative numbers.*install host"):
         f(-1)
     assert f(1) == ("ours", 1)
-    incomplete = ModuleType("host.inner")
+    incomplete: Any = ModuleType("host.inner")
     monkeypatch.setitem(sys.modules, "host", ModuleType("host"))
     monkeypatch.setitem(sys.modules, "host.inner", incomplete)
     with pytest.raises(ImportError, match=r"host\.inner has no f"):
@@ -129,14 +132,14 @@ def test_without_the_host_it_says_what_to_install(monkeypatch):
         f(-1)
 
 
-def test_a_drop_in_pickles_by_the_name_of_its_own_module(host):
+def test_a_drop_in_pickles_by_the_name_of_its_own_module(host: Any) -> None:
     with compat.patched("medpy"):
         assert b"test_patching" in pickle.dumps(host.f)
         assert pickle.loads(pickle.dumps(host.f)) is f
     assert (f.__name__, f.__doc__) == ("f", "A drop-in that covers positive numbers.")
 
 
-def test_with_restores_what_was_before(host):
+def test_with_restores_what_was_before(host: Any) -> None:
     with compat.patched("medpy"):
         with compat.patched("medpy"):
             assert is_patched(host)
@@ -149,7 +152,7 @@ def test_with_restores_what_was_before(host):
     compat.unpatch()
 
 
-def test_no_patch_outlives_its_with(host):
+def test_no_patch_outlives_its_with(host: Any) -> None:
     with pytest.raises(KeyError), compat.patched("medpy"):
         raise KeyError
     assert not is_patched(host)
@@ -159,7 +162,7 @@ def test_no_patch_outlives_its_with(host):
     assert not is_patched(host)
 
 
-def test_blocks_may_overlap_and_end_in_any_order(host):
+def test_blocks_may_overlap_and_end_in_any_order(host: Any) -> None:
     first, second = compat.patched("medpy"), compat.patched("medpy")
     first.__enter__()
     second.__enter__()
@@ -169,10 +172,10 @@ def test_blocks_may_overlap_and_end_in_any_order(host):
     assert not is_patched(host)
 
 
-def test_threads_patch_at_once(host):
+def test_threads_patch_at_once(host: Any) -> None:
     n, barrier = 8, threading.Barrier(8)
 
-    def work(i):
+    def work(i: int) -> None:
         barrier.wait()
         for _ in range(200):
             with compat.patched("medpy"):
@@ -188,13 +191,15 @@ def test_threads_patch_at_once(host):
 class Stubborn(ModuleType):
     """A module in which one name cannot be set."""
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: object) -> None:
         if name == "g" and name in vars(self):
             raise RuntimeError("not g")
         super().__setattr__(name, value)
 
 
-def test_a_failure_half_way_leaves_the_hosts_untouched(host, monkeypatch):
+def test_a_failure_half_way_leaves_the_hosts_untouched(
+    host: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stubborn = Stubborn("stubborn")
     stubborn.f, stubborn.g = host_f, host_f
     monkeypatch.setitem(sys.modules, "stubborn", stubborn)
@@ -217,8 +222,8 @@ def test_a_failure_half_way_leaves_the_hosts_untouched(host, monkeypatch):
     ],
 )
 def test_a_missing_place_is_told_before_anything_is_set(
-    host, monkeypatch, module, attribute, missing
-):
+    host: Any, monkeypatch: pytest.MonkeyPatch, module: str, attribute: str, missing: str
+) -> None:
     rows = (Patch("host", "f", f), Patch(module, attribute, f))
     install(monkeypatch, "edt", Host("host", "1", "2", rows))
     with pytest.raises(ImportError, match=missing):
@@ -226,7 +231,9 @@ def test_a_missing_place_is_told_before_anything_is_set(
     assert not is_patched(host)
 
 
-def test_an_untested_version_is_refused_unless_asked_for(host, monkeypatch):
+def test_an_untested_version_is_refused_unless_asked_for(
+    host: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for version in ("1.3", "1.3.0", "1.1.9", "2", "0"):
         monkeypatch.setattr(Host, "version", lambda self, version=version: version)
         with pytest.raises(compat.UntestedVersionError, match=r"tested with >=1\.2, <1\.3"):
@@ -240,14 +247,14 @@ def test_an_untested_version_is_refused_unless_asked_for(host, monkeypatch):
             assert is_patched(host)
 
 
-def test_versions_compare_by_their_numbers():
+def test_versions_compare_by_their_numbers() -> None:
     assert release("1.10.0") == (1, 10) > release("1.9.3")
     assert release("2.13.0+cpu") == (2, 13)
     assert release("0.6rc1") == (0, 6)
     assert release("unknown") == ()
 
 
-def test_errors_name_what_was_given(host, monkeypatch):
+def test_errors_name_what_was_given(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for call in (compat.patch, compat.unpatch, compat.status):
         with pytest.raises(ValueError, match=r"unknown host 'medpi'; did you mean 'medpy'\?"):
             call("medpi")
@@ -260,7 +267,7 @@ def test_errors_name_what_was_given(host, monkeypatch):
         compat.patch("medpy")
 
 
-def test_a_host_whose_classes_are_needed_and_absent(monkeypatch):
+def test_a_host_whose_classes_are_needed_and_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "SimpleITK", None)
     monkeypatch.delitem(sys.modules, "fastseg.compat.simpleitk", raising=False)
     with pytest.raises(ImportError, match="simpleitk cannot be patched: .*SimpleITK"):
@@ -270,8 +277,8 @@ def test_a_host_whose_classes_are_needed_and_absent(monkeypatch):
     assert "SimpleITK" in row.replaces
 
 
-def test_what_someone_else_has_put_there_stays(host):
-    def other(x):
+def test_what_someone_else_has_put_there_stays(host: Any) -> None:
+    def other(x: Any) -> str:
         return "other"
 
     compat.patch("medpy")
@@ -283,7 +290,7 @@ def test_what_someone_else_has_put_there_stays(host):
     assert not _patching.originals
 
 
-def test_a_warning_that_is_an_error_leaves_nothing_behind(host):
+def test_a_warning_that_is_an_error_leaves_nothing_behind(host: Any) -> None:
     compat.patch("medpy")
     host.inner.f = host_f
     with warnings.catch_warnings():
@@ -293,7 +300,9 @@ def test_a_warning_that_is_an_error_leaves_nothing_behind(host):
     assert not is_patched(host)
 
 
-def test_inherited_and_lazy_names_are_given_back_to_where_they_come_from(host, monkeypatch):
+def test_inherited_and_lazy_names_are_given_back_to_where_they_come_from(
+    host: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     host.__getattr__ = lambda name: {"lazy": host_f}[name]
     rows = (Patch("host", "lazy", f), Patch("host.inner", "Derived.method", method))
     install(monkeypatch, "edt", Host("host", "1", "2", rows))
@@ -305,7 +314,7 @@ def test_inherited_and_lazy_names_are_given_back_to_where_they_come_from(host, m
     assert host.lazy is host_f
 
 
-def test_status_tells_what_is_there(host):
+def test_status_tells_what_is_there(host: Any) -> None:
     assert [row.patched for row in compat.status("medpy")] == [False] * 3
     with compat.patched("medpy"):
         rows = compat.status("medpy")
@@ -319,7 +328,7 @@ def test_status_tells_what_is_there(host):
     assert lines[1].split() == ["medpy", "host.inner.f", "yes", "1.2.3", ">=1.2,", "<1.3"]
 
 
-def test_other_names_come_from_the_host(host):
+def test_other_names_come_from_the_host(host: Any) -> None:
     get = rest_of("host")
     host.g = 5
     assert get("g") == 5
@@ -333,10 +342,10 @@ def test_other_names_come_from_the_host(host):
 # ---------------------------------------------------------------------------- the real ones
 
 
-def drop_ins_of(name, installed=True):
+def drop_ins_of(name: str, installed: bool = True) -> Host:
     """The table of a host, where it is installed, or where its drop-ins can be imported."""
     try:
-        patches = importlib.import_module(f"fastseg.compat.{name}").PATCHES
+        patches: Host = importlib.import_module(f"fastseg.compat.{name}").PATCHES
     except ModuleNotFoundError as error:
         pytest.skip(f"{name}: {error}")
     if installed and patches.version() is None:
@@ -344,7 +353,7 @@ def drop_ins_of(name, installed=True):
     return patches
 
 
-def test_there_is_a_module_for_each_host_and_no_other():
+def test_there_is_a_module_for_each_host_and_no_other() -> None:
     files = {path.stem for path in Path(compat.__path__[0]).glob("[!_]*.py")}
     assert files == set(compat.HOSTS)
     assert set(compat.HOSTS) <= set(dir(compat))
@@ -354,10 +363,12 @@ def test_there_is_a_module_for_each_host_and_no_other():
 
 
 @pytest.mark.parametrize("name", compat.HOSTS)
-def test_each_row_replaces_what_there_is_and_puts_it_back(name):
+def test_each_row_replaces_what_there_is_and_puts_it_back(name: str) -> None:
     patches = drop_ins_of(name)
     # SciPy comes with fastseg and may be newer than its drop-in was tested with
-    any_version = not patches.covers(patches.version())
+    version = patches.version()
+    assert version is not None
+    any_version = not patches.covers(version)
     assert name == "scipy_ndimage" or not any_version
     assert patches.rows
     places = [_patching.place(row.module, row.attribute) for row in patches.rows]
@@ -369,7 +380,9 @@ def test_each_row_replaces_what_there_is_and_puts_it_back(name):
     assert [vars(owner).get(attribute, None) for owner, attribute in places] == before
 
 
-def test_importing_fastseg_and_compat_imports_no_host_and_changes_nothing(run_python):
+def test_importing_fastseg_and_compat_imports_no_host_and_changes_nothing(
+    run_python: Callable[..., str],
+) -> None:
     out = run_python(
         "import sys, scipy.ndimage\n"
         "before = scipy.ndimage.distance_transform_edt\n"
@@ -382,7 +395,7 @@ def test_importing_fastseg_and_compat_imports_no_host_and_changes_nothing(run_py
 
 
 @pytest.mark.parametrize("name", compat.HOSTS)
-def test_the_documentation_has_a_row_with_the_tested_versions(name):
+def test_the_documentation_has_a_row_with_the_tested_versions(name: str) -> None:
     page = (Path(__file__).parents[2] / "docs" / "compat.md").read_text(encoding="utf-8")
     [row] = [line for line in page.splitlines() if line.startswith(f"| `{name}` |")]
     assert drop_ins_of(name, installed=False).tested in row

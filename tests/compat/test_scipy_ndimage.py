@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as numpy_strategies
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from fastseg import compat
@@ -17,27 +20,30 @@ from fastseg.compat.scipy_ndimage import distance_transform_edt as ours
 from tests.compat import cases
 from tests.compat.parity import outcome, same
 
+Array = NDArray[Any]
+Spacing = tuple[float, ...] | None
+
 theirs = ndimage.distance_transform_edt  # before anything is patched
 
 
-def id_of(value):
+def id_of(value: object) -> str:
     return value.name if isinstance(value, cases.Pair) else str(value)
 
 
-def squares(input, where, steps):
+def squares(input: Any, where: Array, steps: Sequence[float]) -> Array:
     """Squared distances to the voxels of a feature transform."""
     places = np.indices(input.shape)
     step = np.reshape(steps, (-1, *(1,) * input.ndim))
-    return (((where - places) * step) ** 2).sum(axis=0)
+    return np.asarray((((where - places) * step) ** 2).sum(axis=0))
 
 
 @pytest.mark.parametrize(("pair", "spacing"), cases.with_spacings(cases.filled_pairs()), ids=id_of)
-def test_distances_are_scipys_to_the_bit(pair, spacing):
+def test_distances_are_scipys_to_the_bit(pair: cases.Pair, spacing: Spacing) -> None:
     for mask in (pair.reference, ~pair.prediction):
         same(ours(mask, spacing), theirs(mask, spacing), ulp=tie_ulp(spacing))
 
 
-def tie_ulp(spacing):
+def tie_ulp(spacing: Spacing) -> int:
     """Nearest voxels that tie at permuted offsets may round apart by one unit; whole numbers never round."""
     return 0 if spacing is None or all(step == int(step) for step in spacing) else 1
 
@@ -45,7 +51,7 @@ def tie_ulp(spacing):
 @pytest.mark.parametrize(
     ("pair", "spacing"), cases.with_spacings(cases.filled_pairs()[:6]), ids=id_of
 )
-def test_indices_are_of_a_nearest_background_voxel(pair, spacing):
+def test_indices_are_of_a_nearest_background_voxel(pair: cases.Pair, spacing: Spacing) -> None:
     mask = pair.reference
     steps = spacing or (1.0,) * mask.ndim
     distances, where = ours(mask, spacing, return_indices=True)
@@ -64,13 +70,13 @@ def test_indices_are_of_a_nearest_background_voxel(pair, spacing):
     ),
     st.sampled_from([None, 2, 0.5, 3.0]),
 )
-def test_any_small_mask(mask, sampling):
+def test_any_small_mask(mask: cases.Mask, sampling: Any) -> None:
     if mask.all():
         mask.flat[0] = False
     same(ours(mask, sampling), theirs(mask, sampling))
 
 
-def test_results_are_in_c_order_as_scipys():
+def test_results_are_in_c_order_as_scipys() -> None:
     mask = np.asfortranarray(cases.blob((9, 10, 11)))
     for result in ours(mask, return_indices=True):
         assert result.flags.c_contiguous
@@ -92,13 +98,13 @@ def test_results_are_in_c_order_as_scipys():
         np.array([0, 1 + 2j, 0, 3j]),
         np.array(["", "a", "b"]),
         np.array([None, 1, "x"], object),
-        np.ma.masked_array([0, 1, 1], [1, 0, 0]),
+        np.ma.masked_array([0, 1, 1], [True, False, False]),
         np.zeros((3, 0)),
         np.zeros((2, 3), bool),
     ],
     ids=repr,
 )
-def test_all_that_scipy_takes_is_taken(input):
+def test_all_that_scipy_takes_is_taken(input: Any) -> None:
     if np.ndim(input) == 0 and input:
         assert ours(input) == np.inf  # no background: see below
     else:
@@ -109,7 +115,7 @@ def test_all_that_scipy_takes_is_taken(input):
     "sampling",
     [2, 0.3, [2, 3], (2, 3), np.array([2.0, 3]), np.float32(0.3), -2, 0, [1, -3], [1, 0]],
 )
-def test_samplings(sampling):
+def test_samplings(sampling: Any) -> None:
     mask = cases.blob((9, 12))
     same(ours(mask, sampling), theirs(mask, sampling), ulp=1)
 
@@ -133,14 +139,14 @@ def test_samplings(sampling):
     ],
     ids=str,
 )
-def test_wrong_input_raises_what_scipy_raises(wrong):
+def test_wrong_input_raises_what_scipy_raises(wrong: dict[str, Any]) -> None:
     mask = cases.blob((3, 4))
     expected = outcome(theirs, mask, **wrong)
     assert isinstance(expected, type)
     assert outcome(ours, mask, **wrong) is expected
 
 
-def test_arrays_to_write_to():
+def test_arrays_to_write_to() -> None:
     mask = cases.blob((9, 12))
     distances, indices = np.full(mask.shape, -1.0), np.full((2, *mask.shape), -1, np.int32)
     assert ours(mask, 2.0, True, True, distances, indices) is None
@@ -149,11 +155,12 @@ def test_arrays_to_write_to():
     returned = ours(mask, return_indices=True, distances=distances)
     assert returned.dtype == np.int32
     same(ours(mask, return_indices=True, indices=indices), theirs(mask))
-    same(ours(mask, distances="no array"), theirs(mask, distances="no array"))
+    wrong: Any = "no array"
+    same(ours(mask, distances=wrong), theirs(mask, distances="no array"))
 
 
 @pytest.mark.parametrize("shape", [(4,), (3, 5), (2, 3, 4)])
-def test_without_background_distances_are_infinite(shape):
+def test_without_background_distances_are_infinite(shape: tuple[int, ...]) -> None:
     """SciPy measures to a voxel (-1, 0, 0), which does not exist."""
     distances, where = ours(np.ones(shape), return_indices=True)
     assert np.isposinf(distances).all()
@@ -161,7 +168,7 @@ def test_without_background_distances_are_infinite(shape):
     assert np.isfinite(theirs(np.ones(shape))).all()
 
 
-def test_signature_and_other_names_are_scipys():
+def test_signature_and_other_names_are_scipys() -> None:
     strip = [(p.name, p.kind, p.default) for p in inspect.signature(theirs).parameters.values()]
     assert strip == [
         (p.name, p.kind, p.default) for p in inspect.signature(ours).parameters.values()
@@ -171,7 +178,9 @@ def test_signature_and_other_names_are_scipys():
         _ = scipy_ndimage.no_such
 
 
-def test_patched_it_is_found_everywhere_and_the_reference_backend_still_works(monkeypatch):
+def test_patched_it_is_found_everywhere_and_the_reference_backend_still_works(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The reference backend calls SciPy: it must not go round in a circle."""
     mask = cases.blob((9, 12))
     expected = theirs(mask)

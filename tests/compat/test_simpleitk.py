@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,12 +25,13 @@ MEASURES = sorted(
     if name.startswith("Get")
     and name.endswith(("Coefficient", "Overlap", "Similarity", "Error", "Rate"))
 )
+Spacing = tuple[float, ...] | None
 DISTANCES = ["GetHausdorffDistance", "GetAverageHausdorffDistance"]
 PAIRS = cases.filled_pairs()
 MAPS = cases.label_maps()
 
 
-def image(array, spacing=None, **about):
+def image(array: Any, spacing: Spacing = None, **about: Any) -> Any:
     made = sitk.GetImageFromArray(np.ascontiguousarray(array))
     if spacing is not None:
         made.SetSpacing(spacing[::-1])
@@ -37,7 +40,7 @@ def image(array, spacing=None, **about):
     return made
 
 
-def measured(name, host, first, second, labels=()):
+def measured(name: str, host: bool, first: Any, second: Any, labels: Sequence[int] = ()) -> Any:
     """What a filter's getters give, or the exception of its Execute."""
     it = (theirs if host else vars(ours))[name]()
     done = outcome(it.Execute, first, second)
@@ -52,11 +55,11 @@ def measured(name, host, first, second, labels=()):
     }
 
 
-def both(name, *args, **kwargs):
+def both(name: str, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
     return measured(name, False, *args, **kwargs), measured(name, True, *args, **kwargs)
 
 
-def test_every_getter_is_there():
+def test_every_getter_is_there() -> None:
     assert len(MEASURES) == 8
     for name in (OVERLAP, HAUSDORFF):
         mine, its = vars(ours)[name], theirs[name]
@@ -69,7 +72,7 @@ def test_every_getter_is_there():
 
 
 @pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8"])
-def test_overlap_measures_are_equal_to_the_bit(dtype):
+def test_overlap_measures_are_equal_to_the_bit(dtype: str) -> None:
     for first, second in MAPS:
         images = image(first.astype(dtype)), image(second.astype(dtype))
         found, expected = both(OVERLAP, *images, labels=[0, 1, 2, 3, 4])
@@ -78,27 +81,27 @@ def test_overlap_measures_are_equal_to_the_bit(dtype):
 
 
 @pytest.mark.parametrize("pair", PAIRS + cases.extreme_pairs(), ids=lambda pair: pair.name)
-def test_overlap_of_masks(pair):
+def test_overlap_of_masks(pair: cases.Pair) -> None:
     images = [image(mask.astype("u1")) for mask in (pair.reference, pair.prediction)]
     found, expected = both(OVERLAP, *images)
     assert found == expected
 
 
-def test_negative_labels():
+def test_negative_labels() -> None:
     found, expected = both(
         OVERLAP, *(image(m.astype("i2") - 2) for m in MAPS[1]), labels=[-2, -1, 2]
     )
     assert found == expected
 
 
-def test_a_label_that_is_not_there_has_no_overlap():
-    it = ours.LabelOverlapMeasuresImageFilter()
+def test_a_label_that_is_not_there_has_no_overlap() -> None:
+    it: Any = vars(ours)[OVERLAP]()
     it.Execute(*map(image, MAPS[0]))
     assert {getattr(it, getter)(99) for getter in MEASURES} == {0.0}
 
 
 @pytest.mark.parametrize(("pair", "spacing"), cases.with_spacings(PAIRS), ids=str)
-def test_hausdorff_distances(pair, spacing):
+def test_hausdorff_distances(pair: cases.Pair, spacing: Spacing) -> None:
     images = [image(mask.astype("u1"), spacing) for mask in (pair.reference, pair.prediction)]
     found, expected = both(HAUSDORFF, *images)
     assert found.keys() == expected.keys()
@@ -106,7 +109,7 @@ def test_hausdorff_distances(pair, spacing):
 
 
 @pytest.mark.parametrize("dtype", ["i1", "i8", "f4", "f8"])
-def test_anything_but_0_is_inside(dtype):
+def test_anything_but_0_is_inside(dtype: str) -> None:
     images = [image((mask * np.array(-2)).astype(dtype)) for mask in PAIRS[0][1:]]
     expected = measured(HAUSDORFF, True, *(image(mask.astype("u1")) for mask in PAIRS[0][1:]))
     found, its = both(HAUSDORFF, *images)
@@ -141,7 +144,7 @@ A = MAPS[1][0]
     ],
     ids=range(17),
 )
-def test_what_itk_refuses_is_refused(name, images):
+def test_what_itk_refuses_is_refused(name: str, images: tuple[Any, Any]) -> None:
     found, expected = both(name, *images)
     assert type(found) is type(expected)
     if isinstance(expected, type):
@@ -150,8 +153,8 @@ def test_what_itk_refuses_is_refused(name, images):
         np.testing.assert_allclose(list(found.values()), list(expected.values()), rtol=1e-6)
 
 
-def test_before_and_after_execute():
-    overlap, distance = ours.LabelOverlapMeasuresImageFilter(), ours.HausdorffDistanceImageFilter()
+def test_before_and_after_execute() -> None:
+    overlap, distance = (vars(ours)[name]() for name in (OVERLAP, HAUSDORFF))
     assert overlap.GetDiceCoefficient() == theirs[OVERLAP]().GetDiceCoefficient()
     assert outcome(overlap.GetDiceCoefficient, 1) is RuntimeError
     assert distance.GetHausdorffDistance() == 0
@@ -162,7 +165,7 @@ def test_before_and_after_execute():
     assert distance.GetHausdorffDistance() == 0  # nothing is left of the pair before
 
 
-def test_patched():
+def test_patched() -> None:
     with compat.patched("simpleitk"):
         assert sitk.LabelOverlapMeasuresImageFilter is ours.LabelOverlapMeasuresImageFilter
         assert sitk.SimpleITK.HausdorffDistanceImageFilter is ours.HausdorffDistanceImageFilter

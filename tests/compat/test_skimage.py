@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,21 +24,21 @@ OTHER = np.array([[0, 1, 2, 2], [2, 2, 3, 0]])
 EACH_MEASURE = pytest.mark.parametrize("name", ["adapted_rand_error", "variation_of_information"])
 
 
-def check(name, *args, ulp=0, **kwargs):
+def check(name: str, *args: Any, ulp: int = 0, **kwargs: Any) -> Any:
     expected = outcome(theirs[name], *args, **kwargs)
     same(outcome(getattr(ours, name), *args, **kwargs), expected, ulp=ulp)
     return expected
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
-def test_hausdorff_distance(pair):
+def test_hausdorff_distance(pair: cases.Pair) -> None:
     for method in ("standard", "modified"):
         check("hausdorff_distance", pair.reference, pair.prediction, method)
         check("hausdorff_distance", pair.prediction, pair.reference, method=method)
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
-def test_hausdorff_pair_is_as_far_apart(pair):
+def test_hausdorff_pair_is_as_far_apart(pair: cases.Pair) -> None:
     masks = pair.reference, pair.prediction
     if cases.has_empty(pair):
         check("hausdorff_pair", *masks)
@@ -53,7 +54,7 @@ def test_hausdorff_pair_is_as_far_apart(pair):
     assert any((mine == its).all() for mine, its in zip(found, expected, strict=True))
 
 
-def test_the_direction_that_wins_a_tie_is_theirs():
+def test_the_direction_that_wins_a_tie_is_theirs() -> None:
     first, second = np.zeros((2, 9, 9), bool)
     first[4, 2] = first[4, 6] = second[2, 4] = second[6, 4] = True
     found, expected = ours.hausdorff_pair(first, second), theirs["hausdorff_pair"](first, second)
@@ -72,7 +73,7 @@ def test_the_direction_that_wins_a_tie_is_theirs():
         (np.array([0, 1j]), np.array([1j, 0])),
     ],
 )
-def test_hausdorff_takes_what_theirs_takes(images):
+def test_hausdorff_takes_what_theirs_takes(images: Any) -> None:
     check("hausdorff_distance", *images)
 
 
@@ -81,7 +82,7 @@ def test_hausdorff_takes_what_theirs_takes(images):
     "options", [{}, {"ignore_labels": (0,)}, {"ignore_labels": [2, 9]}, {"normalize": True}]
 )
 @pytest.mark.parametrize("maps", [*MAPS, (SMALL, OTHER)], ids=lambda maps: str(maps[0].shape))
-def test_contingency_table(maps, options, kind):
+def test_contingency_table(maps: tuple[Any, Any], options: dict[str, Any], kind: str) -> None:
     expected = outcome(theirs["contingency_table"], *maps, sparse_type=kind, **options)
     found = outcome(ours.contingency_table, *maps, sparse_type=kind, **options)
     assert type(found) is type(expected)
@@ -104,7 +105,7 @@ def test_contingency_table(maps, options, kind):
 @pytest.mark.parametrize(
     "maps", [*MAPS, (SMALL, OTHER), (SMALL, SMALL)], ids=lambda maps: str(maps[0].shape)
 )
-def test_measures_of_label_maps(name, maps, ignore):
+def test_measures_of_label_maps(name: str, maps: tuple[Any, Any], ignore: Any) -> None:
     exact = name == "adapted_rand_error"
     expected = outcome(theirs[name], *maps, ignore_labels=ignore)
     found = getattr(ours, name)(*maps, ignore_labels=ignore)
@@ -115,7 +116,7 @@ def test_measures_of_label_maps(name, maps, ignore):
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
 
 
-def test_adapted_rand_error_alpha():
+def test_adapted_rand_error_alpha() -> None:
     for alpha in (0, 0.25, 1, -0.1, 1.5):
         check("adapted_rand_error", *MAPS[0], alpha=alpha)
 
@@ -139,27 +140,27 @@ def test_adapted_rand_error_alpha():
         (np.ones((2, 2, 2, 2), int), np.arange(16).reshape(2, 2, 2, 2)),
     ],
 )
-def test_measures_take_what_theirs_take(name, first, second):
+def test_measures_take_what_theirs_take(name: str, first: Any, second: Any) -> None:
     check(name, first, second, ulp=4)
     assert warned(getattr(ours, name), first, second) == warned(theirs[name], first, second)
 
 
 @EACH_MEASURE
-def test_measures_of_a_table_and_of_what_is_all_ignored(name):
+def test_measures_of_a_table_and_of_what_is_all_ignored(name: str) -> None:
     table = ours.contingency_table(*MAPS[0], normalize=True, sparse_type="array")
     check(name, *MAPS[0], table=table)
     check(name, SMALL, OTHER, ignore_labels=(0, 1, 2, 5))
 
 
 @pytest.mark.parametrize("name", ours.__all__)
-def test_signatures(name):
+def test_signatures(name: str) -> None:
     mine, its = (inspect.signature(f).parameters for f in (getattr(ours, name), theirs[name]))
     assert [(p.name, p.kind, p.default) for p in mine.values()] == [
         (p.name, p.kind, p.default) for p in its.values()
     ]
 
 
-def test_patched():
+def test_patched() -> None:
     import skimage.metrics.set_metrics
 
     with compat.patched("skimage"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import inspect
 import math
@@ -24,12 +25,11 @@ from tests.compat.cases import (
 )
 from tests.compat.parity import outcome, same
 
-if importlib.util.find_spec("surface_distance") is None:
-    host: Any = None
-else:
+host: Any = None
+if importlib.util.find_spec("surface_distance"):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it imports names that SciPy has deprecated
-        import surface_distance as host
+        host = importlib.import_module("surface_distance")
 
 needs_host = pytest.mark.skipif(host is None, reason="surface-distance is not installed")
 

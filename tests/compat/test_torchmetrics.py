@@ -23,38 +23,19 @@ import fastseg  # noqa: E402
 from fastseg import compat  # noqa: E402
 from fastseg.compat import torchmetrics as ours  # noqa: E402
 from tests.compat import cases  # noqa: E402
+from tests.compat.parity import observed, outcome, same  # noqa: E402
 
 CLASSES = 4
 
 
-def outcome(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, Any, list[str]]:
-    """What a call gives: its result, its exception, its warnings."""
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        try:
-            value, error = function(*args, **kwargs), None
-        except Exception as raised:
-            value, error = None, (type(raised), str(raised))
-    return value, error, [str(warning.message) for warning in told]
-
-
-def compare(name: str, *args: Any, ulps: int = 0, **kwargs: Any) -> Any:
+def compare(name: str, *args: Any, ulp: int = 0, **kwargs: Any) -> Any:
     """Call TorchMetrics' function and ours, and find no difference."""
-    expected = outcome(getattr(functional, name), *args, **kwargs)
-    actual = outcome(getattr(ours, name), *args, **kwargs)
-    assert actual[1:] == expected[1:]
-    if expected[0] is not None:
-        assert_same(actual[0], expected[0], ulps)
-    return expected[0]
-
-
-def assert_same(actual: Any, expected: Any, ulps: int = 0) -> None:
-    assert type(actual) is type(expected)
-    assert (actual.dtype, actual.shape) == (expected.dtype, expected.shape)
-    np.testing.assert_array_equal(torch.isnan(actual), torch.isnan(expected))
-    np.testing.assert_array_max_ulp(
-        actual.nan_to_num(nan=-1).numpy(), expected.nan_to_num(nan=-1).numpy(), ulps
-    )
+    expected = observed(getattr(functional, name), *args, **kwargs)
+    actual = observed(getattr(ours, name), *args, **kwargs)
+    assert actual.error == expected.error
+    assert actual.warned == expected.warned
+    same(actual.value, expected.value, ulp=ulp)
+    return expected.value
 
 
 def label_maps(*shape: int, seed: int = 0, batch: int = 2) -> tuple[Any, Any]:
@@ -87,7 +68,11 @@ def forms(preds: Any, target: Any) -> list[tuple[Any, Any, str]]:
 def test_overlaps_in_every_format(shape: tuple[int, ...], background: bool) -> None:
     """To the bit."""
     for preds, target, form in forms(*label_maps(*shape)):
-        kwargs = {"num_classes": CLASSES, "include_background": background, "input_format": form}
+        kwargs: dict[str, Any] = {
+            "num_classes": CLASSES,
+            "include_background": background,
+            "input_format": form,
+        }
         for average in ("micro", "macro", "weighted", "none", None):
             for level in ("samplewise", "global"):
                 compare(
@@ -105,7 +90,11 @@ def test_overlaps_of_empty_and_full_masks(pair: cases.Pair) -> None:
         torch.from_numpy(mask)[None].long() for mask in (pair.prediction, pair.reference)
     )
     for background in (True, False):
-        kwargs = {"num_classes": 2, "include_background": background, "input_format": "index"}
+        kwargs: dict[str, Any] = {
+            "num_classes": 2,
+            "include_background": background,
+            "input_format": "index",
+        }
         compare("dice_score", preds, target, **kwargs)
         compare("mean_iou", preds, target, **kwargs)
         compare("mean_iou", preds, target, per_class=True, **kwargs)
@@ -139,7 +128,7 @@ WRONG: list[tuple[str, Callable[[Any, Any], tuple[Any, Any]], dict[str, Any]]] =
 @pytest.mark.parametrize("name", ["dice_score", "mean_iou", "hausdorff_distance"])
 def test_wrong_input(name: str, make: Callable[..., Any], kwargs: dict[str, Any]) -> None:
     """What TorchMetrics refuses is refused in its words, and what it takes all the same is its own."""
-    compare(name, *make(*label_maps(6, 6)), ulps=1, **{"num_classes": CLASSES} | kwargs)
+    compare(name, *make(*label_maps(6, 6)), ulp=1, **{"num_classes": CLASSES} | kwargs)
 
 
 # ---------------------------------------------------------------------------- distances
@@ -161,7 +150,7 @@ def test_distances_of_square_images(metric: str, spacing: list[float] | None) ->
     for preds, target, form in forms(*label_maps(14, 14)):
         for kwargs in ({}, {"directed": True}, {"include_background": True}):
             compare(
-                "hausdorff_distance", preds, target, CLASSES, ulps=1,
+                "hausdorff_distance", preds, target, CLASSES, ulp=1,
                 distance_metric=metric, spacing=spacing, input_format=form, **kwargs,
             )  # fmt: skip
 
@@ -219,7 +208,7 @@ def test_a_class_that_is_nowhere_has_no_distance() -> None:
 def test_arguments_that_are_refused(kwargs: dict[str, Any]) -> None:
     preds, target = label_maps(6, 6)
     raised = [
-        outcome(function, preds, target, CLASSES, input_format="index", **kwargs)[1][0]
+        outcome(function, preds, target, CLASSES, input_format="index", **kwargs)
         for function in (functional.hausdorff_distance, ours.hausdorff_distance)
     ]
     assert raised == [ValueError, ValueError]
@@ -268,7 +257,7 @@ def test_classes(name: str, kwargs: dict[str, Any]) -> None:
     assert isinstance(metric, torchmetrics.Metric)
     assert type(copied) is getattr(ours, name)
     for actual, expected in zip(scores[1], scores[0], strict=True):
-        assert_same(actual, expected, ulps=1 if name == "HausdorffDistance" else 0)
+        same(actual, expected, ulp=1 if name == "HausdorffDistance" else 0)
 
 
 def test_mean_iou_finds_the_number_of_classes() -> None:
@@ -278,7 +267,7 @@ def test_mean_iou_finds_the_number_of_classes() -> None:
         metric = module.MeanIoU(per_class=True)
         metric.update(preds, target)
         scores.append(metric.compute())
-    assert_same(scores[1], scores[0])
+    same(scores[1], scores[0])
 
 
 def test_the_mean_distance_of_volumes() -> None:
@@ -292,7 +281,7 @@ def test_the_mean_distance_of_volumes() -> None:
 
 @pytest.mark.parametrize("name", ours.__all__)
 def test_signatures(name: str) -> None:
-    theirs = getattr(functional, name, None) or getattr(segmentation, name)
+    theirs: Any = getattr(functional, name, None) or getattr(segmentation, name)
     first, second = (
         [
             (each.name, each.kind, each.default)
@@ -302,7 +291,9 @@ def test_signatures(name: str) -> None:
     )
     assert first == second
     if inspect.isclass(theirs):
-        assert inspect.signature(getattr(ours, name).update) == inspect.signature(theirs.update)
+        classes: list[Any] = [getattr(ours, name), theirs]
+        mine, its = (inspect.signature(each.update) for each in classes)
+        assert mine == its
     else:
         assert pickle.loads(pickle.dumps(getattr(ours, name))) is getattr(ours, name)
 
@@ -346,7 +337,7 @@ def test_patched_classes_and_functions_reach_the_engine(monkeypatch: pytest.Monk
             for function in (dice_score, mean_iou, functional.hausdorff_distance)
         ]
     for one, other in zip(actual, expected, strict=True):
-        assert_same(one, other)
+        same(one, other)
     with pytest.raises(AssertionError, match="one-hot"):
         dice_score(*maps, **kwargs)
 
@@ -358,4 +349,4 @@ def test_patched_functions_fall_back() -> None:
         actual = functional.mean_iou(2 * hot(preds), hot(target), CLASSES)
         with pytest.raises(RuntimeError, match="smaller than num_classes"):
             functional.dice_score(preds + 1, target, CLASSES, input_format="index")
-    assert_same(actual, expected)
+    same(actual, expected)

@@ -131,7 +131,7 @@ def test_floats_become_the_narrowest_integers(low: int, high: int, dtype: type) 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
 def test_float_label_maps_of_every_layout(dtype: type) -> None:
-    values = np.random.default_rng(0).integers(-3, 4, (5, 6, 7)).astype(dtype)
+    values: volumes.Array = np.random.default_rng(0).integers(-3, 4, (5, 6, 7)).astype(dtype)
     for name, array in volumes.layouts(values):
         labels = arrays.as_label_map(array, "labels")
         assert_array_equal(labels, values, err_msg=name)
@@ -287,7 +287,10 @@ def test_what_is_no_spacing(spacing: Any, error: Any, told: str) -> None:
     ],
 )
 def test_matched_dtypes_hold_both(first: type, second: type, common: type) -> None:
-    pair = np.array([[0, 1], [1, 1]]).astype(first), np.array([[1, 0], [1, 1]]).astype(second)
+    pair: tuple[volumes.Array, volumes.Array] = (
+        np.array([[0, 1], [1, 1]]).astype(first),
+        np.array([[1, 0], [1, 1]]).astype(second),
+    )
     matched = arrays.matched(*pair)
     for array, original in zip(matched, pair, strict=True):
         assert array.dtype == common

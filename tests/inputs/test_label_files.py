@@ -1,6 +1,10 @@
 """Files of label names, and the texts for labels and tolerances."""
 
+from __future__ import annotations
+
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,33 +51,37 @@ BAD = {
 }
 
 
-def _write(folder, name, content):
+def _write(folder: Path, name: str, content: str | bytes) -> Path:
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return path
 
 
 @pytest.mark.parametrize(("name", "content", "labels", "ignore"), GOOD.values(), ids=GOOD)
-def test_names_files_of_every_form(tmp_path, name, content, labels, ignore):
+def test_names_files_of_every_form(
+    tmp_path: Path, name: str, content: str | bytes, labels: Any, ignore: int | None
+) -> None:
     names = read_label_names(_write(tmp_path, name, content))
     assert names.labels == labels
     assert names.ignore_label == ignore
 
 
 @pytest.mark.parametrize(("name", "content", "message"), BAD.values(), ids=BAD)
-def test_broken_names_files_are_named_with_what_is_wrong(tmp_path, name, content, message):
+def test_broken_names_files_are_named_with_what_is_wrong(
+    tmp_path: Path, name: str, content: str | bytes, message: str
+) -> None:
     path = _write(tmp_path, name, content)
     with pytest.raises(ValueError, match=message) as caught:
         read_label_names(path)
     assert str(caught.value).startswith(str(path))
 
 
-def test_missing_names_file(tmp_path):
+def test_missing_names_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"absent\.json: no such file"):
         read_label_names(tmp_path / "absent.json")
 
 
-def test_labels_text(tmp_path):
+def test_labels_text(tmp_path: Path) -> None:
     assert parse_labels(None) == (None, None)
     assert parse_labels("3, 1,-2") == ([3, 1, -2], None)
     path = _write(tmp_path, "d.json", '{"labels": {"liver": 1, "ignore": 9}}')
@@ -95,11 +103,11 @@ def test_labels_text(tmp_path):
         ("1=2,default=3", None, {1: 2, "default": 3}),
     ],
 )
-def test_tolerance_text(text, labels, tolerance):
+def test_tolerance_text(text: str, labels: Any, tolerance: Any) -> None:
     assert parse_tolerance(text, labels) == tolerance
 
 
-def test_tolerance_file(tmp_path):
+def test_tolerance_file(tmp_path: Path) -> None:
     path = tmp_path / "t.json"
     path.write_text(json.dumps({"liver": 2, "default": 1.5}))
     assert parse_tolerance(str(path), {"liver": 1}) == {"liver": 2, "default": 1.5}
@@ -114,6 +122,6 @@ def test_tolerance_file(tmp_path):
         ("liver=1,liver=2", "name 'liver' is given twice"),
     ],
 )
-def test_broken_tolerances(text, message):
+def test_broken_tolerances(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         parse_tolerance(text, None)

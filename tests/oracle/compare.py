@@ -18,7 +18,8 @@ def units_apart(actual: Array, expected: Array) -> NDArray[np.int64]:
         assert not np.isnan(array).any()
         assert (array >= 0).all()
     bits = [np.ascontiguousarray(array).view(np.int64) for array in (actual, expected)]
-    return np.abs(bits[0] - bits[1])
+    apart: NDArray[np.int64] = np.abs(bits[0] - bits[1])
+    return apart
 
 
 def assert_distances(actual: Array, expected: Array, unit: bool, what: str = "") -> None:

@@ -1,0 +1,178 @@
+"""NIfTI and Analyze: versions, byte orders, scaling, affines, units, zipping."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+
+from fastseg.io import read_image
+from tests.io.files import (
+    DIRECTIONS,
+    SPACING,
+    affine_of,
+    grid_of,
+    labels,
+    nibabel_image,
+    nifti_bytes,
+    refused,
+    taken,
+)
+
+
+@pytest.mark.parametrize("kind", ["Nifti1", "Nifti2"])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".img"])
+@pytest.mark.usefixtures("unzip")
+def test_nifti_versions_and_byte_orders(tmp_path: Path, kind: str, order: str, suffix: str) -> None:
+    array = labels(np.int16) * 300
+    base = getattr(nibabel, f"{kind}{'Pair' if suffix == '.img' else 'Image'}")
+    image = base(array, affine_of(), header=base.header_class(endianness=order))
+    image.set_data_dtype(np.int16)
+    nibabel.save(image, tmp_path / f"a{suffix}")
+    read = read_image(tmp_path / f"a{suffix}")
+    assert read.array.dtype == np.int16
+    assert read.array.dtype.isnative
+    np.testing.assert_array_equal(read.array, array)
+    np.testing.assert_allclose(grid_of(read).affine, affine_of(), atol=1e-6)
+    if suffix == ".img":
+        assert read_image(tmp_path / "a.hdr").array.tobytes() == read.array.tobytes()
+
+
+@pytest.mark.parametrize("kind", ["AnalyzeImage", "Spm99AnalyzeImage", "Spm2AnalyzeImage"])
+def test_analyze_agrees_with_nibabel(tmp_path: Path, kind: str) -> None:
+    image = getattr(nibabel, kind)(labels(np.int16), np.diag([-0.7, 1.25, 2.5, 1.0]))
+    image.to_filename(tmp_path / "a.img")
+    (tmp_path / "a.mat").unlink(missing_ok=True)
+    theirs, read = nibabel_image(tmp_path / "a.hdr"), read_image(tmp_path / "a.hdr")
+    np.testing.assert_array_equal(read.array, labels(np.int16))
+    np.testing.assert_allclose(grid_of(read).affine, theirs.affine)
+    assert read.spacing == pytest.approx(SPACING)
+
+
+def test_header_extensions_are_skipped(tmp_path: Path) -> None:
+    image = nibabel.Nifti1Image(labels(), affine_of())
+    image.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", b"x" * 3_000_000))
+    nibabel.save(image, tmp_path / "a.nii.gz")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.nii.gz").array, labels())
+
+
+@pytest.mark.parametrize(("slope", "inter"), [(2.0, -5.0), (1.0, 3.0), (0.5, 0.0)])
+def test_scaling_is_applied(tmp_path: Path, slope: float, inter: float) -> None:
+    stored = labels(np.int16)
+    (tmp_path / "a.nii").write_bytes(nifti_bytes(stored, scl_slope=slope, scl_inter=inter))
+    expected = stored * slope + inter
+    np.testing.assert_array_equal(read_image(tmp_path / "a.nii").array, expected)
+    np.testing.assert_array_equal(taken(nibabel_image(tmp_path / "a.nii")).array, expected)
+
+
+@pytest.mark.parametrize(("slope", "inter"), [(1, 0), (0, 7), (np.nan, np.nan)])
+def test_scaling_that_says_nothing_leaves_the_stored_type(
+    tmp_path: Path, slope: float, inter: float
+) -> None:
+    (tmp_path / "a.nii").write_bytes(nifti_bytes(labels(), scl_slope=slope, scl_inter=inter))
+    for image in (read_image(tmp_path / "a.nii"), taken(nibabel_image(tmp_path / "a.nii"))):
+        assert image.array.dtype == np.uint8
+        np.testing.assert_array_equal(image.array, labels())
+
+
+def test_float_labels_saved_with_an_integer_header_are_whole_again(tmp_path: Path) -> None:
+    image = nibabel.Nifti1Image(labels(np.float64), affine_of())
+    image.set_data_dtype(np.int16)
+    nibabel.save(image, tmp_path / "a.nii.gz")
+    assert not np.array_equal(nibabel_image(tmp_path / "a.nii.gz").get_fdata(), labels())
+    np.testing.assert_array_equal(read_image(tmp_path / "a.nii.gz").array, labels())
+    np.testing.assert_array_equal(taken(nibabel_image(tmp_path / "a.nii.gz")).array, labels())
+
+
+def test_scaled_real_numbers_are_not_rounded(tmp_path: Path) -> None:
+    stored = labels(np.int16)
+    (tmp_path / "a.nii").write_bytes(nifti_bytes(stored, scl_slope=0.25, scl_inter=0.001))
+    expected = stored * 0.25 + np.float32(0.001)
+    np.testing.assert_allclose(read_image(tmp_path / "a.nii").array, expected, rtol=1e-12)
+
+
+def test_affine_is_sform_then_qform_then_voxel_sizes(tmp_path: Path) -> None:
+    image = nibabel.Nifti1Image(labels(), affine_of(DIRECTIONS["oblique"]))
+    image.set_qform(affine_of(DIRECTIONS["flipped"]), code=1)
+    for sform_code, qform_code in ((2, 1), (0, 1), (0, 0)):
+        image.header["sform_code"], image.header["qform_code"] = sform_code, qform_code
+        (tmp_path / "a.nii").write_bytes(image.to_bytes())
+        theirs = nibabel_image(tmp_path / "a.nii").affine
+        np.testing.assert_array_equal(grid_of(read_image(tmp_path / "a.nii")).affine, theirs)
+
+
+@pytest.mark.parametrize(("unit", "mm"), [("meter", 1e3), ("micron", 1e-3), ("mm", 1)])
+def test_lengths_are_in_mm(tmp_path: Path, unit: str, mm: float) -> None:
+    image = nibabel.Nifti1Image(labels(), affine_of())
+    image.header.set_xyzt_units(unit)
+    nibabel.save(image, tmp_path / "a.nii")
+    for read in (read_image(tmp_path / "a.nii"), taken(image)):
+        assert read.spacing == pytest.approx(np.multiply(SPACING, mm), rel=1e-6)
+        np.testing.assert_allclose(grid_of(read).affine[:3], affine_of()[:3] * mm, rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [0.0, -1.25, np.nan, np.inf])
+@pytest.mark.parametrize("sform_code", [0, 1])
+def test_voxel_sizes_that_make_no_sense_are_named(
+    tmp_path: Path, size: float, sform_code: int
+) -> None:
+    pixdim = [1, 0.5, size, 3, 0, 0, 0, 0]
+    data = nifti_bytes(labels(), pixdim=pixdim, sform_code=sform_code)
+    (tmp_path / "a.nii").write_bytes(data)
+    refused(tmp_path / "a.nii", "pixdim", f"(0.5, {size}, 3.0) mm")
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ([np.nan, 0, 0, 0], "not finite"),
+        ([0, 0, 0, 0], "column lengths"),
+        ([1, 1, 0, 0], "right angles"),  # a shear
+    ],
+)
+def test_affines_that_measure_nothing_are_refused(
+    tmp_path: Path, row: list[float], words: str
+) -> None:
+    data = nifti_bytes(labels(), np.eye(4), srow_x=row)
+    (tmp_path / "a.nii").write_bytes(data)
+    refused(tmp_path / "a.nii", "affine", words)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"datatype": 7},
+        {"vox_offset": 100},
+        {"vox_offset": np.nan},
+        {"dim": [3, -5, 7, 9, 1, 1, 1, 1]},
+        {"dim": [0, 5, 7, 9, 1, 1, 1, 1]},
+        {"dim": [1, 5, 7, 9, 1, 1, 1, 1]},
+        {"scl_slope": 2, "scl_inter": np.inf},
+        {"magic": b"ni1"},
+        {"magic": b"xyz"},
+    ],
+)
+def test_headers_that_make_no_sense_are_refused(tmp_path: Path, fields: dict[str, Any]) -> None:
+    (tmp_path / "a.nii").write_bytes(nifti_bytes(labels(), **fields))
+    refused(tmp_path / "a.nii")
+
+
+def test_misnamed_zipped_and_plain_nifti(tmp_path: Path) -> None:
+    data = nifti_bytes(labels())
+    (tmp_path / "plain.nii.gz").write_bytes(data)
+    (tmp_path / "zipped.nii").write_bytes(gzip.compress(data))
+    np.testing.assert_array_equal(read_image(tmp_path / "plain.nii.gz").array, labels())
+    np.testing.assert_array_equal(read_image(tmp_path / "zipped.nii").array, labels())
+
+
+@pytest.mark.usefixtures("unzip")
+def test_gzip_of_several_members_and_padding(tmp_path: Path) -> None:
+    data = nifti_bytes(labels()) + bytes(100)
+    parts = [gzip.compress(data[:400]), gzip.compress(data[400:]), bytes(20)]
+    (tmp_path / "a.nii.gz").write_bytes(b"".join(parts))
+    np.testing.assert_array_equal(read_image(tmp_path / "a.nii.gz").array, labels())
