@@ -183,9 +183,10 @@ def choose(
             )
         else:
             unsupported = candidate.operations.unsupported
-            declined = ((name, unsupported(name, ndim)) for name in names)
-            name, reason = next(((name, why) for name, why in declined if why), ("", None))
-            if reason is None:
+            for name in names:
+                if reason := unsupported(name, ndim):
+                    break
+            else:
                 return candidate
             if memory != "cpu":
                 raise BackendNotAvailableError(
@@ -201,8 +202,11 @@ def choose(
 
 def _in_order(asked: Backend | None, memory: str) -> list[Backend]:
     """List the backends that may run: the one asked for, then those for the arrays' memory, best first."""
-    others = [entry for entry in BACKENDS if entry is not asked and entry.memory == memory]
-    return others if asked is None else [asked, *others]
+    order = [] if asked is None else [asked]
+    for entry in BACKENDS:
+        if entry is not asked and entry.memory == memory:
+            order.append(entry)  # noqa: PERF401
+    return order
 
 
 def current_backend() -> str:

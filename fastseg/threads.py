@@ -26,10 +26,6 @@ _num_threads: int | None = None
 _inside = threading.local()
 
 
-def _available_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def get_num_threads() -> int:
     """How many threads one call may use.
 
@@ -46,7 +42,8 @@ def get_num_threads() -> int:
         return _num_threads
     text = os.environ.get("FASTSEG_NUM_THREADS")
     if text is None:
-        return _available_cores()
+        has_affinity = hasattr(os, "sched_getaffinity")
+        return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
     if not text.isdecimal() or int(text) < 1:
         raise InputError(
             f"FASTSEG_NUM_THREADS: expected a whole number of at least 1, got {text!r}"
@@ -121,7 +118,7 @@ def run(
     items = list(items)
     n = get_num_threads()
     if len(items) < 2 or n < 2 or cost < LEAST_COST or getattr(_inside, "busy", False):
-        return [function(item) for item in items]
+        return list(map(function, items))
 
     def task(item: _Item) -> _Result:
         _inside.busy = True

@@ -20,6 +20,7 @@ from fastseg.inputs.device import memory_of, to_memory
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.regions import Measured, Region, Request
 from fastseg.measures.surface_distances import Boundary, SurfaceDistances
+from fastseg.threads import lazy
 
 #: what ``unsupported`` is asked about; ``measure`` is asked about by the name of each measurement
 OPERATIONS = (
@@ -94,7 +95,7 @@ class Backend:
     install: str
     memory: str = "cpu"
 
-    @property
+    @lazy
     def operations(self) -> Operations:
         """Its functions; an ImportError if the module cannot be imported here."""
         return cast(Operations, importlib.import_module(self.module))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from fastseg import dispatch, io, threads
 from fastseg._version import __version__
 from fastseg.backends.protocol import Backend
 from fastseg.evaluation.pieces import PiecewisePair
-from fastseg.evaluation.settings import Settings
+from fastseg.evaluation.settings import Settings, kept
 from fastseg.inputs.arrays import (
     Array,
     Spacing,
@@ -24,12 +25,12 @@ from fastseg.inputs.arrays import (
 )
 from fastseg.inputs.device import memory_of
 from fastseg.inputs.source import ArraySource, Source
-from fastseg.inputs.structures import Label, Labels, Structure, as_tolerances, found_structures
+from fastseg.inputs.structures import Label, Labels, Structure, as_tolerances
 from fastseg.measures.distributions import PercentileMethod
 from fastseg.measures.joint_histogram import Counts, JointHistogram
 from fastseg.measures.regions import Measured, Region, Request
 from fastseg.measures.surface_distances import Boundary
-from fastseg.metrics import FROM_HISTOGRAM, Options
+from fastseg.metrics import Options
 from fastseg.metrics.empty_masks import Value
 from fastseg.results import Evaluation, Row
 
@@ -112,48 +113,49 @@ def evaluate(
     >>> evaluation["liver"]["dice"], evaluation["liver"]["hd95"]
     (0.95, 2.5)
     """
-    settings = Settings.checked(
-        spacing=spacing,
-        labels=labels,
-        metrics=metrics,
-        tolerance=tolerance,
-        boundary=boundary,
-        percentile_method=percentile_method,
-        empty=empty,
-        ignore_label=ignore_label,
-        backend=backend,
-    )
-    pair = open_pair(reference, prediction)
-    if not case and io.is_image_path(prediction):
+    options: dict[str, Any] = {
+        "spacing": spacing,
+        "labels": labels,
+        "metrics": metrics,
+        "tolerance": tolerance,
+        "boundary": boundary,
+        "percentile_method": percentile_method,
+        "empty": empty,
+        "ignore_label": ignore_label,
+        "backend": backend,
+    }
+    try:
+        settings = kept(**options)
+    except TypeError:  # an option that cannot be hashed, or one that is wrong, which is said now
+        settings = Settings.checked(**options)
+    if not case and isinstance(prediction, (str, os.PathLike)):
         case = io.image_stem(prediction)
-    return evaluate_case(*pair, settings, case)
+    return evaluate_case(*open_pair(reference, prediction), settings, case)
 
 
 def open_pair(reference: Any, prediction: Any) -> tuple[Source, Source]:
     """Open both label maps, side by side where they are files, and see that they lie on one grid."""
+    if isinstance(reference, np.ndarray) and isinstance(prediction, np.ndarray):  # most often
+        return (
+            ArraySource(as_label_map(reference, "reference"), name="reference"),
+            ArraySource(as_label_map(prediction, "prediction"), name="prediction"),
+        )
     given = ((reference, "reference"), (prediction, "prediction"))
-    if io.is_image_path(reference) and io.is_image_path(prediction):
-        sources = threads.run(lambda one: _opened(*one), given)  # unzipping a file is serial
-    else:
-        sources = [_opened(*one) for one in given]
-    if sources[0].grid is not None or sources[1].grid is not None:
-        io.check_same_grid(*sources)
-    return sources[0], sources[1]
-
-
-def _opened(value: Any, argument: str) -> Source:
-    if isinstance(value, np.ndarray):  # by far the most common
-        return ArraySource(as_label_map(value, argument), name=argument)
-    return io.open_source(value, argument)
+    first, second = threads.run(lambda one: io.open_source(*one), given)  # unzipping is serial
+    if first.grid is not None or second.grid is not None:
+        io.check_same_grid(first, second)
+    return first, second
 
 
 class _WholePair:
     """Two label maps that are arrays, in the memory of the backend that measures them."""
 
     def __init__(self, backend: Backend, reference: Array, prediction: Array) -> None:
-        self.backend = backend
-        first, second = backend.placed(*matched(reference, prediction))
-        self._maps = first, second
+        self.backend, self.shape = backend, reference.shape
+        self._maps = matched(reference, prediction)
+        if not isinstance(reference, np.ndarray) or backend.memory != "cpu":
+            first, second = backend.placed(*self._maps)
+            self._maps = first, second
 
     def histogram(self) -> JointHistogram:
         """Count their pairs of labels."""
@@ -164,21 +166,21 @@ class _WholePair:
         return self.backend.operations.measure(*self._maps, regions, request)
 
 
-def _pair(
-    reference: Source, prediction: Source, operations: Iterable[str], backend: str | None
-) -> _WholePair | PiecewisePair:
+def _pair(reference: Source, prediction: Source, settings: Settings) -> _WholePair | PiecewisePair:
     """Bring two label maps to the backend that can do all that is wanted of them."""
-    ndim = len(reference.shape)
-    first, second = reference.whole(), prediction.whole()
-    if first is None or second is None:
-        check_same_shape(reference, prediction)
-        chosen = dispatch.choose(operations, ndim, backend, stacklevel=_STACKLEVEL)
-        return PiecewisePair(chosen, reference, prediction)
-    check_same_shape(first, second)
-    chosen = dispatch.choose(
-        operations, ndim, backend, memory=memory_of(first), stacklevel=_STACKLEVEL
+    first, second = reference.array, prediction.array
+    in_pieces = first is None or second is None
+    check_same_shape(*((reference, prediction) if in_pieces else (first, second)))
+    backend = dispatch.choose(
+        ("joint_histogram", *sorted(settings.measurements)),
+        len(reference.shape) if first is None else first.ndim,
+        settings.backend,
+        memory="cpu" if in_pieces or isinstance(first, np.ndarray) else memory_of(first),
+        stacklevel=_STACKLEVEL,
     )
-    return _WholePair(chosen, first, second)
+    if first is None or second is None:
+        return PiecewisePair(backend, reference, prediction)
+    return _WholePair(backend, first, second)
 
 
 def evaluate_case(
@@ -193,42 +195,53 @@ def evaluate_case(
     case : str
         Name for the table.
     """
-    wanted = frozenset(metric.measurement for metric in settings.metrics) - FROM_HISTOGRAM
-    pair = _pair(reference, prediction, ("joint_histogram", *sorted(wanted)), settings.backend)
+    pair = _pair(reference, prediction, settings)
+    shape, ignored = pair.shape, settings.ignore_label
     own = reference.spacing if reference.spacing is not None else prediction.spacing
-    given = own if settings.spacing is None else settings.spacing
-    spacing = as_spacing(given, len(reference.shape))
-    histogram = pair.histogram().without(settings.ignore_label)
-    structures = settings.structures
-    if structures is None and reference.dtype == prediction.dtype == bool:
-        structures = (Structure.of("1", 1),)  # a pair of masks has a row even if both are empty
-    elif structures is None:
-        structures = found_structures(histogram.labels, settings.ignore_label)
-    tolerances = as_tolerances(settings.tolerance, structures, any_id=settings.structures is None)
-    counts = [histogram.pair_counts(one.reference, one.prediction) for one in structures]
-    measured: list[Measured] = [{}] * len(structures)
-    if wanted:
-        present = [i for i, count in enumerate(counts) if not count.empty]
-        ignored = () if settings.ignore_label is None else (settings.ignore_label,)
-        regions = [_region(structures[i], histogram, tolerances[i]) for i in present]
-        request = Request(wanted, spacing, settings.boundary, ignored)
-        for i, found in zip(present, pair.measure(regions, request), strict=True):
-            measured[i] = found
-    made = _Rows(case, settings, reference.shape, spacing)
-    rows = tuple(map(made.row, structures, counts, measured, tolerances))
+    spacing = as_spacing(own if settings.spacing is None else settings.spacing, len(shape))
+    histogram = pair.histogram().without(ignored)
+    structures = _structures(settings, histogram)
+    if isinstance(settings.tolerance, Mapping):
+        any_id = settings.structures is None
+        tolerances = as_tolerances(settings.tolerance, structures, any_id=any_id)
+    else:
+        tolerances = [settings.tolerance] * len(structures)
+    counts: list[Counts] = []
+    regions: list[Region] = []
+    for structure, tolerance in zip(structures, tolerances, strict=True):
+        sides = structure.reference, structure.prediction
+        counts.append(histogram.pair_counts(*sides))
+        if settings.measurements and not counts[-1].empty:
+            regions.append(Region(*sides, histogram.box(*sides), tolerance))
+    request = Request(
+        settings.measurements, spacing, settings.boundary, () if ignored is None else (ignored,)
+    )
+    measured = iter(pair.measure(regions, request) if regions else ())
+    rows = _Rows(case, settings, shape, spacing)
+    for structure, count, tolerance in zip(structures, counts, tolerances, strict=True):
+        is_measured = settings.measurements and not count.empty
+        rows.add(structure, count, next(measured) if is_measured else {}, tolerance)
     about = {
         "fastseg": __version__,
         "backend": pair.backend.name,
-        "shape": list(reference.shape),
+        "shape": list(shape),
         "spacing": list(spacing),
-        **settings.to_dict(),
+        **settings.plain,
     }
-    return Evaluation(rows, settings.metric_names, about)
+    return Evaluation(tuple(rows.rows), settings.metric_names, about)
 
 
-def _region(structure: Structure, histogram: JointHistogram, tolerance: float) -> Region:
-    box = histogram.box(structure.reference, structure.prediction)
-    return Region(structure.reference, structure.prediction, box, tolerance)
+def _structures(settings: Settings, histogram: JointHistogram) -> Sequence[Structure]:
+    """List what to evaluate: what was asked for, or all that was found but the background."""
+    if settings.structures is not None:
+        return settings.structures
+    if histogram.reference_labels.dtype == histogram.prediction_labels.dtype == bool:
+        return (Structure("1", 1, (1,), (1,)),)  # a pair of masks has a row even if both are empty
+    found = []
+    for label in histogram.labels:
+        if label and label != settings.ignore_label:
+            found.append(Structure(str(label), label, (label,), (label,)))  # noqa: PERF401
+    return found
 
 
 class _Rows:
@@ -237,19 +250,20 @@ class _Rows:
     def __init__(
         self, case: str, settings: Settings, shape: tuple[int, ...], spacing: Spacing
     ) -> None:
-        self._case, self._settings, self._metrics = case, settings, settings.metrics
+        self.rows: list[Row] = []
+        self._case, self._settings = case, settings
         self._voxel_volume = math.prod(spacing)
         self._diagonal = math.hypot(*map(operator.mul, shape, spacing))
 
-    def row(
+    def add(
         self, structure: Structure, counts: Counts, measured: Measured, tolerance: float
-    ) -> Row:
+    ) -> None:
         """Make the row of a structure."""
         policy, empty = self._settings.policy, counts.empty
         options = Options(tolerance, self._settings.percentile_method, self._voxel_volume)
         measured = {"counts": counts, **measured}
         values = {}
-        for metric in self._metrics:
+        for metric in self._settings.metrics:
             if metric.measurement in measured:
                 value = metric.function(measured[metric.measurement], options)
             else:  # a distance to nothing is inf, and between nothings there is none
@@ -258,17 +272,19 @@ class _Rows:
                 value = policy.value(metric, value, empty, self._diagonal, structure.name)
             values[metric.name] = value
         same = structure.reference == structure.prediction
-        return Row(
-            self._case,
-            structure.label,
-            structure.name,
-            structure.label,
-            structure.label if same else _as_label(structure.prediction),
-            values,
-            counts,
-            self._voxel_volume,
-            empty,
-            policy.name if empty else "",
+        self.rows.append(
+            Row(
+                case=self._case,
+                label=structure.label,
+                name=structure.name,
+                reference_label=structure.label,
+                prediction_label=structure.label if same else _as_label(structure.prediction),
+                values_by_metric=values,
+                counts=counts,
+                voxel_volume=self._voxel_volume,
+                empty=empty,
+                empty_policy=policy.name if empty else "",
+            )
         )
 
 

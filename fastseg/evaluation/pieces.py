@@ -26,7 +26,7 @@ class PiecewisePair:
     """
 
     def __init__(self, backend: Backend, reference: Source, prediction: Source) -> None:
-        self.backend = backend
+        self.backend, self.shape = backend, reference.shape
         self._reference, self._prediction = reference, prediction
 
     def _window(self, box: Box) -> tuple[Array, Array]:
@@ -57,6 +57,8 @@ class PiecewisePair:
 def _in_one_type(parts: Sequence[JointHistogram]) -> list[JointHistogram]:
     """Give the labels of all slabs one type: windows of floats come in the narrowest that holds them."""
     sides = [side for part in parts for side in (part.reference_labels, part.prediction_labels)]
+    if all(side.dtype == bool for side in sides):
+        return list(parts)
     high, low = max(int(side.max()) for side in sides), min(int(side.min()) for side in sides)
     if high >= 1 << 63 and low < 0:
         raise InputError("labels above 2^63 beside negative ones go beyond 64 bits; renumber them")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -21,15 +21,16 @@ from fastseg.inputs.structures import (
 )
 from fastseg.measures.distributions import PERCENTILE_METHODS, PercentileMethod
 from fastseg.measures.surface_distances import BOUNDARIES, Boundary
-from fastseg.metrics import EmptyPolicy, Metric, as_policy, resolve
+from fastseg.metrics import FROM_HISTOGRAM, EmptyPolicy, Metric, as_policy, resolve
 from fastseg.metrics.empty_masks import Value
+from fastseg.threads import lazy
 
 
 @dataclass(frozen=True)
 class Settings:
     """What :func:`fastseg.evaluate` was asked for, checked.
 
-    It can be pickled and sent to another process, and :meth:`to_dict` tells what a result was made with.
+    It can be pickled and sent to another process, and `plain` tells what a result was made with.
 
     Attributes
     ----------
@@ -102,13 +103,19 @@ class Settings:
             backend,
         )
 
-    @property
+    @lazy
     def metrics(self) -> tuple[Metric, ...]:
-        """The metrics, of which a family's are made anew from their names."""
-        return _resolved(self.metric_names)
+        """The metrics, made from their names: functions of a family do not pickle."""
+        return resolve(self.metric_names)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Give what a table needs to say of the settings, in plain values."""
+    @lazy
+    def measurements(self) -> frozenset[str]:
+        """What a backend has to measure for these metrics."""
+        return frozenset(metric.measurement for metric in self.metrics) - FROM_HISTOGRAM
+
+    @lazy
+    def plain(self) -> Mapping[str, Any]:
+        """What a table needs to say of the settings, in plain values."""
         return {
             "tolerance": self.tolerance,
             "boundary": self.boundary,
@@ -117,10 +124,13 @@ class Settings:
             "ignore_label": self.ignore_label,
         }
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
-@functools.lru_cache(maxsize=64)
-def _resolved(names: tuple[str, ...]) -> tuple[Metric, ...]:
-    return resolve(names)
+
+#: :meth:`Settings.checked`, kept: a training loop asks for the same a hundred thousand times. Options that cannot be
+#: hashed are a TypeError.
+kept = functools.lru_cache(maxsize=128, typed=True)(Settings.checked)
 
 
 def _as_voxel_size(spacing: Any) -> float | Spacing | None:

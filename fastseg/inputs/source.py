@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,8 +20,8 @@ class Source(Protocol):
         """Voxels along each axis."""
 
     @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of what it gives."""
+    def array(self) -> Array | None:
+        """The whole map as one array of labels; None if it should be read by windows."""
 
     @property
     def spacing(self) -> Spacing | None:
@@ -35,9 +34,6 @@ class Source(Protocol):
     @property
     def name(self) -> str:
         """What it is called in messages."""
-
-    def whole(self) -> Array | None:
-        """Give the whole map as one array of labels; None if it should be read by windows."""
 
     def slabs(self, size: int) -> list[Box]:
         """Cut the map into boxes that are read well one after another and take about `size` bytes each."""
@@ -61,18 +57,9 @@ class ArraySource:
         shape: tuple[int, ...] = self.array.shape
         return shape
 
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of the array."""
-        return np.dtype(self.array.dtype)
-
-    def whole(self) -> Array | None:
-        """Give the array."""
-        return self.array
-
     def slabs(self, size: int) -> list[Box]:
         """Cut the array along its slowest axis."""
-        return slabs_of(self.shape, self.dtype, size, reverse=bool(self.array.flags.f_contiguous))
+        return slabs_of(self.array, size)
 
     def window(self, box: Box) -> Array:
         """Give a view of the array."""
@@ -80,30 +67,44 @@ class ArraySource:
 
 
 @dataclass(frozen=True, eq=False)
-class ConvertedSource(ArraySource):
-    """An array on disk that holds labels in a form to be converted, floats say, which is done window by window."""
+class ConvertedSource:
+    """An array on disk that holds labels in a form to be converted, floats say, which is done window by window.
 
-    def whole(self) -> Array | None:
-        """Give nothing: a copy of it might not fit into memory."""
-        return None
+    A converted copy of all of it might not fit into memory.
+    """
+
+    stored: Array
+    spacing: Spacing | None = None
+    grid: Any = None
+    name: str = ""
+    array: None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Voxels along each axis."""
+        shape: tuple[int, ...] = self.stored.shape
+        return shape
+
+    def slabs(self, size: int) -> list[Box]:
+        """Cut the array along its slowest axis."""
+        return slabs_of(self.stored, size)
 
     def window(self, box: Box) -> Array:
         """Convert a part of the array."""
-        return as_label_map(np.asarray(self.array[box]), self.name)
+        return as_label_map(np.asarray(self.stored[box]), self.name)
 
 
-def slabs_of(
-    shape: tuple[int, ...], dtype: np.dtype[Any], size: int, *, reverse: bool = False
-) -> list[Box]:
-    """Cut a shape along its first axis, or its last if `reverse`, into boxes of about `size` bytes.
+def slabs_of(array: Array, size: int) -> list[Box]:
+    """Cut an array along its slowest axis into boxes of about `size` bytes.
 
     Examples
     --------
-    >>> [box[0] for box in slabs_of((5, 4, 4), np.dtype("u1"), 32)]
+    >>> [box[0] for box in slabs_of(np.zeros((5, 4, 4), np.uint8), 32)]
     [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
     """
-    axis = len(shape) - 1 if reverse else 0
-    thickness = max(1, size // max(1, math.prod(shape) // shape[axis] * dtype.itemsize))
+    shape = array.shape
+    axis = 0 if array.flags.c_contiguous or not array.flags.f_contiguous else array.ndim - 1
+    thickness = max(1, size // max(1, array.nbytes // shape[axis]))
     edges = [*range(0, shape[axis], thickness), shape[axis]]
     whole = [slice(0, length) for length in shape]
     return [

@@ -94,15 +94,6 @@ def _as_label_or_region(value: object, argument: str) -> Label:
     return as_label(value, argument)
 
 
-def found_structures(found: Sequence[int], ignore: int | None) -> tuple[Structure, ...]:
-    """Make a structure of every label that was found but the background and the ignored one."""
-    return tuple(
-        Structure(str(label), label, (label,), (label,))
-        for label in found
-        if label and label != ignore
-    )
-
-
 def check_tolerance(value: object, name: str = "tolerance") -> float:
     """Take a tolerance: a finite number that is not negative."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
@@ -113,11 +104,9 @@ def check_tolerance(value: object, name: str = "tolerance") -> float:
 
 
 def as_tolerances(
-    tolerance: float | Mapping[str | int, float], wanted: Sequence[Structure], any_id: bool
+    tolerance: Mapping[str | int, float], wanted: Sequence[Structure], *, any_id: bool
 ) -> list[float]:
     """Find the tolerance of each structure; `any_id` allows ids that this case does not have."""
-    if not isinstance(tolerance, Mapping):
-        return [float(tolerance)] * len(wanted)
     known: dict[str | int, None] = {"default": None}
     for structure in wanted:
         known |= dict.fromkeys((structure.name, *structure.reference, *structure.prediction))

@@ -196,7 +196,8 @@ class SurfaceReductions:
             return missing
         if method == "pooled":
             return self._pooled.percentile(percentile)
-        return max(direction.percentile(percentile) for direction in self.distributions)
+        forward, backward = self.distributions
+        return max(forward.percentile(percentile), backward.percentile(percentile))
 
     def average(
         self, direction: Literal["reference_to_prediction", "prediction_to_reference"]

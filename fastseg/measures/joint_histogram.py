@@ -60,6 +60,8 @@ class _Side(NamedTuple):
 
     def rows(self, labels: Sequence[int]) -> list[int]:
         """Find the rows of those labels that occur."""
+        if len(labels) == 1:  # most often
+            return [self.row_of[labels[0]]] if labels[0] in self.row_of else []
         return [self.row_of[label] for label in labels if label in self.row_of]
 
 
@@ -150,7 +152,7 @@ class JointHistogram:
         row = np.empty_like(order)
         row[order] = is_first.cumsum() - 1
         return _Side(
-            {int(label): row for row, label in enumerate(ordered[first].tolist())},
+            dict(zip(map(int, ordered[first].tolist()), range(len(first)), strict=True)),
             row,
             order,
             [*first.tolist(), len(ordered)],

@@ -77,7 +77,8 @@ if config.DISABLE_JIT:
 
     def unequal(first, second):
         """Compare two vectors: bit i of the word says whether lanes i differ."""
-        return np.uint64(sum(1 << i for i in np.flatnonzero(first != second).tolist()))
+        bits = np.packbits(first != second, bitorder="little")
+        return np.uint64(int.from_bytes(bits.tobytes(), "little"))
 
     def add(first, second):
         """Add two vectors."""

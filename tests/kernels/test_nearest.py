@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from fastseg.backends import numba as numba_backend
 from fastseg.backends import scipy as scipy_backend
 from fastseg.backends.numba import nearest as _nearest
-from fastseg.backends.numba import padded as padded_sets
 from fastseg.backends.shared import offsets as offset_tables
 from fastseg.backends.shared.geometry import Geometry
 from fastseg.measures.regions import Region
@@ -51,7 +50,7 @@ def least_squares(queries: Any, targets: Any, spacing: Any, reverse: bool = Fals
 def nearest_offsets(
     spacing: tuple[float, ...], ndim: int, reverse: bool
 ) -> tuple[NDArray[np.int64], Floats]:
-    nearby = padded_sets.nearest_offsets(spacing, ndim, reverse)
+    nearby = _nearest.nearest_offsets(spacing, ndim, reverse)
     return nearby.offsets, nearby.squares
 
 
@@ -69,7 +68,7 @@ def shells(
     margins = ((margin_z, margin_z), (margin_y + 1, margin_y + 1), (0, 1))
     words = np.pad(packed.pack(queries), margins)
     padded = np.pad(packed.pack(targets), margins)
-    nearby = padded_sets.NearestOffsets(offsets, squares)
+    nearby = _nearest.NearestOffsets(offsets, squares)
     slab = (first + margin_z, stop + margin_z)
     counts, missed = np.full(len(squares), 5), np.full((len(out), 3), -1)
     steps = nearby.word_offsets(padded)
@@ -88,9 +87,7 @@ def shells(
     return out[:-1]
 
 
-def check_counts(
-    counts: NDArray[np.int64], nearby: padded_sets.NearestOffsets, found: Floats
-) -> None:
+def check_counts(counts: NDArray[np.int64], nearby: _nearest.NearestOffsets, found: Floats) -> None:
     """As many at each distance as single distances say."""
     distribution = nearby.distribution(counts)
     expected = np.unique(np.sqrt(found[np.isfinite(found)]), return_counts=True)
@@ -362,7 +359,7 @@ def directed(queries: Mask, targets: Mask, spacing: tuple[float, ...], reverse: 
     masks = [mask.T if reverse else mask for mask in (queries, targets)]
     shape = packed.volume(masks[0]).shape
     geometry = Geometry((shape[0], shape[1], shape[2]), ndim, steps, reverse)
-    padding = padded_sets.Padding.of(geometry)
+    padding = _nearest.Padding.of(geometry)
     sets = [padding.around(geometry) for _ in masks]
     for mask, (words, counts) in zip(masks, sets, strict=True):
         nz, ny, nw = packed.pack(mask).shape
@@ -391,9 +388,8 @@ def test_hard_pairs_by_every_way(
     """By shells and by search, stopped at once, in between or never: always the same, to the bit."""
     monkeypatch.setattr(_nearest, "_LOOKS_PER_VOXEL", looks_per_voxel)
     if only_far:
-        itself = padded_sets.NearestOffsets(np.zeros((1, 3), np.int64), np.zeros(1))
-        for module in (padded_sets, _nearest):
-            monkeypatch.setattr(module, "nearest_offsets", lambda *args: itself)
+        itself = _nearest.NearestOffsets(np.zeros((1, 3), np.int64), np.zeros(1))
+        monkeypatch.setattr(_nearest, "nearest_offsets", lambda *args: itself)
     for number, (name, queries, targets) in enumerate(volumes.hard_pairs(ndim)):
         spacing = volumes.SPACINGS[ndim][number % len(volumes.SPACINGS[ndim])]
         expected = naive.nearest(np.argwhere(queries), np.argwhere(targets), spacing)
@@ -416,7 +412,7 @@ def test_rows_do_not_see_each_other(width: int, spacing: tuple[float, ...]) -> N
         mask[..., 3:-3] = False
         masks.append(mask)
     geometry = Geometry((4, 5, width), 3, spacing, reverse=False)
-    padding = padded_sets.Padding.of(geometry)
+    padding = _nearest.Padding.of(geometry)
     assert padding.around(geometry).words.shape[2] * 64 - width - padding.x in range(64)
     places = [np.argwhere(mask) for mask in masks]
     found = directed(masks[0], masks[1], spacing, reverse=False)

@@ -13,6 +13,7 @@ from fastseg.measures.joint_histogram import JointHistogram
 from fastseg_kernels.cpu import confusion
 
 _FEWEST_PAIRS = 1 << 10  # room for pairs of labels that a slab starts with
+_LARGER_THAN_CACHES = 1 << 25  # bytes
 _COLLISION = 1 << 14  # bytes that addresses may differ by and still be nearly the same
 
 
@@ -25,8 +26,9 @@ def joint_histogram(reference: Array, prediction: Array) -> JointHistogram:
         pairs, counts, boxes = _count_rows(references, predictions, *slab)
         stops, starts = boxes[:, :6:2], -boxes[:, 1:6:2]  # x, y, z
         axes = list(range(first.ndim))[:: 1 if first.reverse else -1]
-        mine, theirs = (side.astype(references.dtype).view(first.dtype) for side in pairs)
-        return JointHistogram(mine, theirs, counts, starts[:, axes], stops[:, axes])
+        found = pairs[0].astype(references.dtype), pairs[1].astype(references.dtype)
+        labels = found[0].view(first.dtype), found[1].view(first.dtype)
+        return JointHistogram(*labels, counts, starts[:, axes], stops[:, axes])
 
     rows = references.shape[0] * references.shape[1]
     return JointHistogram.merged(threads.run(count, threads.slabs(rows, references.size)))
@@ -42,7 +44,8 @@ def _count_rows(
     pairs = (np.empty(room, np.uint64), np.empty(room, np.uint64))
     counts, boxes = np.empty(room, np.int64), np.empty((room, confusion.BOX_COLUMNS), np.int64)
     table = np.full(confusion.DENSE_SLOTS if dense else power_of_two(2 * room), -1, np.int32)
-    changes, in_turn = np.empty(reference.shape[2], np.uint64), int(_collide(reference, prediction))
+    changes = np.empty(reference.shape[2], np.uint64)
+    in_turn = int(_collide(reference, prediction))
     ends = np.empty(reference.shape[2] + confusion.SPARE_ENDS, np.uint64)
     while True:
         row, known = kernel(
@@ -72,12 +75,12 @@ def _count_rows(
 def _collide(first: Array, second: Array) -> bool:
     """Tell whether two volumes lie so that reading both at one index is slow.
 
-    That is where they are larger than the last cache and their addresses are nearly the same but for whole huge pages,
-    as those of two arrays of 512³ bytes are that were allocated one after the other: counting then takes twice as long
+    That is where their addresses are nearly the same but for whole huge pages, as those of two arrays of 512³ bytes are
+    that were allocated one after the other: if they are larger than the last cache, counting takes twice as long
     (benchmarks: counts).
     """
     apart = (second.ctypes.data - first.ctypes.data + _COLLISION) % (1 << 21)
-    return first.nbytes >= 1 << 25 and bool(apart < 2 * _COLLISION)
+    return first.nbytes >= _LARGER_THAN_CACHES and bool(apart < 2 * _COLLISION)
 
 
 def _grown(array: Array, room: int) -> Array:

@@ -6,25 +6,38 @@ they leave, and the transform where that is too much.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastseg import threads
-from fastseg.backends.numba.padded import PaddedSet, Padding, nearest_offsets
 from fastseg.backends.numba.transform import Targets, exact_dtype, transform
 from fastseg.backends.shared.geometry import Geometry
-from fastseg.backends.shared.offsets import Floats, Offsets, Words, squares
+from fastseg.backends.shared.offsets import (
+    Floats,
+    Offsets,
+    Words,
+    box_offsets,
+    squared_norms,
+    squares,
+)
+from fastseg.inputs.arrays import Spacing
 from fastseg.measures.distributions import Distribution
+from fastseg.threads import lazy
 from fastseg_kernels.cpu import nearest
 
+# A ball of 4 voxels: beyond it a search along rows is cheaper than one more shell.
+_MOST_OFFSETS = 257
 # Of the nearest offsets, so many are always tried: distances up to 2 voxels.
 _CORE_OFFSETS = 33
-# Looks at blocks of rows that the search may take for each voxel of the box before a transform is cheaper: a look
-# takes 4 to 8 ns, the transform 4 ns a voxel in float32 and 8 in float64.
+# Looks at blocks of rows that the search may take for each voxel of the box before a transform is cheaper: a look takes
+# about as long as a voxel of the transform (benchmarks: hardest inputs).
 _LOOKS_PER_VOXEL = 0.2
 
 # What a word of the queries costs, and a query that the nearest offsets leave, on the scale of `threads.LEAST_COST`.
@@ -32,10 +45,114 @@ _COST_OF_A_WORD = 16
 _COST_OF_A_QUERY = 1 << 14
 
 
-def distances(first: PaddedSet, second: PaddedSet, geometry: Geometry) -> tuple[Floats, Floats]:
-    """Distance of each set voxel of one padded set to the nearest one of the other, both ways.
+@dataclass(frozen=True)
+class NearestOffsets:
+    """Offsets (dz, dy, dx) in order of distance, all that are at most as far as the last, and their squared lengths."""
 
-    In C order; inf if there is none.
+    offsets: Offsets
+    squares: Floats
+
+    @lazy
+    def reach(self) -> tuple[int, int, int]:
+        """How many slices, rows and voxels of a row they lead at most."""
+        z, y, x = np.abs(self.offsets).max(axis=0)
+        return int(z), int(y), int(x)
+
+    @lazy
+    def shifts(self) -> NDArray[np.uint64]:
+        """How many bits into a word 64 voxels at each offset start."""
+        return (self.offsets[:, 2] & 63).astype(np.uint64)
+
+    def word_offsets(self, padded: Words) -> NDArray[np.int64]:
+        """How many words further in a padded set that word lies."""
+        z, y, words = self._whole_words
+        return np.asarray((z * padded.shape[1] + y) * padded.shape[2] + words)
+
+    @lazy
+    def _whole_words(self) -> tuple[NDArray[np.int64], ...]:
+        z, y, x = self.offsets.T
+        return np.ascontiguousarray(z), np.ascontiguousarray(y), x >> 6
+
+    @lazy
+    def _distances(self) -> tuple[Floats, NDArray[np.intp]]:
+        """The different distances, and the first offset of each."""
+        return np.unique(np.sqrt(self.squares), return_index=True)
+
+    def distribution(self, counts: NDArray[np.int64]) -> Distribution:
+        """Turn how often each offset occurs into how often each distance does."""
+        distances, starts = self._distances
+        counts = np.add.reduceat(counts, starts)
+        occur = np.flatnonzero(counts)
+        return Distribution(distances[occur], counts[occur])
+
+
+@functools.lru_cache(maxsize=256)
+def nearest_offsets(spacing: Spacing, ndim: int, reverse: bool) -> NearestOffsets:
+    """List about `_MOST_OFFSETS` of them: all up to the distance of the last."""
+    axes = range(3 - ndim, 3)
+    volume = math.prod(spacing[axis] for axis in axes)
+    unit_ball = {1: 2.0, 2: math.pi, 3: 4 / 3 * math.pi}[ndim]
+    radius = (_MOST_OFFSETS * volume / unit_ball) ** (1 / ndim)
+    half = [min(int(radius / spacing[axis]) + 1, 63) if axis in axes else 0 for axis in range(3)]
+    # beyond the box nothing is known
+    limit = min((half[axis] + 1) * spacing[axis] for axis in axes) ** 2
+    offsets = box_offsets(half)
+    lengths = squared_norms(offsets, spacing, reverse)
+    order = np.argsort(lengths, kind="stable")
+    order = order[lengths[order] < limit * (1 - 1e-9)]
+    if len(order) > 2 * _MOST_OFFSETS:  # keep whole distances only
+        order = order[lengths[order] < lengths[order[2 * _MOST_OFFSETS]]]
+    return NearestOffsets(np.ascontiguousarray(offsets[order]), lengths[order])
+
+
+class PaddedSet(NamedTuple):
+    """A packed set within its padding, and how many voxels each slice has."""
+
+    words: Words
+    counts: NDArray[np.int64]
+
+
+class Padding(NamedTuple):
+    """Zeros around a packed set: slices and rows at either end, and bits at the end of each row.
+
+    As many as the furthest offset leads, and one row more: what lies before a row is the end of the row before. Rows of
+    a small organ have two or three words, so a word of zeros for each was a quarter of the set.
+    """
+
+    z: int
+    y: int
+    x: int
+
+    @classmethod
+    def of(cls, geometry: Geometry) -> Padding:
+        """Take as much as the nearest offsets of this geometry ask for."""
+        offsets = nearest_offsets(geometry.spacing, geometry.ndim, geometry.reverse)
+        reach_z, reach_y, reach_x = offsets.reach
+        return cls(reach_z, reach_y + 1, reach_x)
+
+    def around(self, geometry: Geometry) -> PaddedSet:
+        """Make room for a set of this geometry within slices of zeros.
+
+        The rest of the padding is for the kernel that fills the set, which has it in the cache.
+        """
+        nz, ny, nx = geometry.shape
+        words = -(-(nx + self.x) // 64)
+        padded = np.empty((nz + 2 * self.z, ny + 2 * self.y, words), np.uint64)
+        padded[: self.z] = padded[len(padded) - self.z :] = 0
+        return PaddedSet(padded, np.zeros(len(padded), np.int64))
+
+    def inside(self, words: Words, geometry: Geometry) -> Words:
+        """Give the words of a padded set without its padding."""
+        nz, ny, nx = geometry.shape
+        return np.ascontiguousarray(
+            words[self.z : self.z + nz, self.y : self.y + ny, : -(-nx // 64)]
+        )
+
+
+def distances(first: PaddedSet, second: PaddedSet, geometry: Geometry) -> tuple[Floats, Floats]:
+    """Measure from each set voxel of one padded set to the nearest one of the other, both ways.
+
+    The distances come in C order; they are inf if there is none.
     """
     there, back = threads.run(_Search.distances, _searched(first, second, geometry, each=True))
     return there, back
@@ -44,7 +161,7 @@ def distances(first: PaddedSet, second: PaddedSet, geometry: Geometry) -> tuple[
 def distributions(
     first: PaddedSet, second: PaddedSet, geometry: Geometry
 ) -> tuple[Distribution, Distribution]:
-    """How often each of these distances occurs, counted rather than collected."""
+    """Count how often each of these distances occurs, without a list of them."""
     forward, backward = _searched(first, second, geometry, each=False)
     return forward.distribution(), backward.distribution()
 
@@ -52,24 +169,37 @@ def distributions(
 def _searched(
     first: PaddedSet, second: PaddedSet, geometry: Geometry, each: bool
 ) -> tuple[_Search, _Search]:
+    """Search both ways, step by step; `each` query's distance is kept, or only how often each occurs."""
     both = _Search(first, second, geometry, each), _Search(second, first, geometry, each)
-    slabs = [(search, i) for search in both for i in range(len(search.slabs))]
-    threads.run(
-        lambda slab: slab[0].try_offsets(slab[1]), slabs, _COST_OF_A_WORD * first.words.size
-    )
-    left = [search for search, back in (both, both[::-1]) if search.n_missed and back.n]
-    cost = _COST_OF_A_QUERY * sum(search.n_missed for search in left)
-    threads.run(_Search.prepare, left, cost)
-    threads.run(lambda part: part[0].look_around(*part[1]), _parts(left), cost)
-    threads.run(_Search.transform, [search for search in left if search.unanswered])
+    slabs = [
+        *itertools.product(both[:1], range(len(both[0].slabs))),
+        *itertools.product(both[1:], range(len(both[1].slabs))),
+    ]
+    cost = _COST_OF_A_WORD * first.words.size
+    threads.run(lambda slab: slab[0].try_offsets(slab[1]), slabs, cost)
+    left = []
+    for search, back in (both, both[::-1]):
+        search.n_missed = sum(map(len, search.missed))
+        if search.n_missed and back.n:
+            left.append(search)
+    if left:
+        _search_further(left)
     return both
 
 
-def _parts(searches: Sequence[_Search]) -> Iterator[tuple[_Search, tuple[int, int]]]:
-    """Cut what the offsets have left for each search into parts that take about as long.
+def _search_further(searches: Sequence[_Search]) -> None:
+    """Answer the queries that no offset has: by rows, and by a transform where those would be too many."""
+    cost = _COST_OF_A_QUERY * sum(search.n_missed for search in searches)
+    threads.run(_Search.prepare, searches, cost)
+    threads.run(lambda part: part[0].look_around(*part[1]), _parts(searches), cost)
+    threads.run(_Search.transform, [search for search in searches if search.unanswered])
 
-    A query takes 1 to 20 µs, and those that take long lie together, so there are more parts than threads; but not
-    many, since the first query of each has no bound to begin with.
+
+def _parts(searches: Sequence[_Search]) -> Iterator[tuple[_Search, tuple[int, int]]]:
+    """Cut the missed queries of each search into parts that take about as long.
+
+    One query may take twenty times as long as another, and those that take long lie together, so there are more parts
+    than threads; but not many, since the first query of each has no bound to begin with.
     """
     for search in searches:
         n = search.n_missed
@@ -79,7 +209,7 @@ def _parts(searches: Sequence[_Search]) -> Iterator[tuple[_Search, tuple[int, in
 
 
 class _Search:
-    """From each voxel of one padded set to the nearest one of another: `each` one's distance, or only how often."""
+    """The search from each voxel of one padded set to the nearest one of another."""
 
     def __init__(
         self, queries: PaddedSet, targets: PaddedSet, geometry: Geometry, each: bool
@@ -87,24 +217,23 @@ class _Search:
         self.queries, self.targets, self.geometry = queries.words, targets.words, geometry
         self.padding = Padding.of(geometry)
         self.offsets = nearest_offsets(geometry.spacing, geometry.ndim, geometry.reverse)
-        self.slabs = [
-            (first + self.padding.z, stop + self.padding.z)
-            for first, stop in threads.slabs(
-                geometry.shape[0], _COST_OF_A_WORD * queries.words.size
-            )
-        ]
-        sizes = [int(queries.counts[first:stop].sum()) for first, stop in self.slabs]
-        self.starts = [0, *itertools.accumulate(sizes)]
+        self.slabs = threads.slabs(geometry.shape[0], _COST_OF_A_WORD * queries.words.size)
+        self.starts = [0]  # of each slab's queries among all
+        for first, stop in self.slabs:
+            inside = queries.counts[first + self.padding.z : stop + self.padding.z]
+            self.starts.append(self.starts[-1] + int(inside.sum()))
         self.n = self.starts[-1]
         self.counts = np.zeros((len(self.slabs), len(self.offsets.squares)), np.int64)
         self.squared = np.empty(self.n) if each else None
         self.missed: list[Offsets] = [np.empty((0, 3), np.int64)] * len(self.slabs)
-        self.far_squares: Floats | None = None  # of those, in their order
+        self.n_missed = 0
+        self.far_squares: Floats | None = None  # of the missed queries, in their order
 
     def try_offsets(self, slab: int) -> None:
-        """What lies at one of the nearest offsets."""
+        """Answer the queries of a slab that one of the nearest offsets leads to a target from."""
         start, stop = self.starts[slab : slab + 2]
         missed = np.empty((stop - start, 3), np.int64)  # takes memory only where it is written
+        first, end = self.slabs[slab]
         n = nearest.shells(
             self.queries,
             self.targets,
@@ -113,21 +242,17 @@ class _Search:
             self.offsets.shifts,
             self.offsets.squares,
             _CORE_OFFSETS,
-            *self.slabs[slab],
+            first + self.padding.z,
+            end + self.padding.z,
             self.counts[slab],
             missed,
             np.empty(0) if self.squared is None else self.squared[start:stop],
         )
         self.missed[slab] = missed[:n].copy()
 
-    @property
-    def n_missed(self) -> int:
-        """How many queries found nothing there."""
-        return sum(map(len, self.missed))
-
     def prepare(self) -> None:
-        """Where they lie, and what helps to search for them."""
-        self.places = np.concatenate(self.missed)
+        """Gather the coordinates of the missed queries, and what helps to search for them."""
+        self.coordinates = np.concatenate(self.missed)
         nz, ny, nw = self.targets.shape
         self.coarse = np.zeros((-(-nz // nearest.BLOCK), -(-ny // nearest.BLOCK), nw), np.uint64)
         nearest.coarse_rows(self.targets, self.coarse)
@@ -135,16 +260,16 @@ class _Search:
             squares(size, step)
             for size, step in zip((nz, ny, 64 * nw), self.geometry.spacing, strict=True)
         ]
-        self.far_squares = np.empty(len(self.places))
+        self.far_squares = np.empty(len(self.coordinates))
         self.unanswered: list[tuple[int, int]] = []
 
     def look_around(self, first: int, stop: int) -> None:
-        """Search for some of them, as long as a transform would not be cheaper."""
+        """Answer some of the missed queries by rows, as long as a transform would not be cheaper."""
         assert self.far_squares is not None
 
         def search(first: int, budget: int) -> int:
             stopped: int = nearest.far(
-                self.places,
+                self.coordinates,
                 self.targets,
                 self.coarse,
                 *self.tables,
@@ -166,24 +291,24 @@ class _Search:
             self.unanswered.append((done, stop))
 
     def transform(self) -> None:
-        """Answer the rest by a transform of the box."""
+        """Answer by a transform of the box what the search by rows has given up."""
         rest = np.concatenate([np.arange(*part) for part in self.unanswered])
         at = tuple(
-            np.ascontiguousarray((self.places[rest] - (self.padding.z, self.padding.y, 0)).T)
+            np.ascontiguousarray((self.coordinates[rest] - (self.padding.z, self.padding.y, 0)).T)
         )
         inside = self.padding.inside(self.targets, self.geometry)
         assert self.far_squares is not None
         self.far_squares[rest] = transform_of(inside, self.geometry, squared=True, at=at)[at]
 
     def distances(self) -> Floats:
-        """Of each query, in C order."""
+        """Give the distance of each query, in C order."""
         assert self.squared is not None
         if self.far_squares is not None:
             self.squared[np.isinf(self.squared)] = self.far_squares
         return np.sqrt(self.squared, out=self.squared)
 
     def distribution(self) -> Distribution:
-        """How often each distance occurs."""
+        """Give how often each distance occurs."""
         near = self.offsets.distribution(self.counts.sum(axis=0))
         if not self.n_missed:
             return near
@@ -198,7 +323,7 @@ def transform_of(
     squared: bool = False,
     at: tuple[NDArray[np.int64], ...] | None = None,
 ) -> Floats:
-    """Distance of every voxel of the volume, or of those `at` some coordinates, to the nearest set voxel."""
+    """Measure from every voxel of the volume, or from those `at` some coordinates, to the nearest set voxel."""
     targets = Targets(words, geometry.shape)
     dtype = exact_dtype(geometry.shape, geometry.spacing) if squared else np.float64
     return transform(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fastseg import threads
 from fastseg.backends.numba.masks import ALL_BITS, Mask
-from fastseg.backends.numba.padded import PaddedSet, Padding
+from fastseg.backends.numba.nearest import PaddedSet, Padding
 from fastseg.backends.shared.geometry import Geometry
 from fastseg.backends.shared.offsets import Words
 from fastseg.backends.shared.volume import Volume
@@ -69,7 +69,8 @@ class Part(NamedTuple):
         """Cut slices into runs that are small enough to stay in the cache."""
         _, ny, nw = self.words
         step = max(_CHUNK_SLICES, _CHUNK // (ny * nw))
-        return ((start, min(start + step, stop)) for start in range(first, stop, step))
+        for start in range(first, stop, step):
+            yield start, min(start + step, stop)
 
     def packed(self, mask: Mask, first: int, stop: int) -> tuple[Words, NDArray[np.int64]]:
         """Pack slices of this part of a mask into words, and tell where the part lies in these."""
@@ -127,21 +128,19 @@ def surfaces_of(masks: tuple[Mask, Mask], spacing: Spacing, boundary: Boundary) 
     sets = padding.around(geometry), padding.around(geometry)
     cost = math.prod(geometry.shape)  # to pack a mask is to read its box
     slabs = threads.slabs(geometry.shape[0], cost)
-    tasks = [
-        (mask, part, out, geometry, slab)
-        for mask, out in zip(masks, sets, strict=True)
-        for slab in slabs
-    ]
-    found = threads.run(lambda task: take(*task), tasks, cost)
+    tasks = itertools.product(zip(masks, sets, strict=True), slabs)
+    found = threads.run(lambda task: take(part, geometry, *task[0], task[1]), tasks, cost)
     if boundary == "voxel":
         return Surfaces(sets, geometry)
     n = len(slabs)
-    first, second = (np.concatenate([*chain(*of_mask)]) for of_mask in (found[:n], found[n:]))
+    first, second = (
+        np.concatenate([*itertools.chain(*of_mask)]) for of_mask in (found[:n], found[n:])
+    )
     return Surfaces(sets, geometry, (first, second))
 
 
 def _take_faces(
-    mask: Mask, part: Part, out: PaddedSet, geometry: Geometry, slab: tuple[int, int]
+    part: Part, geometry: Geometry, mask: Mask, out: PaddedSet, slab: tuple[int, int]
 ) -> list[Codes]:
     """Mark the voxels of some slices that have a face neighbour outside the mask."""
     padding, separated = Padding.of(geometry), part.rows_separated(mask)
@@ -163,7 +162,7 @@ def _take_faces(
 
 
 def _take_corners(
-    mask: Mask, part: Part, out: PaddedSet, geometry: Geometry, slab: tuple[int, int]
+    part: Part, geometry: Geometry, mask: Mask, out: PaddedSet, slab: tuple[int, int]
 ) -> list[Codes]:
     """Mark the corners of some slices of the lattice that the surface passes, and give their codes."""
     padding, separated = Padding.of(geometry), part.rows_separated(mask)

@@ -55,9 +55,16 @@ class Volume(NamedTuple):
 
     def bits_of(self, labels: Sequence[int]) -> list[int]:
         """Give labels as the unsigned numbers that their bits are, without those that the dtype cannot hold."""
-        low, high = (0, 1) if self.dtype.kind == "b" else _limits(self.dtype)
+        low, high = 0, 1
+        if self.dtype.kind != "b":
+            limits = np.iinfo(self.dtype)
+            low, high = int(limits.min), int(limits.max)
         mask = (1 << 8 * self.dtype.itemsize) - 1
-        return [label & mask for label in labels if low <= label <= high]
+        bits = []
+        for label in labels:
+            if low <= label <= high:
+                bits.append(label & mask)  # noqa: PERF401
+        return bits
 
     def spacing(self, spacing: Spacing) -> Spacing:
         """Turn a spacing along the map's axes into one along z, y, x."""
@@ -73,8 +80,3 @@ class Volume(NamedTuple):
 def is_reversed(array: Array) -> bool:
     """Tell whether the first axis is the fastest, so that the transposed view is the one in C order."""
     return bool(array.ndim > 1 and array.flags.f_contiguous and not array.flags.c_contiguous)
-
-
-def _limits(dtype: np.dtype[Any]) -> tuple[int, int]:
-    limits = np.iinfo(dtype)
-    return int(limits.min), int(limits.max)

@@ -1,0 +1,68 @@
+"""A backend that only forwards to the reference: all that a new one needs, and nothing else.
+
+It has the six functions of :class:`fastseg.backends.protocol.Operations`, with their names and parameters. What makes
+it one that runs is an entry in ``dispatch.BACKENDS``; the tests beside this file make one for a while.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from fastseg.backends import scipy
+from fastseg.backends.protocol import Operations
+from fastseg.inputs.arrays import Spacing
+from fastseg.measures.joint_histogram import JointHistogram
+from fastseg.measures.regions import Measured, Region, Request
+from fastseg.measures.surface_distances import Boundary, SurfaceDistances
+
+#: the operations that have been asked for, by name
+calls: list[str] = []
+
+#: what it declines, and why
+declined: dict[str, str] = {}
+
+
+def unsupported(operation: str, ndim: int) -> str | None:
+    return declined.get(operation)
+
+
+def joint_histogram(reference: Any, prediction: Any) -> JointHistogram:
+    calls.append("joint_histogram")
+    return scipy.joint_histogram(reference, prediction)
+
+
+def measure(
+    reference: Any, prediction: Any, regions: Sequence[Region], request: Request
+) -> list[Measured]:
+    calls.append("measure")
+    return scipy.measure(reference, prediction, regions, request)
+
+
+def surface(mask: Any, connectivity: int, edge: str) -> Any:
+    calls.append("surface")
+    return scipy.surface(mask, connectivity, edge)
+
+
+def surface_distances(
+    reference: Any, prediction: Any, region: Region, spacing: Spacing, boundary: Boundary
+) -> SurfaceDistances:
+    calls.append("surface_distances")
+    return scipy.surface_distances(reference, prediction, region, spacing, boundary)
+
+
+def distance_transform_edt(
+    foreground: Any, spacing: Spacing, indices: bool, dtype: DTypeLike
+) -> tuple[Any, NDArray[np.int32] | None]:
+    calls.append("distance_transform_edt")
+    return scipy.distance_transform_edt(foreground, spacing, indices, dtype)
+
+
+def as_operations() -> Operations:
+    """This module, as mypy sees it: it complains here if a function is missing or differs."""
+    from tests.backends import loopback
+
+    return loopback

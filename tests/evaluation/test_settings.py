@@ -1,0 +1,101 @@
+"""Settings: checked once, the same wherever they travel."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastseg
+from fastseg.evaluation.case import evaluate_case, open_pair
+from fastseg.evaluation.settings import Settings, kept
+
+OPTIONS: dict[str, Any] = {
+    "spacing": (2, 1, 0.5),
+    "labels": {"liver": 1, "both": (1, 2)},
+    "metrics": ["dice", "hd99_5", "f0_5", "nsd"],
+    "tolerance": {"liver": 2, "default": 1},
+    "boundary": "surfel",
+    "percentile_method": "pooled",
+    "empty": {"hd99_5": 7.0, "default": "nan"},
+    "ignore_label": 9,
+    "backend": "scipy",
+}
+
+
+def maps(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    first, second = np.random.default_rng(seed).integers(0, 3, (2, 6, 7, 8)).astype(np.uint8)
+    return first, second
+
+
+def test_settings_travel_to_another_process_as_they_are() -> None:
+    """Families of metrics hold functions that do not pickle: their names go, and make them anew."""
+    settings = Settings.checked(**OPTIONS)
+    expected = evaluate_case(*open_pair(*maps()), settings, "a")
+    again = pickle.loads(pickle.dumps(settings))
+    assert again == settings
+    assert [metric.name for metric in again.metrics] == OPTIONS["metrics"]
+    assert evaluate_case(*open_pair(*maps()), again, "a") == expected
+    assert fastseg.evaluate(*maps(), case="a", **OPTIONS) == expected
+
+
+def test_the_table_says_what_it_was_made_with() -> None:
+    assert fastseg.evaluate(*maps(), **OPTIONS).settings == {
+        "fastseg": fastseg.__version__,
+        "backend": "scipy",
+        "shape": [6, 7, 8],
+        "spacing": [2.0, 1.0, 0.5],
+        "tolerance": {"liver": 2, "default": 1},
+        "boundary": "surfel",
+        "percentile_method": "pooled",
+        "empty": {"default": "nan", "hd99_5": 7.0},
+        "ignore_label": 9,
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "told"),
+    [
+        ({"metrics": ["dise"]}, ValueError, "did you mean 'dice'"),
+        ({"metrics": [3]}, TypeError, "expected names"),
+        ({"boundary": "surfl"}, ValueError, "did you mean 'surfel'"),
+        ({"percentile_method": "pool"}, ValueError, "did you mean 'pooled'"),
+        ({"empty": "wrost"}, ValueError, "did you mean 'worst'"),
+        ({"spacing": (1, -1, 1)}, ValueError, "finite positive"),
+        ({"spacing": "wide"}, TypeError, "expected 3 numbers"),
+        ({"spacing": (1, 1, 1, 1)}, ValueError, "3 array axes"),
+        ({"labels": []}, ValueError, "at least one label"),
+        ({"labels": {"a": {"reference": 1}}}, ValueError, "the keys 'reference' and 'prediction'"),
+        ({"labels": [1], "ignore_label": 1}, ValueError, "holds the ignore_label 1"),
+        ({"labels": {"a": {"reference": 2, "prediction": 1}}, "ignore_label": 1}, ValueError, "1"),
+        ({"labels": {"liver": 1}, "tolerance": {"livr": 1}}, ValueError, "did you mean 'liver'"),
+        ({"tolerance": -1}, ValueError, "not negative"),
+        ({"tolerance": True}, TypeError, "expected a number"),
+        ({"ignore_label": "none"}, TypeError, "whole numbers"),
+        ({"backend": "nmba"}, ValueError, "did you mean 'numba'"),
+    ],
+)
+def test_wrong_options_are_refused_without_any_map(
+    options: dict[str, Any], error: type[Exception], told: str
+) -> None:
+    with pytest.raises(error, match=told):
+        Settings.checked(**options)
+    with pytest.raises(error, match=told):  # also by way of those that are kept
+        fastseg.evaluate(*maps(), **options)
+
+
+def test_what_is_equal_but_not_the_same_is_not_taken_from_what_is_kept() -> None:
+    """True equals 1, which is a tolerance; it is none."""
+    assert fastseg.evaluate(*maps(), tolerance=1)[1]["nsd"] > 0
+    with pytest.raises(TypeError, match="tolerance: expected a number, got True"):
+        fastseg.evaluate(*maps(), tolerance=True)
+    assert kept(tolerance=1) is kept(tolerance=1)
+
+
+def test_a_changed_mapping_is_seen() -> None:
+    tolerance: dict[str | int, float] = {1: 0.0, 2: 0.0}
+    before = fastseg.evaluate(*maps(), tolerance=tolerance)[1]["nsd"]
+    tolerance[1] = 9.0
+    assert fastseg.evaluate(*maps(), tolerance=tolerance)[1]["nsd"] == 1 > before
