@@ -210,7 +210,7 @@ def _in_order(asked: Backend | None, memory: str) -> list[Backend]:
 
 
 def current_backend() -> str:
-    """Name of the backend that takes 3-D arrays now.
+    """Name the backend that takes 3-D arrays now.
 
     Examples
     --------

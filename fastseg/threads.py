@@ -27,7 +27,7 @@ _inside = threading.local()
 
 
 def get_num_threads() -> int:
-    """How many threads one call may use.
+    """Tell how many threads one call may use.
 
     As set by :func:`set_num_threads`, else by the environment variable ``FASTSEG_NUM_THREADS``, else the cores
     that the process may run on.
@@ -83,7 +83,7 @@ def set_num_threads(n: int | None) -> None:
 
 
 def _after_fork() -> None:
-    """A child has none of its parent's threads, and the lock may have been held."""
+    """Start anew in a child, which has none of its parent's threads; the lock may have been held."""
     global _pool, _lock
     _lock = threading.Lock()
     _pool = None
@@ -102,7 +102,7 @@ def _the_pool(n: int) -> ThreadPoolExecutor:
         return _pool
 
 
-#: Handing work to the pool costs about 60 µs. So what it costs (voxels, words: whatever takes a fraction of a
+#: Handing work to the pool costs some ten microseconds a task. So what it costs (voxels, words: whatever takes a fraction of a
 #: nanosecond to a few) must reach this.
 LEAST_COST = 1 << 20
 

@@ -51,7 +51,7 @@ def joint_histogram(reference: Array, prediction: Array) -> JointHistogram:
 def _masks(
     reference: Array, prediction: Array, region: Region, ignored: tuple[int, ...] = ()
 ) -> tuple[Mask, Mask]:
-    """Both masks of a region, within its box."""
+    """Take both masks of a region, within its box."""
     kept = ~_mask(reference, ignored, region.box)
     return (
         _mask(reference, region.reference, region.box) & kept,
@@ -85,14 +85,14 @@ def measure(
 
 
 def surface(mask: Mask, connectivity: int, edge: str) -> Mask:
-    """The mask without its erosion."""
+    """Take the mask without its erosion."""
     structure = ndimage.generate_binary_structure(mask.ndim, connectivity)
     eroded = ndimage.binary_erosion(mask, structure, border_value=int(edge == "ignore"))
     return np.asarray(mask & ~eroded)
 
 
 def _surfels(mask: Mask) -> NDArray[np.intp]:
-    """The code of each corner of the voxel lattice, 0 where no surface passes."""
+    """Compute the code of each corner of the voxel lattice, 0 where no surface passes."""
     padded = np.pad(mask, 1)
     codes = np.zeros(tuple(size + 1 for size in mask.shape), np.intp)
     for bit, offset in enumerate(np.ndindex(*(2,) * mask.ndim)):
@@ -103,7 +103,7 @@ def _surfels(mask: Mask) -> NDArray[np.intp]:
 
 
 def _distances_to(surface: Mask, spacing: Spacing) -> NDArray[np.float64]:
-    """Distance of every voxel to the nearest surface voxel, inf if there is none."""
+    """Measure from every voxel to the nearest surface voxel, inf if there is none."""
     if not surface.any():
         return np.full(surface.shape, np.inf)
     return np.asarray(ndimage.distance_transform_edt(~surface, sampling=spacing))
@@ -136,7 +136,7 @@ def _distances_between(
 
 
 def _band_overlap(reference: Mask, prediction: Mask, spacing: Spacing, width: float) -> Overlap:
-    """Voxels of each mask nearer than `width` to its own surface."""
+    """Count the voxels of each mask that are nearer than `width` to its own surface."""
     near = [
         mask & (_distances_to(surface(mask, 1, "background"), spacing) < width)
         for mask in (reference, prediction)

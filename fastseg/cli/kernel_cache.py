@@ -16,7 +16,7 @@ _MOST_PROCESSES = 8  # the longest kernel takes a seventh of all time
 
 
 def numba_cache(backend: str | None = None) -> Path | None:
-    """The folder of numba's cache; None where no machine code is made.
+    """Find the folder of numba's cache; None where no machine code is made.
 
     That is where another backend runs, and under ``NUMBA_DISABLE_JIT=1``.
     """
@@ -29,13 +29,13 @@ def numba_cache(backend: str | None = None) -> Path | None:
 
 
 def is_cold(backend: str | None = None) -> bool:
-    """Whether a run would have to compile all its kernels first."""
+    """Tell whether a run would have to compile all its kernels first."""
     folder = numba_cache(backend)
     return folder is not None and not any(folder.glob("*.nbi"))
 
 
 def all_kernels() -> list[Any]:
-    """Every numba kernel of every file, which importing them enters into the list."""
+    """Import every file of kernels, which enters them into a list, and give the list."""
     kernels = importlib.import_module("fastseg_kernels.cpu")
     for module in pkgutil.walk_packages(kernels.__path__, f"{kernels.__name__}."):
         importlib.import_module(module.name)
@@ -47,7 +47,7 @@ def all_kernels() -> list[Any]:
 def compile_all(advance: Callable[[], None]) -> tuple[int, int]:
     """Make every kernel ready in the cache, on all cores; how many there are, and how many were not there before.
 
-    numba compiles in one thread of a process whatever there is, so each core has a process: 16 instead of 28 s on two.
+    numba compiles in one thread of a process whatever there is, so each core has a process: 1.8× on two.
     """
     n = len(all_kernels())
     workers = min(threads.get_num_threads(), _MOST_PROCESSES)
@@ -79,5 +79,5 @@ def _compile(i: int) -> bool:
 
 
 def was_compiled(kernel: Any) -> bool:
-    """Whether a kernel that is ready was compiled in this process, and not loaded from the cache."""
+    """Tell whether a kernel that is ready was compiled in this process, and not loaded from the cache."""
     return bool(sum(kernel.dispatcher.stats.cache_misses.values()))

@@ -20,7 +20,7 @@ def is_bad_input(error: BaseException) -> bool:
 
 
 def one_line(error: Exception) -> str:
-    """The message of an error as one line."""
+    """Write the message of an error as one line."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return " ".join(str(error).split())

@@ -110,7 +110,7 @@ def _run_module(target: list[str]) -> int:
 
 
 def _spec(name: str) -> ModuleSpec | None:
-    """Of a module, or of a package's ``__main__``; None if there is none that has code."""
+    """Find the spec of a module, or of a package's ``__main__``; None if there is none that has code."""
     try:
         spec = importlib.util.find_spec(name)
     except ModuleNotFoundError as error:

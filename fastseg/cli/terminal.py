@@ -78,7 +78,7 @@ def progress(total: int, what: str) -> Iterator[Callable[[], None]]:
 
 
 def _identity(rows: Sequence[Row]) -> list[_Column]:
-    """Name and id of each label, or one of them where they are the same."""
+    """Make the columns of name and id of each label, or one of them where they are the same."""
     names = [row.name for row in rows]
     ids = [_short(label_text(row.label)) for row in rows]
     if names == ids:
@@ -135,7 +135,7 @@ def _by_label(
 
 
 def _headers(shown: Sequence[str], length: str) -> list[tuple[str, str, str]]:
-    """Name, header and unit of the metrics."""
+    """Give name, header and unit of the metrics."""
     units = {metric.name: metric.unit for metric in resolve(shown)}
     return [
         (name, f"{name}\n[{unit.replace('mm', length)}]" if unit else name, unit)
@@ -191,7 +191,7 @@ def _table(columns: list[_Column], with_total: bool = False) -> Table:
 def _notes(
     evaluation: Evaluation, several: bool, shown: Sequence[str], length: str
 ) -> Iterator[str]:
-    """What a reader needs to know of the table."""
+    """Yield what a reader needs to know of the table."""
     policy, tolerance = evaluation.settings["empty"], evaluation.settings["tolerance"]
     if depend := [metric.name for metric in resolve(shown) if "tolerance" in metric.uses]:
         size = f"{tolerance:g} {length}" if isinstance(tolerance, (int, float)) else "set by label"

@@ -74,7 +74,7 @@ def pair_folders(reference: StrPath, prediction: StrPath) -> Pairing:
 
 
 def _images(folder: StrPath) -> dict[str, Path]:
-    """The images of a folder by case."""
+    """List the images of a folder by case."""
     folder = Path(folder)
     if not folder.exists():
         raise FileNotFoundError(f"{folder}: no such folder")

@@ -18,7 +18,7 @@ Spacing = tuple[float, ...]
 _INTEGERS = tuple(np.dtype(f"{kind}{size}") for size in (1, 2, 4, 8) for kind in ("u", "i"))
 
 # Floats are checked and converted this many at a time, so that the pieces stay in the second-level cache:
-# whole-array temporaries of a 115 M voxel float64 map took 1.9 s, pieces take 0.3 s.
+# whole-array temporaries of a map of 10⁸ voxels take six times as long.
 _PIECE = 1 << 16
 
 
@@ -85,18 +85,18 @@ def _native(array: Array) -> Array:
 
 
 def _pieces(array: Array) -> tuple[Array, list[slice]]:
-    """A one-dimensional view (or copy) in memory order, and the pieces to go through it in."""
+    """Give a one-dimensional view (or copy) in memory order, and the pieces to go through it in."""
     flat = array.reshape(-1, order="A") if is_contiguous(array) else array.ravel(order="K")
     return flat, [slice(i, i + _PIECE) for i in range(0, flat.size, _PIECE)]
 
 
 def is_contiguous(array: Array) -> bool:
-    """Whether the array is contiguous in C or Fortran order."""
+    """Tell whether the array is contiguous in C or Fortran order."""
     return bool(array.flags.c_contiguous or array.flags.f_contiguous)
 
 
 def _integers_for(low: float, high: float, name: str) -> np.dtype[Any]:
-    """The narrowest integer type for labels from `low` to `high`."""
+    """Find the narrowest integer type for labels from `low` to `high`."""
     if np.isnan(low) or np.isnan(high):
         raise InputError(
             f"{name}: the label map holds NaN; labels are whole numbers, so mark voxels to leave out with a label "
@@ -121,7 +121,7 @@ def _fraction(wrong: float, name: str) -> InputError:
 
 
 def _whole_numbers_on_device(array: Array, name: str) -> Array:
-    """The same for an array on a GPU, all of it at once."""
+    """Turn a float array on a GPU into whole numbers, all of it at once."""
     whole = array.astype(_integers_for(float(array.min()), float(array.max()), name))
     differs = whole != array
     if differs.any():
@@ -130,7 +130,7 @@ def _whole_numbers_on_device(array: Array, name: str) -> Array:
 
 
 def _whole_numbers(array: Array, name: str) -> Array:
-    """A float array of whole numbers as the narrowest integer type that holds them, in the same memory order."""
+    """Turn a float array into the narrowest integer type that holds its labels, in the same memory order."""
     if not is_contiguous(array):
         array = (
             np.asfortranarray(array)
@@ -221,14 +221,14 @@ def _check_same_memory(reference: Any, prediction: Any) -> None:
 
 
 def as_label(value: object, name: str) -> int:
-    """A label id as a Python integer, or a TypeError that names the argument."""
+    """Take a label id as a Python integer; a TypeError names the argument."""
     if isinstance(value, (int, np.integer)) or (isinstance(value, float) and value.is_integer()):
         return int(value)
     raise InputTypeError(f"{name}: labels are whole numbers, got {value!r}")
 
 
 def as_labels(labels: object, name: str) -> list[int]:
-    """A list of different label ids.
+    """Take a list of different label ids.
 
     Raises
     ------
@@ -246,7 +246,7 @@ def as_labels(labels: object, name: str) -> list[int]:
 def as_spacing(
     spacing: float | Sequence[float] | None, ndim: int, name: str = "spacing"
 ) -> Spacing:
-    """The size of a voxel along each array axis; None is 1, one number holds for all axes."""
+    """Take the size of a voxel along each array axis; None is 1, one number holds for all axes."""
     if spacing is None:
         return (1.0,) * ndim
     try:
@@ -297,6 +297,6 @@ def matched(reference: Array, prediction: Array) -> tuple[Array, Array]:
 
 
 def in_order(array: Array, order: Literal["C", "F"]) -> Array:
-    """The array in C or Fortran order, copied only if it is in another one, on the device that it is on."""
+    """Bring the array into C or Fortran order, copied only if it is in another one, on the device that it is on."""
     done = array.flags.c_contiguous if order == "C" else array.flags.f_contiguous
     return array if done else array.copy(order=order)

@@ -19,7 +19,7 @@ _GPU_KINDS = (2, 10, 13)  # DLPack's codes for CUDA, ROCm and CUDA managed memor
 
 
 def is_on_device(value: object) -> bool:
-    """Whether this is an array on a GPU: CuPy's, or one that shares CUDA memory, as torch's and JAX's do."""
+    """Tell whether this is an array on a GPU: CuPy's, or one that shares CUDA memory, as torch's and JAX's do."""
     cupy = sys.modules.get("cupy")
     if isinstance(value, getattr(cupy, "ndarray", ())):
         return True
@@ -58,7 +58,7 @@ def as_device_array(value: Any, name: str) -> DeviceArray:
 
 
 def memory_of(array: Any) -> str:
-    """Where an array lies: "cpu" or "cuda"."""
+    """Tell where an array lies: "cpu" or "cuda"."""
     return "cuda" if is_on_device(array) else "cpu"
 
 

@@ -1,8 +1,7 @@
 """Reading images: files, SimpleITK and nibabel objects become an array and the grid it lies on."""
 
 from fastseg.errors import GridMismatchError
-from fastseg.io.image import Grid, Image
-from fastseg.io.read import (
+from fastseg.io.formats import (
     IMAGE_SUFFIXES,
     as_image,
     image_stem,
@@ -10,6 +9,7 @@ from fastseg.io.read import (
     open_source,
     read_image,
 )
+from fastseg.io.image import Grid, Image
 from fastseg.io.same_grid import check_same_grid
 
 __all__ = [

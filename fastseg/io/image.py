@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from fastseg.errors import InputError, MissingPackageError
+from fastseg.inputs.source import Source
 
 # Spacings measure distances only along axes at right angles. Cosines of real headers stay below
 # 1e-6 (float32) or 1e-4 (matrices typed with four decimals); a tilted CT gantry gives 0.05 to 0.4.
@@ -70,6 +71,26 @@ class Image:
     def name(self) -> str:
         """What messages call it."""
         return self.source
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file.
+
+    Attributes
+    ----------
+    suffixes : tuple of str
+        The endings of its files, in lower case.
+    read : callable
+        From a path to an :class:`Image`.
+    open : callable or None
+        From a path, and what messages call the map, to a source that is read while it is measured; None where files
+        of this kind are read whole.
+    """
+
+    suffixes: tuple[str, ...]
+    read: Callable[[str], Image]
+    open: Callable[[str, str], Source] | None = None
 
 
 def make_grid(shape: tuple[int, ...], affine: Any, source: str) -> Grid:

@@ -11,6 +11,7 @@ import numpy as np
 
 from fastseg.errors import InputError
 from fastseg.io.image import (
+    Format,
     Image,
     check_one_number_a_voxel,
     check_spacing,
@@ -167,3 +168,6 @@ def _whole_again(array: np.ndarray, stored: np.dtype[Any]) -> np.ndarray:
         if np.abs(array - rounded).max() <= SCALING_ERROR:
             return rounded
     return array
+
+
+FORMAT = Format((".nii.gz", ".nii", ".hdr", ".img"), read_nifti)

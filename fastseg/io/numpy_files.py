@@ -12,7 +12,7 @@ import numpy as np
 from fastseg.errors import InputError
 from fastseg.inputs.arrays import as_label_map
 from fastseg.inputs.source import ArraySource, ConvertedSource, Source
-from fastseg.io.image import Image, check_one_number_a_voxel
+from fastseg.io.image import Format, Image, check_one_number_a_voxel
 from fastseg.io.voxels import DEFLATE_LIMIT, VoxelFile, open_voxels
 
 # What the label map is called among several arrays: by nnU-Net, and by NumPy if not named.
@@ -97,3 +97,7 @@ def _read_array(voxel_file: VoxelFile, path: str) -> Image:
     else:
         array = voxel_file.voxels(voxel_file.position, shape[::-1], dtype).transpose()
     return Image(array, None, None, path)
+
+
+NPY = Format((".npy",), read_npy, map_npy)
+NPZ = Format((".npz",), read_npz)

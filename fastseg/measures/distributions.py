@@ -43,7 +43,7 @@ class Distribution:
 
     @classmethod
     def of(cls, distances: Floats, areas: Floats | None = None) -> Distribution:
-        """The distribution of single distances, in any order."""
+        """Count single distances, which may come in any order."""
         if areas is None:
             distances = np.sort(distances)
         else:
@@ -57,7 +57,7 @@ class Distribution:
 
     @classmethod
     def joined(cls, *parts: Distribution) -> Distribution:
-        """The distribution of all that is in the parts, whose distances may come in any order."""
+        """Join the distributions of parts, whose distances may come in any order."""
         distances = np.concatenate([part.distances for part in parts])
         counts = np.concatenate([part.counts for part in parts])
         given = [part.areas for part in parts if part.areas is not None]
@@ -102,7 +102,7 @@ class Distribution:
         return self.weighted_sum / self.total if len(self.distances) else math.nan
 
     def measure_within(self, tolerance: float) -> float:
-        """How many elements have at most this distance, or their area."""
+        """Count the elements that have at most this distance, or sum their area."""
         distances, areas = self._summands
         n = int(np.searchsorted(distances, tolerance, side="right"))
         return float(np.sum((self.counts if areas is None else areas)[:n]))
@@ -131,7 +131,7 @@ class Distribution:
 
 
 def _starts_of_groups(distances: Floats, areas: Floats | None) -> NDArray[np.intp]:
-    """Where a new distance, or a new area of the same distance, begins."""
+    """Find where a new distance, or a new area of the same distance, begins."""
     new = np.empty(len(distances), bool)
     new[:1] = True
     np.not_equal(distances[1:], distances[:-1], out=new[1:])

@@ -202,7 +202,7 @@ class JointHistogram:
         return tuple(map(slice, starts.tolist(), stops.tolist()))
 
     def matrix(self, labels: Sequence[int]) -> NDArray[np.int64]:
-        """The confusion matrix over `labels`: rows reference, columns prediction; other labels are left out."""
+        """Make the confusion matrix over `labels`: rows reference, columns prediction; other labels are left out."""
         row_of = {int(label): i for i, label in enumerate(labels)}
         matrix = np.zeros((len(row_of), len(row_of)), np.int64)
         pairs = zip(

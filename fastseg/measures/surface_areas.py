@@ -82,7 +82,7 @@ def _area_vectors(code: int) -> list[Vertex]:
 
 
 def _loops(code: int) -> list[list[Vertex]]:
-    """The closed polygons in which the boundary of the set corners meets the cube's faces."""
+    """Trace the closed polygons in which the boundary of the set corners meets the cube's faces."""
 
     def is_set(corner: Vertex) -> int:
         return code >> (4 * corner[0] + 2 * corner[1] + corner[2]) & 1
@@ -122,7 +122,7 @@ def _on_face(axis: int, side: int, u: int, v: int) -> Vertex:
 
 
 def _cuts(polygon: list[Vertex]) -> list[list[Vertex]]:
-    """The triangles' vectors for every way to cut a polygon into triangles."""
+    """List the triangles' vectors for every way to cut a polygon into triangles."""
     if len(polygon) < 3:
         return [[]]
     return [

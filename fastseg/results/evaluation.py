@@ -57,7 +57,7 @@ class Evaluation:
 
     @classmethod
     def joined(cls, evaluations: Iterable[Evaluation]) -> Evaluation:
-        """One evaluation of all the cases of several, which must have the same metrics.
+        """Join the cases of several evaluations, which must have the same metrics.
 
         Raises
         ------
@@ -109,7 +109,7 @@ class Evaluation:
         }
 
     def case(self, name: str) -> Evaluation:
-        """All rows of one case.
+        """Give all rows of one case.
 
         Raises
         ------
@@ -121,7 +121,7 @@ class Evaluation:
         return Evaluation(tuple(self._by_case[name]), self.metrics, self.settings)
 
     def row(self, structure: Label | str, case: str | None = None) -> Row:
-        """The row of a structure, of the only case that has it or of the one that is named.
+        """Give the row of a structure, of the only case that has it or of the one that is named.
 
         Parameters
         ----------
@@ -181,7 +181,7 @@ class Evaluation:
     # -------------------------------------------------------------------------------- as tables
 
     def summary(self, by_label: bool = False) -> Summary:
-        """Mean, median, quantiles and the number of undefined rows of each metric.
+        """Summarise each metric: mean, median, quantiles and the number of undefined rows.
 
         Parameters
         ----------
@@ -200,11 +200,11 @@ class Evaluation:
         )
 
     def to_dict(self) -> list[dict[str, Any]]:
-        """The table as a list of rows."""
+        """Give the table as a list of rows."""
         return [row.to_dict() for row in self.rows]
 
     def to_pandas(self) -> pandas.DataFrame:
-        """The table as a pandas DataFrame."""
+        """Give the table as a pandas DataFrame."""
         try:
             import pandas
         except ImportError as error:
@@ -214,14 +214,14 @@ class Evaluation:
         return pandas.DataFrame(self.to_dict(), columns=columns(self.metrics))
 
     def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
-        """The table as CSV, undefined values as ``nan``, written to a file if a path is given.
+        """Write the table as CSV, undefined values as ``nan``, to a file if a path is given.
 
         The file is written whole or not at all.
         """
         return written(csv_text(columns(self.metrics), self.to_dict()), path)
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Rows, settings and summary as JSON, written to a file if a path is given.
+        """Write rows, settings and summary as JSON, to a file if a path is given.
 
         JSON has no numbers for them, so undefined values are ``null`` and infinite ones the text ``"inf"``. The file
         is written whole or not at all.
@@ -274,5 +274,5 @@ class Evaluation:
 
 
 def _shortened(text: str, width: int = 32) -> str:
-    """A name for the tables that a person reads: a region of many labels would fill the line."""
+    """Shorten a name for the tables that a person reads: a region of many labels would fill the line."""
     return text if len(text) <= width else text[: width - 1] + "…"

@@ -70,14 +70,14 @@ class Summary(Mapping[str, MetricSummary]):
         return len(self.groups)
 
     def to_dict(self) -> list[dict[str, Any]]:
-        """A list of rows: label ("all" for all rows), metric and its statistics."""
+        """Give a list of rows: label ("all" for all rows), metric and its statistics."""
         return [
             {"label": group, "metric": metric, **asdict(statistics)}
             for (group, metric), statistics in self.groups.items()
         ]
 
     def to_pandas(self) -> pandas.DataFrame:
-        """The summary as a pandas DataFrame."""
+        """Give the summary as a pandas DataFrame."""
         import pandas
 
         return pandas.DataFrame(self.to_dict())

@@ -64,7 +64,7 @@ class NearestOffsets:
         return (self.offsets[:, 2] & 63).astype(np.uint64)
 
     def word_offsets(self, padded: Words) -> NDArray[np.int64]:
-        """How many words further in a padded set that word lies."""
+        """Turn each offset into the number of words by which it leads on in a padded set."""
         z, y, words = self._whole_words
         return np.asarray((z * padded.shape[1] + y) * padded.shape[2] + words)
 

@@ -39,7 +39,7 @@ class Targets(NamedTuple):
     shape: tuple[int, int, int]
 
     def foreground(self) -> NDArray[np.uint8]:
-        """The others, a byte each."""
+        """Unpack to bytes: 1 where a voxel is not a target, which is what passes over bytes call foreground."""
         mask = np.empty(self.shape, np.uint8)
         masks.unpack(self.words, mask)
         mask ^= 1
@@ -56,7 +56,7 @@ def transform(
     squared: bool = False,
     at: tuple[NDArray[np.int64], ...] | None = None,
 ) -> tuple[NDArray[Any], Features | None]:
-    """Distances of a C-contiguous array of bytes of any number of axes to its nearest 0.
+    """Measure from every element of a C-contiguous array of bytes, of any number of axes, to its nearest 0.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def _without_features(
     squared: bool,
     wanted: NDArray[np.uint8],
 ) -> None:
-    """All passes, the last one with the square roots and only over the tiles that are wanted."""
+    """Make all passes, the last one with the square roots and only over the tiles that are wanted."""
     first, later = plan.axes[0], list(plan.axes[1:])
     last_axis = volume.ndim - 1
     if first == last_axis and later and later[0] == last_axis - 1 and volume.ndim > 2:
@@ -140,7 +140,7 @@ def _with_features(
     rows: NDArray[np.int64],
     features: Features,
 ) -> None:
-    """All passes with the index along each axis, which goes to its row of `features`.
+    """Make all passes with the index of the nearest 0, whose coordinate along each axis goes to its row of `features`.
 
     Until the last pass all of a voxel's indices are packed into one number, in the row of the last axis.
     """
@@ -184,7 +184,7 @@ def _add_features(
 def _feature_axes(
     shape: tuple[int, ...], axes: tuple[int, ...], rows: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """What `feature_pass` wants to know of each axis."""
+    """Describe each axis as `feature_pass` takes it."""
     lengths = [(shape[axis] - 1).bit_length() for axis in axes]
     if sum(lengths) > 31:
         sizes = " × ".join(map(str, shape))
@@ -203,7 +203,7 @@ def _feature_axes(
 
 
 def _first_features(foreground: NDArray[np.uint8], axis: int, out: Features) -> None:
-    """The index of the nearest 0 along the first axis."""
+    """Find the index of the nearest 0 along the first axis."""
     view = _split(foreground.shape, axis)
     lines, found = foreground.reshape(view), out.reshape(view)
     if axis == foreground.ndim - 1:
@@ -221,14 +221,14 @@ def _first_features(foreground: NDArray[np.uint8], axis: int, out: Features) -> 
 
 
 def _tiles(lines: int, dtype: np.dtype[Any]) -> int:
-    """How many tiles so many lines make."""
+    """Count the tiles that so many lines make."""
     return -(-lines // (TILE_BYTES // dtype.itemsize))
 
 
 def _tiles_of(
     at: tuple[NDArray[np.int64], ...], plan: Plan, volume: NDArray[Any]
 ) -> NDArray[np.uint8]:
-    """Which tiles of the last pass hold one of the coordinates."""
+    """Mark the tiles of the last pass that hold one of the coordinates."""
     axis = plan.axes[-1]
     outer, _, inner = _split(volume.shape, axis)
     others = [i for i in range(volume.ndim) if i != axis]
@@ -241,12 +241,12 @@ def _tiles_of(
 
 
 def exact_dtype(shape: tuple[int, ...], spacing: Spacing) -> np.dtype[Any]:
-    """The narrower type, if all squared distances are exact in it."""
+    """Choose float32 if all squared distances are exact in it, else float64."""
     return SINGLE if sums_are_exact(shape, spacing, SINGLE) else DOUBLE
 
 
 def _split(shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
-    """The shape as (axes before, the axis, axes after)."""
+    """See a shape as (elements before an axis, the axis, elements after it)."""
     return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
 
 
@@ -264,7 +264,7 @@ def _first_axis(source: NDArray[Any], axis: int, step: float, volume: NDArray[An
 def _row_pass(
     source: NDArray[Any], step: float, volume: NDArray[Any]
 ) -> Callable[[tuple[int, int]], None]:
-    """A function that fills some of the volume's rows, from bytes of foreground or from packed targets."""
+    """Make a function that fills some of the volume's rows, from bytes of foreground or from packed targets."""
     kernel = row_kernels.row_pass[volume.dtype]
     rows, out = source.reshape(-1, source.shape[-1]), volume.reshape(-1, volume.shape[-1])
     n_words = -(-out.shape[1] // 64)
@@ -286,7 +286,7 @@ def _row_pass(
 def _rows_and_columns(
     source: NDArray[Any], spacing: Spacing, plan: Plan, volume: NDArray[Any]
 ) -> None:
-    """The last axis and the one before it, a few slices at a time."""
+    """Pass over the last axis and the one before it, a few slices at a time."""
     slices = volume.reshape(-1, *volume.shape[-2:])
     rows = slices.shape[1]
     at_once = max(1, _CACHED_BYTES // slices[0].nbytes)

@@ -27,7 +27,7 @@ def operations_for(operation: str, ndim: int) -> Operations:
 
 
 def joint_histogram(reference: Array, prediction: Array) -> JointHistogram:
-    """The joint histogram of two label maps of one shape, of any number of axes."""
+    """Count the pairs of labels of two label maps of one shape, of any number of axes."""
     maps = matched(reference, prediction)
     if maps[0].ndim > 3:  # counting does not mind the shape
         rows = (-1, maps[0].shape[-1])
@@ -47,7 +47,7 @@ def pair_counts(reference: Array, prediction: Array, region: Region = MASKS) -> 
 
 
 def as_sampling(spacing: Any, ndim: int) -> Spacing:
-    """A spacing as SciPy reads it: None is 1, one number holds for all axes.
+    """Read a spacing as SciPy does: None is 1, one number holds for all axes.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def border_distances(
     connectivity: float = 1,
     region: Region = MASKS,
 ) -> tuple[Floats, Floats]:
-    """Distance of every border voxel of each mask to the nearest border voxel of the other.
+    """Measure from every border voxel of each mask to the nearest border voxel of the other.
 
     The border of a mask is ``mask ^ binary_erosion(mask)``, so the outside of the image is background.
 

@@ -181,7 +181,7 @@ def get_confusion_matrix(
 
 
 def _check(y_pred: object, y: object, ignore_index: int | None) -> None:
-    """What is counted: plain tensors of images, on the CPU."""
+    """Leave to MONAI what is not counted here: only plain tensors of images, on the CPU, are."""
     if ignore_index is not None:
         raise NotCovered("ignore_index")
     for tensor in (y_pred, y):
@@ -196,7 +196,7 @@ def _check(y_pred: object, y: object, ignore_index: int | None) -> None:
 
 
 def _overlaps(y_pred: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """Voxels in both, in the prediction and in the reference, each (B, C), of one-hot images."""
+    """Count the voxels in both, in the prediction and in the reference, each (B, C), of one-hot images."""
     if y_pred.shape != y.shape:
         raise NotCovered("different shapes")
     found = class_overlaps((y, y_pred), (False, False), range(y.shape[1]))
@@ -209,7 +209,7 @@ def _as_sums(
     kinds: Sequence[tuple[torch.Tensor, torch.dtype]],
     shape: tuple[int, int],
 ) -> tuple[torch.Tensor, ...]:
-    """Both, prediction and reference, each as a tensor like the given one, in the dtype of a sum over a dtype."""
+    """Give both, prediction and reference, each as a tensor like the given one, in the dtype that its sum has."""
     sums = (
         [overlap.both for overlap in found],
         [overlap.prediction for overlap in found],

@@ -211,7 +211,7 @@ def compute_surface_dice(
 
 
 def without_ignored(y_pred: Any, y: Any, ignore_index: int | None) -> tuple[Any, Any]:
-    """Both without the voxels of a class, as MONAI takes them out."""
+    """Take the voxels of a class out of both images, as MONAI does."""
     mask = create_ignore_mask(y, ignore_index)
     return (y_pred, y) if mask is None else (y_pred * mask, y * mask)
 
@@ -223,7 +223,7 @@ def _as_images(
     distance_metric: str,
     doubles: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The channels to measure; float64 rounded to float32, as MONAI does, unless `doubles`."""
+    """Give the channels to measure; float64 is rounded to float32, as MONAI does, unless `doubles`."""
     if distance_metric != "euclidean":
         raise NotCovered(f"distance_metric={distance_metric!r}")
     images = []
@@ -244,7 +244,7 @@ def _as_images(
 def _voxel_sizes(
     spacing: MonaiSpacing, images: torch.Tensor, one_is_enough: bool = True
 ) -> list[Spacing]:
-    """The size of a voxel along each axis, for each item."""
+    """Give the size of a voxel along each axis, for each item."""
     ndim = images.ndim - 2
     sizes = []
     for each in prepare_spacing(spacing, len(images), ndim):
@@ -260,7 +260,7 @@ def _voxel_sizes(
 def _channel_distances(
     y_pred: torch.Tensor, y: torch.Tensor, sizes: Sequence[Spacing], boundary: Boundary = "voxel"
 ) -> Array:
-    """The distances of every channel of every item, (B, C)."""
+    """Measure the distances of every channel of every item, (B, C)."""
     found = np.empty(y.shape[:2], object)
     channels = list(np.ndindex(*found.shape))
     measured = threads.run(
@@ -272,7 +272,7 @@ def _channel_distances(
 
 
 def _warn_of_empty(found: Array, first: int, ignored: int | None) -> None:
-    """As MONAI words it; `first` is what it calls the first channel."""
+    """Warn in MONAI's words; `first` is what it calls the first channel."""
     for (_, channel), distances in np.ndenumerate(found):
         sides = (
             ("ground truth", distances.reference_to_prediction),
@@ -287,7 +287,7 @@ def _warn_of_empty(found: Array, first: int, ignored: int | None) -> None:
 
 
 def _both_ways(distances: SurfaceDistances) -> tuple[torch.Tensor, torch.Tensor]:
-    """From the prediction and from the reference; where one of them is empty MONAI has the other's inf for both."""
+    """Give the distances from prediction and reference; where one is empty MONAI has the other's inf for both."""
     there, back = distances.prediction_to_reference, distances.reference_to_prediction
     sets = there if len(there) else back, back if len(back) else there
     first, second = (torch.from_numpy(each.astype(np.float32)) for each in sets)
@@ -295,7 +295,7 @@ def _both_ways(distances: SurfaceDistances) -> tuple[torch.Tensor, torch.Tensor]
 
 
 def _percentile(distances: torch.Tensor, percentile: float | None) -> torch.Tensor:
-    """The maximum, or what torch.quantile gives: NumPy sorts four times faster, and as many as there are."""
+    """Take the maximum, or what torch.quantile gives: NumPy sorts four times faster, and as many as there are."""
     if not percentile:
         return distances.max()
     kind = torch.float32 if len(distances) <= _QUANTILE_LIMIT else torch.float64
@@ -310,7 +310,7 @@ def _share_within(
     areas: tuple[torch.Tensor, torch.Tensor] | None,
     limit: float,
 ) -> torch.Tensor:
-    """The share of both surfaces, from prediction and reference, that is near enough; nan of no surface."""
+    """Give the share of both surfaces, from prediction and reference, that is near enough; nan of no surface."""
     if not len(sets[0]):
         return torch.tensor(math.nan)
     if areas is None:
@@ -327,7 +327,7 @@ def _share_within(
 
 
 def _areas(distances: SurfaceDistances, spacing: Spacing) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of the prediction's surface elements and the reference's, as MONAI's table has them."""
+    """Look up the areas of the prediction's and the reference's surface elements in MONAI's own table."""
     table = _area_table(spacing)
     first, second = (
         torch.from_numpy(table[codes])

@@ -83,19 +83,19 @@ class Host:
         return f">={self.since}, <{self.until}"
 
     def version(self) -> str | None:
-        """The installed version, None if there is none."""
+        """Look up the installed version, None if there is none."""
         try:
             return importlib.metadata.version(self.distribution)
         except importlib.metadata.PackageNotFoundError:
             return None
 
     def covers(self, version: str) -> bool:
-        """Whether a version is one of the tested ones."""
+        """Tell whether a version is one of the tested ones."""
         return release(self.since) <= release(version) < release(self.until)
 
 
 def release(version: str) -> tuple[int, ...]:
-    """The numbers that a version begins with, without zeros at the end.
+    """Read the numbers that a version begins with, without zeros at the end.
 
     Examples
     --------
@@ -143,7 +143,7 @@ def falls_back_to(
 
 
 def host_function(module: str, attribute: str, reason: str = "this", ours: Any = None) -> Any:
-    """The host's own function or class, whether or not a drop-in stands in its place.
+    """Find the host's own function or class, whether or not a drop-in stands in its place.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ def host_function(module: str, attribute: str, reason: str = "this", ours: Any =
 
 
 def place(module: str, attribute: str) -> tuple[Any, str]:
-    """The module or class that holds an attribute, and the name under which it does.
+    """Find the module or class that holds an attribute, and the name under which it does.
 
     Raises
     ------

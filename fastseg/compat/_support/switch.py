@@ -252,7 +252,7 @@ def patched(*hosts: str, any_version: bool = False) -> Iterator[None]:
 
 
 def patched_hosts() -> list[str]:
-    """The hosts that are patched now."""
+    """List the hosts that are patched now."""
     with _lock:
         return sorted(_placed)
 

@@ -31,14 +31,14 @@ _SAMPLE = 4096
 
 
 def as_bits(tensor: torch.Tensor) -> Array:
-    """The memory of a tensor as integers of its width, in C order; a copy only from a GPU or of a strided tensor."""
+    """See a tensor as integers of its width, in C order; only a GPU's or a strided tensor is copied."""
     plain = tensor.detach().as_subclass(torch.Tensor).cpu().contiguous()
     bits: Array = plain.view(_INTEGERS[plain.element_size()]).numpy()
     return bits
 
 
 def bits_of(value: float, dtype: torch.dtype) -> int:
-    """The integer that :func:`as_bits` shows for a value."""
+    """Give the integer that :func:`as_bits` shows for a value."""
     return int(as_bits(torch.tensor([value], dtype=dtype))[0])
 
 
@@ -102,7 +102,7 @@ def class_overlaps(
     classes: Sequence[int],
     labels: range | None = None,
 ) -> list[Overlap]:
-    """The overlap of every class of every item of a batch.
+    """Count the overlap of every class of every item of a batch.
 
     Parameters
     ----------

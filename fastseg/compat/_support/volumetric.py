@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 
 
 def directed_distances(first: Mask, second: Mask, spacing: Spacing) -> tuple[Floats, Floats]:
-    """Distance of each voxel of one mask to the nearest voxel of the other, both ways, in C order.
+    """Measure from each voxel of one mask to the nearest voxel of the other, both ways, in C order.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def directed_distances(first: Mask, second: Mask, spacing: Spacing) -> tuple[Flo
 
 
 def _box(mask: Mask) -> tuple[slice, ...]:
-    """The smallest box that holds all of a mask."""
+    """Find the smallest box that holds all of a mask."""
     box = []
     for axis in range(mask.ndim):
         others = tuple(other for other in range(mask.ndim) if other != axis)

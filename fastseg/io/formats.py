@@ -1,4 +1,4 @@
-"""The front door: which reader for which file or object."""
+"""The table of formats, and the front door: which reader for which file or object."""
 
 from __future__ import annotations
 
@@ -9,25 +9,16 @@ from typing import Any
 from fastseg.errors import InputError
 from fastseg.inputs.arrays import as_label_map
 from fastseg.inputs.source import ArraySource, Source
+from fastseg.io import itk, nifti, numpy_files
 from fastseg.io.image import Image
-from fastseg.io.itk import from_simpleitk, read_metaimage, read_nrrd
-from fastseg.io.nifti import from_nibabel, read_nifti
-from fastseg.io.numpy_files import map_npy, read_npy, read_npz
 
-_READERS = {
-    ".nii.gz": read_nifti,
-    ".nii": read_nifti,
-    ".hdr": read_nifti,
-    ".img": read_nifti,
-    ".nrrd": read_nrrd,
-    ".mha": read_metaimage,
-    ".mhd": read_metaimage,
-    ".npy": read_npy,
-    ".npz": read_npz,
-}
+#: a new kind of file is a file of this folder, and an entry here
+FORMATS = (nifti.FORMAT, itk.NRRD, itk.METAIMAGE, numpy_files.NPY, numpy_files.NPZ)
 
-IMAGE_SUFFIXES = tuple(_READERS)
-"""The endings of the file names that `read_image` reads, in lower case, the longest first."""
+_FORMAT_OF = {suffix: entry for entry in FORMATS for suffix in entry.suffixes}
+
+IMAGE_SUFFIXES = tuple(_FORMAT_OF)
+"""The endings of the file names that `read_image` reads, in lower case; of two that fit, the longer comes first."""
 
 
 def read_image(path: str | os.PathLike[str]) -> Image:
@@ -68,7 +59,7 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     ((4, 5, 6), 'uint8', None)
     """
     path = _checked_path(path)
-    return _READERS[_suffix(path)](path)
+    return _FORMAT_OF[_suffix(path)].read(path)
 
 
 def _checked_path(path: str | os.PathLike[str]) -> str:
@@ -99,9 +90,9 @@ def as_image(value: object) -> Image | None:
     if isinstance(value, Image):
         return value
     if _is_instance(value, "SimpleITK", "Image"):
-        return from_simpleitk(value)
+        return itk.from_simpleitk(value)
     if _is_instance(value, "nibabel.spatialimages", "SpatialImage"):
-        return from_nibabel(value)
+        return nifti.from_nibabel(value)
     return None
 
 
@@ -116,9 +107,14 @@ def open_source(value: Any, argument: str = "") -> Source:
     argument : str
         What messages call it; a file is called by its own name where this is left out.
     """
-    if is_image_path(value) and os.fsdecode(value).lower().endswith(".npy"):
-        return map_npy(_checked_path(value), argument)
-    image = read_image(value) if is_image_path(value) else as_image(value)
+    if is_image_path(value):
+        path = _checked_path(value)
+        kind = _FORMAT_OF[_suffix(path)]
+        if kind.open is not None:
+            return kind.open(path, argument)
+        image: Image | None = kind.read(path)
+    else:
+        image = as_image(value)
     if image is None:
         return ArraySource(as_label_map(value, argument), name=argument)
     labels = as_label_map(image.array, argument or image.source)
