@@ -102,8 +102,8 @@ def _the_pool(n: int) -> ThreadPoolExecutor:
         return _pool
 
 
-#: Handing work to the pool costs some ten microseconds a task. So what it costs (voxels, words: whatever takes a fraction of a
-#: nanosecond to a few) must reach this.
+#: Handing work to the pool costs as much as some ten thousand voxels. So what it costs (voxels, words: whatever takes a
+#: fraction of a nanosecond to a few) must reach this.
 LEAST_COST = 1 << 20
 
 

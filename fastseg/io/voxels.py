@@ -18,9 +18,9 @@ from fastseg.io.image import native
 
 Encoding = Literal["raw", "gzip", "zlib"]
 
-# Block by block, with GzipFile.readinto into np.empty, zlib-ng unzips label maps, which are long runs, in half the time of
+# Block by block, with GzipFile.readinto into np.empty, zlib-ng unzips label maps, long runs, in half the time of
 # ISA-L and a tenth to a third of zlib's; of noisy images, which hardly squeeze, ISA-L is 1.4× as fast. In one shot into
-# bytes it takes twice as long, and its memory has no bound: blocks stay in the cache, and NumPy's memory has huge pages.
+# bytes it takes twice as long, and memory has no bound: blocks stay in the cache, and NumPy's memory has huge pages.
 # A block is below 128 KB, where glibc begins to map, fault in and unmap every bytes object.
 BLOCK = 120 << 10
 

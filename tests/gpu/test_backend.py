@@ -61,9 +61,8 @@ def quick(request: pytest.FixtureRequest) -> Iterator[types.ModuleType]:
 
 
 def device_module(name: str) -> Any:
-    """A module of the backend, to set a limit in it; the backend itself for an empty name."""
-    full = "fastseg.backends.cupy" + (f".{name}" if name else "")
-    return importlib.import_module(full)
+    """A module of the backend, to set a limit in it."""
+    return importlib.import_module(f"fastseg.backends.cupy.{name}")
 
 
 def assert_same(cupy: Any, actual: Any, expected: Any, what: object = "") -> None:
@@ -249,7 +248,7 @@ def test_more_pairs_than_there_is_room_for(
     quick: types.ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a block's table, in the first one of the device, and for numbers of wide labels."""
-    monkeypatch.setattr(device_module(""), "_FEWEST_SLOTS", 8)
+    monkeypatch.setattr(device_module("histogram"), "_FEWEST_SLOTS", 8)
     rng = np.random.default_rng(7)
     for dtype in (np.uint16, np.uint64):
         pair = rng.integers(0, 60, (2, 5, 40, 41)).astype(dtype)
@@ -261,7 +260,7 @@ def test_more_pairs_than_there_is_room_for(
 
 
 def test_select_in_boxes(quick: types.ModuleType) -> None:
-    take = device_module("").Mask.of
+    take = device_module("masks").Mask.of
     volume = np.asfortranarray(labels(np.int16)[0])
     box = (slice(2, 6), slice(3, 12), slice(1, 36))
     for values in ((1,), (1, 3), (2, 99), (70_000,), ()):
@@ -278,7 +277,7 @@ def test_select_in_boxes(quick: types.ModuleType) -> None:
 def test_a_band_too_wide_for_a_ball(
     quick: types.ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(device_module(""), "_LARGEST_BALL", 1)
+    monkeypatch.setattr(device_module("bands"), "_LARGEST_BALL", 1)
     for order in "CF":
         pair = [np.asarray(volume != 0, order=order) for volume in labels()]
         for width in (0.7, 1.4, 3.0):

@@ -16,6 +16,7 @@ from fastseg.backends.shared.plan import DOUBLE, SINGLE, Plan, plan_for
 from fastseg.errors import InputError
 from fastseg.inputs.arrays import Spacing
 from fastseg_kernels._intrinsics import TILE_BYTES
+from fastseg_kernels._shapes import split
 from fastseg_kernels.cpu import masks
 from fastseg_kernels.cpu.edt import features as feature_kernels
 from fastseg_kernels.cpu.edt import parabolas
@@ -171,7 +172,7 @@ def _add_features(
     features: Features,
 ) -> None:
     """Add an axis, the last of `axes`, to the packed indices in place; give `features` and distances at the end."""
-    _, n, inner = _split(volume.shape, axis)
+    _, n, inner = split(volume.shape, axis)
     table = squares(n, steps[-1]).astype(volume.dtype)
     flat, kernel = volume.reshape(-1), feature_kernels.feature_pass[volume.dtype]
     options = steps[-1], table, int(plan.monotone), int(root)
@@ -204,7 +205,7 @@ def _feature_axes(
 
 def _first_features(foreground: NDArray[np.uint8], axis: int, out: Features) -> None:
     """Find the index of the nearest 0 along the first axis."""
-    view = _split(foreground.shape, axis)
+    view = split(foreground.shape, axis)
     lines, found = foreground.reshape(view), out.reshape(view)
     if axis == foreground.ndim - 1:
         threads.run(
@@ -230,7 +231,7 @@ def _tiles_of(
 ) -> NDArray[np.uint8]:
     """Mark the tiles of the last pass that hold one of the coordinates."""
     axis = plan.axes[-1]
-    outer, _, inner = _split(volume.shape, axis)
+    outer, _, inner = split(volume.shape, axis)
     others = [i for i in range(volume.ndim) if i != axis]
     lines = np.zeros(len(at[0]), np.int64)
     for i in others:
@@ -245,13 +246,8 @@ def exact_dtype(shape: tuple[int, ...], spacing: Spacing) -> np.dtype[Any]:
     return SINGLE if sums_are_exact(shape, spacing, SINGLE) else DOUBLE
 
 
-def _split(shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
-    """See a shape as (elements before an axis, the axis, elements after it)."""
-    return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
-
-
 def _first_axis(source: NDArray[Any], axis: int, step: float, volume: NDArray[Any]) -> None:
-    view = _split(volume.shape, axis)
+    view = split(volume.shape, axis)
     if axis == volume.ndim - 1:
         threads.run(_row_pass(source, step, volume), threads.slabs(view[0], volume.size))
         return
@@ -310,7 +306,7 @@ def _parabolas(
     wanted: NDArray[np.uint8] = _ALL_TILES,
 ) -> None:
     """Add an axis to the squared distances in place."""
-    _, n, inner = _split(volume.shape, axis)
+    _, n, inner = split(volume.shape, axis)
     table = squares(n, step).astype(volume.dtype)
     flat, kernel = volume.reshape(-1), parabolas.parabola_pass[volume.dtype]
     threads.run(

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from fastseg_kernels._shapes import split
 from fastseg_kernels.gpu._module import (
     DeviceArray,
     asarray,
@@ -25,11 +26,6 @@ _MINIMISER_BYTES = 2
 _MOST_LANES = 32
 
 
-def _split(shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
-    """The shape as (axes before, the axis, axes after)."""
-    return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
-
-
 def turn(words: DeviceArray, shape: tuple[int, ...], axis: int) -> DeviceArray:
     """Pack the bits of a volume, packed along its last axis, along another one.
 
@@ -37,7 +33,7 @@ def turn(words: DeviceArray, shape: tuple[int, ...], axis: int) -> DeviceArray:
     -------
     uint32 (outer, ceil(n / 32), inner)
     """
-    outer, n, inner = _split(shape, axis)
+    outer, n, inner = split(shape, axis)
     turned = empty((outer, -(-n // 32), inner), np.uint32)
     nx = shape[-1]
     arguments = (words, np.uint64(outer), *sizes(n), np.uint64(inner // nx), *sizes(nx), turned)
@@ -63,7 +59,7 @@ def first_axis(
     chosen : int32 array of `shape`, optional
         Written: the index of the bit, the first of two, -1 without one.
     """
-    outer, n, inner = _split(shape, axis)
+    outer, n, inner = split(shape, axis)
     table = asarray(squares)
     out = empty(shape, squares.dtype)
     want, index = _wanted(chosen)
@@ -105,7 +101,7 @@ def parabolas(
     chosen : int32 array, optional
         Written: the index along the axis of the first minimiser, -1 where all is infinite.
     """
-    outer, n, inner = _split(volume.shape, axis)
+    outer, n, inner = split(volume.shape, axis)
     lines, line_bytes = outer * inner, n * (volume.itemsize + _MINIMISER_BYTES)
     fits = line_bytes <= _SHARED_BYTES
     same = dtype is None or volume.dtype == dtype
