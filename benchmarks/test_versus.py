@@ -7,11 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import versus
-from benchmarks.comparison import measure, report, worker
+from benchmarks.comparison import measure, report
 from benchmarks.comparison.agreement import Check, DisagreementError
+from benchmarks.comparison.baselines import BASELINES
+from benchmarks.comparison.peers import PEERS
 from benchmarks.comparison.row import Job, Must, Row
 from benchmarks.comparison.rows import FULL, all_rows
-from benchmarks.comparison.theirs import PEERS
+from benchmarks.comparison.worker import LibrarySession
+from benchmarks.programs import PROGRAMS
+from benchmarks.worker import reply
 
 ONCE = measure.Patience(pairs=1, seconds=0)
 INSIDE = {"of": "inside", "dtype": "float32"}
@@ -64,8 +68,8 @@ def test_what_differs_is_a_disagreement():
 
 def test_an_absent_peer_is_told_from_an_error(monkeypatch):
     monkeypatch.setitem(PEERS, "edt", replace(PEERS["edt"], module="no_such_module"))
-    assert worker._reply(lambda: worker.Session("edt"))[0] == "absent"
-    assert worker._reply(lambda: 1 / 0) == ("error", "ZeroDivisionError: division by zero")
+    assert reply(lambda: LibrarySession("edt"))[0] == "absent"
+    assert reply(lambda: 1 / 0) == ("error", "ZeroDivisionError: division by zero")
 
 
 def test_rows_that_differ_fail_and_those_without_data_are_skipped():
@@ -93,12 +97,12 @@ def test_ratios_say_what_the_requirement_means():
 
 
 def test_every_row_has_its_own_name_and_a_program():
-    from benchmarks.comparison import ours
-
     rows = all_rows(FULL)
     assert len({row.name for row in rows}) == len(rows)
     for job in (job for row in rows for job in (row.ours, row.theirs)):
-        programs = vars(ours) if job.library == "fastseg" else PEERS[job.library].programs
+        programs = (
+            {**PROGRAMS, **BASELINES} if job.library == "fastseg" else PEERS[job.library].programs
+        )
         assert job.program in programs
 
 

@@ -19,8 +19,9 @@ if not __package__:  # run as a file: see the checkout, not this folder
     sys.path[0:1] = [str(ROOT), str(ROOT / "kernels")]
 
 from benchmarks.cases import SIDES  # noqa: E402
-from benchmarks.comparison import alone, measure, report, rows, worker  # noqa: E402
+from benchmarks.comparison import alone, measure, report, rows  # noqa: E402
 from benchmarks.comparison.row import Scope  # noqa: E402
+from benchmarks.worker import LEAST  # noqa: E402
 
 # how long a row goes on
 PATIENT, BRIEF = measure.Patience(pairs=9, seconds=30), measure.Patience(pairs=3, seconds=1.5)
@@ -112,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         workers.close()
     print(f"\n{time.perf_counter() - started:.0f} s")
     command = " ".join(["python benchmarks/versus.py", *_said(options)])
-    limits = {"least": worker.LEAST, "pairs": patience.pairs, "seconds": patience.seconds}
+    limits = {"least": LEAST, "pairs": patience.pairs, "seconds": patience.seconds}
     page = report.markdown(found, versions, command, limits)
     part = bool(options.only or options.side)
     path = options.output / f"versus{'-quick' * options.quick}{'-part' * part}.md"

@@ -1,8 +1,8 @@
 """What `versus.py` is made of.
 
 row, rows  what is compared with what, and what must be reached
-ours       what fastseg runs; baselines that share its process
-theirs     what each peer runs
+baselines  what fastseg runs beside, in its own process: reading, bincount, unzipping
+peers      what each peer runs
 worker     the process that each of them lives in
 agreement  whether two answers are the same
 measure    a row: check, then time in turns

@@ -69,7 +69,7 @@ def _evaluate(side: int) -> Iterator[Row]:
         "evaluate",
         f"dice, iou of a mask, {_case_size(case)}",
         "SimpleITK: LabelOverlapMeasures",
-        Job("fastseg", "overlap", case),
+        Job("fastseg", "evaluate", case, {"metrics": ("dice", "iou")}),
         Job("SimpleITK", "overlap", case),
         check=Check(("dice", "iou"), relative=FLOAT64),
     )
@@ -78,7 +78,7 @@ def _evaluate(side: int) -> Iterator[Row]:
         "evaluate",
         f"hd of a mask, {_case_size(case)}",
         "scikit-image: hausdorff_distance of surfaces made beforehand",
-        Job("fastseg", "hausdorff", case),
+        Job("fastseg", "evaluate", case, {"metrics": ("hd",)}),
         Job("scikit-image", "hausdorff_distance", case),
         check=Check(("hd",)),
         plotted=True,
