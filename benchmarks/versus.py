@@ -19,7 +19,7 @@ if not __package__:  # run as a file: see the checkout, not this folder
     sys.path[0:1] = [str(ROOT), str(ROOT / "kernels")]
 
 from benchmarks.cases import SIDES  # noqa: E402
-from benchmarks.comparison import alone, measure, report, rows  # noqa: E402
+from benchmarks.comparison import alone, figures, measure, report, rows, stored  # noqa: E402
 from benchmarks.comparison.row import Scope  # noqa: E402
 from benchmarks.worker import LEAST  # noqa: E402
 
@@ -60,6 +60,12 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--python", metavar="PEER_PYTHON", default=sys.executable, help="that has the peers"
     )
+    parser.add_argument(
+        "--plot-only", action="store_true", help="draw results/versus.png from results/versus.md"
+    )
+    parser.add_argument(
+        "--readme", action="store_true", help="make the README's table from results/versus.md"
+    )
     parser.add_argument("--list", action="store_true", help="print the names of the rows")
     return parser.parse_args(arguments)
 
@@ -90,6 +96,19 @@ def results(
             yield solitary.run()
 
 
+def show(options: argparse.Namespace) -> None:
+    """Draw the plot, write the README's table, from the stored results."""
+    path = options.output / "versus.md"
+    page = stored.read(path)
+    if options.plot_only:
+        figures.plot(page, path.with_suffix(".png"))
+        print(path.with_suffix(".png"))
+    if options.readme:
+        text = figures.README.read_text(encoding="utf-8")
+        figures.README.write_text(figures.with_table(text, page), encoding="utf-8")
+        print(figures.README)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run, write, and return 1 if a row has failed."""
     options = parse(arguments)
@@ -98,6 +117,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         names = [row.name for row in rows.all_rows(scope)]
         names += [row.name for row in alone.all_solitary(scope)]
         print("\n".join(name for name in names if selected(options.only, name)))
+        return 0
+    if options.plot_only or options.readme:
+        show(options)
         return 0
     patience = BRIEF if options.quick else PATIENT
     workers = measure.Workers(sys.executable, options.python)
@@ -120,8 +142,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.output.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
     print(path)
-    if report.plot(found, path):
-        print(f"{path.with_suffix('.svg')}\n{path.with_suffix('.png')}")
+    if not (options.quick or part or options.threads):
+        print("then: python benchmarks/versus.py --plot-only --readme")
     failed = [result.name for result in found if result.status == "failed"]
     if failed:
         print(f"FAILED: {', '.join(failed)}", file=sys.stderr)

@@ -34,7 +34,6 @@ class Result:
     theirs: float | None = None
     ratios: tuple[float, ...] = ()  # of the pairs of runs, or what was measured in `unit`
     unit: str = "×"
-    plotted: bool = False
 
     @property
     def ratio(self) -> float:
@@ -125,7 +124,6 @@ def run(row: Row, threads: int, workers: Workers, patience: Patience) -> Result:
         statistics.median(ours),
         statistics.median(theirs),
         ratios,
-        plotted=row.plotted,
     )
 
 

@@ -58,7 +58,6 @@ class Row:
     kind: Literal["at least", "at most"] = "at least"
     threads: tuple[int, ...] = (1,)
     per_element: bool = False  # times are divided by the answer's "elements"
-    plotted: bool = False
 
     def must_at(self, threads: int) -> Must | None:
         """What is required at so many threads."""

@@ -24,7 +24,7 @@ def all_rows(scope: Scope) -> list[Row]:
     side, large = scope.side, scope.large
     rows = [
         *_evaluate(side),
-        *_edt_float32(side, plotted=True),
+        *_edt_float32(side),
         *(_edt_float32(large) if large > side else ()),
         *_small_arrays(),
         *_edt_float64(side),
@@ -62,7 +62,6 @@ def _evaluate(side: int) -> Iterator[Row]:
             Job(peer, "evaluate", case),
             (Must("at least", least, aim, size="256³"),),
             Check(names, relative=tolerance),
-            plotted=True,
         )
     yield Row(
         f"evaluate/SimpleITK/{side}",
@@ -81,7 +80,6 @@ def _evaluate(side: int) -> Iterator[Row]:
         Job("fastseg", "evaluate", case, {"metrics": ("hd",)}),
         Job("scikit-image", "hausdorff_distance", case),
         check=Check(("hd",)),
-        plotted=True,
     )
 
 
@@ -143,17 +141,16 @@ def _edt_row(
     )
 
 
-def _edt_float32(side: int, plotted: bool = False) -> Iterator[Row]:
+def _edt_float32(side: int) -> Iterator[Row]:
     size = "256³" if side <= 256 else "512³"
     least = (
         Must("at least", 5, 8, threads=1, size=size),
         Must("at least", 8, 14, threads=2, size=size),
     )
     for key in EDT_INPUTS:
-        shown = plotted and key in ("outside", "noise")
-        yield _edt_row(str(side), key, "edt", "float32", must=least, threads=(1, 2), plotted=shown)
+        yield _edt_row(str(side), key, "edt", "float32", must=least, threads=(1, 2))
         fast = (Must("at least", 30, size=size),)
-        yield _edt_row(str(side), key, "SciPy", "float32", must=fast, plotted=shown)
+        yield _edt_row(str(side), key, "SciPy", "float32", must=fast)
     case = f"near-{side}"
     yield Row(
         f"edt/float32/SimpleITK/{side}",
@@ -178,8 +175,7 @@ def _edt_float64(side: int) -> Iterator[Row]:
     equal, tied = Check(("distances",)), Check(("distances",), units=1)
     by_index = Check(("distances", "distances by index"), units=1)
     for key in EDT_INPUTS:
-        shown = key == "outside"
-        yield _edt_row(str(side), key, "SciPy", "float64", must=least, check=equal, plotted=shown)
+        yield _edt_row(str(side), key, "SciPy", "float64", must=least, check=equal)
     spaced: dict[str, Any] = {"kind": "near-anisotropic", "must": least}
     yield _edt_row(
         str(side), "outside", "SciPy", "float64", check=tied, suffix="-real spacing", **spaced
@@ -192,7 +188,6 @@ def _edt_float64(side: int) -> Iterator[Row]:
         check=by_index,
         suffix="-real spacing-with indices",
         options={"indices": True},
-        plotted=True,
         **spaced,
     )
 
@@ -209,7 +204,6 @@ def _counts(side: int) -> Iterator[Row]:
         Job("fastseg", "bincount", case),
         (Must("at least", 60, size="300×512×512"),),
         Check(("counts",)),
-        plotted=True,
     )
     yield Row(
         f"counts/reading/{side}",
@@ -287,7 +281,6 @@ def _all_labels() -> Iterator[Row]:
         Job("surface-distance", "labels", HEAD_AND_NECK),
         (Must("at least", 60, 150),),
         Check(names, relative=FLOAT64),
-        plotted=True,
     )
 
 
