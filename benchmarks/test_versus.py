@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import versus
-from benchmarks.comparison import measure, report
+from benchmarks.comparison import alone, measure, report
 from benchmarks.comparison.agreement import Check, DisagreementError
 from benchmarks.comparison.baselines import BASELINES
 from benchmarks.comparison.peers import PEERS
-from benchmarks.comparison.row import Job, Must, Row
+from benchmarks.comparison.row import Job, Row
 from benchmarks.comparison.rows import FULL, all_rows
+from benchmarks.comparison.targets import Must, find, table
 from benchmarks.comparison.worker import LibrarySession
 from benchmarks.programs import PROGRAMS
 from benchmarks.worker import reply
@@ -88,7 +89,7 @@ def test_rows_that_differ_fail_and_those_without_data_are_skipped():
 
 def test_ratios_say_what_the_requirement_means():
     common = {"name": "", "group": "", "what": "a, 256³", "beside": "", "threads": 1}
-    faster = Must("at least", 10, size="256³")
+    faster = Must("at least", 10, sizes=("256³",))
     result = measure.Result(**common, status="measured", must=faster, ratios=(9.0, 11.0, 12.0))
     assert (result.ratio, result.verdict) == (11.0, "yes")
     assert replace(result, ratios=(9.0,)).verdict == "**no**"
@@ -111,3 +112,13 @@ def test_a_run_writes_the_table(tmp_path: Path):
     assert versus.main(arguments) == 0
     page = (tmp_path / "versus-quick-part.md").read_text(encoding="utf-8")
     assert "distance_transform_edt, 16³, 2 threads | itself at 1 thread | 2 |" in page
+
+
+def test_every_target_is_of_a_row_and_the_last_one_holds():
+    named = {(row.name, threads) for row in all_rows(FULL) for threads in (1, 2)}
+    named |= {(row.name, row.threads) for row in alone.all_solitary(FULL)}
+    found = {find(*each) for each in named}
+    assert not {must for _, must in table()} - found
+    assert find("edt/float32/edt/noise-16", 1) == Must("at least", 1)
+    assert str(find("edt/float32/edt/noise-512", 2)) == "≥ 8×"
+    assert find("evaluate/surface-distance/near-fortran-256", 1) is None

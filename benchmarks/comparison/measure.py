@@ -10,7 +10,8 @@ from typing import Literal
 
 from benchmarks.cases import CASES
 from benchmarks.comparison.agreement import DisagreementError
-from benchmarks.comparison.row import Job, Must, Row
+from benchmarks.comparison.row import Job, Row
+from benchmarks.comparison.targets import Must, find
 from benchmarks.comparison.worker import LibraryWorker, NotInstalledError, WorkerError
 from benchmarks.programs import Answer
 
@@ -45,7 +46,7 @@ class Result:
         """Whether what is required is met, if it is required of this very size."""
         if self.status != "measured" or self.must is None:
             return "–"
-        if self.must.size and self.must.size not in self.what:
+        if not self.must.is_said_of(self.what):
             return "other size"
         return "yes" if self.must.met(self.ratio) else "**no**"
 
@@ -119,7 +120,7 @@ def run(row: Row, threads: int, workers: Workers, patience: Patience) -> Result:
         *common,
         "measured",
         said,
-        row.must_at(threads),
+        find(row.name, threads),
         row.kind,
         statistics.median(ours),
         statistics.median(theirs),

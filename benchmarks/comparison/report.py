@@ -81,7 +81,7 @@ def line(result: Result) -> str:
 def _must(result: Result) -> str:
     assert result.must is not None
     aim = "" if result.must.aim is None else f", aim {result.must.aim:g}"
-    at = f" at {result.must.size}" if result.verdict == "other size" else ""
+    at = f" at {' or '.join(result.must.sizes)}" if result.verdict == "other size" else ""
     return f"{result.must}{aim}{at}"
 
 
