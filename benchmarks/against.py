@@ -15,8 +15,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from statistics import median
@@ -87,10 +88,12 @@ class Checkouts:
             side: Worker([sys.executable, script], variables)
             for side, variables in self.environments.items()
         }
-        for side, folder in (("old", other), ("new", ROOT)):
-            home = self.workers[side].ask("home")
-            if Path(home) != folder:
-                raise WorkerError(f"fastseg came from {home} instead of {folder}")
+        try:
+            homes = self.ask("home")
+        except WorkerError:
+            self.close()
+            raise
+        assert homes == {"old": str(other), "new": str(ROOT)}, homes
 
     def ask(self, request: str, *arguments: Any) -> dict[str, Any]:
         """Both answers."""
@@ -153,13 +156,13 @@ def _measure(
         if result.differs:
             return
         loops = max(checkouts.ask("loops", "program").values())
-        run = {
-            side: lambda worker=worker: worker.ask("seconds", "program", loops, clock)
+        run: dict[str, Callable[[], float]] = {
+            side: partial(worker.ask, "seconds", "program", loops, clock)
             for side, worker in checkouts.workers.items()
         }
     else:
         run = {
-            side: lambda variables=variables: _process(START[row.program], variables, clock)
+            side: partial(_process, START[row.program], variables, clock)
             for side, variables in checkouts.environments.items()
         }
         for start in run.values():
@@ -167,7 +170,7 @@ def _measure(
     in_turns(run, pairs, result)
 
 
-def in_turns(run: dict[str, Callable[[], float]], pairs: int, result: Result) -> None:
+def in_turns(run: Mapping[str, Callable[[], float]], pairs: int, result: Result) -> None:
     """Time pairs of runs, fewer if they are long; who begins changes from pair to pair."""
     started = time.perf_counter()
     for pair in range(pairs):
@@ -242,6 +245,8 @@ def commit(checkout: Path) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run, print, write, and return 1 if a row is slower or differs."""
     options = parse(arguments)
+    if not (options.other / "fastseg" / "__init__.py").is_file():
+        sys.exit(f"{options.other}: no checkout of fastseg")
     other, pairs = options.other.resolve(), options.pairs or (6 if options.quick else 10)
     rows = [
         row
@@ -249,7 +254,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not options.only or any(text in row.what for text in options.only)
     ]
     head = (
-        f"Old: {commit(other)}. New: {commit(ROOT)}. {machine()}, load {os.getloadavg()[0]:.1f}. "
+        f"Old: {commit(other)}. New: {commit(ROOT)}. {machine()}; load {os.getloadavg()[0]:.1f}. "
         f"{options.clock.capitalize()} time, medians of {pairs} pairs of runs in turns; of twice as many more, in "
         f"fresh processes, where new / old was above {options.most:g}."
     )

@@ -30,7 +30,7 @@ PATIENT, BRIEF = measure.Patience(pairs=9, seconds=30), measure.Patience(pairs=3
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="smaller volumes, under two minutes")
+    parser.add_argument("--quick", action="store_true", help="smaller volumes, fewer rows and runs")
     parser.add_argument(
         "--side",
         type=int,

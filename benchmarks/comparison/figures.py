@@ -193,10 +193,9 @@ def plot(page: Page, path: Path) -> None:
     axes.grid(axis="x", color="#dddddd", linewidth=0.8)
     axes.set_axisbelow(True)
     figure.suptitle("How many times as fast fastseg is", fontsize=14, weight="bold")
-    processor = ", ".join(page.machine.split(", ")[:3])
     axes.set_xlabel(
         f"log scale; beside each bar the peer's time → fastseg's time, medians\n"
-        f"{processor}; one thread unless said",
+        f"{page.processor}; one thread unless said",
         fontsize=10.5,
     )
     _make_room(figure, axes, texts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 from benchmarks.comparison.measure import Result
@@ -28,18 +29,21 @@ MARK = {"skipped": "skipped", "failed": "**FAILED**"}
 
 
 def machine() -> str:
-    """Processor, cores, memory, system."""
+    """Processor with its vectors, cores, memory, system, and the day."""
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         lines = cpuinfo.read_text().splitlines()
         names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
         model = names[0] if names else model
+        flags = next((line.split() for line in lines if line.startswith("flags")), [])
+        wide = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else ""
+        model += f" ({wide})" if wide else ""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = ""
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         memory = f", {os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB"
-    return f"{model}, {cores} cores{memory}, {platform.platform()}"
+    return f"{model}, {cores} cores{memory}, {platform.platform()}, {date.today()}"
 
 
 def duration(seconds: float | None) -> str:

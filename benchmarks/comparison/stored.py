@@ -42,6 +42,12 @@ class Page:
     versions: dict[str, str]
     rows: tuple[Stored, ...]
 
+    @property
+    def processor(self) -> str:
+        """What the machine's line begins with, up to its cores."""
+        found = re.match(r".*?\d+ cores", self.machine)
+        return found[0] if found else self.machine
+
     def find(self, what: str, beside: str, threads: int = 1) -> Stored:
         """The row of a job, beside what begins with a word; a KeyError if there is none or more than one."""
         found = [
