@@ -6,7 +6,7 @@ import statistics
 import time
 
 from benchmarks.cases import CASES, load, side_from_environment, suite
-from benchmarks.operations import OPERATIONS
+from benchmarks.programs import OPERATIONS
 
 SIDE = side_from_environment(256)
 _RUNS = 5
@@ -29,22 +29,21 @@ class _Primitive:
 
     def setup(self, operation: str, case: str) -> None:
         """Make the arrays and call once, which loads the kernels."""
-        self.pair = load(case)
-        self.run = OPERATIONS[operation].run
-        self.run(self.pair)
+        self.call = OPERATIONS[operation].prepare(load(case)).call
+        self.call()
 
     def time_call(self, operation: str, case: str) -> None:
-        self.run(self.pair)
+        self.call()
 
     def peakmem_call(self, operation: str, case: str) -> None:
-        self.run(self.pair)
+        self.call()
 
     def track_throughput(self, operation: str, case: str) -> float:
         """Million voxels of the volume a second, from the median of five calls."""
         seconds = []
         for _ in range(_RUNS):
             started = time.perf_counter()
-            self.run(self.pair)
+            self.call()
             seconds.append(time.perf_counter() - started)
         return CASES[case].voxels / statistics.median(seconds) / 1e6
 

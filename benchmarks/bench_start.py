@@ -2,7 +2,7 @@
 
 from benchmarks._suite import SIDE
 from benchmarks.cases import load
-from benchmarks.operations import OPERATIONS
+from benchmarks.programs import OPERATIONS
 
 
 class Start:
@@ -15,7 +15,7 @@ class Start:
         pair = load("near-32")
         for operation in OPERATIONS.values():
             if operation.family == "masks":
-                operation.run(pair)
+                operation.prepare(pair).call()
 
     def timeraw_import_numpy(self) -> str:
         return "import numpy"

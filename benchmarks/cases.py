@@ -13,12 +13,13 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import volumes
+from benchmarks.programs import Pair
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 SIDES = (16, 32, 64, 128, 256, 384, 512, 768)
@@ -26,14 +27,6 @@ ANISOTROPIC = (2.5, 0.9766, 0.9766)
 
 Array = NDArray[Any]
 Maker = Callable[[tuple[int, ...]], tuple[Array, Array]]
-
-
-class Pair(NamedTuple):
-    """What a case loads: two label maps and the voxel size along their axes."""
-
-    reference: Array
-    prediction: Array
-    spacing: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -77,6 +70,8 @@ MASKS: dict[str, tuple[str, Maker]] = {
 }
 LABELS: dict[str, tuple[str, Maker]] = {
     "organs": ("100 organs, uint8", volumes.organs),
+    "organs21": ("21 organs, uint8", volumes.organs_21),
+    "cells2500": ("2500 small cells, uint16", volumes.cells_2500),
     "dense100": ("100 labels without gaps, uint16", volumes.dense_100),
     "dense2500": ("2500 labels without gaps, uint16", volumes.dense_2500),
     "dense2500-ids64": ("2500 labels, sparse 64-bit ids", volumes.dense_2500_sparse_ids),
@@ -143,7 +138,7 @@ def load(name: str) -> Pair:
     """The arrays of a case: made, read from files, or taken from the folder of those made before."""
     case = CASES[name]
     reference, prediction = _kept(case) if case.slow else _made(case)
-    return Pair(reference, prediction, case.spacing)
+    return Pair(reference, prediction, case.spacing, case.files)
 
 
 def _made(case: Case) -> tuple[Array, Array]:

@@ -7,11 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import versus
-from benchmarks.comparison import measure, report, worker
+from benchmarks.comparison import alone, measure, report
 from benchmarks.comparison.agreement import Check, DisagreementError
-from benchmarks.comparison.row import Job, Must, Row
+from benchmarks.comparison.baselines import BASELINES
+from benchmarks.comparison.peers import PEERS
+from benchmarks.comparison.row import Job, Row
 from benchmarks.comparison.rows import FULL, all_rows
-from benchmarks.comparison.theirs import PEERS
+from benchmarks.comparison.targets import Must, find, table
+from benchmarks.comparison.worker import LibrarySession
+from benchmarks.programs import PROGRAMS
+from benchmarks.worker import reply
 
 ONCE = measure.Patience(pairs=1, seconds=0)
 INSIDE = {"of": "inside", "dtype": "float32"}
@@ -64,8 +69,8 @@ def test_what_differs_is_a_disagreement():
 
 def test_an_absent_peer_is_told_from_an_error(monkeypatch):
     monkeypatch.setitem(PEERS, "edt", replace(PEERS["edt"], module="no_such_module"))
-    assert worker._reply(lambda: worker.Session("edt"))[0] == "absent"
-    assert worker._reply(lambda: 1 / 0) == ("error", "ZeroDivisionError: division by zero")
+    assert reply(lambda: LibrarySession("edt"))[0] == "absent"
+    assert reply(lambda: 1 / 0) == ("error", "ZeroDivisionError: division by zero")
 
 
 def test_rows_that_differ_fail_and_those_without_data_are_skipped():
@@ -84,7 +89,7 @@ def test_rows_that_differ_fail_and_those_without_data_are_skipped():
 
 def test_ratios_say_what_the_requirement_means():
     common = {"name": "", "group": "", "what": "a, 256³", "beside": "", "threads": 1}
-    faster = Must("at least", 10, size="256³")
+    faster = Must("at least", 10, sizes=("256³",))
     result = measure.Result(**common, status="measured", must=faster, ratios=(9.0, 11.0, 12.0))
     assert (result.ratio, result.verdict) == (11.0, "yes")
     assert replace(result, ratios=(9.0,)).verdict == "**no**"
@@ -93,12 +98,12 @@ def test_ratios_say_what_the_requirement_means():
 
 
 def test_every_row_has_its_own_name_and_a_program():
-    from benchmarks.comparison import ours
-
     rows = all_rows(FULL)
     assert len({row.name for row in rows}) == len(rows)
     for job in (job for row in rows for job in (row.ours, row.theirs)):
-        programs = vars(ours) if job.library == "fastseg" else PEERS[job.library].programs
+        programs = (
+            {**PROGRAMS, **BASELINES} if job.library == "fastseg" else PEERS[job.library].programs
+        )
         assert job.program in programs
 
 
@@ -107,3 +112,13 @@ def test_a_run_writes_the_table(tmp_path: Path):
     assert versus.main(arguments) == 0
     page = (tmp_path / "versus-quick-part.md").read_text(encoding="utf-8")
     assert "distance_transform_edt, 16³, 2 threads | itself at 1 thread | 2 |" in page
+
+
+def test_every_target_is_of_a_row_and_the_last_one_holds():
+    named = {(row.name, threads) for row in all_rows(FULL) for threads in (1, 2)}
+    named |= {(row.name, row.threads) for row in alone.all_solitary(FULL)}
+    found = {find(*each) for each in named}
+    assert not {must for _, must in table()} - found
+    assert find("edt/float32/edt/noise-16", 1) == Must("at least", 1)
+    assert str(find("edt/float32/edt/noise-512", 2)) == "≥ 8×"
+    assert find("evaluate/surface-distance/near-fortran-256", 1) is None

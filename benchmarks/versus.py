@@ -19,8 +19,9 @@ if not __package__:  # run as a file: see the checkout, not this folder
     sys.path[0:1] = [str(ROOT), str(ROOT / "kernels")]
 
 from benchmarks.cases import SIDES  # noqa: E402
-from benchmarks.comparison import alone, measure, report, rows, worker  # noqa: E402
+from benchmarks.comparison import alone, figures, measure, report, rows, stored  # noqa: E402
 from benchmarks.comparison.row import Scope  # noqa: E402
+from benchmarks.worker import LEAST  # noqa: E402
 
 # how long a row goes on
 PATIENT, BRIEF = measure.Patience(pairs=9, seconds=30), measure.Patience(pairs=3, seconds=1.5)
@@ -29,7 +30,7 @@ PATIENT, BRIEF = measure.Patience(pairs=9, seconds=30), measure.Patience(pairs=3
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="smaller volumes, under two minutes")
+    parser.add_argument("--quick", action="store_true", help="smaller volumes, fewer rows and runs")
     parser.add_argument(
         "--side",
         type=int,
@@ -58,6 +59,12 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--python", metavar="PEER_PYTHON", default=sys.executable, help="that has the peers"
+    )
+    parser.add_argument(
+        "--plot-only", action="store_true", help="draw results/versus.png from results/versus.md"
+    )
+    parser.add_argument(
+        "--readme", action="store_true", help="make the README's table from results/versus.md"
     )
     parser.add_argument("--list", action="store_true", help="print the names of the rows")
     return parser.parse_args(arguments)
@@ -89,6 +96,19 @@ def results(
             yield solitary.run()
 
 
+def show(options: argparse.Namespace) -> None:
+    """Draw the plot, write the README's table, from the stored results."""
+    path = options.output / "versus.md"
+    page = stored.read(path)
+    if options.plot_only:
+        figures.plot(page, path.with_suffix(".png"))
+        print(path.with_suffix(".png"))
+    if options.readme:
+        text = figures.README.read_text(encoding="utf-8")
+        figures.README.write_text(figures.with_table(text, page), encoding="utf-8")
+        print(figures.README)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run, write, and return 1 if a row has failed."""
     options = parse(arguments)
@@ -97,6 +117,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         names = [row.name for row in rows.all_rows(scope)]
         names += [row.name for row in alone.all_solitary(scope)]
         print("\n".join(name for name in names if selected(options.only, name)))
+        return 0
+    if options.plot_only or options.readme:
+        show(options)
         return 0
     patience = BRIEF if options.quick else PATIENT
     workers = measure.Workers(sys.executable, options.python)
@@ -112,15 +135,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         workers.close()
     print(f"\n{time.perf_counter() - started:.0f} s")
     command = " ".join(["python benchmarks/versus.py", *_said(options)])
-    limits = {"least": worker.LEAST, "pairs": patience.pairs, "seconds": patience.seconds}
+    limits = {"least": LEAST, "pairs": patience.pairs, "seconds": patience.seconds}
     page = report.markdown(found, versions, command, limits)
     part = bool(options.only or options.side)
     path = options.output / f"versus{'-quick' * options.quick}{'-part' * part}.md"
     options.output.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
     print(path)
-    if report.plot(found, path):
-        print(f"{path.with_suffix('.svg')}\n{path.with_suffix('.png')}")
+    if not (options.quick or part or options.threads):
+        print("then: python benchmarks/versus.py --plot-only --readme")
     failed = [result.name for result in found if result.status == "failed"]
     if failed:
         print(f"FAILED: {', '.join(failed)}", file=sys.stderr)

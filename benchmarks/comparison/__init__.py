@@ -1,11 +1,14 @@
 """What `versus.py` is made of.
 
-row, rows  what is compared with what, and what must be reached
-ours       what fastseg runs; baselines that share its process
-theirs     what each peer runs
+row, rows  what is compared with what
+targets    what must be reached, from targets.toml
+baselines  what fastseg runs beside, in its own process: reading, bincount, unzipping
+peers      what each peer runs
 worker     the process that each of them lives in
 agreement  whether two answers are the same
 measure    a row: check, then time in turns
 alone      memory and start-up, which need fresh processes
-report     the table and the plot
+report     the table
+stored     the table, read back
+figures    the plot and the README's table, made from it
 """

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.comparison.program import Answer
+from benchmarks.programs import Answer
 
 _CHUNK = 1 << 24  # elements compared at a time
 

@@ -10,9 +10,10 @@ from typing import Literal
 
 from benchmarks.cases import CASES
 from benchmarks.comparison.agreement import DisagreementError
-from benchmarks.comparison.program import Answer
-from benchmarks.comparison.row import Job, Must, Row
-from benchmarks.comparison.worker import NotInstalledError, Worker, WorkerError
+from benchmarks.comparison.row import Job, Row
+from benchmarks.comparison.targets import Must, find
+from benchmarks.comparison.worker import LibraryWorker, NotInstalledError, WorkerError
+from benchmarks.programs import Answer
 
 Status = Literal["measured", "skipped", "failed"]
 
@@ -34,7 +35,6 @@ class Result:
     theirs: float | None = None
     ratios: tuple[float, ...] = ()  # of the pairs of runs, or what was measured in `unit`
     unit: str = "×"
-    plotted: bool = False
 
     @property
     def ratio(self) -> float:
@@ -46,7 +46,7 @@ class Result:
         """Whether what is required is met, if it is required of this very size."""
         if self.status != "measured" or self.must is None:
             return "–"
-        if self.must.size and self.must.size not in self.what:
+        if not self.must.is_said_of(self.what):
             return "other size"
         return "yes" if self.must.met(self.ratio) else "**no**"
 
@@ -56,17 +56,19 @@ class Workers:
 
     def __init__(self, python: str, peer_python: str) -> None:
         self.pythons = {True: python, False: peer_python}
-        self.running: dict[tuple[str, int], Worker] = {}
+        self.running: dict[tuple[str, int], LibraryWorker] = {}
         self.failed: dict[str, WorkerError] = {}
 
-    def get(self, library: str, threads: int) -> Worker:
+    def get(self, library: str, threads: int) -> LibraryWorker:
         """The worker; the error by which a library could not be had is raised again at every call."""
         if library in self.failed:
             raise self.failed[library]
         key = library, threads
         if key not in self.running:
             try:
-                self.running[key] = Worker(library, self.pythons[library == "fastseg"], threads)
+                self.running[key] = LibraryWorker(
+                    library, self.pythons[library == "fastseg"], threads
+                )
             except WorkerError as error:
                 self.failed[library] = error
                 raise
@@ -118,12 +120,11 @@ def run(row: Row, threads: int, workers: Workers, patience: Patience) -> Result:
         *common,
         "measured",
         said,
-        row.must_at(threads),
+        find(row.name, threads),
         row.kind,
         statistics.median(ours),
         statistics.median(theirs),
         ratios,
-        plotted=row.plotted,
     )
 
 
@@ -138,6 +139,7 @@ def _measure(
         for slot in ("theirs", "ours")
     }
     answers, said = _answers(sides, found, row)
+    loops = {slot: found[slot].ask("loops", slot) for slot in sides}
     per = {slot: answers[slot]["elements"] if row.per_element else 1 for slot in sides}
     seconds: dict[str, list[float]] = {"ours": [], "theirs": []}
     started = time.perf_counter()
@@ -145,12 +147,12 @@ def _measure(
         len(seconds["ours"]) < patience.pairs and time.perf_counter() - started < patience.seconds
     ):
         for slot in ("theirs", "ours"):
-            seconds[slot].append(found[slot].ask("seconds", slot) / per[slot])
+            seconds[slot].append(found[slot].ask("seconds", slot, loops[slot]) / per[slot])
     return said, seconds["ours"], seconds["theirs"]
 
 
 def _answers(
-    sides: dict[str, Job], found: dict[str, Worker], row: Row
+    sides: dict[str, Job], found: dict[str, LibraryWorker], row: Row
 ) -> tuple[dict[str, Answer], str]:
     """Make both sides ready, run each once, which warms it, and compare what they answer."""
     answers: dict[str, Answer] = {}

@@ -9,27 +9,20 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-import fastseg
 from benchmarks import cases
-from benchmarks.comparison.program import METRICS, TOLERANCE
+from benchmarks.programs import Pair, Program, edt, evaluate
 from fastseg import threads
-from fastseg.cli import kernel_cache as warmup
+from fastseg.cli import kernel_cache
 
-CALLS: dict[str, Callable[[cases.Pair], Any]] = {
-    "evaluate": lambda pair: fastseg.evaluate(
-        pair.reference,
-        pair.prediction,
-        spacing=pair.spacing,
-        metrics=METRICS,
-        tolerance=TOLERANCE,
-    ),
-    "edt-float32": lambda pair: fastseg.distance_transform_edt(pair.reference, dtype=np.float32),
-    "edt-float64": lambda pair: fastseg.distance_transform_edt(pair.reference),
+CALLS: dict[str, Callable[[Pair], Program]] = {
+    "evaluate": evaluate,
+    "edt-float32": partial(edt, of="inside", dtype="float32"),
+    "edt-float64": partial(edt, of="inside", dtype="float64"),
 }
 
 
@@ -52,7 +45,7 @@ def forget_the_most() -> None:
         Path("/proc/self/clear_refs").write_text("5")
 
 
-def voxels_of_largest_box(pair: cases.Pair) -> int:
+def voxels_of_largest_box(pair: Pair) -> int:
     """Of the boxes around each label in both maps."""
     largest = 0
     for label in np.union1d(np.unique(pair.reference), np.unique(pair.prediction)):
@@ -66,16 +59,17 @@ def voxels_of_largest_box(pair: cases.Pair) -> int:
 
 def main(call: str, case: str) -> None:
     """Measure one call, after all code is loaded, threads are started and a small case has run."""
-    for kernel in warmup.all_kernels():
+    for kernel in kernel_cache.all_kernels():
         kernel.compile()
     threads.run(str, range(threads.get_num_threads()))
-    CALLS[call](cases.load("near-32"))
+    CALLS[call](cases.load("near-32")).call()
     pair = cases.load(case)
     if call.startswith("edt"):
-        pair = cases.Pair(~pair.reference, pair.reference[:0], pair.spacing)
+        pair = Pair(~pair.reference, pair.reference[:0], pair.spacing)
+    program = CALLS[call](pair)
     forget_the_most()
     before, _ = resident()
-    result = CALLS[call](pair)
+    result = program.call()
     _, most = resident()
     least = result.nbytes if isinstance(result, np.ndarray) else voxels_of_largest_box(pair)
     print(json.dumps({"bytes": most - before, "per": least}))

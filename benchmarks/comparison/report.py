@@ -1,10 +1,11 @@
-"""The Markdown table and the plot of a run."""
+"""The Markdown table of a run."""
 
 from __future__ import annotations
 
 import os
 import platform
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 from benchmarks.comparison.measure import Result
@@ -28,18 +29,21 @@ MARK = {"skipped": "skipped", "failed": "**FAILED**"}
 
 
 def machine() -> str:
-    """Processor, cores, memory, system."""
+    """Processor with its vectors, cores, memory, system, and the day."""
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         lines = cpuinfo.read_text().splitlines()
         names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
         model = names[0] if names else model
+        flags = next((line.split() for line in lines if line.startswith("flags")), [])
+        wide = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else ""
+        model += f" ({wide})" if wide else ""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = ""
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         memory = f", {os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB"
-    return f"{model}, {cores} cores{memory}, {platform.platform()}"
+    return f"{model}, {cores} cores{memory}, {platform.platform()}, {date.today()}"
 
 
 def duration(seconds: float | None) -> str:
@@ -81,7 +85,7 @@ def line(result: Result) -> str:
 def _must(result: Result) -> str:
     assert result.must is not None
     aim = "" if result.must.aim is None else f", aim {result.must.aim:g}"
-    at = f" at {result.must.size}" if result.verdict == "other size" else ""
+    at = f" at {' or '.join(result.must.sizes)}" if result.verdict == "other size" else ""
     return f"{result.must}{aim}{at}"
 
 
@@ -105,51 +109,3 @@ def markdown(
         lines = [line(result) for result in results if result.group == group]
         parts += [f"## {group.capitalize()}", "", HEADER, *lines, ""]
     return "\n".join(parts).rstrip() + "\n"
-
-
-def plot(results: Sequence[Result], path: Path) -> bool:
-    """Bars of how many times faster fastseg is, as SVG and PNG; False if there is nothing to show."""
-    shown = [r for r in results if r.plotted and r.status == "measured"][::-1]
-    if not shown:
-        return False
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-    from matplotlib.ticker import NullLocator
-
-    figure, axes = plt.subplots(figsize=(10, 0.9 + 0.42 * len(shown)), layout="constrained")
-    ratios = [result.ratio for result in shown]
-    lengths = [ratio - 1 for ratio in ratios]  # bars begin at 1, as fast as the peer
-    axes.barh(range(len(shown)), lengths, left=1, height=0.6, color="#3b6ea5")
-    for place, result in enumerate(shown):
-        times = f"{duration(result.theirs)} → {duration(result.ours)}"
-        axes.annotate(
-            f"{number(result.ratio)}×   {times}",
-            (max(1, result.ratio), place),
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=9,
-        )
-    axes.set_yticks(range(len(shown)), [_label(result) for result in shown], fontsize=9)
-    axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}×")
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xlim(min(1, *ratios), max(1, *ratios) * 12)  # room for the times
-    axes.set_ylim(-0.6, len(shown) - 0.4)
-    axes.set_xlabel("times as fast as the peer, log scale; time of the peer → time of fastseg")
-    axes.axvline(1, color="black", linewidth=0.8)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(axis="y", length=0)
-    for suffix in (".svg", ".png"):
-        figure.savefig(path.with_suffix(suffix), dpi=150)
-    plt.close(figure)
-    return True
-
-
-def _label(result: Result) -> str:
-    what, _, _ = result.what.partition(": ")
-    peer, _, _ = result.beside.partition(": ")
-    threads = f", {result.threads} threads" if result.threads > 1 else ""
-    return f"{peer}{threads}\n{what}"

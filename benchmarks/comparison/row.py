@@ -20,26 +20,6 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Must:
-    """What the ratio of a row must reach, and the threads and the size that this is said of."""
-
-    kind: Literal["at least", "at most"]
-    bound: float
-    aim: float | None = None
-    threads: int = 1
-    size: str = ""
-    unit: str = "×"
-
-    def __str__(self) -> str:
-        sign = "≥" if self.kind == "at least" else "≤"
-        return f"{sign} {self.bound:g}{self.unit}"
-
-    def met(self, ratio: float) -> bool:
-        """Whether a ratio reaches it."""
-        return ratio >= self.bound if self.kind == "at least" else ratio <= self.bound
-
-
-@dataclass(frozen=True)
 class Row:
     """One comparison.
 
@@ -53,16 +33,10 @@ class Row:
     beside: str
     ours: Job
     theirs: Job
-    must: tuple[Must, ...] = ()
     check: Check | None = None
     kind: Literal["at least", "at most"] = "at least"
     threads: tuple[int, ...] = (1,)
     per_element: bool = False  # times are divided by the answer's "elements"
-    plotted: bool = False
-
-    def must_at(self, threads: int) -> Must | None:
-        """What is required at so many threads."""
-        return next((must for must in self.must if must.threads == threads), None)
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,13 @@
-"""The process that one library lives in, and the handle that `versus.py` has on it.
+"""The handle on the process that one library or one checkout lives in, and what a library's process is made of.
 
-Requests and replies are pickles on the process's standard input and output. Arrays do not travel:
-the worker makes those of a case itself, and leaves large answers in a folder.
+Arrays do not travel: a library's process makes those of a case itself, and leaves large answers in a folder.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.metadata
-import inspect
-import math
 import os
 import pickle
 import platform
@@ -17,18 +15,18 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.comparison.program import Answer, Program, loaded
+from benchmarks import cases
+from benchmarks.worker import Session, serve
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 900  # seconds that a request may take
-LEAST = 0.05  # seconds that a run should last: shorter calls are repeated and averaged
 THREADS_VARIABLES = (
     "FASTSEG_NUM_THREADS",
     "OMP_NUM_THREADS",
@@ -48,9 +46,9 @@ class NotInstalledError(WorkerError):
     """The library that was asked for is not installed."""
 
 
-def environment(threads: int) -> dict[str, str]:
-    """For a process that measures this checkout with so many threads."""
-    paths = [str(ROOT), str(ROOT / "kernels"), os.environ.get("PYTHONPATH", "")]
+def environment(threads: int, checkout: Path = ROOT) -> dict[str, str]:
+    """For a process that measures a checkout, this one if none is named, with so many threads."""
+    paths = [str(checkout), str(checkout / "kernels"), os.environ.get("PYTHONPATH", "")]
     return {
         **os.environ,
         **dict.fromkeys(THREADS_VARIABLES, str(threads)),
@@ -62,20 +60,15 @@ def environment(threads: int) -> dict[str, str]:
 class Worker:
     """The handle: starts the process and asks it."""
 
-    def __init__(self, library: str, python: str, threads: int) -> None:
+    def __init__(self, command: Sequence[str], environment: dict[str, str]) -> None:
         self.log = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
         self.process = subprocess.Popen(
-            [python, "-m", __name__, library],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,
-            env=environment(threads),
+            env=environment,
         )
-        try:
-            self.versions: dict[str, str] = self.ask("versions")
-        except WorkerError:
-            self.close()
-            raise
 
     def ask(self, request: str, *arguments: Any) -> Any:
         """Call a method of the session in the process."""
@@ -110,16 +103,28 @@ class Worker:
         self.log.close()
 
 
+class LibraryWorker(Worker):
+    """The process of one library, with the versions of what runs there."""
+
+    def __init__(self, library: str, python: str, threads: int) -> None:
+        super().__init__([python, "-m", __name__, library], environment(threads))
+        try:
+            self.versions: dict[str, str] = self.ask("versions")
+        except WorkerError:
+            self.close()
+            raise
+
+
 # ---------------------------------------------------------------------------- inside the process
 
 
-class Session:
-    """What the process does when asked; `slot` names a program that was made ready."""
+class LibrarySession(Session):
+    """Of one library, which makes the arrays of a case itself."""
 
     def __init__(self, library: str) -> None:
+        super().__init__()
         self.programs, self.distributions = _programs(library)
-        self.ready: dict[str, Program] = {}
-        self.loops: dict[str, int] = {}
+        self.loaded = functools.lru_cache(maxsize=2)(cases.load)
 
     def versions(self) -> dict[str, str]:
         """Of the library, of what it rests on and of Python."""
@@ -128,38 +133,11 @@ class Session:
 
     def prepare(self, slot: str, program: str, case: str, options: dict[str, Any]) -> None:
         """Make the arrays and all that is not timed."""
-        self.ready[slot] = self.programs[program](case, **options)
-
-    def answer(self, slot: str, folder: str) -> Answer:
-        """Run once; arrays go to files in the folder, and the answer has their paths."""
-        program = self.ready[slot]
-        answer = program.describe(program.call())
-        for name, value in answer.items():
-            if isinstance(value, np.ndarray):
-                path = Path(folder, f"{slot}-{name}.npy")
-                np.save(path, value)
-                answer[name] = path
-        return answer
-
-    def seconds(self, slot: str) -> float:
-        """Run, and give the seconds of a call; calls too short for the clock are repeated."""
-        if slot not in self.loops:
-            once = self._run(slot, 1)
-            self.loops[slot] = max(1, math.ceil(LEAST / once))
-        return self._run(slot, self.loops[slot])
-
-    def _run(self, slot: str, loops: int) -> float:
-        call = self.ready[slot].call
-        started = time.perf_counter()
-        for _ in range(loops):
-            call()
-        return (time.perf_counter() - started) / loops
+        self.ready[slot] = self.programs[program](self.loaded(case), **options)
 
     def forget(self) -> None:
-        """Let go of all arrays."""
-        self.ready.clear()
-        self.loops.clear()
-        loaded.cache_clear()
+        super().forget()
+        self.loaded.cache_clear()
 
 
 def _version(distribution: str) -> str:
@@ -172,11 +150,11 @@ def _version(distribution: str) -> str:
 
 def _programs(library: str) -> tuple[dict[str, Any], tuple[str, ...]]:
     if library == "fastseg":
-        from benchmarks.comparison import ours
+        from benchmarks.comparison.baselines import BASELINES
+        from benchmarks.programs import PROGRAMS
 
-        functions = dict(inspect.getmembers(ours, inspect.isfunction))
-        return functions, ("fastseg", "scipy", "numba", "llvmlite", "zlib-ng")
-    from benchmarks.comparison.theirs import PEERS
+        return {**PROGRAMS, **BASELINES}, ("fastseg", "scipy", "numba", "llvmlite", "zlib-ng")
+    from benchmarks.comparison.peers import PEERS
 
     peer = PEERS[library]
     warnings.simplefilter("ignore")  # a peer's deprecations are not ours to report
@@ -186,35 +164,5 @@ def _programs(library: str) -> tuple[dict[str, Any], tuple[str, ...]]:
     return peer.programs, peer.distributions
 
 
-def _reply(action: Any) -> tuple[str, Any]:
-    try:
-        return "ok", action()
-    except ImportError as error:
-        return "absent", str(error)
-    except BaseException as error:  # a panic of Rust's is no Exception
-        return "error", f"{type(error).__name__}: {error}"
-
-
-def main() -> None:
-    """Answer requests until the pipe closes."""
-    requests = sys.stdin.buffer
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what libraries print must not get among the replies
-    session: Session | None = None
-    while True:
-        try:
-            request, arguments = pickle.load(requests)
-        except EOFError:
-            return
-
-        def act(request: str = request, arguments: Any = arguments) -> Any:
-            nonlocal session
-            session = session or Session(sys.argv[1])
-            return getattr(session, request)(*arguments)
-
-        pickle.dump(_reply(act), replies)
-        replies.flush()
-
-
 if __name__ == "__main__":
-    main()
+    serve(lambda: LibrarySession(sys.argv[1]))

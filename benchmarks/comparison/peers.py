@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from benchmarks.comparison.program import (
-    TOLERANCE,
-    Answer,
-    Program,
-    edt_input,
-    loaded,
-    num_threads,
-)
+from benchmarks.programs import TOLERANCE, Answer, Pair, Program, edt_input
+
+
+def num_threads() -> int:
+    """How many threads this process was started for."""
+    return int(os.environ["FASTSEG_NUM_THREADS"])
 
 
 @dataclass(frozen=True)
@@ -53,15 +52,15 @@ def _surface_distance(reference: Any, prediction: Any, spacing: Any) -> Answer:
     }
 
 
-def surface_distance_evaluate(case: str) -> Program:
+def surface_distance_evaluate(pair: Pair) -> Program:
     """Its distances once, and all that it derives from them."""
-    reference, prediction, spacing = loaded(case)
+    reference, prediction, spacing, _ = pair
     return Program(lambda: _surface_distance(reference, prediction, spacing))
 
 
-def surface_distance_labels(case: str) -> Program:
+def surface_distance_labels(pair: Pair) -> Program:
     """The same in a loop over the labels of the reference."""
-    reference, prediction, spacing = loaded(case)
+    reference, prediction, spacing, _ = pair
 
     def call() -> Answer:
         return {
@@ -78,11 +77,11 @@ def surface_distance_labels(case: str) -> Program:
 # ------------------------------------------------------------------------------------------ MedPy
 
 
-def medpy_evaluate(case: str) -> Program:
+def medpy_evaluate(pair: Pair) -> Program:
     """Four functions, each of which computes its surfaces and distances anew; prediction first."""
     from medpy.metric import binary
 
-    reference, prediction, spacing = loaded(case)
+    reference, prediction, spacing, _ = pair
     return Program(
         lambda: {
             "dice": binary.dc(prediction, reference),
@@ -102,22 +101,22 @@ def _torch_threads() -> None:
     torch.set_num_threads(num_threads())
 
 
-def monai_evaluate(case: str) -> Program:
+def monai_evaluate(pair: Pair) -> Program:
     """Five functions, on CPU tensors of one channel; prediction first."""
     import torch
     from monai import metrics
 
-    reference, prediction, spacing = loaded(case)
-    pair = [torch.from_numpy(mask)[None, None] for mask in (prediction, reference)]
+    reference, prediction, spacing, _ = pair
+    masks = [torch.from_numpy(mask)[None, None] for mask in (prediction, reference)]
     options: dict[str, Any] = {"include_background": True, "spacing": list(spacing)}
 
     def call() -> dict[str, Any]:
         return {
-            "dice": metrics.compute_dice(*pair),
-            "hd": metrics.compute_hausdorff_distance(*pair, **options),
-            "hd95": metrics.compute_hausdorff_distance(*pair, percentile=95, **options),
-            "assd": metrics.compute_average_surface_distance(*pair, symmetric=True, **options),
-            "nsd": metrics.compute_surface_dice(*pair, class_thresholds=[TOLERANCE], **options),
+            "dice": metrics.compute_dice(*masks),
+            "hd": metrics.compute_hausdorff_distance(*masks, **options),
+            "hd95": metrics.compute_hausdorff_distance(*masks, percentile=95, **options),
+            "assd": metrics.compute_average_surface_distance(*masks, symmetric=True, **options),
+            "nsd": metrics.compute_surface_dice(*masks, class_thresholds=[TOLERANCE], **options),
         }
 
     return Program(call, lambda found: {name: value.item() for name, value in found.items()})
@@ -126,16 +125,16 @@ def monai_evaluate(case: str) -> Program:
 # --------------------------------------------------------------------------------------- mikan-rs
 
 
-def mikan_evaluate(case: str) -> Program:
+def mikan_evaluate(pair: Pair) -> Program:
     """One evaluator; its spacing is (x, y, z), its arrays (z, y, x)."""
     import mikan
 
-    reference, prediction, spacing = loaded(case)
-    pair = reference.view(np.uint8), prediction.view(np.uint8)
+    reference, prediction, spacing, _ = pair
+    masks = reference.view(np.uint8), prediction.view(np.uint8)
     names = ["dice", "hd", "hd95", "assd", "masd"]
 
     def call() -> Answer:
-        evaluator = mikan.ArrayEvaluator(*pair, spacing[::-1])
+        evaluator = mikan.ArrayEvaluator(*masks, spacing[::-1])
         return dict(zip(names, evaluator.labels(1).metrics(names), strict=True))
 
     return Program(call)
@@ -152,11 +151,10 @@ def _itk_image(array: Any, spacing: Any) -> Any:
     return image
 
 
-def itk_overlap(case: str) -> Program:
+def itk_overlap(pair: Pair) -> Program:
     """Its overlap measures of two images."""
     import SimpleITK as sitk  # noqa: N813
 
-    pair = loaded(case)
     images = [_itk_image(array, pair.spacing) for array in pair[:2]]
 
     def call() -> Answer:
@@ -167,11 +165,11 @@ def itk_overlap(case: str) -> Program:
     return Program(call)
 
 
-def itk_signed_maurer(case: str) -> Program:
+def itk_signed_maurer(pair: Pair) -> Program:
     """Its distance map, float32, negative inside, to the border voxels of the mask."""
     import SimpleITK as sitk  # noqa: N813
 
-    reference, _, spacing = loaded(case)
+    reference, _, spacing, _ = pair
     image = _itk_image(reference, spacing)
 
     def call() -> Any:
@@ -183,11 +181,11 @@ def itk_signed_maurer(case: str) -> Program:
 # ------------------------------------------------------------------- scikit-image, edt and SciPy
 
 
-def skimage_hausdorff(case: str) -> Program:
+def skimage_hausdorff(pair: Pair) -> Program:
     """Its Hausdorff distance, of point sets: here the two surfaces, which are made beforehand."""
     from skimage.metrics import hausdorff_distance
 
-    surfaces = [_surface(mask) for mask in loaded(case)[:2]]
+    surfaces = [_surface(mask) for mask in pair[:2]]
     return Program(lambda: {"hd": hausdorff_distance(*surfaces)})
 
 
@@ -199,22 +197,22 @@ def _surface(mask: Any) -> Any:
     return mask & ~inner
 
 
-def edt_edt(case: str, of: str) -> Program:
+def edt_edt(pair: Pair, of: str) -> Program:
     """The float32 transform of package edt."""
     from edt import edt
 
-    mask, spacing = edt_input(case, of), loaded(case).spacing
+    mask, spacing = edt_input(pair, of), pair.spacing
     return Program(
         lambda: edt(mask, anisotropy=spacing, parallel=num_threads()),
         lambda found: {"distances": found},
     )
 
 
-def scipy_edt(case: str, of: str, indices: bool = False) -> Program:
+def scipy_edt(pair: Pair, of: str, indices: bool = False) -> Program:
     """The float64 transform of SciPy."""
     from scipy.ndimage import distance_transform_edt
 
-    mask, spacing = edt_input(case, of), loaded(case).spacing
+    mask, spacing = edt_input(pair, of), pair.spacing
 
     def call() -> Any:
         return distance_transform_edt(mask, spacing, return_indices=indices)
