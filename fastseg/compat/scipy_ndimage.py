@@ -142,7 +142,7 @@ def _check_place(
 PATCHES = Host(
     distribution="scipy",
     since="1.13",
-    until="1.18",
+    until="1.19",
     rows=(
         Patch("scipy.ndimage", "distance_transform_edt", distance_transform_edt),
         # where the deprecated scipy.ndimage.morphology finds it, and so surface-distance

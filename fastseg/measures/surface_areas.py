@@ -62,12 +62,12 @@ def _length(code: int, spacing: Spacing) -> float:
 
 def _area(code: int, spacing: Spacing) -> float:
     scale = (spacing[1] * spacing[2], spacing[0] * spacing[2], spacing[0] * spacing[1])
-    return sum(
-        math.sqrt(
-            sum((component / 8 * unit) ** 2 for component, unit in zip(vector, scale, strict=True))
-        )
-        for vector in _area_vectors(min(code, 255 - code, key=int.bit_count))
-    )
+    area = 0.0
+    for vector in _area_vectors(min(code, 255 - code, key=int.bit_count)):
+        z, y, x = (component / 8 * unit for component, unit in zip(vector, scale, strict=True))
+        # Added one by one: from Python 3.12 on `sum` makes up for what is rounded, which surface-distance does not.
+        area += math.sqrt(z * z + y * y + x * x)
+    return area
 
 
 @functools.cache

@@ -1,4 +1,8 @@
-"""What two calls give, and whether it is the same."""
+"""What two calls give, and whether it is the same.
+
+An exception of ours may be of a subclass of the host's: fastseg's own checks raise `fastseg.errors.InputError`, which
+is a ValueError, so that whoever catches the host's type catches ours.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +54,7 @@ def same(ours: Any, theirs: Any, *, ulp: int = 0, dtype: Any = np.float64) -> No
     Parameters
     ----------
     ours, theirs : object
-        Arrays, tensors, numbers, exception types, or tuples and lists of these.
+        Arrays, tensors, numbers, exception types (ours may be a subclass), or tuples and lists of these.
     ulp : int
         How many units in the last place values may differ by; of tensors, those of float32 only.
     dtype : float64 or float32
@@ -63,7 +67,7 @@ def same(ours: Any, theirs: Any, *, ulp: int = 0, dtype: Any = np.float64) -> No
             same(mine, its, ulp=ulp, dtype=dtype)
         return
     if isinstance(theirs, type):
-        assert ours is theirs
+        assert issubclass(ours, theirs), f"{ours!r}, the host {theirs!r}"
         return
     if hasattr(theirs, "as_subclass"):  # a tensor of PyTorch, which need not be installed
         assert ours.device == theirs.device
@@ -84,6 +88,14 @@ def same(ours: Any, theirs: Any, *, ulp: int = 0, dtype: Any = np.float64) -> No
         return
     far = np.abs(mine - its) > ulp * np.spacing(np.abs(its).astype(dtype))
     assert not far.any(), f"{mine[far][:5]}, the host {its[far][:5]}"
+
+
+def same_error(ours: Outcome, theirs: Outcome) -> None:
+    """Assert that either both calls gave a result or both an exception of the same text, ours of the host's type."""
+    assert (ours.error is None) == (theirs.error is None), f"{ours.error}, the host {theirs.error}"
+    if ours.error and theirs.error:
+        same(ours.error[0], theirs.error[0])
+        assert ours.error[1] == theirs.error[1]
 
 
 def _array(tensor: Any) -> NDArray[Any]:

@@ -20,7 +20,7 @@ from fastseg.compat import monai as ours  # noqa: E402
 from fastseg.compat._support import monai_distances as _monai_distances  # noqa: E402
 from fastseg.compat._support import tensors as _tensors  # noqa: E402
 from tests.compat import cases, parity  # noqa: E402
-from tests.compat.parity import observed, same  # noqa: E402
+from tests.compat.parity import observed, same, same_error  # noqa: E402
 
 DISTANCES = [
     "compute_hausdorff_distance",
@@ -55,7 +55,7 @@ def compare(name: str, *args: Any, ulp: int = 0, **kwargs: Any) -> parity.Outcom
     """Call MONAI's function and ours, and find no difference."""
     expected = observed(getattr(metrics, name), *copy.deepcopy(args), **kwargs)
     actual = observed(getattr(ours, name), *args, **kwargs)
-    assert actual.error == expected.error
+    same_error(actual, expected)
     assert user_warnings(actual) == user_warnings(expected)
     same(actual.value, expected.value, ulp=ulp)
     return expected
@@ -376,7 +376,7 @@ def test_classes_refuse_what_monais_do(name: str) -> None:
         (p[0], y[0]),
     ):
         with_ours, with_monais = observed(first, *args), observed(second, *args)
-        assert with_ours.error == with_monais.error
+        same_error(with_ours, with_monais)
         assert user_warnings(with_ours) == user_warnings(with_monais)
         same(with_ours.value, with_monais.value)
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.compat.parity import observed, outcome, same, warned
+from fastseg.errors import InputError
+from tests.compat.parity import observed, outcome, same, same_error, warned
 
 ONE = np.ones(3)
 NEXT = np.nextafter(1.0, 2.0)
@@ -64,6 +65,24 @@ def test_all_that_comes_of_a_call() -> None:
     assert observed(call, fails=True) == (None, (KeyError, "'none'"), told)
     assert (outcome(call, False), outcome(call, True)) == (5, KeyError)
     assert warned(call, True) == [UserWarning]
+
+
+def test_our_exception_is_one_of_the_hosts_kind() -> None:
+    def fails(error: Exception) -> Any:
+        def call() -> None:
+            raise error
+
+        return observed(call)
+
+    same(InputError, ValueError)
+    same_error(fails(InputError("no")), fails(ValueError("no")))
+    same_error(observed(int), observed(int))
+    with pytest.raises(AssertionError):
+        same(ValueError, InputError)
+    for other in (fails(TypeError("no")), fails(ValueError("yes")), observed(int)):
+        for one, another in ((fails(InputError("no")), other), (other, fails(InputError("no")))):
+            with pytest.raises(AssertionError):
+                same_error(one, another)
 
 
 def test_tensors() -> None:

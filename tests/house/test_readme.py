@@ -1,4 +1,6 @@
-"""The README tells the truth: its example prints what it says, its tables are the registry's."""
+"""What the README says is so: its example prints it, its metrics and the page of definitions are the registry's."""
+
+from __future__ import annotations
 
 import contextlib
 import io
@@ -6,44 +8,36 @@ import re
 from pathlib import Path
 
 import fastseg
-from fastseg.metrics import POLICIES
+from docs import make_definitions
+from fastseg.metrics import MEASUREMENTS
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_example_prints_what_the_readme_shows():
-    code, shown = re.search(
-        r"```python\n(.*?)```\n\nprints\n\n```text\n(.*?)```", README, re.S
-    ).groups()
+def test_the_example_prints_what_the_readme_shows() -> None:
+    found = re.search(r"```python\n(.*?)```\n\nprints\n\n```text\n(.*?)```", README, re.S)
+    assert found
+    code, shown = found.groups()
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(code, "README.md", "exec"), {})
     assert printed.getvalue() == shown
 
 
-def test_the_table_of_definitions_is_the_registry():
-    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", README, re.M)
-    better = {True: "larger", False: "smaller", None: "near 0"}
-    assert rows == [
-        (
-            metric.name,
-            " | ".join(
-                (
-                    metric.function.__doc__.splitlines()[0].rstrip("."),
-                    metric.formula.replace("|", "\\|"),
-                    metric.unit,
-                    better[metric.larger_is_better],
-                    metric.source,
-                )
-            ),
-        )
-        for metric in fastseg.list_metrics()
+def test_the_metrics_are_the_registrys_by_what_they_are_functions_of() -> None:
+    rows = re.findall(r"^\| ([\w ]+) \| (`\w+`(?:, `\w+`)*) \|$", README, re.M)
+    assert [f"Of {kind}" for kind, _ in rows] == [
+        make_definitions.KINDS[measurement][0] for measurement in MEASUREMENTS
     ]
+    for (_, names), measurement in zip(rows, MEASUREMENTS, strict=True):
+        metrics = [each for each in fastseg.list_metrics() if each.measurement == measurement]
+        assert names == ", ".join(f"`{metric.name}`" for metric in metrics)
 
 
-def test_every_empties_policy_is_described():
-    assert set(re.findall(r'^\| `"(\w+)"`', README, re.M)) == set(POLICIES)
+def test_the_page_of_definitions_is_what_is_made_of_the_registry() -> None:
+    remedy = "run python docs/make_definitions.py"
+    assert make_definitions.PAGE.read_text(encoding="utf-8") == make_definitions.page(), remedy
 
 
-def test_the_test_command_is_found_by_ci():
+def test_the_test_command_is_found_by_ci() -> None:
     assert len(re.findall(r"<!-- test command -->\n```sh\npython3 .* -m pytest\n```", README)) == 1

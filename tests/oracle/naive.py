@@ -163,14 +163,17 @@ def triangle_area(cell: tuple[bool, ...], spacing: tuple[float, ...]) -> float:
     def area(triangles: list[Triangle], steps: Sequence[float]) -> float:
         corners = np.array(triangles) / 2 * np.array(steps)
         normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        return sum(0.5 * float(np.linalg.norm(normal)) for normal in normals)
+        total = 0.0
+        for normal in normals:  # one by one, as peers add: `sum` is more exact from Python 3.12 on
+            total += 0.5 * float(np.linalg.norm(normal))
+        return total
 
     unit = (1.0, 1.0, 1.0)
-    total = 0.0
+    whole = 0.0
     for loop in _loops(cell):
         cut = max(_triangulations(loop), key=lambda triangles: round(area(triangles, unit), 9))
-        total += area(cut, spacing)
-    return total
+        whole += area(cut, spacing)
+    return whole
 
 
 def _loops(cell: tuple[bool, ...]) -> list[tuple[Vector, ...]]:

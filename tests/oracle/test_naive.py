@@ -457,6 +457,7 @@ def test_surfel_table_is_surface_distances() -> None:
         assert_array_equal(lengths, table)
 
 
+@pytest.mark.filterwarnings("ignore:Setting the shape on a NumPy array:DeprecationWarning:skimage")
 def test_surfel_table_is_scikit_images() -> None:
     measure = peer("skimage.measure")
     for code in range(1, 255):

@@ -1,0 +1,188 @@
+"""What every metric is, as a page: `python docs/make_definitions.py` writes docs/definitions.md.
+
+Names, formulas, units and sources are those of the registry, and what stands for a missing structure is what
+:func:`fastseg.evaluate` gives for one. The test of the README fails while the page is not what is made here.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+import fastseg
+from fastseg.measures.distributions import PERCENTILE_METHODS
+from fastseg.measures.surface_distances import BOUNDARIES
+from fastseg.metrics import MEASUREMENTS, POLICIES, Metric
+
+PAGE = Path(__file__).with_name("definitions.md")
+
+# What is measured, as a heading, and what has to be known of it to read the formulas.
+KINDS = {
+    "counts": (
+        "Of counts of voxels",
+        """
+TP, FP, FN and TN are the true and false positives and negatives, N is their sum. All are 64-bit integers.
+""",
+    ),
+    "surface_distributions": (
+        "Of distances between surfaces",
+        """
+R and P are the surfaces of reference and prediction, d(R→P) the distances from each element of R to P. A distance is
+√Σ(Δᵢ·sᵢ)² over the axes in order, in float64, from the centre of one surface element to the nearest one of the other
+surface; s is the spacing. `assd` is pooled over both surfaces, `masd` is the mean of the two means; other tools give
+either name to both.
+""",
+    ),
+    "band_overlap": (
+        "Of boundary bands",
+        """
+Rτ and Pτ are the voxels of each mask that lie nearer than τ, the tolerance, to its own voxel surface.
+""",
+    ),
+}
+BETTER = {True: "larger", False: "smaller", None: "near 0"}
+
+# What the values of an option mean, and who means the same.
+BOUNDARY = {
+    "voxel": (
+        "voxels of the mask with a face neighbour outside it; the outside of the image counts as background",
+        "MedPy, MONAI, MetricsReloaded",
+    ),
+    "surfel": (
+        "corners of the voxel lattice that the surface passes, weighted by marching-cubes area; percentiles are the "
+        "smallest distance that holds this share of the area",
+        "surface-distance, MONAI `use_subvoxels`",
+    ),
+}
+PERCENTILE_METHOD = {
+    "max_of_directions": (
+        "the larger of the two directions' percentiles",
+        "MONAI, MetricsReloaded",
+    ),
+    "pooled": ("the percentile of both directions together", "MedPy, panoptica"),
+}
+
+# What shows a policy: two metrics, and what reference and prediction are filled with. The diagonal is 13.
+SHOWN = ("dice", "hd95")
+FILLED = {"both": (0, 0), "one": (1, 0)}
+SHAPE = (3, 4, 12)
+DIAGONAL = 13
+
+
+def page() -> str:
+    """All of it."""
+    return f"""# What is computed, exactly
+
+<!-- made by `python docs/make_definitions.py`: what is written here by hand is lost -->
+
+Each metric is a function of what was measured of a structure. *Missed* is its score where a structure is missing and
+the formula gives none ([empty masks](#empty-masks)). Units are those of `spacing`, which images give in mm. Beside
+these metrics any percentile (`hd99`, `hd97_5`) and any F-beta (`f2`, `f0_5`) can be asked for by name.
+
+{kinds_of_metrics()}
+
+## Options
+
+{options()}
+
+Percentiles of `boundary="voxel"` interpolate linearly between order statistics. `tolerance` is τ, one number or one for
+each structure; `boundary_iou` takes its bands from voxel surfaces under either boundary.
+
+## Empty masks
+
+Where a structure is missing from the reference, the prediction or both, `empty=` decides what an undefined value is.
+The row says which mask was empty and which policy was applied; summaries count what is undefined.
+
+{policies()}
+
+A mapping gives single metrics a policy, a number, or `{{"both": …, "one": …}}`; its key "default" is for all others.
+What a formula still defines stays: Dice is 0 for a missed organ, and no organ at all is needed by
+{always_defined()}.
+"""
+
+
+def kinds_of_metrics() -> str:
+    """A section for each measurement, with a table of its metrics."""
+    heads = ("metric", "what it is", "formula", "unit", "better", "missed", "depends on", "source")
+    sections = []
+    for measurement in MEASUREMENTS:
+        heading, text = KINDS[measurement]
+        metrics = [each for each in fastseg.list_metrics() if each.measurement == measurement]
+        sections.append(f"## {heading}\n{text}\n{table(heads, map(of_metric, metrics))}")
+    return "\n\n".join(sections)
+
+
+def of_metric(metric: Metric) -> Iterator[str]:
+    """The cells of a metric."""
+    yield f"`{metric.name}`"
+    yield (metric.function.__doc__ or "").splitlines()[0].rstrip(".").replace("``", "`")
+    yield metric.formula
+    yield metric.unit
+    yield BETTER[metric.larger_is_better]
+    yield "" if metric.always_defined else number(metric.worst)
+    yield ", ".join(f"`{option}`" for option in sorted(metric.uses - {"voxel_volume"}))
+    yield metric.source
+
+
+def options() -> str:
+    """What may be chosen; the first value is the default."""
+    rows = [
+        (f'`{option}="{name}"`' + " (default)" * (name == names[0]), *texts[name])
+        for option, names, texts in (
+            ("boundary", BOUNDARIES, BOUNDARY),
+            ("percentile_method", PERCENTILE_METHODS, PERCENTILE_METHOD),
+        )
+        for name in names
+    ]
+    return table(("option", "meaning", "the same as"), rows)
+
+
+def policies() -> str:
+    """What each policy gives."""
+    heads = (f"`{metric}`, {empty} empty" for metric, empty in itertools.product(SHOWN, FILLED))
+    return table(("`empty=`", *heads), map(of_policy, POLICIES))
+
+
+def of_policy(policy: str) -> Iterator[str]:
+    """The cells of a policy: what it gives for each metric that is shown, if both maps are empty and if one is."""
+    yield f'`"{policy}"`' + " (default)" * (policy == next(iter(POLICIES)))
+    for metric, filled in itertools.product(SHOWN, FILLED.values()):
+        maps = [np.full(SHAPE, value, np.uint8) for value in filled]
+        try:
+            scores = fastseg.evaluate(
+                *maps, labels=[1], metrics=metric, empty=policy, backend="scipy"
+            )
+        except fastseg.EmptyMaskError:
+            yield "an error"
+        else:
+            score = scores[1][metric]
+            yield "the image's diagonal" if score == DIAGONAL else number(score)
+
+
+def always_defined() -> str:
+    """The metrics that no policy applies to."""
+    names = [f"`{metric.name}`" for metric in fastseg.list_metrics() if metric.always_defined]
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table in Markdown."""
+    first = line(heads)
+    return "\n".join((first, "|" + "---|" * (first.count("|") - 1), *map(line, rows)))
+
+
+def line(cells: Iterable[str]) -> str:
+    """A line of a table; a bar within a cell is no border."""
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def number(score: float) -> str:
+    """A score without digits that say nothing."""
+    return "∞" if score == float("inf") else f"{score:g}".replace("-", "−")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
