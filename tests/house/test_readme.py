@@ -1,4 +1,4 @@
-"""What the README says is so: its example prints it, its metrics and the page of definitions are the registry's."""
+"""What the README says is so: its example prints it, and the page of definitions is the registry's."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import io
 import re
 from pathlib import Path
 
-import fastseg
 from docs import make_definitions
-from fastseg.metrics import MEASUREMENTS
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
@@ -22,16 +20,6 @@ def test_the_example_prints_what_the_readme_shows() -> None:
     with contextlib.redirect_stdout(printed):
         exec(compile(code, "README.md", "exec"), {})
     assert printed.getvalue() == shown
-
-
-def test_the_metrics_are_the_registrys_by_what_they_are_functions_of() -> None:
-    rows = re.findall(r"^\| ([\w ]+) \| (`\w+`(?:, `\w+`)*) \|$", README, re.M)
-    assert [f"Of {kind}" for kind, _ in rows] == [
-        make_definitions.KINDS[measurement][0] for measurement in MEASUREMENTS
-    ]
-    for (_, names), measurement in zip(rows, MEASUREMENTS, strict=True):
-        metrics = [each for each in fastseg.list_metrics() if each.measurement == measurement]
-        assert names == ", ".join(f"`{metric.name}`" for metric in metrics)
 
 
 def test_the_page_of_definitions_is_what_is_made_of_the_registry() -> None:
