@@ -19,30 +19,6 @@ from fastseg.metrics import MEASUREMENTS, POLICIES, Metric
 
 PAGE = Path(__file__).with_name("definitions.md")
 
-# What is measured, as a heading, and what has to be known of it to read the formulas.
-KINDS = {
-    "counts": (
-        "Of counts of voxels",
-        """
-TP, FP, FN and TN are the true and false positives and negatives, N is their sum. All are 64-bit integers.
-""",
-    ),
-    "surface_distributions": (
-        "Of distances between surfaces",
-        """
-R and P are the surfaces of reference and prediction, d(R→P) the distances from each element of R to P. A distance is
-√Σ(Δᵢ·sᵢ)² over the axes in order, in float64, from the centre of one surface element to the nearest one of the other
-surface; s is the spacing. `assd` is pooled over both surfaces, `masd` is the mean of the two means; other tools give
-either name to both.
-""",
-    ),
-    "band_overlap": (
-        "Of boundary bands",
-        """
-Rτ and Pτ are the voxels of each mask that lie nearer than τ, the tolerance, to its own voxel surface.
-""",
-    ),
-}
 BETTER = {True: "larger", False: "smaller", None: "near 0"}
 
 # What the values of an option mean, and who means the same.
@@ -108,10 +84,9 @@ def kinds_of_metrics() -> str:
     """A section for each measurement, with a table of its metrics."""
     heads = ("metric", "what it is", "formula", "unit", "better", "missed", "depends on", "source")
     sections = []
-    for measurement in MEASUREMENTS:
-        heading, text = KINDS[measurement]
+    for measurement, kind in MEASUREMENTS.items():
         metrics = [each for each in fastseg.list_metrics() if each.measurement == measurement]
-        sections.append(f"## {heading}\n{text}\n{table(heads, map(of_metric, metrics))}")
+        sections.append(f"## {kind.title}\n{kind.about}\n{table(heads, map(of_metric, metrics))}")
     return "\n\n".join(sections)
 
 

@@ -19,7 +19,8 @@ from fastseg import BackendFallbackWarning, BackendNotAvailableError, dispatch
 from fastseg.backends import numba as numba_backend
 from fastseg.backends import protocol
 from fastseg.backends import scipy as scipy_backend
-from fastseg.backends.protocol import OPERATIONS, Backend, Operations
+from fastseg.backends.protocol import Backend, Operations
+from fastseg.metrics import FROM_HISTOGRAM, MEASUREMENTS
 
 MASKS = np.eye(6, dtype=bool), np.eye(6, dtype=bool)[::-1]
 FOUR = np.ones((2, 2, 2, 2), bool)
@@ -144,8 +145,10 @@ def test_every_backend_offers_the_same_operations() -> None:
             parameters = list(inspect.signature(getattr(Operations, name)).parameters)
             found = inspect.signature(getattr(entry.operations, name)).parameters
             assert list(found) == parameters[1:], f"{entry.name}.{name}"
-        for operation in OPERATIONS:
+        measured = set(MEASUREMENTS) - FROM_HISTOGRAM
+        for operation in (set(OFFERED) - {"measure"}) | measured:
             assert entry.operations.unsupported(operation, 3) is None
+        assert "has no skeletons" in str(entry.operations.unsupported("skeletons", 3))
 
 
 # ---------------------------------------------------------------------------- use_backend

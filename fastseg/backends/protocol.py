@@ -22,22 +22,15 @@ from fastseg.measures.regions import Measured, Region, Request
 from fastseg.measures.surface_distances import Boundary, SurfaceDistances
 from fastseg.threads import lazy
 
-#: what ``unsupported`` is asked about; ``measure`` is asked about by the name of each measurement
-OPERATIONS = (
-    "joint_histogram",
-    "surface",
-    "surface_distances",
-    "distance_transform_edt",
-    "surface_distributions",
-    "band_overlap",
-)
-
 
 class Operations(Protocol):
     """The functions of a backend's module."""
 
     def unsupported(self, operation: str, ndim: int) -> str | None:
-        """Say why an operation or a measurement is not offered for arrays of so many axes; None if it is."""
+        """Say why an operation is not offered for arrays of so many axes; None if it is.
+
+        It is asked about functions of this protocol and, in place of ``measure``, about measurements, by their names.
+        """
 
     def joint_histogram(self, reference: Any, prediction: Any) -> JointHistogram:
         """Count the pairs of labels of two label maps."""

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from scipy import ndimage
 
-from fastseg.backends.protocol import OPERATIONS
 from fastseg.inputs.arrays import Array, Spacing
 from fastseg.measures.distributions import SurfaceDistributions
 from fastseg.measures.joint_histogram import Box, JointHistogram
@@ -20,10 +19,16 @@ from fastseg.measures.surface_distances import Boundary, SurfaceDistances
 
 Mask = NDArray[np.bool_]
 
+# what `measure` knows, and the other operations
+_OFFERED = {
+    *("surface_distributions", "band_overlap"),
+    *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
+}
+
 
 def unsupported(operation: str, ndim: int) -> str | None:
     """Say why an operation is not offered: this backend offers what it knows, for any number of axes."""
-    return None if operation in OPERATIONS else f"SciPy has no {operation}"
+    return None if operation in _OFFERED else f"the scipy backend has no {operation}"
 
 
 def joint_histogram(reference: Array, prediction: Array) -> JointHistogram:

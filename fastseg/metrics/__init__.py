@@ -1,9 +1,10 @@
-"""The metrics: a registry of small functions of counts and of surface distances."""
+"""The metrics: a registry of small functions of what was measured. Each file of this folder enters its own."""
+
+import importlib
+import pkgutil
 
 from fastseg.errors import EmptyMaskError
 from fastseg.measures.joint_histogram import Counts, Empty
-from fastseg.metrics import overlap as counts
-from fastseg.metrics import surface as distances
 from fastseg.metrics.empty_masks import POLICIES, EmptyPolicy, as_policy
 from fastseg.metrics.registry import (
     FROM_HISTOGRAM,
@@ -13,6 +14,9 @@ from fastseg.metrics.registry import (
     list_metrics,
     resolve,
 )
+
+for _file in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_file.name}")
 
 __all__ = [
     "FROM_HISTOGRAM",
@@ -25,8 +29,6 @@ __all__ = [
     "Metric",
     "Options",
     "as_policy",
-    "counts",
-    "distances",
     "list_metrics",
     "resolve",
 ]

@@ -30,24 +30,52 @@ class Measurement(NamedTuple):
         both maps have.
     gives : str
         What a metric gets.
+    title, about : str
+        Heading and introduction of its metrics on the page of definitions.
     """
 
     name: str
     from_histogram: bool
     gives: str
+    title: str
+    about: str
 
 
 MEASUREMENTS = {
     measurement.name: measurement
     for measurement in (
-        Measurement("counts", True, "fastseg.measures.joint_histogram.Counts"),
         Measurement(
-            "surface_distributions", False, "fastseg.measures.distributions.SurfaceReductions"
+            name="counts",
+            from_histogram=True,
+            gives="fastseg.measures.joint_histogram.Counts",
+            title="Of counts of voxels",
+            about="""
+TP, FP, FN and TN are the true and false positives and negatives, N is their sum. All are 64-bit integers.
+""",
         ),
-        Measurement("band_overlap", False, "fastseg.measures.overlap.Overlap"),
+        Measurement(
+            name="surface_distributions",
+            from_histogram=False,
+            gives="fastseg.measures.distributions.SurfaceReductions",
+            title="Of distances between surfaces",
+            about="""
+R and P are the surfaces of reference and prediction, d(R→P) the distances from each element of R to P. A distance is
+√Σ(Δᵢ·sᵢ)² over the axes in order, in float64, from the centre of one surface element to the nearest one of the other
+surface; s is the spacing. `assd` is pooled over both surfaces, `masd` is the mean of the two means; other tools give
+either name to both.
+""",
+        ),
+        Measurement(
+            name="band_overlap",
+            from_histogram=False,
+            gives="fastseg.measures.overlap.Overlap",
+            title="Of boundary bands",
+            about="""
+Rτ and Pτ are the voxels of each mask that lie nearer than τ, the tolerance, to its own voxel surface.
+""",
+        ),
     )
 }
-
 
 #: the measurements that no backend is asked for
 FROM_HISTOGRAM = frozenset(name for name, entry in MEASUREMENTS.items() if entry.from_histogram)
@@ -182,7 +210,8 @@ def list_metrics() -> tuple[Metric, ...]:
     >>> [metric.name for metric in fastseg.list_metrics() if metric.unit == "mm"][:4]
     ['hd', 'hd95', 'assd', 'masd']
     """
-    return tuple(_metrics.values())
+    order = list(MEASUREMENTS)
+    return tuple(sorted(_metrics.values(), key=lambda metric: order.index(metric.measurement)))
 
 
 def resolve(names: str | Iterable[str] | None) -> tuple[Metric, ...]:

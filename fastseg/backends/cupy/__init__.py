@@ -32,6 +32,13 @@ from fastseg_kernels.gpu._module import DeviceArray
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
+# what `measure` knows, and the other operations
+_OFFERED = {
+    *("surface_distributions", "band_overlap"),
+    *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
+}
+
+
 def _require_a_device() -> None:
     try:
         count, why = cupy.cuda.runtime.getDeviceCount(), "it lists none"
@@ -48,7 +55,9 @@ _require_a_device()
 
 
 def unsupported(operation: str, ndim: int) -> str | None:
-    """Say why an operation is not offered for so many axes."""
+    """Say why an operation is not offered, at all or for so many axes."""
+    if operation not in _OFFERED:
+        return f"the cupy backend has no {operation}"
     if ndim > 3 and operation != "distance_transform_edt":
         return f"CUDA kernels take up to 3 axes, not {ndim}"
     return None

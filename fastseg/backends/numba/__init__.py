@@ -39,11 +39,19 @@ __all__ = [
 # (benchmarks: evaluate labels).
 _LARGE_BOX = 1 << 24
 
+# what `measure` knows, and the other operations
+_OFFERED = {
+    *("surface_distributions", "band_overlap"),
+    *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
+}
+
 _allocator.keep_freed_pages()
 
 
 def unsupported(operation: str, ndim: int) -> str | None:
-    """Say why an operation is not offered for so many axes."""
+    """Say why an operation is not offered, at all or for so many axes."""
+    if operation not in _OFFERED:
+        return f"the numba backend has no {operation}"
     if ndim > 3 and operation != "distance_transform_edt":
         return f"numba kernels take up to 3 axes, not {ndim}"
     return None
