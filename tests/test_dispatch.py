@@ -17,7 +17,6 @@ from numpy.testing import assert_array_equal
 import fastseg
 from fastseg import BackendFallbackWarning, BackendNotAvailableError, dispatch
 from fastseg.backends import numba as numba_backend
-from fastseg.backends import protocol
 from fastseg.backends import scipy as scipy_backend
 from fastseg.backends.protocol import Backend, Operations
 from fastseg.metrics import FROM_HISTOGRAM, MEASUREMENTS
@@ -263,7 +262,7 @@ def test_a_module_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> No
     def explode(name: str) -> None:
         raise OSError("a library is damaged")
 
-    monkeypatch.setattr(protocol.importlib, "import_module", explode)
+    monkeypatch.setattr("fastseg.backends.protocol.importlib.import_module", explode)
     damaged = Backend("damaged", "fastseg.backends.damaged", "pip install damaged")
     monkeypatch.setattr(dispatch, "BACKENDS", (damaged, *dispatch.BACKENDS))
     with pytest.raises(OSError, match="a library is damaged"):

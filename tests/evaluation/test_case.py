@@ -1,29 +1,47 @@
 """evaluate(): against the oracles, the figures, every kind of input, every option."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 import fastseg
+from fastseg.measures.distributions import PercentileMethod
+from fastseg.measures.surface_distances import Boundary
+from fastseg.results.rows import Row
+from tests.conftest import BACKENDS
 from tests.oracle import figures, naive
 from tests.oracle import hard_cases as volumes
 
-BACKENDS = ("numba", "scipy")
-COUNT_METRICS = (
-    *("dice", "iou", "precision", "recall", "specificity", "accuracy", "balanced_accuracy"),
-    *("f_beta", "volume_similarity", "relative_volume_difference", "mcc", "cohen_kappa", "youden"),
-)
+Array = NDArray[Any]
+Mask = NDArray[np.bool_]
+
+COUNT_METRICS = [metric for metric in fastseg.list_metrics() if metric.measurement == "counts"]
 
 
-def expected_row(reference, prediction, spacing, boundary, method, tolerance):
+def expected_row(
+    reference: Mask,
+    prediction: Mask,
+    spacing: Sequence[float],
+    boundary: str,
+    method: str,
+    tolerance: float,
+) -> dict[str, float]:
     """Every metric of a pair of masks that are not empty, by brute force."""
     counts = naive.counts(reference, prediction)
-    row = {name: getattr(naive, name)(*counts) for name in COUNT_METRICS}
-    row["volume_difference"] = naive.volume_difference(*counts, math.prod(spacing))
+    voxel_volume = math.prod(spacing)
+    row: dict[str, float] = {}
+    for metric in COUNT_METRICS:
+        options = (voxel_volume,) if "voxel_volume" in metric.uses else ()
+        row[metric.name] = getattr(naive, metric.name)(*counts, *options)
     d1, d2, a1, a2 = naive.surface_distances(reference, prediction, spacing, boundary)
     row["hd"] = naive.hausdorff(d1, d2, 100, "max_of_directions", a1, a2)
     row["hd95"] = naive.hausdorff(d1, d2, 95, method, a1, a2)
@@ -36,7 +54,7 @@ def expected_row(reference, prediction, spacing, boundary, method, tolerance):
     return row
 
 
-def assert_rows_equal(row, expected, **tolerance):
+def assert_rows_equal(row: Row, expected: Mapping[str, float], **tolerance: float) -> None:
     assert set(row) == set(expected)
     for name, value in expected.items():
         assert row[name] == pytest.approx(value, nan_ok=True, **tolerance), name
@@ -46,7 +64,9 @@ def assert_rows_equal(row, expected, **tolerance):
 @pytest.mark.parametrize("boundary", ["voxel", "surfel"])
 @pytest.mark.parametrize("method", ["max_of_directions", "pooled"])
 @pytest.mark.parametrize("ndim", [1, 2, 3])
-def test_every_metric_against_brute_force(backend, boundary, method, ndim):
+def test_every_metric_against_brute_force(
+    backend: str, boundary: Any, method: Any, ndim: int
+) -> None:
     for name, reference, prediction in volumes.hard_pairs(ndim):
         if not reference.any() or not prediction.any():
             continue
@@ -67,7 +87,7 @@ def test_every_metric_against_brute_force(backend, boundary, method, ndim):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("figure", figures.FIGURES, ids=lambda figure: figure.name)
-def test_published_figures(backend, figure):
+def test_published_figures(backend: str, figure: figures.Figure) -> None:
     for expected in figure.expected:
         row = fastseg.evaluate(
             figure.reference,
@@ -84,8 +104,13 @@ def test_published_figures(backend, figure):
             assert getattr(row.counts, name) == count
 
 
-def test_figure_5c_tells_the_hd95_definitions_apart():
+def test_figure_5c_tells_the_hd95_definitions_apart() -> None:
     figure = figures.figure_5c()
+    conventions: list[tuple[Boundary, PercentileMethod]] = [
+        ("voxel", "pooled"),
+        ("voxel", "max_of_directions"),
+        ("surfel", "max_of_directions"),
+    ]
     answers = {
         (boundary, method): fastseg.evaluate(
             figure.reference,
@@ -94,17 +119,13 @@ def test_figure_5c_tells_the_hd95_definitions_apart():
             boundary=boundary,
             percentile_method=method,
         )[1]["hd95"]
-        for boundary, method in [
-            ("voxel", "pooled"),
-            ("voxel", "max_of_directions"),
-            ("surfel", "max_of_directions"),
-        ]
+        for boundary, method in conventions
     }
     assert [round(value, 4) for value in answers.values()] == [2.2627, 6.7882, 11.3137]
 
 
 @pytest.mark.parametrize("boundary", ["voxel", "surfel"])
-def test_backends_agree_to_the_bit_on_medium_volumes(boundary):
+def test_backends_agree_to_the_bit_on_medium_volumes(boundary: Any) -> None:
     for seed, spacing in enumerate([(1, 1, 1), (2.5, 0.9766, 0.9766), (0.7, 1.3, 3.1)]):
         reference, prediction = volumes.blob_pair(72, seed)
         rows = [
@@ -124,7 +145,7 @@ def test_backends_agree_to_the_bit_on_medium_volumes(boundary):
     [pair[1:] for pair in volumes.label_pairs()],
     ids=[pair[0] for pair in volumes.label_pairs()],
 )
-def test_labels_as_they_come(reference, prediction):
+def test_labels_as_they_come(reference: Array, prediction: Array) -> None:
     """Sparse, large, signed, unsigned and float ids change no result."""
     results = {
         backend: fastseg.evaluate(reference, prediction, backend=backend) for backend in BACKENDS
@@ -139,7 +160,7 @@ def test_labels_as_they_come(reference, prediction):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_every_layout_gives_the_same_rows(backend):
+def test_every_layout_gives_the_same_rows(backend: str) -> None:
     rng = np.random.default_rng(3)
     reference = rng.integers(0, 4, (6, 9, 70)).astype(np.int16)
     prediction = np.roll(reference, 1, axis=2)
@@ -153,7 +174,7 @@ def test_every_layout_gives_the_same_rows(backend):
             )
 
 
-def test_regions_may_overlap_and_take_several_labels():
+def test_regions_may_overlap_and_take_several_labels() -> None:
     rng = np.random.default_rng(0)
     reference, prediction = rng.integers(0, 4, (2, 9, 9, 9))
     evaluation = fastseg.evaluate(
@@ -174,7 +195,7 @@ def test_regions_may_overlap_and_take_several_labels():
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_ignored_voxels_are_in_neither_mask(backend):
+def test_ignored_voxels_are_in_neither_mask(backend: str) -> None:
     rng = np.random.default_rng(1)
     reference, prediction = rng.integers(0, 3, (2, 8, 8, 8))
     reference[:, 2:5, 3:6] = 9
@@ -190,7 +211,7 @@ def test_ignored_voxels_are_in_neither_mask(backend):
             assert evaluation[label][name] == pytest.approx(expected[name], rel=1e-14), name
 
 
-def test_names_may_be_given_by_id():
+def test_names_may_be_given_by_id() -> None:
     reference, prediction = np.random.default_rng(0).integers(0, 3, (2, 9, 9, 9))
     by_id = fastseg.evaluate(reference, prediction, labels={1: "liver", 2: "spleen"})
     by_name = fastseg.evaluate(reference, prediction, labels={"liver": 1, "spleen": 2})
@@ -199,14 +220,14 @@ def test_names_may_be_given_by_id():
         fastseg.evaluate(reference, prediction, labels={1: "liver", 2: "liver"})
 
 
-def test_ignore_label_that_does_not_occur_changes_nothing():
+def test_ignore_label_that_does_not_occur_changes_nothing() -> None:
     reference, prediction = np.random.default_rng(1).integers(0, 3, (2, 8, 8, 8))
     plain = fastseg.evaluate(reference, prediction)
     ignoring = fastseg.evaluate(reference, prediction, ignore_label=255)
     assert [dict(row) for row in plain] == [dict(row) for row in ignoring]
 
 
-def test_tolerance_by_name_id_and_default():
+def test_tolerance_by_name_id_and_default() -> None:
     reference, prediction = np.random.default_rng(2).integers(0, 4, (2, 9, 9, 9))
     labels = {"a": 1, "b": 2, "c": 3}
     mixed = fastseg.evaluate(
@@ -227,7 +248,9 @@ def test_tolerance_by_name_id_and_default():
 @pytest.mark.parametrize("boundary", ["voxel", "surfel"])
 @pytest.mark.parametrize("slices", [1, 2, 5])
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_masks_packed_a_few_slices_at_a_time(slices, boundary, order, monkeypatch):
+def test_masks_packed_a_few_slices_at_a_time(
+    slices: int, boundary: Any, order: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Surfaces and bands do not show where one chunk ends and the next begins."""
     monkeypatch.setattr("fastseg.backends.numba.surfaces._CHUNK", 1)
     monkeypatch.setattr("fastseg.backends.numba.surfaces._CHUNK_SLICES", slices)
@@ -236,7 +259,7 @@ def test_masks_packed_a_few_slices_at_a_time(slices, boundary, order, monkeypatc
     reference, prediction = (np.kron(block, np.ones((4, 3, 12), int)) for block in blocks)
     maps = [np.asarray(labels.astype(np.uint8), order=order) for labels in (reference, prediction)]
     for ignored in (None, 2):
-        options = {"spacing": (2, 1, 1), "tolerance": 3.5, "ignore_label": ignored}
+        options: dict[str, Any] = {"spacing": (2, 1, 1), "tolerance": 3.5, "ignore_label": ignored}
         found, expected = (
             fastseg.evaluate(*maps, boundary=boundary, backend=name, **options)
             for name in ("numba", "scipy")
@@ -246,7 +269,9 @@ def test_masks_packed_a_few_slices_at_a_time(slices, boundary, order, monkeypatc
 
 @pytest.mark.parametrize("large", [0, 300, 1 << 40])
 @pytest.mark.parametrize("n", [1, 3])
-def test_structures_one_by_one_and_several_at_once(n, large, many_slabs, monkeypatch):
+def test_structures_one_by_one_and_several_at_once(
+    n: int, large: int, many_slabs: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On all threads, on some, or a thread each: the same rows, in the same order."""
     rng = np.random.default_rng(21)
     reference = np.repeat(rng.integers(0, 9, (9, 8, 3)), 4, axis=2).astype(np.uint8)
@@ -260,12 +285,12 @@ def test_structures_one_by_one_and_several_at_once(n, large, many_slabs, monkeyp
     assert found.to_dict() == expected.to_dict()
 
 
-def test_a_subset_of_metrics_computes_only_what_it_needs(monkeypatch):
+def test_a_subset_of_metrics_computes_only_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     from fastseg.backends import numba
 
     mask = np.ones((4, 4, 4), bool)
 
-    def refuse(*args):
+    def refuse(*args: Any) -> None:
         raise AssertionError("not needed")
 
     with monkeypatch.context() as context:
@@ -283,7 +308,7 @@ def test_a_subset_of_metrics_computes_only_what_it_needs(monkeypatch):
         fastseg.evaluate(mask, mask, metrics=["boundary_iou"], backend="numba")
 
 
-def test_evaluate_takes_files_images_and_their_spacing(tmp_path):
+def test_evaluate_takes_files_images_and_their_spacing(tmp_path: Path) -> None:
     nibabel = pytest.importorskip("nibabel")
     rng = np.random.default_rng(4)
     reference, prediction = rng.integers(0, 3, (2, 9, 8, 7)).astype(np.uint8)
@@ -307,7 +332,7 @@ def test_evaluate_takes_files_images_and_their_spacing(tmp_path):
     )
 
 
-def test_images_on_different_grids_are_refused(tmp_path):
+def test_images_on_different_grids_are_refused() -> None:
     nibabel = pytest.importorskip("nibabel")
     array = np.ones((4, 4, 4), np.uint8)
     images = [nibabel.Nifti1Image(array, np.diag([1, 1, step, 1])) for step in (1, 1.1)]
@@ -317,7 +342,7 @@ def test_images_on_different_grids_are_refused(tmp_path):
 
 BLOCK = np.zeros((6, 6, 6), np.uint8)
 BLOCK[2:4, 2:4, 2:4] = 1
-BAD_CALLS = [
+BAD_CALLS: list[tuple[dict[str, Any], tuple[Any, Any], type[Exception], str]] = [
     ({}, (BLOCK, BLOCK[:5]), ValueError, "one shape"),
     ({}, (BLOCK, BLOCK[None]), ValueError, "1 to 3 axes"),
     ({}, (BLOCK.astype(float) / 2, BLOCK), ValueError, "whole numbers"),
@@ -359,12 +384,14 @@ BAD_CALLS = [
 
 
 @pytest.mark.parametrize(("options", "arrays", "error", "words"), BAD_CALLS)
-def test_bad_input_is_refused_in_words(options, arrays, error, words):
+def test_bad_input_is_refused_in_words(
+    options: dict[str, Any], arrays: tuple[Any, Any], error: type[Exception], words: str
+) -> None:
     with pytest.raises(error, match=words):
         fastseg.evaluate(*arrays, **options)
 
 
-def test_inputs_are_left_alone():
+def test_inputs_are_left_alone() -> None:
     reference, prediction = np.random.default_rng(5).integers(0, 3, (2, 7, 7, 7))
     copies = reference.copy(), prediction.copy()
     fastseg.evaluate(reference, prediction)
@@ -374,7 +401,7 @@ def test_inputs_are_left_alone():
 
 @settings(max_examples=60, deadline=None)
 @given(pair=volumes.mask_pairs(), scale=st.sampled_from([0.25, 2.0, 8.0]))
-def test_swapping_and_scaling(pair, scale):
+def test_swapping_and_scaling(pair: tuple[Mask, Mask], scale: float) -> None:
     """Symmetric metrics do not see which map is the reference; distances scale with the spacing."""
     reference, prediction = pair
     spacing = (0.7, 1.0, 2.3)[: reference.ndim]
@@ -406,7 +433,7 @@ DATA = Path(__file__).parents[3] / "shared" / "data"
 
 @pytest.mark.data
 @pytest.mark.skipif(not DATA.exists(), reason="no real label maps beside the project")
-def test_real_pair_equals_the_reference_backend():
+def test_real_pair_equals_the_reference_backend() -> None:
     folder = DATA / "pairs" / "totalseg_normal_vs_fast"
     paths = folder / "ref_normal.nii.gz", folder / "pred_fast.nii.gz"
     results = [fastseg.evaluate(*paths, backend=backend) for backend in BACKENDS]

@@ -1,11 +1,17 @@
 """Folders: which files are a pair, and one case after another."""
 
+from __future__ import annotations
+
 import gc
 import threading
 import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from fastseg import evaluate, evaluate_cohort, io
 from fastseg.evaluation import cohort
@@ -15,21 +21,24 @@ from fastseg.evaluation.pairing import pair_folders
 from fastseg.evaluation.settings import Settings
 from fastseg.results import Evaluation
 
-SETTINGS = {"backend": "scipy", "metrics": ["dice", "hd"]}
+Map = NDArray[Any]
+Folders = tuple[Path, Path, Callable[..., None]]
+
+SETTINGS: dict[str, Any] = {"backend": "scipy", "metrics": ["dice", "hd"]}
 
 
-def _map(seed, shape=(7, 6, 5)):
+def _map(seed: int, shape: tuple[int, ...] = (7, 6, 5)) -> Map:
     return np.random.default_rng(seed).integers(0, 3, shape, dtype=np.uint8)
 
 
 @pytest.fixture
-def folders(tmp_path):
+def folders(tmp_path: Path) -> Folders:
     """Two folders and a function that saves a case, or one side of it, into them."""
     pair = tmp_path / "reference", tmp_path / "prediction"
     for folder in pair:
         folder.mkdir()
 
-    def save(case, reference=None, prediction=None):
+    def save(case: str, reference: Map | None = None, prediction: Map | None = None) -> None:
         for folder, array in zip(pair, (reference, prediction), strict=True):
             if array is not None:
                 np.save(folder / f"{case}.npy", array)
@@ -37,12 +46,12 @@ def folders(tmp_path):
     return *pair, save
 
 
-def _touch(folder, *names):
+def _touch(folder: Path, *names: str) -> None:
     for name in names:
         (folder / name).touch()
 
 
-def test_pairs_are_matched_by_stem_and_the_rest_is_named(folders):
+def test_pairs_are_matched_by_stem_and_the_rest_is_named(folders: Folders) -> None:
     reference, prediction, _ = folders
     _touch(
         reference,
@@ -65,14 +74,12 @@ def test_pairs_are_matched_by_stem_and_the_rest_is_named(folders):
     assert [path.name for path in pairing.only_prediction] == ["extra.npy", "extra2.npy"]
 
 
-def test_a_header_and_its_voxels_are_one_image(folders):
+def test_a_header_and_its_voxels_are_one_image(folders: Folders) -> None:
     reference, prediction, _ = folders
     _touch(reference, "a.hdr", "a.img", "b.img")
     _touch(prediction, "a.nii", "b.nii")
-    assert [pair.reference.name for pair in pair_folders(reference, prediction).cases] == [
-        "a.hdr",
-        "b.img",
-    ]
+    cases = pair_folders(reference, prediction).cases
+    assert [Path(pair.reference).name for pair in cases] == ["a.hdr", "b.img"]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +91,9 @@ def test_a_header_and_its_voxels_are_one_image(folders):
         (["a.nii"], ["notes.txt"], "prediction: it holds no image"),
     ],
 )
-def test_folders_that_cannot_be_paired(folders, references, predictions, message):
+def test_folders_that_cannot_be_paired(
+    folders: Folders, references: list[str], predictions: list[str], message: str
+) -> None:
     reference, prediction, _ = folders
     _touch(reference, *references)
     _touch(prediction, *predictions)
@@ -92,7 +101,7 @@ def test_folders_that_cannot_be_paired(folders, references, predictions, message
         pair_folders(reference, prediction)
 
 
-def test_folders_that_are_none(folders):
+def test_folders_that_are_none(folders: Folders) -> None:
     reference, _, save = folders
     save("a", _map(0))
     with pytest.raises(FileNotFoundError, match="absent: no such folder"):
@@ -101,7 +110,7 @@ def test_folders_that_are_none(folders):
         pair_folders(reference, reference / "a.npy")
 
 
-def test_a_cohort_has_the_rows_of_its_cases(folders):
+def test_a_cohort_has_the_rows_of_its_cases(folders: Folders) -> None:
     reference, prediction, save = folders
     for i in range(3):
         save(f"case_{i}", _map(i), _map(i + 10))
@@ -113,7 +122,7 @@ def test_a_cohort_has_the_rows_of_its_cases(folders):
     assert evaluation.to_dict() == expected.to_dict()
 
 
-def test_spacing_comes_from_either_file_and_can_be_overruled(folders):
+def test_spacing_comes_from_either_file_and_can_be_overruled(folders: Folders) -> None:
     nibabel = pytest.importorskip("nibabel")
     reference, prediction, save = folders
     save("a", reference=_map(1))
@@ -126,7 +135,7 @@ def test_spacing_comes_from_either_file_and_can_be_overruled(folders):
     )
 
 
-def test_grids_that_differ_fail(folders):
+def test_grids_that_differ_fail(folders: Folders) -> None:
     nibabel = pytest.importorskip("nibabel")
     reference, prediction, _ = folders
     nibabel.Nifti1Image(_map(1), np.diag([2.0, 2.0, 2.0, 1.0])).to_filename(reference / "a.nii")
@@ -136,7 +145,7 @@ def test_grids_that_differ_fail(folders):
 
 
 @pytest.fixture
-def broken(folders):
+def broken(folders: Folders) -> tuple[Path, Path]:
     """Four cases: the second has shapes that differ, the third a fraction for a label."""
     reference, prediction, save = folders
     save("a", _map(1), _map(2))
@@ -146,10 +155,12 @@ def broken(folders):
     return reference, prediction
 
 
-def test_failing_cases_leave_the_others_alone(broken):
+def test_failing_cases_leave_the_others_alone(broken: tuple[Path, Path]) -> None:
     outcomes = list(evaluate_cases(pair_folders(*broken).cases, Settings.checked(**SETTINGS)))
     assert [outcome.case for outcome in outcomes] == ["a", "b", "c", "d"]
     a, b, c, d = outcomes
+    assert a.evaluation
+    assert d.evaluation
     assert a.evaluation[1]["dice"] == evaluate(_map(1), _map(2), **SETTINGS)[1]["dice"]
     assert d.evaluation[1]["dice"] == 1
     assert (a.error, b.evaluation, c.evaluation, d.error) == (None,) * 4
@@ -157,7 +168,7 @@ def test_failing_cases_leave_the_others_alone(broken):
     assert "c.npy: labels must be whole numbers" in str(c.error)
 
 
-def test_a_cohort_with_failing_cases_raises_and_names_them_all(broken):
+def test_a_cohort_with_failing_cases_raises_and_names_them_all(broken: tuple[Path, Path]) -> None:
     with pytest.raises(ValueError, match=r"2 of 4 cases could not be evaluated: b: .*; c: "):
         evaluate_cohort(*broken, **SETTINGS)
     with pytest.warns(UserWarning, match="2 of 4 cases could not be evaluated"):
@@ -165,14 +176,14 @@ def test_a_cohort_with_failing_cases_raises_and_names_them_all(broken):
     assert evaluation.cases == ("a", "d")
 
 
-def test_a_cohort_where_all_fail_raises(folders):
+def test_a_cohort_where_all_fail_raises(folders: Folders) -> None:
     reference, prediction, save = folders
     save("a", _map(1), _map(2, (7, 6, 4)))
     with pytest.raises(ValueError, match="1 of 1 cases"):
         evaluate_cohort(reference, prediction, on_error="skip", **SETTINGS)
 
 
-def test_images_without_partner_are_warned_of(folders):
+def test_images_without_partner_are_warned_of(folders: Folders) -> None:
     reference, prediction, save = folders
     save("a", _map(1), _map(2))
     save("b", reference=_map(1))
@@ -193,41 +204,55 @@ def test_images_without_partner_are_warned_of(folders):
         ({"backend": "nmba"}, "did you mean 'numba'"),
     ],
 )
-def test_wrong_options_are_refused_before_anything_is_read(options, message):
+def test_wrong_options_are_refused_before_anything_is_read(
+    options: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         evaluate_cohort("absent", "absent", **SETTINGS | options)
 
 
-def test_on_error_is_checked(folders):
+def test_on_error_is_checked(folders: Folders) -> None:
+    wrong: Any = "skp"
     with pytest.raises(ValueError, match="did you mean 'skip'"):
-        evaluate_cohort(*folders[:2], on_error="skp")
+        evaluate_cohort(*folders[:2], on_error=wrong)
 
 
-def test_raise_on_empty_masks_holds_for_cases_and_not_for_the_check_of_options(folders):
+def test_raise_on_empty_masks_holds_for_cases_and_not_for_the_check_of_options(
+    folders: Folders,
+) -> None:
     reference, prediction, save = folders
     save("a", _map(1), _map(2))
     save("b", _map(1), np.zeros_like(_map(1)))
-    options = {"backend": "scipy", "metrics": ["hd"], "labels": [1], "empty": "raise"}
+    options: dict[str, Any] = {
+        "backend": "scipy",
+        "metrics": ["hd"],
+        "labels": [1],
+        "empty": "raise",
+    }
     cases = pair_folders(reference, prediction).cases
     a, b = evaluate_cases(cases, Settings.checked(**options))
+    assert a.evaluation
     assert a.evaluation[1]["hd"] > 0
     assert "the prediction is empty" in str(b.error)
 
 
-def test_reading_is_one_case_ahead_and_no_more(folders, monkeypatch):
+def test_reading_is_one_case_ahead_and_no_more(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reference, prediction, save = folders
     for i in range(4):
         save(str(i), _map(i), _map(i))
-    read, second_is_read = [], threading.Event()
+    read: list[str] = []
+    second_is_read = threading.Event()
     genuine = io.open_source
 
-    def open_source(path):
+    def open_source(path: Path) -> Any:
         read.append(path.stem)
         if read.count("1") == 2:
             second_is_read.set()
         return genuine(path)
 
-    def slow_evaluate(reference, prediction, settings, case):
+    def slow_evaluate(reference: Any, prediction: Any, settings: Settings, case: str) -> Evaluation:
         if case == "0":
             assert second_is_read.wait(10)  # the next case is read while this one is computed
         return evaluate_case(reference, prediction, settings, case)
@@ -241,12 +266,14 @@ def test_reading_is_one_case_ahead_and_no_more(folders, monkeypatch):
     assert [outcome.case for outcome in outcomes] == ["1", "2", "3"]
 
 
-def test_a_failed_case_does_not_keep_its_volumes(folders, monkeypatch):
+def test_a_failed_case_does_not_keep_its_volumes(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reference, prediction, save = folders
     save("a", _map(1), _map(2))
-    held = []
+    held: list[weakref.ref[Any]] = []
 
-    def failing(reference, prediction, settings, case):
+    def failing(reference: Any, prediction: Any, settings: Settings, case: str) -> None:
         held.extend((weakref.ref(reference), weakref.ref(prediction)))
         raise ValueError("no luck")
 
@@ -254,5 +281,6 @@ def test_a_failed_case_does_not_keep_its_volumes(folders, monkeypatch):
     cases = pair_folders(reference, prediction).cases
     [outcome] = evaluate_cases(cases, Settings.checked(**SETTINGS))
     gc.collect()
-    assert outcome.error.__traceback__ is not None
+    assert outcome.error
+    assert outcome.error.__traceback__
     assert [array() is None for array in held] == [True, True]

@@ -18,7 +18,7 @@ from fastseg.evaluation.case import evaluate_case
 from fastseg.evaluation.settings import Settings
 from fastseg.inputs.arrays import as_label_map
 from fastseg.inputs.source import ArraySource, ConvertedSource, slabs_of
-from fastseg.measures.joint_histogram import Box
+from fastseg.measures.joint_histogram import Box, JointHistogram
 from tests.conftest import BACKENDS
 from tests.oracle import hard_cases
 
@@ -119,7 +119,7 @@ def test_labels_of_slabs_share_a_type() -> None:
     with pytest.raises(ValueError, match="beyond 64 bits"):
         pieces._in_one_type(
             [
-                pieces.JointHistogram(labels, labels, *[np.zeros((1, 1), np.int64)] * 3)
+                JointHistogram(labels, labels, *[np.zeros((1, 1), np.int64)] * 3)
                 for labels in (large[0].astype(np.uint64), large[1].astype(np.int64))
             ]
         )

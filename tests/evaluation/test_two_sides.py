@@ -19,7 +19,12 @@ def test_each_side_has_labels_of_its_own(backend: str, boundary: Any, ignored: i
     reference = np.kron(rng.integers(0, 4, (3, 4, 3)), np.ones((3, 3, 4), int))
     prediction = np.kron(rng.integers(0, 4, (3, 4, 3)), np.ones((3, 3, 4), int))
     reference[:2] = 9
-    sides = {"liver": (3, 1), "vessels": ((1, 2), (2, 3)), "absent": (7, 1), "neither": (7, 8)}
+    sides: dict[str, tuple[Any, Any]] = {
+        "liver": (3, 1),
+        "vessels": ((1, 2), (2, 3)),
+        "absent": (7, 1),
+        "neither": (7, 8),
+    }
     labels = {
         name: dict(zip(("reference", "prediction"), pair, strict=True))
         for name, pair in sides.items()

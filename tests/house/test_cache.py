@@ -314,10 +314,11 @@ def test_the_python_kernel_is_the_function(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(_jit, "KERNELS", [])
     monkeypatch.setattr(config, "DISABLE_JIT", 1)
 
-    @_jit.kernel(_jit.u64, _jit.u64)
-    def product(a: Any, b: Any) -> Any:
+    def multiply(a: Any, b: Any) -> Any:
         """Multiply."""
         return a * b
+
+    product = _jit.kernel(_jit.u64, _jit.u64)(multiply)
 
     assert product(np.uint64(2**63), np.uint64(3)) == 2**63
     assert product.__doc__ == "Multiply."

@@ -1,12 +1,16 @@
 """The registry, the formulas and the empties policies."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 
 import fastseg
-from fastseg.metrics import POLICIES, Counts, list_metrics, resolve
+from fastseg.metrics import POLICIES, Counts, Metric, Options, list_metrics, resolve
+from fastseg.results.rows import Row
 from tests.oracle import naive
 
 COUNTS = [
@@ -24,23 +28,23 @@ DIAGONAL = math.sqrt(25 + 36 + 49)
 
 
 @pytest.mark.parametrize("counts", COUNTS)
-def test_count_formulas_against_fractions(counts):
+def test_count_formulas_against_fractions(counts: tuple[int, int, int, int]) -> None:
     for metric in list_metrics():
         if metric.measurement == "counts":
-            assert metric.function(Counts(*counts)) == pytest.approx(
+            assert metric.function(Counts(*counts), Options()) == pytest.approx(
                 getattr(naive, metric.name)(*counts), rel=1e-15, nan_ok=True
             ), metric.name
 
 
-def test_f_beta_family():
+def test_f_beta_family() -> None:
     counts = Counts(10, 20, 30, 40)
     for name, beta in {"f2": 2, "f0_5": 0.5, "f1": 1, "f0.5": 0.5}.items():
-        assert resolve([name])[0].function(counts) == pytest.approx(
+        assert resolve([name])[0].function(counts, Options()) == pytest.approx(
             naive.f_beta(10, 20, 30, 40, beta)
         )
 
 
-def test_any_percentile_can_be_asked_for():
+def test_any_percentile_can_be_asked_for() -> None:
     names = ("hd50", "hd95", "hd97_5", "hd99", "hd100", "hd")
     row = fastseg.evaluate(BLOCK, np.roll(BLOCK, (1, 2), (0, 1)), metrics=names)[1]
     values = [row[name] for name in names]
@@ -48,12 +52,12 @@ def test_any_percentile_can_be_asked_for():
     assert row["hd100"] == row["hd"]
 
 
-def test_large_counts_do_not_overflow():
+def test_large_counts_do_not_overflow() -> None:
     counts = Counts(tp=10**9, fp=10**9, fn=10**9, tn=10**9)
-    assert resolve(["mcc"])[0].function(counts) == 0.0
+    assert resolve(["mcc"])[0].function(counts, Options()) == 0.0
 
 
-def test_every_metric_is_described():
+def test_every_metric_is_described() -> None:
     for metric in list_metrics():
         assert metric.formula
         assert metric.source
@@ -62,12 +66,12 @@ def test_every_metric_is_described():
         assert (metric.larger_is_better is None) == ("volume_difference" in metric.name)
 
 
-def test_distance_metrics_are_named_in_the_error():
+def test_distance_metrics_are_named_in_the_error() -> None:
     with pytest.raises(ValueError, match="did you mean 'hd95'"):
         resolve(["hd9 5"])
 
 
-def rows(**options):
+def rows(**options: Any) -> dict[str, Row]:
     """The row of each kind of emptiness."""
     pairs = {"both": (EMPTY, EMPTY), "prediction": (BLOCK, EMPTY), "reference": (EMPTY, BLOCK)}
     return {
@@ -75,28 +79,22 @@ def rows(**options):
     }
 
 
-OVERLAPS = [
-    "dice",
-    "iou",
-    "precision",
-    "recall",
-    "f_beta",
-    "volume_similarity",
-    "nsd",
-    "boundary_iou",
-]
-DISTANCES = [
-    "hd",
-    "hd95",
-    "assd",
-    "masd",
-    "asd_reference_to_prediction",
-    "asd_prediction_to_reference",
-]
-UNDEFINED = [*OVERLAPS, *DISTANCES, "balanced_accuracy", "mcc", "cohen_kappa", "youden"]
+def sees_background(metric: Metric) -> bool:
+    """Whether true negatives play a part in it."""
+    few, many = (Counts(3, 4, 5, tn) for tn in (1, 90))
+    options = Options()
+    return metric.measurement == "counts" and (
+        metric.function(few, options) != metric.function(many, options)
+    )
 
 
-def test_worst_is_the_default():
+METRICS = list_metrics()
+OVERLAPS = [it.name for it in METRICS if it.larger_is_better and not sees_background(it)]
+DISTANCES = [it.name for it in METRICS if it.is_distance]
+UNDEFINED = [it.name for it in METRICS if not it.always_defined]
+
+
+def test_worst_is_the_default() -> None:
     for which, row in rows().items():
         assert row.empty == which
         assert row.empty_policy == "worst"
@@ -105,6 +103,13 @@ def test_worst_is_the_default():
         else:
             assert [row[name] for name in OVERLAPS] == [0] * len(OVERLAPS)
             assert [row[name] for name in DISTANCES] == [math.inf] * len(DISTANCES)
+            formulas = rows(empty="nan")[which]
+            for metric in METRICS:
+                undefined = math.isnan(formulas[metric.name])
+                expected = metric.worst if undefined else formulas[metric.name]
+                assert row[metric.name] == expected, metric.name
+    assert {"dice", "precision", "nsd", "boundary_iou"} < set(OVERLAPS)
+    assert {"hd", "assd"} < set(DISTANCES) < set(UNDEFINED)
     # What needs no structure keeps its formula.
     assert rows()["both"]["specificity"] == rows()["both"]["accuracy"] == 1
     assert rows()["reference"]["volume_difference"] == 27
@@ -113,7 +118,7 @@ def test_worst_is_the_default():
     assert rows()["reference"]["relative_volume_difference"] == math.inf
 
 
-def test_nan_leaves_what_is_defined():
+def test_nan_leaves_what_is_defined() -> None:
     one = rows(empty="nan")["prediction"]
     assert all(math.isnan(one[name]) for name in DISTANCES)
     assert one["dice"] == one["nsd"] == 0
@@ -121,7 +126,7 @@ def test_nan_leaves_what_is_defined():
     assert one["recall"] == 0
 
 
-def test_raise_names_the_label_and_the_metric():
+def test_raise_names_the_label_and_the_metric() -> None:
     for which, words in {
         "prediction": "the prediction is",
         "reference": "the reference is",
@@ -134,7 +139,7 @@ def test_raise_names_the_label_and_the_metric():
     assert fastseg.evaluate(BLOCK, BLOCK, empty="raise")[1]["hd"] == 0
 
 
-def test_diagonal_stands_for_inf_only():
+def test_diagonal_stands_for_inf_only() -> None:
     one = rows(empty="diagonal")["reference"]
     assert [one[name] for name in DISTANCES] == [DIAGONAL] * len(DISTANCES)
     assert one["nsd"] == 0
@@ -143,14 +148,14 @@ def test_diagonal_stands_for_inf_only():
     assert rows(empty="diagonal", spacing=2)["reference"]["hd"] == 2 * DIAGONAL
 
 
-def test_perfect_rewards_agreement_on_nothing():
+def test_perfect_rewards_agreement_on_nothing() -> None:
     both = rows(empty="perfect")["both"]
     for metric in list_metrics():
         assert both[metric.name] == metric.best, metric.name
     assert rows(empty="perfect")["prediction"]["hd"] == math.inf
 
 
-def test_a_mapping_sets_single_metrics():
+def test_a_mapping_sets_single_metrics() -> None:
     policy = {
         "hd95": {"both": 0.0, "one": 373.13},
         "dice": "perfect",
@@ -178,12 +183,12 @@ def test_a_mapping_sets_single_metrics():
         ({"default": 1}, TypeError, "name"),
     ],
 )
-def test_bad_policies_are_refused(policy, error, words):
+def test_bad_policies_are_refused(policy: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         fastseg.evaluate(BLOCK, BLOCK, empty=policy)
 
 
-def test_nothing_is_applied_where_nothing_is_empty():
+def test_nothing_is_applied_where_nothing_is_empty() -> None:
     for policy in POLICIES:
         row = fastseg.evaluate(BLOCK, np.roll(BLOCK, 1, 0), empty=policy)[1]
         assert (row.empty, row.empty_policy) == ("", "")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,8 @@ class Expected:
     metric: str
     value: float
     decimals: int = 4
-    boundary: str = "voxel"
-    percentile_method: str = "max_of_directions"
+    boundary: Literal["voxel", "surfel"] = "voxel"
+    percentile_method: Literal["max_of_directions", "pooled"] = "max_of_directions"
     tolerance: float = 1.0  # of nsd; the width of boundary_iou
     source: str = PAPER
 

@@ -1,11 +1,15 @@
 """Evaluation and Summary: looking values up, tables, files."""
 
+from __future__ import annotations
+
 import csv
 import io
 import json
 import math
 import os
 import stat
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,15 +22,15 @@ from fastseg.results.summary import summarise
 EMPTY = np.zeros((5, 6, 7), np.uint8)
 BLOCK = EMPTY.copy()
 BLOCK[1:4, 2:5, 3:6] = 1
-LABELS = {"liver": 1, "tumour": 2, "both of them": (1, 2)}
+LABELS: dict[str, Any] = {"liver": 1, "tumour": 2, "both of them": (1, 2)}
 
 
 @pytest.fixture
-def evaluation():
+def evaluation() -> Evaluation:
     return fastseg.evaluate(BLOCK, np.roll(BLOCK, 1, 0), labels=LABELS, case="case_1")
 
 
-def test_rows_are_found_by_id_name_and_region(evaluation):
+def test_rows_are_found_by_id_name_and_region(evaluation: Evaluation) -> None:
     assert evaluation[1] is evaluation["liver"]
     assert evaluation[(1, 2)] is evaluation["both of them"]
     assert evaluation["liver"]["dice"] == pytest.approx(2 / 3)
@@ -34,7 +38,7 @@ def test_rows_are_found_by_id_name_and_region(evaluation):
     assert len(evaluation) == 3
 
 
-def test_unknown_keys_suggest_the_nearest(evaluation):
+def test_unknown_keys_suggest_the_nearest(evaluation: Evaluation) -> None:
     with pytest.raises(KeyError, match="did you mean 'liver'"):
         evaluation["livre"]
     with pytest.raises(KeyError, match="3"):
@@ -43,7 +47,7 @@ def test_unknown_keys_suggest_the_nearest(evaluation):
         evaluation["liver"]["hd59"]
 
 
-def test_the_table_has_the_columns_that_were_promised(evaluation):
+def test_the_table_has_the_columns_that_were_promised(evaluation: Evaluation) -> None:
     row = evaluation.to_dict()[0]
     after = [
         "volume_reference",
@@ -63,7 +67,7 @@ def test_the_table_has_the_columns_that_were_promised(evaluation):
     assert evaluation.to_dict()[2]["label"] == "1+2"
 
 
-def test_csv_can_be_read_back(evaluation, tmp_path):
+def test_csv_can_be_read_back(evaluation: Evaluation, tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     assert evaluation.to_csv(path) == path.read_text()
     rows = list(csv.DictReader(io.StringIO(path.read_text())))
@@ -74,11 +78,11 @@ def test_csv_can_be_read_back(evaluation, tmp_path):
     assert rows[1]["empty_policy"] == "worst"
 
 
-def test_json_is_strict_and_marks_what_is_not_a_number(tmp_path):
+def test_json_is_strict_and_marks_what_is_not_a_number(tmp_path: Path) -> None:
     evaluation = fastseg.evaluate(BLOCK, EMPTY, labels=LABELS, spacing=(3, 1, 1))
     evaluation.to_json(tmp_path / "table.json")
 
-    def refuse(name):
+    def refuse(name: str) -> None:
         raise AssertionError(name)
 
     content = json.loads((tmp_path / "table.json").read_text(), parse_constant=refuse)
@@ -89,11 +93,13 @@ def test_json_is_strict_and_marks_what_is_not_a_number(tmp_path):
     assert (dice["n"], dice["undefined"]) == (2, 1)
 
 
-def test_files_are_written_whole_or_not_at_all(evaluation, tmp_path, monkeypatch):
+def test_files_are_written_whole_or_not_at_all(
+    evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "table.csv"
     path.write_text("before")
 
-    def fail(*args):
+    def fail(*args: Any) -> None:
         raise OSError("disk full")
 
     with monkeypatch.context() as context:
@@ -110,7 +116,7 @@ def test_files_are_written_whole_or_not_at_all(evaluation, tmp_path, monkeypatch
     assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
 
 
-def test_pandas(evaluation):
+def test_pandas(evaluation: Evaluation) -> None:
     pandas = pytest.importorskip("pandas")
     frame = evaluation.to_pandas()
     assert list(frame.columns) == list(evaluation.to_dict()[0])
@@ -118,7 +124,7 @@ def test_pandas(evaluation):
     assert isinstance(evaluation.summary().to_pandas(), pandas.DataFrame)
 
 
-def test_text_and_notebook_tables_show_units_and_what_is_left_out(evaluation):
+def test_text_and_notebook_tables_show_units_and_what_is_left_out(evaluation: Evaluation) -> None:
     text = str(evaluation)
     assert "hd95 [mm]" in text
     assert "more metrics" in text
@@ -138,7 +144,7 @@ def test_text_and_notebook_tables_show_units_and_what_is_left_out(evaluation):
     assert len(wide.to_dict()[0]["label"]) > 600
 
 
-def test_several_cases_are_joined(evaluation):
+def test_several_cases_are_joined(evaluation: Evaluation) -> None:
     other = fastseg.evaluate(BLOCK, BLOCK, labels=LABELS, case="case_2", spacing=2)
     joined = Evaluation.joined([evaluation, other])
     assert joined.cases == ("case_1", "case_2")
@@ -155,10 +161,11 @@ def test_several_cases_are_joined(evaluation):
     by_label = joined.summary(by_label=True)
     assert by_label["liver", "dice"].mean == pytest.approx((2 / 3 + 1) / 2)
     assert by_label["tumour", "dice"].undefined == 2
-    assert ("liver", "dice") in list(by_label)
+    found: list[Any] = list(by_label)
+    assert ("liver", "dice") in found
 
 
-def test_summary_counts_what_is_undefined(evaluation):
+def test_summary_counts_what_is_undefined(evaluation: Evaluation) -> None:
     summary = evaluation.summary()
     assert summary["dice"].n == 2
     assert summary["dice"].undefined == 1
@@ -169,7 +176,7 @@ def test_summary_counts_what_is_undefined(evaluation):
 
 
 @pytest.mark.parametrize("values", [[3.0], [1.0, 2.0], [4.0, 1.0, 9.0, 2.5], list(range(10))])
-def test_summaries_are_numpys(values):
+def test_summaries_are_numpys(values: list[float]) -> None:
     summary = summarise([*values, math.nan])
     assert summary.mean == pytest.approx(np.mean(values))
     assert summary.median == pytest.approx(np.median(values))
@@ -178,7 +185,7 @@ def test_summaries_are_numpys(values):
     assert (summary.n, summary.undefined) == (len(values), 1)
 
 
-def test_summary_with_inf_and_with_nothing():
+def test_summary_with_inf_and_with_nothing() -> None:
     summary = summarise([1.0, 2.0, math.inf])
     assert (summary.mean, summary.median, summary.q75, summary.max) == (
         math.inf,
