@@ -1,4 +1,4 @@
-"""Instructions that numba does not offer: bit counts of words, and explicit vectors.
+"""Instructions that numba does not offer: bit counts of 64-bit words, and explicit vectors.
 
 A vector is 64 bytes of floats or unsigned integers that stay in registers.
 
@@ -6,8 +6,6 @@ LLVM does not keep small lane arrays in registers across a loop, since they may 
 data model is an LLVM vector does stay there: the inner loop of the distance transform becomes one broadcast, and an
 addition from memory and a minimum for each vector. Where the processor's vectors are narrower LLVM splits them.
 """
-
-import itertools
 
 import numpy as np
 from llvmlite import ir
@@ -27,7 +25,7 @@ if config.DISABLE_JIT:
         return np.int64(int(word).bit_count())
 
     def trailing_zeros(word):
-        """Index of the lowest set bit of a word that is not 0."""
+        """Find the index of the lowest set bit of a word that is not 0."""
         return np.int64((int(word) & -int(word)).bit_length() - 1)
 
     def leading_zeros(word):
@@ -35,7 +33,7 @@ if config.DISABLE_JIT:
         return np.int64(64 - int(word).bit_length())
 
     def lanes_of(array):
-        """How many elements of an array make a vector."""
+        """Count the elements of an array that make a vector."""
         return np.uint64(BYTES // array.itemsize)
 
     def load(array, index):
@@ -53,13 +51,12 @@ if config.DISABLE_JIT:
         start = int(index)
         return array[start : start + len(vector)].copy()
 
-    def turn(source, start, stride, target, to, to_stride, vector):
+    def transpose(source, start, stride, target, target_start, target_stride, vector):
         """Copy a square of as many rows and columns as a vector has lanes, rows becoming columns."""
-        lanes = range(len(vector))
-        for row, column in itertools.product(lanes, lanes):
-            target[int(to) + column * int(to_stride) + row] = source[
-                int(start) + row * int(stride) + column
-            ]
+        lanes = np.arange(len(vector))
+        rows, columns = lanes[:, None], lanes
+        square = source[int(start) + rows * int(stride) + columns]
+        target[int(target_start) + columns * int(target_stride) + rows] = square
 
     def splat(value):
         """Fill a vector with a number, of its type."""
@@ -77,8 +74,8 @@ if config.DISABLE_JIT:
 
     def unequal(first, second):
         """Compare two vectors: bit i of the word says whether lanes i differ."""
-        bits = np.packbits(first != second, bitorder="little")
-        return np.uint64(int.from_bytes(bits.tobytes(), "little"))
+        octets = np.packbits(first != second, bitorder="little")
+        return np.uint64(int.from_bytes(octets.tobytes(), "little"))
 
     def add(first, second):
         """Add two vectors."""
@@ -127,7 +124,7 @@ else:
 
     @intrinsic
     def trailing_zeros(typingctx, word):
-        """Index of the lowest set bit of a word that is not 0."""
+        """Find the index of the lowest set bit of a word that is not 0."""
 
         def codegen(context, builder, signature, args):
             return _count(
@@ -172,7 +169,7 @@ else:
 
     @intrinsic
     def lanes_of(typingctx, array):
-        """How many elements of an array make a vector: a constant, where `array.itemsize` would be read and divided."""
+        """Count the elements of an array that make a vector, as a constant: `array.itemsize` is read and divided."""
 
         def codegen(context, builder, signature, args):
             return context.get_constant(types.uint64, BYTES * 8 // array.dtype.bitwidth)
@@ -211,11 +208,11 @@ else:
         return types.void(array, types.uint64, vector), codegen
 
     @intrinsic
-    def turn(typingctx, source, start, stride, target, to, to_stride, vector):
+    def transpose(typingctx, source, start, stride, target, target_start, target_stride, vector):
         """Copy a square of as many rows and columns as a vector has lanes, rows becoming columns.
 
-        In registers: a round swaps one bit of the row's number with one of the lane's. For 16 × 16 numbers that is
-        64 shuffles, where elements one by one are 256 loads, each from another line of the cache, and 256 stores.
+        This happens in registers: a round swaps one bit of the row's number with one of the lane's. For 16 × 16 numbers
+        that is 64 shuffles. One by one they would be 256 loads, each from another line of the cache, and 256 stores.
         """
         line = Vector(source.dtype, vector.count)
 

@@ -4,8 +4,8 @@ Three traps of numba's cache shape this file. Two processes that fill an empty c
 signatures can leave an index that points at the other's machine code, so a kernel has exactly one signature and a
 variant for another dtype is a function of its own name. The cache does not see edits in other files, so a kernel
 file stands alone, and the files that kernels do share, those of this folder, enter every kernel's cache key by a
-digest. And a dispatcher that may still compile would specialise silently for a strided or
-a wrong array, so it is closed after its one signature: such an argument is then a TypeError.
+digest. And a dispatcher that may still compile would specialise silently for a strided or a wrong array, so it is
+closed after its one signature: such an argument is then a TypeError.
 """
 
 import functools
@@ -45,7 +45,7 @@ FLOAT_TYPES = {"f32": f32, "f64": f64}
 
 
 def shared_digest(folder=Path(__file__).parent):
-    """Eight hexadecimal digits that change whenever a file changes that several kernels share."""
+    """Compute eight hexadecimal digits that change whenever a file changes that several kernels share."""
     digest = hashlib.sha256()
     for path in sorted(folder.glob("_*.py")):
         digest.update(path.read_bytes())
@@ -56,12 +56,12 @@ _DIGEST = shared_digest()
 
 
 def read(dtype, ndim):
-    """Type of a C-contiguous array that a kernel only reads; read-only and writable arrays both match."""
+    """Make the type of a C-contiguous array that a kernel only reads; read-only and writable arrays both match."""
     return types.Array(dtype, ndim, "C", readonly=True)
 
 
 def write(dtype, ndim):
-    """Type of a C-contiguous array that a kernel writes."""
+    """Make the type of a C-contiguous array that a kernel writes."""
     return types.Array(dtype, ndim, "C")
 
 
@@ -122,7 +122,7 @@ def kernel(*signature):
 
 
 def _family(named_types, signature):
-    """Decorator that makes one kernel for each type, each with a name, and so a cache, of its own."""
+    """Return a decorator that makes one kernel for each type, each with a name, and so a cache, of its own."""
 
     def wrap(function):
         family = {}

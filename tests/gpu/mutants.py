@@ -189,7 +189,7 @@ MUTANTS = (
         SURFACES,
     ),
     Mutant(
-        "shift by the width", "surface.cu", "if (shift != 0u) found |=", "found |=", ("test_band",)
+        "shift by the width", "surface.cu", "if (shift != 0u) near |=", "near |=", ("test_band",)
     ),
     Mutant(
         "one query too many", "nearest.cu", "if (q >= n) return;", "if (q > n) return;", NEAREST

@@ -138,7 +138,7 @@ def test_bits_are_counted_and_listed(launchers: SimpleNamespace) -> None:
     assert len(counts) == 3
     assert int(counts.sum()) == a.sum()
     starts = launchers.cupy.asarray(np.cumsum(counts) - counts)
-    listed = launchers.masks.places(device[0], starts, int(counts.sum()))
+    listed = launchers.masks.bit_positions(device[0], starts, int(counts.sum()))
     assert_array_equal(listed.get(), places_of(a))
     overlap = launchers.masks.count_overlap(*device).get()
     assert overlap.tolist() == [a.sum(), b.sum(), (a & b).sum()]
@@ -288,7 +288,7 @@ def transform(
     for i, axis in enumerate(axes[1:], 1):
         last = {"root": True, "dtype": np.dtype(np.float64)} if i == len(axes) - 1 else {}
         volume = launchers.edt.parabolas(
-            volume, axis, squares[axis], chosen=chosen[i], **options, **last
+            volume, axis, squares[axis], nearest_index=chosen[i], **options, **last
         )
     return volume.get(), launchers.edt.follow(chosen, axes).get()
 

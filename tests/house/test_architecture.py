@@ -176,8 +176,8 @@ def has_kernels(name: str) -> bool:
 def test_a_kernel_file_tells_its_idea(name: str) -> None:
     doc = ast.get_docstring(KERNEL_MODULES[name])
     assert doc
-    for word in ("Idea:", "Cost:"):
-        assert word in doc, f"{name}: no {word!r} in its docstring"
+    for word in ("Idea:", "Cost:", "Exactness:"):
+        assert f"\n{word}" in doc, f"{name}: no {word!r} in its docstring"
 
 
 @pytest.mark.parametrize("path", sorted((KERNELS / "gpu").glob("*.cu")), ids=lambda path: path.stem)

@@ -15,10 +15,9 @@ from fastseg.backends import scipy as scipy_backend
 from fastseg.backends.numba import bands
 from fastseg.measures.overlap import Overlap
 from fastseg.measures.regions import Region, Request
-from fastseg_kernels.cpu.surface import band as boundary
+from fastseg_kernels.cpu.surface import band as band_kernels
 from tests.kernels import packed
-from tests.oracle import hard_cases as volumes
-from tests.oracle import naive
+from tests.oracle import hard_cases, naive
 
 Mask = NDArray[np.bool_]
 
@@ -27,7 +26,7 @@ def band(mask: Mask, surface: Mask, offsets: Any, slices: tuple[int, int] | None
     words = packed.pack(mask)
     out = np.full_like(words, 0xDEADBEEFDEADBEEF)
     offsets = np.array(offsets, np.int64).reshape(-1, 3)
-    boundary.band(words, packed.pack(surface), offsets, *(slices or (0, len(words))), out)
+    band_kernels.band(words, packed.pack(surface), offsets, *(slices or (0, len(words))), out)
     return out
 
 
@@ -86,8 +85,8 @@ def counts_by_hand(masks: list[Mask], spacing: Any, width: float) -> Overlap:
 def test_hard_pairs(ndim: int, largest_ball: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a ball of offsets and by a transform: strictly nearer than the width, to the last bit."""
     monkeypatch.setattr(bands, "_LARGEST_BALL", largest_ball)
-    for number, (name, *masks) in enumerate(volumes.hard_pairs(ndim)):
-        spacing = volumes.SPACINGS[ndim][number % len(volumes.SPACINGS[ndim])]
+    for number, (name, *masks) in enumerate(hard_cases.hard_pairs(ndim)):
+        spacing = hard_cases.SPACINGS[ndim][number % len(hard_cases.SPACINGS[ndim])]
         width = (1, 2, 3, 2.0001, 1e4)[number % 5] * spacing[number % ndim]
         expected = counts_by_hand(masks, spacing, width)
         for module in (numba_backend, scipy_backend):
@@ -99,7 +98,7 @@ def test_hard_pairs(ndim: int, largest_ball: int, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("width", [0.7, 1.0, 2.5, 9.0, 100.0])
 def test_backends_on_a_medium_volume(width: float, order: str, medium: int) -> None:
     shape = (medium, medium - 7, medium + 5)
-    masks = [np.asarray(mask, order=order) for mask in volumes.blob_pair(shape, 7)]
+    masks = [np.asarray(mask, order=order) for mask in hard_cases.blob_pair(shape, 7)]
     spacing = (1.25, 0.7, 0.7)
     found = [overlap(module, masks, spacing, width) for module in (numba_backend, scipy_backend)]
     assert found[0] == found[1]

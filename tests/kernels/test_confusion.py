@@ -17,8 +17,7 @@ from fastseg.measures.joint_histogram import JointHistogram
 from fastseg_kernels._intrinsics import BYTES as BLOCK
 from fastseg_kernels.cpu import confusion
 from tests.kernels import packed
-from tests.oracle import hard_cases as volumes
-from tests.oracle import naive
+from tests.oracle import hard_cases, naive
 
 SHORT = 4  # shorter than any vector
 GUARD = 12345678901234567890
@@ -136,7 +135,7 @@ def test_a_run_may_end_anywhere(dtype: type, changes: str) -> None:
         assert from_kernel(reference, prediction, rows) == expected, y
 
 
-@pytest.mark.parametrize("width", [1, 2, 3, *EDGES[2:], *volumes.ROW_LENGTHS])
+@pytest.mark.parametrize("width", [1, 2, 3, *EDGES[2:], *hard_cases.ROW_LENGTHS])
 def test_rows_of_any_length(width: int) -> None:
     rng = np.random.default_rng(width)
     runs = np.repeat(rng.integers(0, 3, (2, 2, 3, width)), 7, axis=-1)[..., :width]
@@ -307,7 +306,7 @@ def test_where_volumes_lie_is_seen(apart: int, collide: bool) -> None:
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize(("name", "reference", "prediction"), list(volumes.label_pairs()))
+@pytest.mark.parametrize(("name", "reference", "prediction"), list(hard_cases.label_pairs()))
 def test_backends_on_labels_of_every_kind(
     name: str, reference: Any, prediction: Any, order: str
 ) -> None:
@@ -335,7 +334,7 @@ def test_boxes_follow_the_axes_of_the_array(shape: tuple[int, ...], order: str) 
 
 
 def test_backends_on_a_medium_volume(medium: int) -> None:
-    masks = volumes.blob_pair(medium, 4)
+    masks = hard_cases.blob_pair(medium, 4)
     slices = np.arange(medium)[:, None, None] // 9
     pair = [(mask * (slices + 1)).astype(np.int32) for mask in masks]
     histograms = [module.joint_histogram(*pair) for module in (numba_backend, scipy_backend)]

@@ -11,11 +11,10 @@ from fastseg.backends import numba as numba_backend
 from fastseg.backends import scipy as scipy_backend
 from fastseg.measures.regions import Region
 from fastseg.measures.surface_areas import surfel_measures
-from fastseg_kernels.cpu import masks as bits
-from fastseg_kernels.cpu.surface import corners as surfel
+from fastseg_kernels.cpu import masks as mask_kernels
+from fastseg_kernels.cpu.surface import corners as corner_kernels
 from tests.kernels import packed
-from tests.oracle import hard_cases as volumes
-from tests.oracle import naive
+from tests.oracle import hard_cases, naive
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -29,7 +28,7 @@ def corners_of(mask: Mask, slices: tuple[int, int] | None = None) -> NDArray[np.
     slab = slices or (0, shape[0])
     counts = np.full(shape[0], -1)
     where = packed.whole(words), *slab, mask.ndim, shape[2]
-    surfel.corner_surface(words, *where, int(nx % 64 != 0), out, counts)
+    corner_kernels.corner_surface(words, *where, int(nx % 64 != 0), out, counts)
     set_bits = [sum(int(word).bit_count() for word in part.ravel()) for part in out]
     for z, count in enumerate(counts.tolist()):
         assert count == (set_bits[z] if z in range(*slab) else -1)
@@ -47,21 +46,23 @@ def surfels(mask: Mask, table: Floats) -> tuple[NDArray[np.int64], Floats]:
     width = corners.shape[2]
     words, part = packed.amid_others(packed.pack(mask))
     counts = np.full(len(within), -1)
-    surfel.corner_surface(words, part, 0, len(corners), mask.ndim, width, 0, within, counts)
-    assert counts.sum() + 6 == bits.count(corners.reshape(-1))
+    corner_kernels.corner_surface(words, part, 0, len(corners), mask.ndim, width, 0, within, counts)
+    assert counts.sum() + 6 == mask_kernels.count(corners.reshape(-1))
     assert_array_equal(within, np.pad(corners, margins))
-    codes = np.full(bits.count(corners.reshape(-1)) + 1, 77, np.uint8)
+    codes = np.full(mask_kernels.count(corners.reshape(-1)) + 1, 77, np.uint8)
     nothing, place = packed.amid_nothing(packed.pack(mask))  # as wide as corners with a margin
     again = np.full((*corners.shape[:2], nothing.shape[2]), 0xDEADBEEF, np.uint64)
-    surfel.corner_surface(nothing, place, 0, len(corners), mask.ndim, width, 1, again, counts)
+    corner_kernels.corner_surface(
+        nothing, place, 0, len(corners), mask.ndim, width, 1, again, counts
+    )
     assert_array_equal(again[..., :width], corners)
     assert not again[..., width:].any()
     everything = 0, len(corners), mask.ndim, width
-    surfel.corner_codes(words, part, *everything, corners, codes)
+    corner_kernels.corner_codes(words, part, *everything, corners, codes)
     assert codes[-1] == 77
     codes_again = np.zeros(len(codes) - 1, np.uint8)
     words = packed.pack(mask)
-    surfel.corner_codes(words, packed.whole(words), *everything, within, codes_again)
+    corner_kernels.corner_codes(words, packed.whole(words), *everything, within, codes_again)
     assert_array_equal(codes_again, codes[:-1])
     return np.argwhere(found)[:, 3 - mask.ndim :], table[codes[:-1]]
 
@@ -83,7 +84,7 @@ def test_every_code(ndim: int) -> None:
 def test_hard_masks(ndim: int) -> None:
     spacing = (3.0, 0.7, 1.25)[:ndim]
     table = surfel_measures(spacing)
-    for name, *masks in volumes.hard_pairs(ndim):
+    for name, *masks in hard_cases.hard_pairs(ndim):
         for mask in masks:
             points, measures = surfels(mask, table)
             expected_points, expected_measures = naive.surfels(mask, spacing)
@@ -91,7 +92,7 @@ def test_hard_masks(ndim: int) -> None:
             assert_allclose(measures, expected_measures, rtol=1e-15, err_msg=name)
 
 
-@pytest.mark.parametrize("width", [1, 2, *volumes.ROW_LENGTHS])
+@pytest.mark.parametrize("width", [1, 2, *hard_cases.ROW_LENGTHS])
 def test_corners_of_a_full_row(width: int) -> None:
     """There is one corner more than voxels, which may need a word of its own."""
     points, _ = surfels(np.ones(width, bool), np.ones(4))
@@ -115,7 +116,7 @@ def test_backends_on_a_medium_volume(ndim: int, order: str, medium: int) -> None
     """Areas to the bit, although a Fortran array's codes are read with its axes reversed."""
     shape = (medium, medium + 3, medium - 5)[-ndim:]
     spacing = (0.7, 1.25, 3.0)[-ndim:]
-    masks = [np.asarray(mask, order=order) for mask in volumes.blob_pair(shape, 6)]
+    masks = [np.asarray(mask, order=order) for mask in hard_cases.blob_pair(shape, 6)]
     found = []
     for module in (numba_backend, scipy_backend):
         pair = [np.ascontiguousarray(mask) for mask in masks]

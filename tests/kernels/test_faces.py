@@ -16,10 +16,9 @@ from scipy import ndimage
 
 from fastseg.backends import numba as numba_backend
 from fastseg.backends import scipy as scipy_backend
-from fastseg_kernels.cpu.surface import faces as kernels
+from fastseg_kernels.cpu.surface import faces as face_kernels
 from tests.kernels import packed
-from tests.oracle import hard_cases as volumes
-from tests.oracle import naive
+from tests.oracle import hard_cases, naive
 
 Mask = NDArray[np.bool_]
 
@@ -32,7 +31,7 @@ def surface(
     words = packed.pack(mask)
     out = np.full_like(words, 0xDEADBEEFDEADBEEF)
     outside = packed.ALL if edge == "ignore" else packed.NONE
-    kernels.erosion_surface(
+    face_kernels.erosion_surface(
         words,
         *(slices or (0, len(words))),
         mask.ndim,
@@ -46,7 +45,7 @@ def surface(
         faces, counts = np.full_like(words, 0xDEADBEEFDEADBEEF), np.full(len(words) + 6, -1)
         slab = slices or (0, len(words))
         apart = int(mask.shape[-1] % 64 != 0)
-        kernels.face_surface(words, part, *slab, mask.ndim, apart, faces, counts[: len(words)])
+        face_kernels.face_surface(words, part, *slab, mask.ndim, apart, faces, counts[: len(words)])
         assert_array_equal(faces, out)
         check_counts(counts, out, *slab)
         within = np.pad(np.zeros_like(words), ((3, 3), (2, 2), (0, 2)))
@@ -54,18 +53,18 @@ def surface(
         margin = within[3 + first : 3 + stop]  # what the kernel clears
         margin[:, 2:-2, -2:] = margin[:, :2] = margin[:, -2:] = 0xDEADBEEF
         counts[:] = -1
-        kernels.face_surface(words, part, first, stop, mask.ndim, apart, within, counts)
+        face_kernels.face_surface(words, part, first, stop, mask.ndim, apart, within, counts)
         check_counts(counts[3:], out, first, stop)
         expected = np.zeros_like(words)
         expected[first:stop] = out[first:stop]
         assert_array_equal(within, np.pad(expected, ((3, 3), (2, 2), (0, 2))))
         around, part = packed.amid_others(words)
         again = np.full_like(words, 0xDEADBEEFDEADBEEF)
-        kernels.face_surface(around, part, first, stop, mask.ndim, 0, again, counts)
+        face_kernels.face_surface(around, part, first, stop, mask.ndim, 0, again, counts)
         assert_array_equal(again, out)
         around, part = packed.amid_nothing(words)  # as wide as the padded surface
         within = np.full((len(words), words.shape[1], words.shape[2] + 1), 0xDEADBEEF, np.uint64)
-        kernels.face_surface(around, part, first, stop, mask.ndim, 1, within, counts)
+        face_kernels.face_surface(around, part, first, stop, mask.ndim, 1, within, counts)
         assert_array_equal(within[first:stop, :, :-1], out[first:stop])
         assert not within[first:stop, :, -1].any()
     return out
@@ -88,7 +87,7 @@ def by_scipy(mask: Mask, connectivity: int, edge: str) -> Mask:
 @pytest.mark.parametrize("edge", ["background", "ignore"])
 @pytest.mark.parametrize(("ndim", "connectivity"), CONNECTIVITIES)
 def test_hard_masks(ndim: int, connectivity: int, edge: str) -> None:
-    for name, *masks in volumes.hard_pairs(ndim):
+    for name, *masks in hard_cases.hard_pairs(ndim):
         for mask in masks:
             found = packed.unpack(surface(mask, connectivity, edge), mask.shape[-1])
             expected = by_scipy(mask, connectivity, edge)
@@ -121,7 +120,7 @@ def test_one_hole_at_a_word_border(x: int, connectivity: int) -> None:
 
 
 @pytest.mark.parametrize("edge", ["background", "ignore"])
-@pytest.mark.parametrize("width", [1, 2, *volumes.ROW_LENGTHS])
+@pytest.mark.parametrize("width", [1, 2, *hard_cases.ROW_LENGTHS])
 def test_full_rows(width: int, edge: str) -> None:
     """With the edge ignored a full image has no surface; bits beyond a row must not make one."""
     mask = np.ones((3, 3, width), bool)
@@ -151,7 +150,7 @@ def test_only_the_slices_asked_for() -> None:
 @pytest.mark.parametrize(("ndim", "connectivity"), CONNECTIVITIES)
 def test_backends_on_a_medium_volume(ndim: int, connectivity: int, order: str, medium: int) -> None:
     shape = (medium + 3, medium, medium - 5)[-ndim:]
-    for mask in volumes.blob_pair(shape, 5):
+    for mask in hard_cases.blob_pair(shape, 5):
         laid_out = np.asarray(mask, order=order)
         for edge in ("background", "ignore"):
             assert_array_equal(
@@ -162,9 +161,9 @@ def test_backends_on_a_medium_volume(ndim: int, connectivity: int, order: str, m
 
 VECTOR_LOOP = """
 import re
-from fastseg_kernels.cpu.surface import faces as surface, corners as surfel
+from fastseg_kernels.cpu.surface import corners, faces
 
-for kernel in (surface.face_surface, surfel.corner_surface):
+for kernel in (faces.face_surface, corners.corner_surface):
     kernel.compile()
     dispatcher = kernel.dispatcher
     code = dispatcher.inspect_asm(dispatcher.signatures[0])

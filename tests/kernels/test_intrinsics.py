@@ -1,4 +1,4 @@
-"""Explicit vectors, lane by lane against NumPy, compiled and as plain Python."""
+"""Bit counts and explicit vectors, lane by lane against NumPy, compiled and as plain Python."""
 
 from __future__ import annotations
 
@@ -21,6 +21,35 @@ UNSIGNED = [np.uint8, np.uint16, np.uint32, np.uint64]
 # Lanes that are equal, inf, 0 and the largest and least of their type, at places that a halving
 # of the vector might mix up.
 SPECIAL = [0.0, np.inf, 1.5, 1.5, 1e30, 1e-30, 3.0, 2.0]
+
+popcount = numba.njit(lambda word: v.popcount(word))
+trailing_zeros = numba.njit(lambda word: v.trailing_zeros(word))
+leading_zeros = numba.njit(lambda word: v.leading_zeros(word))
+
+
+# ---------------------------------------------------------------------------- words
+
+
+def test_bit_counts_of_a_word() -> None:
+    rng = np.random.default_rng(0)
+    words = [1 << bit for bit in range(64)] + [2**64 - (1 << bit) for bit in range(64)]
+    words += rng.integers(0, 2**64, 50, np.uint64, endpoint=False).tolist()
+    for word in words:
+        text = f"{word:064b}"
+        assert popcount(np.uint64(word)) == text.count("1")
+        assert trailing_zeros(np.uint64(word)) == 63 - text.rindex("1")
+        assert leading_zeros(np.uint64(word)) == text.index("1")
+    assert popcount(np.uint64(0)) == 0
+
+
+def test_a_bit_count_is_signed() -> None:
+    """So that a difference of two of them may be negative."""
+    for count in (popcount, trailing_zeros, leading_zeros):
+        assert type(count(np.uint64(4)) - 60) in (int, np.int64)
+        assert count(np.uint64(4)) - 70 < 0
+
+
+# ---------------------------------------------------------------------------- vectors
 
 
 @numba.njit
@@ -142,7 +171,9 @@ def test_lanes_of_an_array(dtype: Any) -> None:
     assert lanes(np.zeros(1, dtype)) * np.dtype(dtype).itemsize == v.BYTES
 
 
-@pytest.mark.parametrize("function", [binary, reduced, differ, differ_from, widened, lanes])
+@pytest.mark.parametrize(
+    "function", [popcount, binary, reduced, differ, differ_from, widened, lanes]
+)
 def test_the_helpers_are_compiled_where_kernels_are(
     function: Callable[..., Any], compiled: None
 ) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -15,42 +14,15 @@ from fastseg.backends import scipy as scipy_backend
 from fastseg.backends.numba.masks import Mask
 from fastseg.backends.shared.volume import Volume
 from fastseg.measures.regions import Region
-from fastseg_kernels import _intrinsics
-from fastseg_kernels.cpu import masks as bits
+from fastseg_kernels.cpu import masks as mask_kernels
 from tests.kernels import packed
-from tests.oracle import hard_cases as volumes
+from tests.oracle import hard_cases
 
 Array = NDArray[Any]
 
 UNSIGNED = [np.uint8, np.uint16, np.uint32, np.uint64]
-WIDTHS = [1, 7, 8, 9, 17, *volumes.ROW_LENGTHS]
+WIDTHS = [1, 7, 8, 9, 17, *hard_cases.ROW_LENGTHS]
 HARD_WORDS = [0, 1, 2**63, 2**64 - 1, 2**64 - 2, 2**63 - 1, 0x5555555555555555, 2**32]
-
-popcount = numba.njit(lambda word: _intrinsics.popcount(word))
-trailing_zeros = numba.njit(lambda word: _intrinsics.trailing_zeros(word))
-leading_zeros = numba.njit(lambda word: _intrinsics.leading_zeros(word))
-
-
-# ---------------------------------------------------------------------------- words
-
-
-def test_bit_counts_of_a_word() -> None:
-    rng = np.random.default_rng(0)
-    words = [1 << bit for bit in range(64)] + [2**64 - (1 << bit) for bit in range(64)]
-    words += rng.integers(0, 2**64, 50, np.uint64, endpoint=False).tolist()
-    for word in words:
-        text = f"{word:064b}"
-        assert popcount(np.uint64(word)) == text.count("1")
-        assert trailing_zeros(np.uint64(word)) == 63 - text.rindex("1")
-        assert leading_zeros(np.uint64(word)) == text.index("1")
-    assert popcount(np.uint64(0)) == 0
-
-
-def test_a_bit_count_is_signed() -> None:
-    """So that a difference of two of them may be negative."""
-    for count in (popcount, trailing_zeros, leading_zeros):
-        assert type(count(np.uint64(4)) - 60) in (int, np.int64)
-        assert count(np.uint64(4)) - 70 < 0
 
 
 # ---------------------------------------------------------------------------- select
@@ -68,7 +40,7 @@ def select(
     words = np.full((nz, ny, -(-nx // 64)), 0xDEADBEEFDEADBEEF, np.uint64)
     corner = np.array([z.start, y.start, x.start])
     wanted = np.array(values, np.uint64)
-    bits.select[labels.dtype](labels, wanted, *(slices or (0, nz)), corner, nx, words)
+    mask_kernels.select[labels.dtype](labels, wanted, *(slices or (0, nz)), corner, nx, words)
     return words
 
 
@@ -127,21 +99,21 @@ def test_unpack_and_count(width: int, density: float) -> None:
     mask = rng.random((3, 4, width)) < density
     words = packed.pack(mask)
     out = np.full(mask.shape, 7, np.uint8)
-    bits.unpack(words, out)
+    mask_kernels.unpack(words, out)
     assert_array_equal(out, mask)
-    assert bits.count(words.reshape(-1)) == mask.sum()
+    assert mask_kernels.count(words.reshape(-1)) == mask.sum()
     other = rng.random(mask.shape) < 0.5
-    both = bits.count_both(words.reshape(-1), packed.pack(other).reshape(-1))
+    both = mask_kernels.count_both(words.reshape(-1), packed.pack(other).reshape(-1))
     assert both == (mask & other).sum()
 
 
 def test_count_of_hard_words() -> None:
     words = np.array(HARD_WORDS, np.uint64)
-    assert bits.count(words) == sum(word.bit_count() for word in HARD_WORDS)
-    assert bits.count_both(words, words[::-1].copy()) == sum(
+    assert mask_kernels.count(words) == sum(word.bit_count() for word in HARD_WORDS)
+    assert mask_kernels.count_both(words, words[::-1].copy()) == sum(
         (a & b).bit_count() for a, b in zip(HARD_WORDS, HARD_WORDS[::-1], strict=True)
     )
-    assert bits.count(words[:0]) == 0
+    assert mask_kernels.count(words[:0]) == 0
 
 
 # ---------------------------------------------------------------------------- the backends
@@ -221,11 +193,11 @@ def test_where_a_mask_has_voxels(slices: tuple[int, int]) -> None:
     for density in (0.0, 0.002, 0.3):
         words = packed.pack(rng.random((6, 5, 200)) < density)
         found = [np.zeros(size, np.uint64) for size in words.shape]
-        bits.occupied(words, *slices, *found)
+        mask_kernels.occupied(words, *slices, *found)
         part = words.copy()
         part[: slices[0]] = part[slices[1] :] = 0
         for axis, used in enumerate(found):
             others = tuple(other for other in range(3) if other != axis)
             assert_array_equal(used, np.bitwise_or.reduce(part, axis=others))
-    bits.occupied(np.zeros_like(words), 0, 6, *found)
+    mask_kernels.occupied(np.zeros_like(words), 0, 6, *found)
     assert found[0].any() == part.any()  # what was there is kept

@@ -19,8 +19,7 @@ from fastseg.backends.shared.geometry import Geometry
 from fastseg.measures.regions import Region
 from fastseg_kernels.cpu import nearest
 from tests.kernels import packed
-from tests.oracle import hard_cases as volumes
-from tests.oracle import naive
+from tests.oracle import hard_cases, naive
 from tests.oracle.compare import assert_distances
 
 Mask = NDArray[np.bool_]
@@ -157,7 +156,7 @@ def test_offsets_beyond_the_core_may_be_left_untried(core: int, density: float) 
 
 @pytest.mark.parametrize(
     ("spacing", "ndim"),
-    [((1.0,) * (3 - ndim) + s, ndim) for ndim in (1, 2, 3) for s in volumes.SPACINGS[ndim]]
+    [((1.0,) * (3 - ndim) + s, ndim) for ndim in (1, 2, 3) for s in hard_cases.SPACINGS[ndim]]
     + [((1e-99, 1.0, 1.0), 3), ((1.0, 1e99, 1e-99), 3), ((9.0, 8.9, 1.0), 3)],
 )
 @pytest.mark.parametrize("reverse", [False, True])
@@ -390,8 +389,8 @@ def test_hard_pairs_by_every_way(
     if only_far:
         itself = _nearest.NearestOffsets(np.zeros((1, 3), np.int64), np.zeros(1))
         monkeypatch.setattr(_nearest, "nearest_offsets", lambda *args: itself)
-    for number, (name, queries, targets) in enumerate(volumes.hard_pairs(ndim)):
-        spacing = volumes.SPACINGS[ndim][number % len(volumes.SPACINGS[ndim])]
+    for number, (name, queries, targets) in enumerate(hard_cases.hard_pairs(ndim)):
+        spacing = hard_cases.SPACINGS[ndim][number % len(hard_cases.SPACINGS[ndim])]
         expected = naive.nearest(np.argwhere(queries), np.argwhere(targets), spacing)
         found = directed(queries, targets, spacing, reverse=False)
         assert_array_equal(found, expected, err_msg=f"{name} {spacing}")
@@ -458,7 +457,7 @@ def test_backends_on_a_medium_volume(
 ) -> None:
     masks = [
         np.asarray(mask, order=order)
-        for mask in volumes.blob_pair((medium, medium + 7, medium - 9), 1)
+        for mask in hard_cases.blob_pair((medium, medium + 7, medium - 9), 1)
     ]
     found = []
     for module in (numba_backend, scipy_backend):

@@ -19,10 +19,9 @@ from fastseg.backends.shared.exactness import sums_are_exact
 from fastseg.backends.shared.plan import plan_for
 from fastseg_kernels._intrinsics import TILE_BYTES
 from fastseg_kernels.cpu.edt import parabolas as parabola_kernels
-from fastseg_kernels.cpu.edt import rows as first_axis
+from fastseg_kernels.cpu.edt import rows as row_kernels
 from tests.kernels import packed
-from tests.oracle import hard_cases as volumes
-from tests.oracle import naive
+from tests.oracle import hard_cases, naive
 from tests.oracle.compare import assert_distances
 
 Array = NDArray[Any]
@@ -58,7 +57,7 @@ def test_columns(outer: int, inner: int, real: Any) -> None:
     foreground[foreground != 0] = rng.integers(1, 256)  # any number is foreground
     out = np.full(foreground.shape, -1, real)
     tiles = outer * -(-inner // LANES[out.dtype])
-    first_axis.column_pass[out.dtype](foreground, EXACT, 0, tiles, out)
+    row_kernels.column_pass[out.dtype](foreground, EXACT, 0, tiles, out)
     assert_array_equal(out, to_background(foreground, EXACT))
 
 
@@ -75,7 +74,7 @@ def test_rows(density: float, n: int, real: Any, monkeypatch: pytest.MonkeyPatch
     foreground[3::4, n // 3 : 2 * n // 3] = 1
     out = np.full(foreground.shape, -1, real)
     targets = packed.pack(foreground == 0)[0]  # which has no bits beyond the ends of rows
-    first_axis.row_pass[out.dtype](targets, EXACT, 1, 39, out)
+    row_kernels.row_pass[out.dtype](targets, EXACT, 1, 39, out)
     assert_array_equal(out[1:39], to_background(foreground[1:39, :, None], EXACT)[:, :, 0])
     assert (out[[0, -1]] == -1).all()
     again = np.empty(foreground.shape, real)
@@ -266,8 +265,8 @@ FOUR = pytest.param(
 @pytest.mark.parametrize("ndim", [1, 2, 3, FOUR])
 def test_hard_masks(ndim: int, order: str) -> None:
     """To the bit, whatever the spacing: SciPy's sums in the order of the axes, and the least of them."""
-    for number, (name, mask, other) in enumerate(volumes.hard_pairs(ndim)):
-        spacing = volumes.SPACINGS[ndim][number % len(volumes.SPACINGS[ndim])]
+    for number, (name, mask, other) in enumerate(hard_cases.hard_pairs(ndim)):
+        spacing = hard_cases.SPACINGS[ndim][number % len(hard_cases.SPACINGS[ndim])]
         for foreground in (np.asarray(mask, order=order), np.asarray(~other, order=order)):
             what = f"{name} {spacing}"
             expected = naive.distance_transform_edt(foreground, spacing)
@@ -286,8 +285,8 @@ def test_hard_masks(ndim: int, order: str) -> None:
 
 @given(data=st.data())
 def test_any_mask_and_spacing(data: st.DataObject) -> None:
-    mask = data.draw(volumes.masks())
-    spacing = data.draw(volumes.spacings(mask.ndim))
+    mask = data.draw(hard_cases.masks())
+    spacing = data.draw(hard_cases.spacings(mask.ndim))
     expected = naive.distance_transform_edt(mask, spacing)
     for foreground in (mask, np.asfortranarray(mask)):
         found, where = numba_backend.distance_transform_edt(foreground, spacing, True, np.float64)
@@ -303,7 +302,7 @@ def test_any_mask_and_spacing(data: st.DataObject) -> None:
 def test_backends_on_a_medium_volume(spacing: tuple[float, ...], order: str, medium: int) -> None:
     shape = (medium - 11, medium, medium + 9)
     unit = set(spacing) == {1.0}
-    for mask in (volumes.blob_pair(shape, 2)[0], ~volumes.blob_pair(shape, 2)[1]):
+    for mask in (hard_cases.blob_pair(shape, 2)[0], ~hard_cases.blob_pair(shape, 2)[1]):
         foreground = np.asarray(mask, order=order)
         expected, _ = scipy_backend.distance_transform_edt(foreground, spacing, False, np.float64)
         found, where = numba_backend.distance_transform_edt(foreground, spacing, True, np.float64)

@@ -33,7 +33,7 @@ def places(words: DeviceArray) -> DeviceArray:
     """Where the set bits are, in order: 32 times the word plus the bit. Waits for the device, to know their number."""
     counts = mask_kernels.count_bits(words)
     ends = cumsum(counts)
-    return mask_kernels.places(words, ends - counts, int(asnumpy(ends[-1:])[0]))
+    return mask_kernels.bit_positions(words, ends - counts, int(asnumpy(ends[-1:])[0]))
 
 
 def distances(

@@ -76,7 +76,7 @@ def transform(
             monotone=plan.monotone,
             root=last,
             dtype=dtype if last and dtype == DOUBLE else None,
-            chosen=row,
+            nearest_index=row,
         )
     distances = volume if volume.dtype == dtype else volume.astype(dtype)
     return distances, None if chosen is None else edt.follow(chosen, plan.axes)

@@ -4,10 +4,11 @@ Idea: label maps are made of runs. A row is first cut into runs of one (referenc
 bytes is compared with itself one voxel further on, which gives a word with a bit for every end of a run, and the bits
 are written out as a list, four at a time whether there are so many or not. Only then, in a second loop, the pair of
 each run is looked up, its count raised by the length of the run and its box widened. So no branch depends on where
-runs end, but for one a block and one a row: following each run to its end mispredicts once a run and took 11 ns for
-it, this takes 2.5 ns (100 organs in 300×512×512: 15.5 ms before, 8.4 ms now, of which reading is 4.8 ms).
+runs end, but for one a block and one a row: following each run to its end mispredicts once a run, which takes four
+times as long for each and twice as long in all (benchmarks: confusion_matrix/organs-512).
 
-Cost: one read of both volumes, and a look-up, an addition and a vector maximum a run.
+Cost: one read of both volumes, which is half of the time where runs are long, and a look-up, an addition and a vector
+maximum a run.
 
 Exactness: counts are int64; labels are compared as the bits they are, so that signed, unsigned and 64-bit ids need
 no conversion; a pair is found by comparing both labels, never by its hash alone.
@@ -54,7 +55,7 @@ _NOTHING = -(2**63)
 
 @inlined
 def _slot(reference_label, prediction_label, references, predictions, table):
-    """Where the pair stands in the open-addressing table, or the free slot where it would go."""
+    """Find the slot of the open-addressing table that holds the pair, or the free slot where it would go."""
     mask = np.uint64(table.size - 1)
     mixed = np.uint64(reference_label) * np.uint64(0x9E3779B97F4A7C15)
     mixed ^= np.uint64(prediction_label) * np.uint64(0xC2B2AE3D27D4EB4F)
@@ -70,9 +71,9 @@ def _slot(reference_label, prediction_label, references, predictions, table):
 
 @always_inlined
 def _run_ends(reference, prediction, start, stop, in_turn, changes, ends):
-    """Write where the runs of the row from `start` to `stop` end, and return how many there are.
+    """Write where the runs of the row from `start` to `stop` end, and return how many runs there are.
 
-    With `in_turn` all of the row is read in one volume before it is read in the other, not vector by vector.
+    With `in_turn` the whole row is read in one volume before it is read in the other, else vector by vector in turn.
     """
     one = np.uint64(1)
     lanes = lanes_of(reference)
@@ -88,22 +89,22 @@ def _run_ends(reference, prediction, start, stop, in_turn, changes, ends):
     v = np.uint64(0)
     x = start
     while x < stop and x + lanes < size:
-        differ = unequal(load(prediction, x), load(prediction, x + one))
+        changed = unequal(load(prediction, x), load(prediction, x + one))
         if in_turn != 0:
-            differ |= changes[v]
+            changed |= changes[v]
             v += one
         else:
-            differ |= unequal(load(reference, x), load(reference, x + one))
+            changed |= unequal(load(reference, x), load(reference, x + one))
         if stop - x <= lanes:  # the row ends here, whatever the next one begins with
             last = one << (stop - x - one)
-            differ = (differ & (last - one)) | last
-        if differ != 0:
+            changed = (changed & (last - one)) | last
+        if changed != 0:
             end = n
-            n += np.uint64(popcount(differ))
+            n += np.uint64(popcount(changed))
             while end < n:
                 for _ in range(4):
-                    ends[end] = x + one + np.uint64(trailing_zeros(differ))
-                    differ &= differ - one
+                    ends[end] = x + one + np.uint64(trailing_zeros(changed))
+                    changed &= changed - one
                     end += one
         x += lanes
     while x < stop:  # no whole vector is left in the volume
@@ -122,30 +123,32 @@ def _signature(label):
     return (
         read(label, 3),  # reference
         read(label, 3),  # prediction
-        i64,  # first row (z, y flattened)
+        i64,  # row to start with (z, y flattened)
         i64,  # row to stop before
-        types.Tuple((write(u64, 1), write(u64, 1))),  # labels of the pairs
-        write(i64, 1),  # count of each pair
-        write(i64, 2),  # box of each pair
+        types.Tuple((write(u64, 1), write(u64, 1))),  # pairs: the labels of each
+        write(i64, 1),  # counts of the pairs
+        write(i64, 2),  # boxes of the pairs
         write(i32, 1),  # table: pair or -1
-        i64,  # 1 to read the volumes in turn
-        write(u64, 1),  # room for a bit a voxel of a row
-        write(u64, 1),  # room for the ends of a row's runs
-        i64,  # pairs known already
+        i64,  # in_turn: 1 to read a row in one volume before the other
+        write(u64, 1),  # changes: room for a bit a voxel of a row
+        write(u64, 1),  # ends: room for the ends of a row's runs
+        i64,  # n_pairs: pairs known so far
     )
 
 
 @label_kernels(_signature)
 def joint_histogram(
-    reference, prediction, row, stop, pairs, counts, boxes, table, in_turn, changes, ends, known
+    reference, prediction, row, stop, pairs, counts, boxes, table, in_turn, changes, ends, n_pairs
 ):
     """Count the rows from `row` on, until `stop` or until another row might not find room for its pairs.
 
-    Returns the row reached and the number of pairs known. The caller makes room and calls again. `table` has -1
-    where it is free: `DENSE_SLOTS` slots for labels of 8 bits, else a power of two, at least twice as many as
-    `counts` has rows. With `in_turn` a row is read in one volume before it is read in the other: slower by a twentieth,
-    but where the memory of the two gets into its own way (see the caller) 12 instead of 19 ms for 512³. `changes` has a
-    word for each vector of a row, `ends` room for a row and `SPARE_ENDS` more.
+    Returns the row reached and the number of pairs known. The caller makes room and calls again.
+
+    `table` holds -1 where it is free. It has `DENSE_SLOTS` slots for labels of 8 bits, else a power of two, at least
+    twice as many as `counts` has rows. `changes` has a word for each vector of a row, `ends` room for a row and
+    `SPARE_ENDS` more. Reading rows `in_turn` is slower by a twentieth, but where the two volumes lie so that they
+    compete for the same lines of the cache (the caller finds out) it takes two thirds of the time
+    (benchmarks: confusion_matrix/dense100-512).
     """
     references, predictions = pairs
     flat_reference = reference.reshape(-1)
@@ -153,7 +156,7 @@ def joint_histogram(
     flat_boxes = boxes.reshape(-1)
     height = np.uint64(reference.shape[1])
     width = np.uint64(reference.shape[2])
-    while row < stop and known + reference.shape[2] <= counts.size:
+    while row < stop and n_pairs + reference.shape[2] <= counts.size:
         z = np.uint64(row) // height
         y = np.uint64(row) - z * height
         row_box = splat(np.int64(_NOTHING))
@@ -177,8 +180,8 @@ def joint_histogram(
             pair = np.int64(table[slot])
             box = np.uint64(pair) * np.uint64(BOX_COLUMNS)
             if pair < 0:
-                pair = known
-                known += 1
+                pair = n_pairs
+                n_pairs += 1
                 table[slot] = pair
                 references[pair] = reference_label
                 predictions[pair] = prediction_label
@@ -191,13 +194,17 @@ def joint_histogram(
             store(flat_boxes, box, maximum(load(flat_boxes, box), run_box))
             start = end
         row += 1
-    return row, known
+    return row, n_pairs
 
 
-@kernel(types.Tuple((read(u64, 1), read(u64, 1))), i64, write(i32, 1))
-def index_pairs(pairs, known, table):
-    """Enter the first `known` pairs into a hash table that is still free."""
+@kernel(
+    types.Tuple((read(u64, 1), read(u64, 1))),  # pairs: the labels of each
+    i64,  # n_pairs
+    write(i32, 1),  # table: pair or -1
+)
+def index_pairs(pairs, n_pairs, table):
+    """Enter the first `n_pairs` pairs into a hash table that is still free."""
     references, predictions = pairs
-    for pair in range(np.uint64(known)):
+    for pair in range(np.uint64(n_pairs)):
         slot = _slot(references[pair], predictions[pair], references, predictions, table)
         table[slot] = pair

@@ -1,7 +1,7 @@
 """Masks as bits: 64 voxels to a word along the fastest axis.
 
 Idea: a label inside its bounding box is compared once and kept as one bit a voxel. From then on an erosion, a
-shift, an intersection or a count works on 64 voxels an instruction, and a 512³ mask takes 16 MB. Rows start on a
+shift, an intersection or a count works on 64 voxels an instruction, and a mask takes 1/8 byte a voxel. Rows start on a
 word of their own; the bits beyond a row's end are 0, which is also what lies outside the image.
 
 Cost: a comparison of 64 bytes gives a word of bits, so a word takes one to eight vector comparisons, by the width of
@@ -24,27 +24,27 @@ def _signature(label):
         read(u64, 1),  # values
         i64,  # first slice of `words` to fill
         i64,  # slice to stop before
-        read(i64, 1),  # where the box starts in `labels`: z, y, x
-        i64,  # its size along x
+        read(i64, 1),  # box_start in `labels`: z, y, x
+        i64,  # box_width: the size of the box along x
         write(u64, 3),  # words
     )
 
 
 @inlined
 def _matches(labels, start, value):
-    """A word with a bit for each of 64 voxels, from `start` on, that has the label `value`."""
+    """Make a word with a bit for each of 64 voxels, from `start` on, that has the label `value`."""
     lanes = lanes_of(labels)
-    wanted = splat(value)
+    pattern = splat(value)
     different = np.uint64(0)
     for part in range(np.uint64(64) // lanes):
         shift = part * lanes
-        different |= unequal(load(labels, start + shift), wanted) << shift
+        different |= unequal(load(labels, start + shift), pattern) << shift
     return ~different
 
 
 @inlined
 def _matches_one_by_one(labels, start, count, value):
-    """The same for the last voxels of a volume, which no vector can be loaded for."""
+    """Make the same word for the last voxels of a volume, from which no vector can be loaded."""
     bits = np.uint64(0)
     for i in range(count):
         if labels[start + i] == value:
@@ -54,41 +54,44 @@ def _matches_one_by_one(labels, start, count, value):
 
 @inlined
 def _last_matches(labels, start, count, value):
-    """The same for the last word of a row, of which only some voxels count."""
+    """Make the last word of a row, of which only `count` voxels lie in the box."""
     if start + np.uint64(64) <= np.uint64(labels.size):
         return _matches(labels, start, value) & (np.uint64(ALL) >> (np.uint64(64) - count))
     return _matches_one_by_one(labels, start, count, value)
 
 
 @label_kernels(_signature)
-def select(labels, values, first, stop, corner, width, words):
-    """Set the bits of the voxels whose label is one of `values`, in slices `first` to `stop` of a box."""
+def select(labels, values, first, stop, box_start, box_width, words):
+    """Set the bits of the voxels whose label is one of `values`, in some slices of a box, and clear all others."""
     flat = labels.reshape(-1)
     out = words.reshape(-1)
-    full = np.uint64(width) // np.uint64(64)  # words of a row all of whose voxels count
-    rest = np.uint64(width) % np.uint64(64)
-    there = np.uint64(first * words.shape[1] * words.shape[2])
+    full_words = np.uint64(box_width) // np.uint64(64)  # words of a row all of whose voxels count
+    rest_bits = np.uint64(box_width) % np.uint64(64)
+    start = np.uint64(first * words.shape[1] * words.shape[2])
     for z in range(np.uint64(first), np.uint64(stop)):
-        source_z = z + np.uint64(corner[0])
+        source_z = z + np.uint64(box_start[0])
         for y in range(np.uint64(words.shape[1])):
-            source_y = y + np.uint64(corner[1])
+            source_y = y + np.uint64(box_start[1])
             row = (source_z * np.uint64(labels.shape[1]) + source_y) * np.uint64(labels.shape[2])
-            row += np.uint64(corner[2])
-            last = row + full * np.uint64(64)
+            row += np.uint64(box_start[2])
+            last = row + full_words * np.uint64(64)
             for word in range(np.uint64(words.shape[2])):
-                out[there + word] = 0
+                out[start + word] = 0
             for i in range(np.uint64(values.size)):
                 value = labels.dtype.type(values[i])
-                for word in range(full):
-                    out[there + word] |= _matches(flat, row + word * np.uint64(64), value)
-                if rest != 0:
-                    out[there + full] |= _last_matches(flat, last, rest, value)
-            there += np.uint64(words.shape[2])
+                for word in range(full_words):
+                    out[start + word] |= _matches(flat, row + word * np.uint64(64), value)
+                if rest_bits != 0:
+                    out[start + full_words] |= _last_matches(flat, last, rest_bits, value)
+            start += np.uint64(words.shape[2])
 
 
-@kernel(read(u64, 3), write(u8, 3))
+@kernel(
+    read(u64, 3),  # words
+    write(u8, 3),  # mask
+)
 def unpack(words, mask):
-    """Write a 0 or 1 byte for each voxel of packed rows."""
+    """Write a byte, 0 or 1, for each voxel of packed rows."""
     for z in range(np.uint64(mask.shape[0])):
         for y in range(np.uint64(mask.shape[1])):
             for x in range(np.uint64(mask.shape[2])):
@@ -96,11 +99,18 @@ def unpack(words, mask):
                 mask[z, y, x] = np.uint8((word >> (x & np.uint64(63))) & np.uint64(1))
 
 
-@kernel(read(u64, 3), i64, i64, write(u64, 1), write(u64, 1), write(u64, 1))
+@kernel(
+    read(u64, 3),  # words
+    i64,  # first slice
+    i64,  # slice to stop before
+    write(u64, 1),  # slices: the OR of each
+    write(u64, 1),  # rows: the OR of each
+    write(u64, 1),  # columns: the OR of each column of words
+)
 def occupied(words, first, stop, slices, rows, columns):
-    """OR all words of each slice, of each row and of each column of words, over slices `first` to `stop`.
+    """OR all words of each slice, of each row and of each column of words, over some slices.
 
-    The three come filled with 0, and what they have is kept.
+    The caller zeroes the outputs; results are OR-ed into them, so that several slabs may share them.
     """
     for z in range(np.uint64(first), np.uint64(stop)):
         for y in range(np.uint64(words.shape[1])):
@@ -112,7 +122,9 @@ def occupied(words, first, stop, slices, rows, columns):
             slices[z] |= row
 
 
-@kernel(read(u64, 1))
+@kernel(
+    read(u64, 1),  # words
+)
 def count(words):
     """Count the set bits."""
     total = np.int64(0)
@@ -121,9 +133,12 @@ def count(words):
     return total
 
 
-@kernel(read(u64, 1), read(u64, 1))
+@kernel(
+    read(u64, 1),  # first
+    read(u64, 1),  # second
+)
 def count_both(first, second):
-    """Count the bits that are set in both."""
+    """Count the bits that are set in both of two packed sets."""
     total = np.int64(0)
     for i in range(np.uint64(first.size)):
         total += popcount(first[i] & second[i])

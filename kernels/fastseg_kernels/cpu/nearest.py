@@ -8,7 +8,8 @@ is a coarse row whose nearest bit bounds all 64 from below, so that a block of r
 win. Blocks come in rings around the query, and the answer of the query before is the first bound. `far` counts its
 work and stops at a budget, so that a caller can switch to a distance transform, which costs the same for any input.
 
-Cost: an offset takes four operations for 64 voxels. 512³, 430 000 surface voxels all within four voxels: 25 ms.
+Cost: an offset takes four operations for 64 voxels, and surfaces that lie within a few voxels of each other take some
+tens of offsets (benchmarks: surface_distances voxel/near-512).
 
 Exactness: the squared distance of an offset is the float64 sum of three squares in the order of the image's axes,
 and the least computed sum is taken. Rounding is monotone, so a sum of fewer squares never exceeds the full one and
@@ -20,8 +21,8 @@ import numpy as np
 from fastseg_kernels._intrinsics import leading_zeros, popcount, trailing_zeros
 from fastseg_kernels._jit import f64, i64, inlined, kernel, read, u64, write
 
-BLOCK = 8  # rows of a coarse block along y and along z
-OPENING = 32  # what it costs to go through the rows of a block, in looks at blocks
+BLOCK = 8  # rows of a block along y and along z
+BLOCK_COST = 32  # what it costs to go through the rows of a block, in looks at blocks
 
 # Sums of the same squares in another order differ by up to 2 units of rounding (4.4e-16): a bound that was summed
 # in z, y, x order must not prune an answer that is summed in x, y, z order.
@@ -29,44 +30,55 @@ SLACK = 1.0 + 1e-15
 
 
 @inlined
-def _write_at(some, asked, value, base, out):
-    """Write a value for some of a word's queries, each to its rank among all that are asked."""
-    while some != 0:
-        lowest = some & (~some + np.uint64(1))
-        some ^= lowest
-        out[base + np.uint64(popcount(asked & (lowest - np.uint64(1))))] = value
+def _write_at(hits, word_queries, value, base, out):
+    """Write a value for those of a word's queries that are `hits`, each to its rank among all of the word's queries."""
+    while hits != 0:
+        lowest = hits & (~hits + np.uint64(1))
+        hits ^= lowest
+        out[base + np.uint64(popcount(word_queries & (lowest - np.uint64(1))))] = value
 
 
 @kernel(
-    read(u64, 3),
-    read(u64, 3),
-    i64,
-    read(i64, 1),
-    read(u64, 1),
-    read(f64, 1),
-    i64,
-    i64,
-    i64,
-    write(i64, 1),
-    write(i64, 2),
-    write(f64, 1),
+    read(u64, 3),  # queries
+    read(u64, 3),  # targets
+    i64,  # padding_rows
+    read(i64, 1),  # word_offsets
+    read(u64, 1),  # bit_shifts
+    read(f64, 1),  # squares of the offsets
+    i64,  # core: offsets that are always tried
+    i64,  # first slice
+    i64,  # slice to stop before
+    write(i64, 1),  # counts of the offsets
+    write(i64, 2),  # missed queries
+    write(f64, 1),  # out: squared distances, or empty
 )
 def shells(
-    queries, targets, margin, steps, shifts, squares, core, first, stop, counts, missed, out
+    queries,
+    targets,
+    padding_rows,
+    word_offsets,
+    bit_shifts,
+    squares,
+    core,
+    first,
+    stop,
+    counts,
+    missed,
+    out,
 ):
     """Find the targets that lie at one of a list of offsets, for the queries of slices `first` to `stop`.
 
     Parameters
     ----------
     queries, targets : uint64 (nz, ny, nw)
-        Two packed sets within a margin of zeros, so that no offset of a query leads outside or into another row: as
-        many slices as the longest offset, one row more than that, and as many bits at the end of a row, which also
-        are what lies before the next row. The tests that this saves were three quarters of the time.
-    margin : int
-        Rows of the margin at either end of a slice.
-    steps, shifts : int64, uint64 (n,)
+        Two packed sets within a padding of zeros, so that no offset of a query leads outside or into another row: as
+        many slices as the longest offset, one row more than that, and as many bits at the end of a row, which are
+        also what lies before the next row. Testing for the borders instead would take four times as long.
+    padding_rows : int
+        Rows of the padding at either end of a slice.
+    word_offsets, bit_shifts : int64, uint64 (n,)
         The offsets in order of distance, all that are at most as far as the last: 64 voxels at an offset start
-        `shift` bits into the word that lies `step` words further in `targets`.
+        `bit_shift` bits into the word that lies `word_offset` words further in `targets`.
     squares : float64 (n,)
         Their squared distances.
     core : int
@@ -79,7 +91,7 @@ def shells(
         Written: the positions (z, y, x) of the queries for which no target was found. Must have room for all.
     out : float64
         Written, unless it is empty: for each query of these slices in C order its squared distance, inf where none
-        was found. Without it a hit is a bit count, 512³ in 4.0 instead of 5.8 ms, and nothing has to be sorted.
+        was found. Without it a hit is a bit count, which takes two thirds of the time, and nothing has to be sorted.
 
     Returns
     -------
@@ -90,58 +102,63 @@ def shells(
     flat = targets.reshape(-1)
     base = np.uint64(0)
     n_missed = np.uint64(0)
-    came = np.int64(0)  # queries that the core left
-    found = np.int64(0)  # of which the outer offsets found a target
+    n_tried = np.int64(0)  # queries that the core has left to the outer offsets
+    n_answered = np.int64(0)  # those of them for which the outer offsets have found a target
     for z in range(first, stop):
-        for y in range(margin, queries.shape[1] - margin):
+        for y in range(padding_rows, queries.shape[1] - padding_rows):
             row = (z * queries.shape[1] + y) * queries.shape[2]
-            for here in range(row, row + queries.shape[2]):
-                asked = flat_queries[np.uint64(here)]
-                if asked == 0:
+            for source in range(row, row + queries.shape[2]):
+                word_queries = flat_queries[np.uint64(source)]
+                if word_queries == 0:
                     continue
-                left = asked
-                before = np.int64(0)
-                for i in range(np.uint64(steps.size)):
+                remaining = word_queries
+                n_outer = np.int64(0)
+                for i in range(np.uint64(word_offsets.size)):
                     if i == np.uint64(core):
-                        before = popcount(left)
-                        came += before
-                        if found * 8 < came and came & 15 >= before:
+                        n_outer = popcount(remaining)
+                        n_tried += n_outer
+                        if n_answered * 8 < n_tried and n_tried & 15 >= n_outer:
                             break
-                    place = np.uint64(here + steps[i])
-                    low = flat[place] >> shifts[i]
-                    high = (flat[place + np.uint64(1)] << np.uint64(1)) << (
-                        np.uint64(63) - shifts[i]
+                    target = np.uint64(source + word_offsets[i])
+                    low = flat[target] >> bit_shifts[i]
+                    high = (flat[target + np.uint64(1)] << np.uint64(1)) << (
+                        np.uint64(63) - bit_shifts[i]
                     )
-                    hit = left & (low | high)
-                    if hit == 0:
+                    hits = remaining & (low | high)
+                    if hits == 0:
                         continue
-                    left ^= hit
-                    counts[i] += popcount(hit)
+                    remaining ^= hits
+                    counts[i] += popcount(hits)
                     if out.size != 0:
-                        _write_at(hit, asked, squares[i], base, out)
-                    if left == 0:
+                        _write_at(hits, word_queries, squares[i], base, out)
+                    if remaining == 0:
                         break
-                if before != 0:
-                    found += before - popcount(left)
-                    if came > 4096:
-                        came >>= 1
-                        found >>= 1
-                if left != 0:
+                if n_outer != 0:
+                    n_answered += n_outer - popcount(remaining)
+                    if n_tried > 4096:
+                        n_tried >>= 1
+                        n_answered >>= 1
+                if remaining != 0:
                     if out.size != 0:
-                        _write_at(left, asked, np.inf, base, out)
-                    while left != 0:
+                        _write_at(remaining, word_queries, np.inf, base, out)
+                    while remaining != 0:
                         missed[n_missed, np.uint64(0)] = z
                         missed[n_missed, np.uint64(1)] = y
-                        missed[n_missed, np.uint64(2)] = (here - row) * 64 + trailing_zeros(left)
+                        missed[n_missed, np.uint64(2)] = (source - row) * 64 + trailing_zeros(
+                            remaining
+                        )
                         n_missed += np.uint64(1)
-                        left &= left - np.uint64(1)
-                base += np.uint64(popcount(asked))
+                        remaining &= remaining - np.uint64(1)
+                base += np.uint64(popcount(word_queries))
     return n_missed
 
 
-@kernel(read(u64, 3), write(u64, 3))
+@kernel(
+    read(u64, 3),  # words
+    write(u64, 3),  # coarse rows
+)
 def coarse_rows(words, coarse):
-    """OR each block of `BLOCK` × `BLOCK` rows into one. `coarse` comes filled with 0."""
+    """OR each block of `BLOCK` × `BLOCK` rows into one row of `coarse`, which the caller zeroes."""
     for z in range(np.uint64(words.shape[0])):
         for y in range(np.uint64(words.shape[1])):
             for w in range(np.uint64(words.shape[2])):
@@ -150,7 +167,7 @@ def coarse_rows(words, coarse):
 
 @inlined
 def _nearest_bit(words, z, y, x, base, squares_x, best):
-    """Steps along a row from `x` to its nearest set bit, -1 if `base` + their square cannot be below `best`."""
+    """Find how far the nearest set bit of a row is from `x`; -1 if `base` + its square cannot be below `best`."""
     bound = best * SLACK
     middle = x >> 6
     bit = np.uint64(x & 63)
@@ -161,9 +178,9 @@ def _nearest_bit(words, z, y, x, base, squares_x, best):
         nearest = trailing_zeros(bits)
     bits = row_word << (np.uint64(63) - bit)
     if bits != 0:
-        steps = leading_zeros(bits)
-        if nearest < 0 or steps < nearest:
-            nearest = steps
+        distance = leading_zeros(bits)
+        if nearest < 0 or distance < nearest:
+            nearest = distance
     last = words.shape[2] - 1
     word = np.int64(1)
     while middle - word >= 0 or middle + word <= last:
@@ -178,15 +195,15 @@ def _nearest_bit(words, z, y, x, base, squares_x, best):
         if middle - word >= 0:
             bits = words[z, y, np.uint64(middle - word)]
             if bits != 0:
-                steps = left + leading_zeros(bits)
-                if nearest < 0 or steps < nearest:
-                    nearest = steps
+                distance = left + leading_zeros(bits)
+                if nearest < 0 or distance < nearest:
+                    nearest = distance
         if middle + word <= last:
             bits = words[z, y, np.uint64(middle + word)]
             if bits != 0:
-                steps = right + trailing_zeros(bits)
-                if nearest < 0 or steps < nearest:
-                    nearest = steps
+                distance = right + trailing_zeros(bits)
+                if nearest < 0 or distance < nearest:
+                    nearest = distance
         word += 1
     if nearest >= 0 and base + squares_x[np.uint64(nearest)] >= bound:
         return np.int64(-1)
@@ -195,7 +212,7 @@ def _nearest_bit(words, z, y, x, base, squares_x, best):
 
 @inlined
 def _gap(position, block, size):
-    """Least number of steps from a position to a block of rows, 0 inside it."""
+    """Count the steps from a position to the nearest row of a block, 0 inside it."""
     start = block * BLOCK
     end = min(start + BLOCK, size) - 1
     if position < start:
@@ -207,48 +224,50 @@ def _gap(position, block, size):
 
 @inlined
 def _sum(square_z, square_y, square_x, reverse):
-    """The squared distance, summed in the order of the image's axes."""
+    """Sum the squares of a distance in the order of the image's axes."""
     if reverse:
         return (square_x + square_y) + square_z
     return (square_z + square_y) + square_x
 
 
 @inlined
-def _open(
+def _search_block(
     targets, z, y, x, block_z, block_y, nearest_x, squares_z, squares_y, squares_x, reverse, best
 ):
-    """The least squared distance below `best` within a block of rows.
+    """Find the least squared distance to a target in a block of rows, or `best` if that is less.
 
-    `nearest_x`: no row has a target nearer than this along x, which leaves out half of the rows: 18 instead of 25 µs
-    for a query 200 voxels away.
+    No row has a target nearer than `nearest_x` along x. That rules out half of the rows of a far block, and saves a
+    quarter of the time (benchmarks: surface_distances voxel/far-256).
     """
     least_x = squares_x[np.uint64(nearest_x)]
-    for zz in range(block_z * BLOCK, min((block_z + 1) * BLOCK, targets.shape[0])):
-        square_z = squares_z[np.uint64(abs(zz - z))]
-        for yy in range(block_y * BLOCK, min((block_y + 1) * BLOCK, targets.shape[1])):
-            square_y = squares_y[np.uint64(abs(yy - y))]
+    for row_z in range(block_z * BLOCK, min((block_z + 1) * BLOCK, targets.shape[0])):
+        square_z = squares_z[np.uint64(abs(row_z - z))]
+        for row_y in range(block_y * BLOCK, min((block_y + 1) * BLOCK, targets.shape[1])):
+            square_y = squares_y[np.uint64(abs(row_y - y))]
             base = square_z + square_y
             if base + least_x >= best * SLACK:
                 continue
-            steps = _nearest_bit(targets, np.uint64(zz), np.uint64(yy), x, base, squares_x, best)
-            if steps >= 0:
-                distance = _sum(square_z, square_y, squares_x[np.uint64(steps)], reverse)
+            voxels_away = _nearest_bit(
+                targets, np.uint64(row_z), np.uint64(row_y), x, base, squares_x, best
+            )
+            if voxels_away >= 0:
+                distance = _sum(square_z, square_y, squares_x[np.uint64(voxels_away)], reverse)
                 best = min(best, distance)
     return best
 
 
 @kernel(
-    read(i64, 2),
-    read(u64, 3),
-    read(u64, 3),
-    read(f64, 1),
-    read(f64, 1),
-    read(f64, 1),
-    i64,
-    i64,
-    i64,
-    i64,
-    write(f64, 1),
+    read(i64, 2),  # queries
+    read(u64, 3),  # targets
+    read(u64, 3),  # coarse rows of the targets
+    read(f64, 1),  # squares_z
+    read(f64, 1),  # squares_y
+    read(f64, 1),  # squares_x
+    i64,  # reverse
+    i64,  # first query
+    i64,  # query to stop before
+    i64,  # budget
+    write(f64, 1),  # out: squared distances
 )
 def far(
     queries, targets, coarse, squares_z, squares_y, squares_x, reverse, first, stop, budget, out
@@ -274,7 +293,7 @@ def far(
         The first query that was not answered.
     """
     work = np.int64(0)
-    known = np.inf  # distance of the query before
+    previous = np.inf  # the distance of the query before
     for q in range(first, stop):
         if work > budget:
             return q
@@ -287,8 +306,8 @@ def far(
             dz = abs(z - queries[np.uint64(q - 1), np.uint64(0)])
             dy = abs(y - queries[np.uint64(q - 1), np.uint64(1)])
             dx = abs(x - queries[np.uint64(q - 1), np.uint64(2)])
-            step = squares_z[np.uint64(dz)] + squares_y[np.uint64(dy)] + squares_x[np.uint64(dx)]
-            best = (known + np.sqrt(step)) ** 2 * (1.0 + 1e-9) + 1e-300
+            moved = squares_z[np.uint64(dz)] + squares_y[np.uint64(dy)] + squares_x[np.uint64(dx)]
+            best = (previous + np.sqrt(moved)) ** 2 * (1.0 + 1e-9) + 1e-300
         middle_z = z // BLOCK
         middle_y = y // BLOCK
         ring = np.int64(0)
@@ -297,7 +316,7 @@ def far(
             bottom = middle_z + ring
             left = middle_y - ring
             right = middle_y + ring
-            least = np.inf  # bound of this ring and of all further ones
+            least = np.inf  # what this ring and all further ones cannot go below
             if top >= 0:
                 least = min(least, squares_z[np.uint64(_gap(z, top, targets.shape[0]))])
             if bottom < coarse.shape[0]:
@@ -323,8 +342,8 @@ def far(
                     )
                     if nearest_x < 0:
                         continue
-                    work += OPENING
-                    best = _open(
+                    work += BLOCK_COST
+                    best = _search_block(
                         targets,
                         z,
                         y,
@@ -340,5 +359,5 @@ def far(
                     )
             ring += 1
         out[np.uint64(q)] = best
-        known = np.sqrt(best)
+        previous = np.sqrt(best)
     return stop

@@ -4,7 +4,8 @@ Idea: between two surfaces of a hundred thousand elements there are some hundred
 codes of surface elements as a cube has, so counting the different pairs in a hash table and sorting these is a sort
 of all.
 
-Cost: one look-up an element: 150 000 elements in 0.4 ms, where sorting them by two keys takes 8 ms.
+Cost: one look-up an element, which takes a twentieth of sorting the elements by two keys (benchmarks:
+surface_distances surfel/near-256).
 
 Exactness: integers; distances are compared by their bits, so that no two different ones are ever joined.
 """
@@ -14,15 +15,22 @@ import numpy as np
 from fastseg_kernels._jit import i32, i64, kernel, read, u8, u64, write
 
 
-@kernel(read(u64, 1), read(u8, 1), write(u64, 1), write(u8, 1), write(i64, 1), write(i32, 1))
-def tally(bits, codes, found_bits, found_codes, counts, table):
-    """Count the different pairs of `bits` and `codes`, and return how many there are.
+@kernel(
+    read(u64, 1),  # bits of the distances
+    read(u8, 1),  # codes
+    write(u64, 1),  # unique_bits
+    write(u8, 1),  # unique_codes
+    write(i64, 1),  # counts of the unique pairs
+    write(i32, 1),  # table: unique pair or -1
+)
+def tally(bits, codes, unique_bits, unique_codes, counts, table):
+    """Count how often each pair of `bits` and `codes` occurs, and return how many different pairs there are.
 
-    -1 if they are more than `counts` has room for. `table` comes filled with -1 and has a power of two of slots, at
-    least twice as many as `counts`.
+    The result is -1 if there are more than `counts` has room for. The caller fills `table` with -1; it has a power of
+    two of slots, at least twice as many as `counts`.
     """
     mask = np.uint64(table.size - 1)
-    known = np.int64(0)
+    n_unique = np.int64(0)
     for i in range(np.uint64(bits.size)):
         value = bits[i]
         code = codes[i]
@@ -31,17 +39,17 @@ def tally(bits, codes, found_bits, found_codes, counts, table):
         while True:
             entry = np.int64(table[slot])
             if entry < 0:
-                if known == counts.size:
+                if n_unique == counts.size:
                     return np.int64(-1)
-                entry = known
-                known += 1
+                entry = n_unique
+                n_unique += 1
                 table[slot] = entry
-                found_bits[entry] = value
-                found_codes[entry] = code
+                unique_bits[entry] = value
+                unique_codes[entry] = code
                 counts[entry] = 1
                 break
-            if found_bits[np.uint64(entry)] == value and found_codes[np.uint64(entry)] == code:
+            if unique_bits[np.uint64(entry)] == value and unique_codes[np.uint64(entry)] == code:
                 counts[np.uint64(entry)] += 1
                 break
             slot = (slot + np.uint64(1)) & mask
-    return known
+    return n_unique

@@ -13,7 +13,7 @@ import cupy
 import numpy as np
 
 OPTIONS = ("-std=c++17", "--fmad=false")
-THREADS = 256  # of every block
+THREADS = 256  # in every block
 
 DeviceArray = Any  # cupy.ndarray, of which mypy knows nothing
 
@@ -52,15 +52,15 @@ def launch(file: str, name: str, blocks: int, *arguments: Any, shared_mem: int =
 
 
 def blocks_for(threads: int) -> int:
-    """How many blocks have so many threads."""
+    """Count the blocks that have so many threads."""
     return -(-threads // THREADS)
 
 
 def type_suffix(array: DeviceArray) -> str:
-    """The part of a kernel's name that says what it reads, such as u8 or f64."""
+    """Make the part of a kernel's name that tells what it reads, such as u8 or f64."""
     return f"{array.dtype.kind}{8 * array.dtype.itemsize}"
 
 
 def sizes(*values: int) -> tuple[np.uint32, ...]:
-    """Numbers of voxels along an axis, as kernels take them."""
+    """Convert numbers of voxels along an axis to the type that kernels take."""
     return tuple(np.uint32(value) for value in values)

@@ -71,7 +71,7 @@ def number_labels(volumes: tuple[DeviceArray, ...], slots: int) -> tuple[DeviceA
 
 
 def label_numbers(labels: DeviceArray, table: DeviceArray) -> DeviceArray:
-    """The number of each label, as a uint32 volume."""
+    """Replace each label by its number, in a new uint32 volume."""
     numbers = empty(labels.shape, np.uint32)
     launch(
         "confusion",

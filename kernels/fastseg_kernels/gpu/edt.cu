@@ -20,7 +20,7 @@ typedef unsigned long long u64;
 
 #define NONE 0xffffffffu
 
-// Words packed along the last axis, packed along another one: volume (outer, n, inner_rows, nx) to words
+// Pack along another axis what is packed along the last one: a volume (outer, n, inner_rows, nx) becomes words
 // (outer, ceil(n / 32), inner_rows * nx).
 extern "C" __global__ void __launch_bounds__(256)
 turn(const unsigned int* __restrict__ words, u64 outer, unsigned int n, u64 inner_rows, unsigned int nx,
@@ -43,7 +43,7 @@ turn(const unsigned int* __restrict__ words, u64 outer, unsigned int n, u64 inne
     turned[index] = bits;
 }
 
-// Index of the nearest set bit of a line, the earlier of two, NONE if it has none. Its words are `step` apart.
+// Find the index of the nearest set bit of a line, the earlier of two, NONE if it has none. Words lie `step` apart.
 __device__ unsigned int nearest_bit(const unsigned int* line, unsigned int n_words, u64 step, unsigned int at) {
     const unsigned int word = at / 32u;
     const unsigned int bit = at & 31u;
@@ -60,12 +60,12 @@ __device__ unsigned int nearest_bit(const unsigned int* line, unsigned int n_wor
         distance = (unsigned int)__ffs((int)right) - 1u;
         nearest = at + distance;
     }
-    for (unsigned int gone = 1u; gone <= word || word + gone < n_words; ++gone) {
-        const unsigned int to_left = 32u * gone - 31u + bit;  // steps to the nearest bit of the word
-        const unsigned int to_right = 32u * gone - bit;
+    for (unsigned int words_away = 1u; words_away <= word || word + words_away < n_words; ++words_away) {
+        const unsigned int to_left = 32u * words_away - 31u + bit;  // steps to the nearest bit of the word
+        const unsigned int to_right = 32u * words_away - bit;
         if (min(to_left, to_right) > distance) break;
-        const unsigned int before = gone <= word ? line[(word - gone) * step] : 0u;
-        const unsigned int after = word + gone < n_words ? line[(word + gone) * step] : 0u;
+        const unsigned int before = words_away <= word ? line[(word - words_away) * step] : 0u;
+        const unsigned int after = word + words_away < n_words ? line[(word + words_away) * step] : 0u;
         const unsigned int steps_left = before != 0u ? to_left + (unsigned int)__clz((int)before) : NONE;
         const unsigned int steps_right = after != 0u ? to_right + (unsigned int)__ffs((int)after) - 1u : NONE;
         if (steps_left <= distance && steps_left != NONE) {
@@ -80,12 +80,12 @@ __device__ unsigned int nearest_bit(const unsigned int* line, unsigned int n_wor
     return nearest;
 }
 
-// out = squares[distance along the axis to the nearest set bit], squares[n] on lines without one; `chosen`, if wanted,
-// is the index of that bit, -1 without one. A thread takes up to eight voxels of one line: next to each other, or 32
-// apart where the voxels of a line are neighbours in memory, so that a warp always writes neighbours.
+// Set out = squares[distance along the axis to the nearest set bit], squares[n] on lines without one; if asked to, also
+// `nearest_index`, the index of that bit, -1 without one. A thread takes up to eight voxels of one line: next to each
+// other, or 32 apart where the voxels of a line are neighbours in memory, so that a warp always writes neighbours.
 template <typename Real>
 __device__ void first_axis(const unsigned int* words, u64 outer, unsigned int n, u64 inner, const Real* squares,
-                           Real* out, int* chosen, int want) {
+                           Real* out, int* nearest_index, int write_index) {
     const bool along = inner == 1ull;
     const u64 thread = (u64)blockIdx.x * blockDim.x + threadIdx.x;
     const unsigned int step = along ? 32u : 1u;
@@ -102,15 +102,15 @@ __device__ void first_axis(const unsigned int* words, u64 outer, unsigned int n,
         const unsigned int distance = nearest == NONE ? n : nearest < y ? y - nearest : nearest - y;
         const u64 index = (o * n + y) * inner + i;
         out[index] = squares[distance];
-        if (want != 0) chosen[index] = nearest == NONE ? -1 : (int)nearest;
+        if (write_index != 0) nearest_index[index] = nearest == NONE ? -1 : (int)nearest;
     }
 }
 
 #define FIRST_AXIS(NAME, REAL)                                                                                   \
     extern "C" __global__ void __launch_bounds__(256)                                                            \
     NAME(const unsigned int* __restrict__ words, u64 outer, unsigned int n, u64 inner,                           \
-         const REAL* __restrict__ squares, REAL* out, int* chosen, int want) {                                   \
-        first_axis(words, outer, n, inner, squares, out, chosen, want);                                          \
+         const REAL* __restrict__ squares, REAL* out, int* nearest_index, int write_index) {                     \
+        first_axis(words, outer, n, inner, squares, out, nearest_index, write_index);                            \
     }
 
 FIRST_AXIS(first_axis_f32, float)
@@ -122,7 +122,7 @@ __device__ __forceinline__ float root_of(float a) { return __fsqrt_rn(a); }
 __device__ __forceinline__ double root_of(double a) { return __dsqrt_rn(a); }
 
 // What a thread has of a tile of neighbouring lines: voxels first, first + step … of one line. The line's values lie
-// `y_step` apart; what is chosen stands in `minimisers` at the same place, all ones where nothing is finite.
+// `y_step` apart; the minimiser of each stands in `minimisers` at the same place, all ones where nothing is finite.
 template <typename Real, typename Index>
 struct Line {
     const Real* values;
@@ -135,12 +135,12 @@ struct Line {
 template <typename Out>
 struct Output {
     Out* values;
-    int* chosen;  // not written if `want` is 0
-    int want, root;
+    int* nearest_index;  // not written if `write_index` is 0
+    int write_index, root;
     u64 start, inner;  // voxel y is start + y * inner
 };
 
-// One voxel: the first minimiser between those of the neighbours `stride` away, which are known.
+// Find the first minimiser of a voxel, between those of the neighbours `stride` away, which are known.
 template <typename Real, typename Index, typename Out>
 __device__ __forceinline__ void minimise(const Line<Real, Index>& line, const Output<Out>& output,
                                          const Real* squares, unsigned int y, unsigned int stride, bool monotone) {
@@ -158,22 +158,22 @@ __device__ __forceinline__ void minimise(const Line<Real, Index>& line, const Ou
         if (after == none) low = line.n;
     }
     Real best = squares[line.n];
-    Index chosen = none;
+    Index minimiser = none;
     for (unsigned int k = low; k <= high; ++k) {
         const Real candidate = sum_of(line.values[k * line.y_step], squares[k < y ? y - k : k - y]);
         if (candidate < best) {
             best = candidate;
-            chosen = (Index)k;
+            minimiser = (Index)k;
         }
     }
-    line.minimisers[y * line.y_step] = chosen;
+    line.minimisers[y * line.y_step] = minimiser;
     const u64 at = output.start + y * output.inner;
     const Out result = (Out)best;
     output.values[at] = output.root != 0 ? root_of(result) : result;
-    if (output.want != 0) output.chosen[at] = chosen == none ? -1 : (int)chosen;
+    if (output.write_index != 0) output.nearest_index[at] = minimiser == none ? -1 : (int)minimiser;
 }
 
-// All levels of a block's lines. Threads without a line, `exists` false, wait with the others.
+// Go through all levels of a block's lines. Threads without a line, `exists` false, wait with the others.
 template <typename Real, typename Index, typename Out>
 __device__ void all_levels(const Line<Real, Index>& line, const Output<Out>& output, const Real* squares,
                            bool monotone, bool exists) {
@@ -188,14 +188,14 @@ __device__ void all_levels(const Line<Real, Index>& line, const Output<Out>& out
     }
 }
 
-// Where a line of the volume (outer, n, inner) starts, lines counted one after another.
+// Compute where a line of the volume (outer, n, inner) starts, lines counted one after another.
 __device__ __forceinline__ u64 start_of(u64 line, unsigned int n, u64 inner) {
     const u64 o = line / inner;
     return o * n * inner + (line - o * inner);
 }
 
-// A tile of up to `lanes` lines, a power of two, in shared memory; `source` may be `out`. Threads next to each other have
-// neighbours in memory: of one line if its voxels are, else of neighbouring lines.
+// Work on a tile of up to `lanes` lines, a power of two, in shared memory; `source` may be `out`. Threads next to each
+// other have neighbours in memory: of one line if its voxels are, else of neighbouring lines.
 template <typename Real, typename Out>
 __device__ void parabolas(unsigned char* shared, const Real* source, Output<Out> output, u64 lines, unsigned int n,
                           const Real* squares, unsigned int lanes, int monotone) {
@@ -221,7 +221,7 @@ __device__ void parabolas(unsigned char* shared, const Real* source, Output<Out>
     all_levels(line, output, squares, monotone != 0, exists);
 }
 
-// One line that does not fit into shared memory, read through the caches; `scratch` has a number a voxel.
+// Work on one line that does not fit into shared memory, read through the caches; `scratch` has a number a voxel.
 template <typename Real, typename Out>
 __device__ void long_parabolas(const Real* source, Output<Out> output, unsigned int n, const Real* squares,
                                int monotone, unsigned int* scratch) {
@@ -237,11 +237,12 @@ __device__ void long_parabolas(const Real* source, Output<Out> output, unsigned 
 }
 
 template <typename Out>
-__device__ __forceinline__ Output<Out> output_to(Out* values, int* chosen, int want, int root, u64 inner) {
+__device__ __forceinline__ Output<Out> output_to(Out* values, int* nearest_index, int write_index, int root,
+                                                 u64 inner) {
     Output<Out> output;
     output.values = values;
-    output.chosen = chosen;
-    output.want = want;
+    output.nearest_index = nearest_index;
+    output.write_index = write_index;
     output.root = root;
     output.start = 0ull;
     output.inner = inner;
@@ -251,35 +252,37 @@ __device__ __forceinline__ Output<Out> output_to(Out* values, int* chosen, int w
 #define PARABOLAS(NAME, REAL, OUT)                                                                               \
     extern "C" __global__ void __launch_bounds__(256)                                                            \
     NAME(const REAL* source, OUT* out, u64 lines, unsigned int n, u64 inner, const REAL* __restrict__ squares,   \
-         unsigned int lanes, int monotone, int root, int* chosen, int want) {                                    \
+         unsigned int lanes, int monotone, int root, int* nearest_index, int write_index) {                      \
         extern __shared__ __align__(16) unsigned char shared[];                                                  \
-        parabolas(shared, source, output_to(out, chosen, want, root, inner), lines, n, squares, lanes,           \
-                  monotone);                                                                                     \
+        parabolas(shared, source, output_to(out, nearest_index, write_index, root, inner), lines, n, squares,    \
+                  lanes, monotone);                                                                              \
     }                                                                                                            \
     extern "C" __global__ void __launch_bounds__(256)                                                            \
     long_##NAME(const REAL* source, OUT* out, u64 inner, unsigned int n, const REAL* __restrict__ squares,       \
-                int monotone, int root, int* chosen, int want, unsigned int* scratch) {                          \
-        long_parabolas(source, output_to(out, chosen, want, root, inner), n, squares, monotone, scratch);        \
+                int monotone, int root, int* nearest_index, int write_index, unsigned int* scratch) {            \
+        long_parabolas(source, output_to(out, nearest_index, write_index, root, inner), n, squares, monotone,    \
+                       scratch);                                                                                 \
     }
 
 PARABOLAS(parabolas_f32_f32, float, float)
 PARABOLAS(parabolas_f64_f64, double, double)
 PARABOLAS(parabolas_f32_f64, float, double)
 
-// Where the nearest background lies, from what each pass chose: pass p chose along the axis `rows[p]`, of size
-// sizes[p] and stride strides[p]. The last pass says where to look up the one before it, and so on. -1 without any.
+// Write where the nearest background lies, from the index that each pass has found: pass p along the axis `rows[p]`, of
+// size sizes[p] and stride strides[p]. The last pass tells where to look up the one before it, and so on. The result
+// is -1 where there is no background.
 extern "C" __global__ void __launch_bounds__(256)
-follow(const int* __restrict__ chosen, u64 size, int passes, const u64* __restrict__ strides,
+follow(const int* __restrict__ nearest_index, u64 size, int passes, const u64* __restrict__ strides,
        const unsigned int* __restrict__ sizes, const int* __restrict__ rows, int ndim, int* indices) {
     const u64 voxel = (u64)blockIdx.x * blockDim.x + threadIdx.x;
     if (voxel >= size) return;
-    const bool nowhere = chosen[(u64)(passes - 1) * size + voxel] < 0;
+    const bool nowhere = nearest_index[(u64)(passes - 1) * size + voxel] < 0;
     for (int row = 0; row < ndim; ++row) indices[(u64)row * size + voxel] = nowhere ? -1 : 0;
     if (nowhere) return;
     u64 at = voxel;
     for (int pass = passes - 1; pass >= 0; --pass) {
         const u64 from = at / strides[pass] % sizes[pass];
-        const u64 to = (u64)chosen[(u64)pass * size + at];
+        const u64 to = (u64)nearest_index[(u64)pass * size + at];
         indices[(u64)rows[pass] * size + voxel] = (int)to;
         at = at - from * strides[pass] + to * strides[pass];
     }

@@ -46,30 +46,30 @@ def first_axis(
     shape: tuple[int, ...],
     axis: int,
     squares: np.ndarray,
-    chosen: DeviceArray | None = None,
+    nearest_index: DeviceArray | None = None,
 ) -> DeviceArray:
-    """Squared distance along an axis to the nearest set bit.
+    """Compute the squared distance along an axis to the nearest set bit.
 
     Parameters
     ----------
     words : uint32
         Packed along the axis, see `turn`.
     squares : float32 or float64 (n + 1,)
-        Of 0, 1, 2 … steps; the last is what to write where there is no bit, infinity.
-    chosen : int32 array of `shape`, optional
+        Of 0, 1, 2 … steps; the last, infinity, is written where there is no bit.
+    nearest_index : int32 array of `shape`, optional
         Written: the index of the bit, the first of two, -1 without one.
     """
     outer, n, inner = split(shape, axis)
     table = asarray(squares)
     out = empty(shape, squares.dtype)
-    want, index = _wanted(chosen)
+    write_index, index = _index_output(nearest_index)
     along = inner == 1
     threads = outer * (32 * -(-n // 256) if along else -(-n // 8) * inner)
     launch(
         "edt",
         f"first_axis_{type_suffix(out)}",
         blocks_for(threads),
-        *(words, np.uint64(outer), *sizes(n), np.uint64(inner), table, out, index, want),
+        *(words, np.uint64(outer), *sizes(n), np.uint64(inner), table, out, index, write_index),
     )
     return out
 
@@ -82,7 +82,7 @@ def parabolas(
     monotone: bool,
     root: bool = False,
     dtype: np.dtype | None = None,
-    chosen: DeviceArray | None = None,
+    nearest_index: DeviceArray | None = None,
 ) -> DeviceArray:
     """Add an axis to the squared distances, in place where type and size allow it.
 
@@ -98,7 +98,7 @@ def parabolas(
         Take the square root.
     dtype : dtype, optional
         Of the result: that of the volume, or float64.
-    chosen : int32 array, optional
+    nearest_index : int32 array, optional
         Written: the index along the axis of the first minimiser, -1 where all is infinite.
     """
     outer, n, inner = split(volume.shape, axis)
@@ -107,8 +107,8 @@ def parabolas(
     same = dtype is None or volume.dtype == dtype
     out = volume if same and fits else empty(volume.shape, volume.dtype if same else dtype)
     name = f"parabolas_{type_suffix(volume)}_{type_suffix(out)}"
-    want, index = _wanted(chosen)
-    flags = (np.int32(monotone), np.int32(root), index, want)
+    write_index, index = _index_output(nearest_index)
+    flags = (np.int32(monotone), np.int32(root), index, write_index)
     table = asarray(squares)
     if fits:
         lanes = _lanes(line_bytes, volume.itemsize)
@@ -123,21 +123,23 @@ def parabolas(
 
 
 def _lanes(line_bytes: int, itemsize: int) -> int:
-    """How many lines a block holds: a power of two."""
+    """Choose how many lines a block holds: a power of two."""
     fitting = max(
         _TILE_BYTES // line_bytes, min(_SHARED_BYTES // line_bytes, _SECTOR_BYTES // itemsize)
     )
     return min(1 << fitting.bit_length() - 1, _MOST_LANES)
 
 
-def _wanted(chosen: DeviceArray | None) -> tuple[np.int32, DeviceArray]:
-    """Whether indices are written, and to what: a kernel takes no null pointer."""
-    return (np.int32(0), empty(1, np.int32)) if chosen is None else (np.int32(1), chosen)
+def _index_output(nearest_index: DeviceArray | None) -> tuple[np.int32, DeviceArray]:
+    """Tell whether indices are written, and to which array: a kernel takes no null pointer."""
+    return (
+        (np.int32(0), empty(1, np.int32)) if nearest_index is None else (np.int32(1), nearest_index)
+    )
 
 
-def follow(chosen: DeviceArray, axes: tuple[int, ...]) -> DeviceArray:
-    """Indices of the nearest background, int32 (ndim, *shape), from what the pass over each of `axes` chose."""
-    shape = chosen.shape[1:]
+def follow(nearest_index: DeviceArray, axes: tuple[int, ...]) -> DeviceArray:
+    """Combine the index that the pass over each of `axes` has found: nearest background, int32 (ndim, *shape)."""
+    shape = nearest_index.shape[1:]
     size = math.prod(shape)
     indices = empty((len(shape), *shape), np.int32)
     strides = [math.prod(shape[axis + 1 :]) for axis in axes]
@@ -145,7 +147,12 @@ def follow(chosen: DeviceArray, axes: tuple[int, ...]) -> DeviceArray:
         "edt",
         "follow",
         blocks_for(size),
-        *(chosen, np.uint64(size), np.int32(len(axes)), asarray(np.array(strides, np.uint64))),
+        *(
+            nearest_index,
+            np.uint64(size),
+            np.int32(len(axes)),
+            asarray(np.array(strides, np.uint64)),
+        ),
         asarray(np.array([shape[axis] for axis in axes], np.uint32)),
         *(asarray(np.array(axes, np.int32)), np.int32(len(shape)), indices),
     )

@@ -1,8 +1,8 @@
 // Masks as bits: 32 voxels to a word along the fastest axis, counted and listed.
 //
 // Idea: a warp compares 32 neighbouring voxels and its ballot is their word; each warp makes eight words of a row, so
-// that eight loads are on their way together and the row is looked up once. Set bits are listed in order by counting them a block of words at a
-// time, summing the counts, and letting every block write its own stretch.
+// that eight loads are on their way together and the row is looked up once. Set bits are listed in order by counting
+// them a block of words at a time, summing the counts, and letting every block write its own stretch.
 //
 // Cost: the labels are read once, 1/8 byte a voxel is written; from then on a mask is 1/8 byte a voxel: 512^3 in 16
 // MiB, which stays in the second-level cache of the larger cards.
@@ -69,7 +69,7 @@ SELECT(select_u16, unsigned short)
 SELECT(select_u32, unsigned int)
 SELECT(select_u64, u64)
 
-// A byte, 0 or 1, for each voxel of rows of nx voxels.
+// Write a byte, 0 or 1, for each voxel of rows of nx voxels.
 extern "C" __global__ void __launch_bounds__(256)
 unpack(const unsigned int* __restrict__ words, u64 rows, unsigned int nx, unsigned char* out) {
     const unsigned int lane = threadIdx.x & 31u;
@@ -82,13 +82,13 @@ unpack(const unsigned int* __restrict__ words, u64 rows, unsigned int nx, unsign
     }
 }
 
-// Sum over the warp; every lane gets it.
+// Sum a value over the warp; every lane gets the sum.
 __device__ __forceinline__ unsigned int warp_sum(unsigned int value) {
     for (int step = 16; step > 0; step >>= 1) value += __shfl_xor_sync(FULL_WARP, value, step);
     return value;
 }
 
-// Sum of what the warps of a block have found, in every thread; `sums` has room for a number a warp.
+// Sum a value over the block; every thread gets the sum. `sums` has room for a number a warp.
 __device__ unsigned int block_sum(unsigned int value, unsigned int* sums) {
     value = warp_sum(value);
     if ((threadIdx.x & 31u) == 0u) sums[threadIdx.x / 32u] = value;
@@ -99,7 +99,7 @@ __device__ unsigned int block_sum(unsigned int value, unsigned int* sums) {
     return total;
 }
 
-// Set bits of each block of WORDS_PER_BLOCK words.
+// Count the set bits of each block of WORDS_PER_BLOCK words.
 extern "C" __global__ void __launch_bounds__(256)
 count_bits(const unsigned int* __restrict__ words, u64 n_words, u64* counts) {
     __shared__ unsigned int sums[8];
@@ -112,9 +112,10 @@ count_bits(const unsigned int* __restrict__ words, u64 n_words, u64* counts) {
     if (threadIdx.x == 0u) counts[blockIdx.x] = found;
 }
 
-// The places of all set bits, ascending: 32 times the word plus the bit. `starts` says how many come before a block.
+// List the positions of all set bits, ascending: 32 times the word plus the bit. `starts` holds how many come before
+// each block.
 extern "C" __global__ void __launch_bounds__(256)
-places(const unsigned int* __restrict__ words, u64 n_words, const u64* __restrict__ starts, u64* out) {
+bit_positions(const unsigned int* __restrict__ words, u64 n_words, const u64* __restrict__ starts, u64* out) {
     __shared__ unsigned int sums[8];
     const unsigned int lane = threadIdx.x & 31u;
     const unsigned int warp = threadIdx.x / 32u;

@@ -22,12 +22,12 @@ _WORDS_PER_BLOCK = 1024
 
 
 def n_words(nx: int) -> int:
-    """Words of a row of so many voxels."""
+    """Count the words of a row of so many voxels."""
     return -(-nx // 32)
 
 
 def _blocks_for_rows(words: DeviceArray) -> int:
-    """Blocks with a warp for every few words of each row."""
+    """Count the blocks that have a warp for every few words of each row."""
     rows, nw = words.shape[0] * words.shape[1], words.shape[2]
     return blocks_for(32 * rows * -(-nw // _WORDS_PER_WARP))
 
@@ -63,7 +63,7 @@ def select(
 
 
 def unpack(words: DeviceArray, nx: int) -> DeviceArray:
-    """A byte, 0 or 1, for each voxel of rows of `nx`."""
+    """Make a byte, 0 or 1, for each voxel of rows of `nx` voxels."""
     out = empty((*words.shape[:2], nx), np.uint8)
     rows = np.uint64(words.shape[0] * words.shape[1])
     launch("masks", "unpack", _blocks_for_rows(words), words, rows, *sizes(nx), out)
@@ -71,25 +71,25 @@ def unpack(words: DeviceArray, nx: int) -> DeviceArray:
 
 
 def count_bits(words: DeviceArray) -> DeviceArray:
-    """Set bits of each stretch of words, uint64; their sum is that of all."""
+    """Count the set bits of each stretch of words, as uint64; the counts add up to all set bits."""
     counts = empty(-(-words.size // _WORDS_PER_BLOCK), np.uint64)
     launch("masks", "count_bits", counts.size, words, np.uint64(words.size), counts)
     return counts
 
 
-def places(words: DeviceArray, starts: DeviceArray, n: int) -> DeviceArray:
-    """Where the set bits are: 32 times the word plus the bit, ascending, uint64 (n,).
+def bit_positions(words: DeviceArray, starts: DeviceArray, n: int) -> DeviceArray:
+    """List the positions of the set bits, 32 times the word plus the bit, ascending: uint64 (n,).
 
-    `starts` says how many come before each stretch of `count_bits`, `n` how many there are.
+    `starts` holds how many set bits come before each stretch of `count_bits`; there are `n` in all.
     """
     out = empty(n, np.uint64)
     if n:
-        launch("masks", "places", starts.size, words, np.uint64(words.size), starts, out)
+        launch("masks", "bit_positions", starts.size, words, np.uint64(words.size), starts, out)
     return out
 
 
 def count_overlap(a: DeviceArray, b: DeviceArray) -> DeviceArray:
-    """Set bits of a, of b, and of both at once: uint64 (3,)."""
+    """Count the set bits of a, of b, and of both at once: uint64 (3,)."""
     counts = zeros(3, np.uint64)
     blocks = -(-a.size // _WORDS_PER_BLOCK)
     launch("masks", "count_overlap", blocks, a, b, np.uint64(a.size), counts)

@@ -36,16 +36,16 @@ struct Query {
     long long z, y, x;
 };
 
-__device__ __forceinline__ Query query_at(u64 place, unsigned int ny, unsigned int nw) {
-    const u64 row = place / 32u / nw;
+__device__ __forceinline__ Query query_at(u64 bit_position, unsigned int ny, unsigned int nw) {
+    const u64 row = bit_position / 32u / nw;
     Query query;
-    query.x = (long long)(place - row * nw * 32u);
+    query.x = (long long)(bit_position - row * nw * 32u);
     query.z = (long long)(row / ny);
     query.y = (long long)(row - (u64)query.z * ny);
     return query;
 }
 
-// The squared distance, summed in the order of the image's axes.
+// Sum the squares of a distance in the order of the image's axes.
 __device__ __forceinline__ double sum_of(double square_z, double square_y, double square_x, bool reverse) {
     return reverse ? __dadd_rn(__dadd_rn(square_x, square_y), square_z)
                    : __dadd_rn(__dadd_rn(square_z, square_y), square_x);
@@ -59,7 +59,7 @@ __device__ __forceinline__ double warp_min(double value) {
     return value;
 }
 
-// Steps to the nearest set bit of a row within the three words around a bit, NONE if they have none.
+// Count the steps to the nearest set bit of a row within the three words around a bit, NONE if they have none.
 __device__ unsigned int nearby(const unsigned int* row, unsigned int nw, unsigned int word, unsigned int bit) {
     const unsigned int here = row[word];
     const unsigned int left = here << (31u - bit);
@@ -78,25 +78,25 @@ __device__ unsigned int nearby(const unsigned int* row, unsigned int nw, unsigne
     return steps;
 }
 
-// The same for the whole row, given what is nearby, while `base` and the square of the steps are below `bound`.
+// Count the steps in the whole row, given those in the words nearby, while `base` and their square are below `bound`.
 __device__ unsigned int along(const unsigned int* row, const Targets& targets, unsigned int word, unsigned int bit,
                               unsigned int steps, double base, double bound) {
-    for (unsigned int gone = 2u;; ++gone) {
-        const unsigned int left = 32u * gone - 31u + bit;  // steps to the nearest bit of the word
-        const unsigned int right = 32u * gone - bit;
+    for (unsigned int words_away = 2u;; ++words_away) {
+        const unsigned int left = 32u * words_away - 31u + bit;  // steps to the nearest bit of the word
+        const unsigned int right = 32u * words_away - bit;
         const bool look_left =
-            gone <= word && left < steps && __dadd_rn(base, targets.squares_x[left]) < bound;
+            words_away <= word && left < steps && __dadd_rn(base, targets.squares_x[left]) < bound;
         const bool look_right =
-            word + gone < targets.nw && right < steps && __dadd_rn(base, targets.squares_x[right]) < bound;
+            word + words_away < targets.nw && right < steps && __dadd_rn(base, targets.squares_x[right]) < bound;
         if (!look_left && !look_right) return steps;
-        const unsigned int before = look_left ? row[word - gone] : 0u;
-        const unsigned int after = look_right ? row[word + gone] : 0u;
+        const unsigned int before = look_left ? row[word - words_away] : 0u;
+        const unsigned int after = look_right ? row[word + words_away] : 0u;
         if (before != 0u) steps = min(steps, left + (unsigned int)__clz((int)before));
         if (after != 0u) steps = min(steps, right + (unsigned int)__ffs((int)after) - 1u);
     }
 }
 
-// The least squared distance that 32 rows, one a lane, or those before have. All lanes take part.
+// Find the least squared distance that 32 rows, one a lane, or the rows before them have. All lanes take part.
 __device__ double after_rows(const Targets& targets, const Query& query, bool exists, int dz, int dy, double base,
                              double best) {
     const long long z = query.z + dz;
@@ -129,12 +129,12 @@ __device__ double after_rows(const Targets& targets, const Query& query, bool ex
     return warp_min(best);
 }
 
-// Squared distances of the queries at `places` (32 times the word plus the bit). `rows` holds m offsets (dz, dy) in
-// order of `bases`, their squared lengths; `complete` says that they are all that the volume has. Queries that
-// they do not settle are listed in `open`.
+// Write the squared distances of the queries at `bit_positions` (32 times the word plus the bit). `rows` holds m
+// offsets (dz, dy) in order of `bases`, their squared lengths; `complete` tells that they are all that the volume has.
+// Queries that they do not settle are listed in `open`.
 extern "C" __global__ void __launch_bounds__(256)
 nearest(const unsigned int* __restrict__ words, unsigned int nz, unsigned int ny, unsigned int nw,
-        const u64* __restrict__ places, u64 n, const int* __restrict__ rows, const double* __restrict__ bases,
+        const u64* __restrict__ bit_positions, u64 n, const int* __restrict__ rows, const double* __restrict__ bases,
         unsigned int m, int complete, const double* __restrict__ squares_z, const double* __restrict__ squares_y,
         const double* __restrict__ squares_x, int reverse, double* squared, u64* open, u64* n_open) {
     const unsigned int lane = threadIdx.x & 31u;
@@ -149,7 +149,7 @@ nearest(const unsigned int* __restrict__ words, unsigned int nz, unsigned int ny
     targets.ny = ny;
     targets.nw = nw;
     targets.reverse = reverse != 0;
-    const Query query = query_at(places[q], ny, nw);
+    const Query query = query_at(bit_positions[q], ny, nw);
     double best = FAR_AWAY;
     unsigned int first = 0u;
     for (; first < m && bases[first] < __dmul_rn(best, SLACK); first += 32u) {
@@ -162,15 +162,17 @@ nearest(const unsigned int* __restrict__ words, unsigned int nz, unsigned int ny
     if (!settled) open[atomicAdd(n_open, 1ull)] = q;
 }
 
-// min over k of volume[… k …] + squares[|k - position|] along the axis left to do, for the open queries: one warp each,
-// 32 steps at a time in both directions. The volume (nz, ny, nx) has the squared distances along the other axes.
+// Find min over k of volume[… k …] + squares[|k - position|] along the axis left to do, for the open queries: a
+// warp takes one, 32 steps at a time in both directions. The volume (nz, ny, nx) has the squared distances along the
+// other axes.
 template <typename Real>
-__device__ void last_axis(const Real* volume, unsigned int ny, unsigned int nx, const u64* places, const u64* open,
-                          u64 n_open, int axis, unsigned int n, u64 stride, const Real* squares, double* squared) {
+__device__ void last_axis(const Real* volume, unsigned int ny, unsigned int nx, const u64* bit_positions,
+                          const u64* open, u64 n_open, int axis, unsigned int n, u64 stride, const Real* squares,
+                          double* squared) {
     const unsigned int lane = threadIdx.x & 31u;
     const u64 q = ((u64)blockIdx.x * blockDim.x + threadIdx.x) / 32u;
     if (q >= n_open) return;  // the whole warp
-    const Query query = query_at(places[open[q]], ny, (nx + 31u) / 32u);
+    const Query query = query_at(bit_positions[open[q]], ny, (nx + 31u) / 32u);
     const long long position = axis == 0 ? query.z : axis == 1 ? query.y : query.x;
     const u64 here = ((u64)query.z * ny + (u64)query.y) * nx + (u64)query.x;
     const Real* line = volume + (here - (u64)position * stride);
@@ -193,10 +195,11 @@ __device__ void last_axis(const Real* volume, unsigned int ny, unsigned int nx, 
 
 #define LAST_AXIS(NAME, REAL)                                                                                    \
     extern "C" __global__ void __launch_bounds__(256)                                                            \
-    NAME(const REAL* __restrict__ volume, unsigned int ny, unsigned int nx, const u64* __restrict__ places,      \
+    NAME(const REAL* __restrict__ volume, unsigned int ny, unsigned int nx,                                      \
+         const u64* __restrict__ bit_positions,                                                                  \
          const u64* __restrict__ open, u64 n_open, int axis, unsigned int n, u64 stride,                         \
          const REAL* __restrict__ squares, double* squared) {                                                    \
-        last_axis(volume, ny, nx, places, open, n_open, axis, n, stride, squares, squared);                      \
+        last_axis(volume, ny, nx, bit_positions, open, n_open, axis, n, stride, squares, squared);               \
     }
 
 LAST_AXIS(last_axis_f32, float)

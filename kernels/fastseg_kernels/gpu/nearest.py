@@ -20,7 +20,7 @@ from fastseg_kernels.gpu._module import (
 
 def nearest(
     targets: DeviceArray,
-    places: DeviceArray,
+    bit_positions: DeviceArray,
     rows: np.ndarray,
     bases: np.ndarray,
     complete: bool,
@@ -33,7 +33,7 @@ def nearest(
     ----------
     targets : uint32 (nz, ny, nw)
         The packed set.
-    places : uint64 (n,)
+    bit_positions : uint64 (n,)
         The queries: 32 times the word plus the bit.
     rows, bases : int32 (m, 2), float64 (m,)
         Offsets (dz, dy) in order of their squared lengths, and these.
@@ -52,13 +52,16 @@ def nearest(
     n_open : uint64 (1,)
         How many these are.
     """
-    squared, unsettled = empty(places.shape, np.float64), empty(places.shape, np.uint64)
+    squared, unsettled = (
+        empty(bit_positions.shape, np.float64),
+        empty(bit_positions.shape, np.uint64),
+    )
     n_open = zeros(1, np.uint64)
     launch(
         "nearest",
         "nearest",
-        blocks_for(32 * places.size),
-        *(targets, *sizes(*targets.shape), places, np.uint64(places.size)),
+        blocks_for(32 * bit_positions.size),
+        *(targets, *sizes(*targets.shape), bit_positions, np.uint64(bit_positions.size)),
         *(asarray(rows), asarray(bases), *sizes(len(bases)), np.int32(complete)),
         *(asarray(table) for table in squares),
         *(np.int32(reverse), squared, unsettled, n_open),
@@ -68,7 +71,7 @@ def nearest(
 
 def last_axis(
     volume: DeviceArray,
-    places: DeviceArray,
+    bit_positions: DeviceArray,
     queries: DeviceArray,
     axis: int,
     squares: np.ndarray,
@@ -89,6 +92,6 @@ def last_axis(
         "nearest",
         f"last_axis_{type_suffix(volume)}",
         blocks_for(32 * queries.size),
-        *(volume, *sizes(*volume.shape[1:]), places, queries, np.uint64(queries.size)),
+        *(volume, *sizes(*volume.shape[1:]), bit_positions, queries, np.uint64(queries.size)),
         *(np.int32(axis), *sizes(volume.shape[axis]), np.uint64(stride), asarray(squares), squared),
     )

@@ -20,7 +20,7 @@ struct Shape {
     unsigned int nz, ny, nw;
 };
 
-struct Place {  // of a word
+struct WordPosition {
     unsigned int z, y, w;
 };
 
@@ -32,16 +32,16 @@ __device__ __forceinline__ Shape shape_of(unsigned int nz, unsigned int ny, unsi
     return shape;
 }
 
-__device__ __forceinline__ Place place_of(u64 index, unsigned int ny, unsigned int nw) {
+__device__ __forceinline__ WordPosition word_position(u64 index, unsigned int ny, unsigned int nw) {
     const u64 row = index / nw;
-    Place place;
-    place.w = (unsigned int)(index - row * nw);
-    place.z = (unsigned int)(row / ny);
-    place.y = (unsigned int)(row - (u64)place.z * ny);
-    return place;
+    WordPosition position;
+    position.w = (unsigned int)(index - row * nw);
+    position.z = (unsigned int)(row / ny);
+    position.y = (unsigned int)(row - (u64)position.z * ny);
+    return position;
 }
 
-// A word of the mask, or `outside` where it has none.
+// Look up a word of the mask; it is `outside` where the mask has none.
 __device__ __forceinline__ unsigned int word_at(Words words, const Shape& shape, long long z, long long y,
                                                 long long w, unsigned int outside) {
     const bool exists = z >= 0 && z < shape.nz && y >= 0 && y < shape.ny && w >= 0 && w < shape.nw;
@@ -53,7 +53,7 @@ __device__ __forceinline__ unsigned int voxel_at(Words words, const Shape& shape
     return x < 0 ? 0u : word_at(words, shape, z, y, x >> 5, 0u) >> (x & 31) & 1u;
 }
 
-// Face neighbours, with nothing beyond the image: what almost every metric asks for.
+// Write the surface for face neighbours, with nothing beyond the image, which almost every metric asks for.
 extern "C" __global__ void __launch_bounds__(256)
 face_surface(Words words, unsigned int nz, unsigned int ny, unsigned int nw, int ndim, unsigned int* surface) {
     const u64 index = (u64)blockIdx.x * blockDim.x + threadIdx.x;
@@ -62,7 +62,7 @@ face_surface(Words words, unsigned int nz, unsigned int ny, unsigned int nw, int
     unsigned int inside = mask;
     if (mask != 0u) {
         const Shape shape = shape_of(nz, ny, nw);
-        const Place at = place_of(index, ny, nw);
+        const WordPosition at = word_position(index, ny, nw);
         const long long z = at.z;
         const long long y = at.y;
         const long long w = at.w;
@@ -74,72 +74,72 @@ face_surface(Words words, unsigned int nz, unsigned int ny, unsigned int nw, int
     surface[index] = mask & ~inside;
 }
 
-// Neighbours that differ along at most `connectivity` axes; beyond the image is `outside`, no bits or all of them.
-// `last_bits` are those of a row's last word that are voxels.
+// Write the surface for neighbours that differ along at most `connectivity` axes. Beyond the image lies `outside`, no
+// bits or all of them; `last_bits` are the bits of a row's last word that are voxels.
 extern "C" __global__ void __launch_bounds__(256)
 erosion_surface(Words words, unsigned int nz, unsigned int ny, unsigned int nw, int ndim, int connectivity,
                 unsigned int last_bits, unsigned int outside, unsigned int* surface) {
     const u64 index = (u64)blockIdx.x * blockDim.x + threadIdx.x;
     if (index >= (u64)nz * ny * nw) return;
     const Shape shape = shape_of(nz, ny, nw);
-    const Place at = place_of(index, ny, nw);
+    const WordPosition at = word_position(index, ny, nw);
     const long long w = at.w;
-    const unsigned int beyond = outside & ~last_bits;
-    const unsigned int beyond_here = at.w + 1u == nw ? beyond : 0u;
-    const unsigned int beyond_next = at.w + 2u == nw ? beyond : 0u;
+    const unsigned int past_row = outside & ~last_bits;
+    const unsigned int past_row_here = at.w + 1u == nw ? past_row : 0u;
+    const unsigned int past_row_next = at.w + 2u == nw ? past_row : 0u;
     const int depth = ndim >= 3 ? 1 : 0;
     const int height = ndim >= 2 ? 1 : 0;
     const unsigned int mask = words[index];
     unsigned int inside = mask;
     for (int dz = -depth; dz <= depth; ++dz) {
         for (int dy = -height; dy <= height; ++dy) {
-            const int steps = (dz != 0) + (dy != 0);
-            if (steps > connectivity) continue;
+            const int axes_moved = (dz != 0) + (dy != 0);
+            if (axes_moved > connectivity) continue;
             const long long z = (long long)at.z + dz;
             const long long y = (long long)at.y + dy;
-            const unsigned int row = word_at(words, shape, z, y, w, outside) | beyond_here;
+            const unsigned int row = word_at(words, shape, z, y, w, outside) | past_row_here;
             inside &= row;
-            if (steps == connectivity) continue;
+            if (axes_moved == connectivity) continue;
             inside &= row << 1 | word_at(words, shape, z, y, w - 1, outside) >> 31;
-            inside &= row >> 1 | (word_at(words, shape, z, y, w + 1, outside) | beyond_next) << 31;
+            inside &= row >> 1 | (word_at(words, shape, z, y, w + 1, outside) | past_row_next) << 31;
         }
     }
     surface[index] = mask & ~inside;
 }
 
-// Corners of the lattice (cz, cy, words cw) that carry surface; corner (z, y, x) lies before voxel (z, y, x).
+// Set the corners of the lattice (cz, cy, words cw) that carry surface; corner (z, y, x) lies before voxel (z, y, x).
 extern "C" __global__ void __launch_bounds__(256)
 corner_surface(Words words, unsigned int nz, unsigned int ny, unsigned int nw, int ndim, unsigned int cz,
                unsigned int cy, unsigned int cw, unsigned int* corners) {
     const u64 index = (u64)blockIdx.x * blockDim.x + threadIdx.x;
     if (index >= (u64)cz * cy * cw) return;
     const Shape shape = shape_of(nz, ny, nw);
-    const Place at = place_of(index, cy, cw);
-    unsigned int some = 0u;
-    unsigned int every = 0xffffffffu;
+    const WordPosition at = word_position(index, cy, cw);
+    unsigned int any_set = 0u;
+    unsigned int all_set = 0xffffffffu;
     for (int i = 0; i < (ndim >= 3 ? 2 : 1); ++i) {
         for (int j = 0; j < (ndim >= 2 ? 2 : 1); ++j) {
             const long long z = (long long)at.z - i;
             const long long y = (long long)at.y - j;
             const unsigned int row = word_at(words, shape, z, y, at.w, 0u);
             const unsigned int before = row << 1 | word_at(words, shape, z, y, (long long)at.w - 1, 0u) >> 31;
-            some |= row | before;
-            every &= row & before;
+            any_set |= row | before;
+            all_set &= row & before;
         }
     }
-    corners[index] = some & ~every;
+    corners[index] = any_set & ~all_set;
 }
 
-// The code of each corner in `places` (32 times its word plus its bit). Bit 4 i + 2 j + k of it is voxel
+// Write the code of each corner in `bit_positions` (32 times its word plus its bit). Bit 4 i + 2 j + k of it is voxel
 // (z - 1 + i, y - 1 + j, x - 1 + k); without an axis, without its bit.
 extern "C" __global__ void __launch_bounds__(256)
 corner_codes(Words words, unsigned int nz, unsigned int ny, unsigned int nw, int ndim, unsigned int cy,
-             unsigned int cw, const u64* __restrict__ places, u64 n, unsigned char* codes) {
+             unsigned int cw, const u64* __restrict__ bit_positions, u64 n, unsigned char* codes) {
     const u64 index = (u64)blockIdx.x * blockDim.x + threadIdx.x;
     if (index >= n) return;
     const Shape shape = shape_of(nz, ny, nw);
-    const Place at = place_of(places[index] / 32u, cy, cw);
-    const long long x = (long long)at.w * 32 + (long long)(places[index] & 31u);
+    const WordPosition at = word_position(bit_positions[index] / 32u, cy, cw);
+    const long long x = (long long)at.w * 32 + (long long)(bit_positions[index] & 31u);
     unsigned int code = 0u;
     unsigned int shift = 0u;
     for (int i = ndim >= 3 ? 1 : 0; i >= 0; --i) {
@@ -153,24 +153,24 @@ corner_codes(Words words, unsigned int nz, unsigned int ny, unsigned int nw, int
     codes[index] = (unsigned char)code;
 }
 
-// Voxels of the mask for which one of `offsets` (dz, dy, dx), nearest first, leads to its surface.
+// Set the voxels of the mask from which one of `offsets` (dz, dy, dx), nearest first, leads to its surface.
 extern "C" __global__ void __launch_bounds__(256)
 band(Words mask, Words surface, unsigned int nz, unsigned int ny, unsigned int nw,
      const int* __restrict__ offsets, int n, unsigned int* out) {
     const u64 index = (u64)blockIdx.x * blockDim.x + threadIdx.x;
     if (index >= (u64)nz * ny * nw) return;
     const Shape shape = shape_of(nz, ny, nw);
-    const Place at = place_of(index, ny, nw);
-    const unsigned int wanted = mask[index];
-    unsigned int found = 0u;
-    for (int i = 0; i < n && (wanted & ~found) != 0u; ++i) {
+    const WordPosition at = word_position(index, ny, nw);
+    const unsigned int mask_bits = mask[index];
+    unsigned int near = 0u;
+    for (int i = 0; i < n && (mask_bits & ~near) != 0u; ++i) {
         const long long z = (long long)at.z + offsets[3 * i];
         const long long y = (long long)at.y + offsets[3 * i + 1];
         const int dx = offsets[3 * i + 2];
         const long long w = (long long)at.w + (dx >> 5);
         const unsigned int shift = (unsigned int)dx & 31u;
-        found |= word_at(surface, shape, z, y, w, 0u) >> shift;
-        if (shift != 0u) found |= word_at(surface, shape, z, y, w + 1, 0u) << (32u - shift);
+        near |= word_at(surface, shape, z, y, w, 0u) >> shift;
+        if (shift != 0u) near |= word_at(surface, shape, z, y, w + 1, 0u) << (32u - shift);
     }
-    out[index] = wanted & found;
+    out[index] = mask_bits & near;
 }

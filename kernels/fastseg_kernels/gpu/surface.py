@@ -10,7 +10,7 @@ ALL_BITS = 0xFFFFFFFF
 
 
 def face_surface(words: DeviceArray, ndim: int) -> DeviceArray:
-    """Voxels of the mask with a face neighbour outside it, the outside of the image included."""
+    """Find the voxels of the mask with a face neighbour outside it; what lies beyond the image is outside."""
     surface = empty(words.shape, np.uint32)
     arguments = (words, *sizes(*words.shape), np.int32(ndim), surface)
     launch("surface", "face_surface", blocks_for(words.size), *arguments)
@@ -20,7 +20,7 @@ def face_surface(words: DeviceArray, ndim: int) -> DeviceArray:
 def erosion_surface(
     words: DeviceArray, ndim: int, connectivity: int, last_bits: int, outside: bool
 ) -> DeviceArray:
-    """Voxels with a neighbour outside the mask that differs along at most `connectivity` axes.
+    """Find the voxels with a neighbour outside the mask that differs along at most `connectivity` axes.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def erosion_surface(
 
 
 def corner_surface(words: DeviceArray, ndim: int, lattice: tuple[int, int, int]) -> DeviceArray:
-    """Corners of the lattice, of so many slices, rows and words, that carry surface."""
+    """Find the corners that carry surface, on a lattice of so many slices, rows and words."""
     corners = empty(lattice, np.uint32)
     arguments = (words, *sizes(*words.shape), np.int32(ndim), *sizes(*lattice), corners)
     launch("surface", "corner_surface", blocks_for(corners.size), *arguments)
@@ -49,24 +49,24 @@ def corner_surface(words: DeviceArray, ndim: int, lattice: tuple[int, int, int])
 
 
 def corner_codes(
-    words: DeviceArray, ndim: int, lattice: tuple[int, int, int], places: DeviceArray
+    words: DeviceArray, ndim: int, lattice: tuple[int, int, int], bit_positions: DeviceArray
 ) -> DeviceArray:
-    """Which voxels around each of the corners at `places` of the lattice are set: uint8 (n,)."""
-    codes = empty(places.shape, np.uint8)
+    """Read which voxels around each of the corners at `bit_positions` of the lattice are set: uint8 (n,)."""
+    codes = empty(bit_positions.shape, np.uint8)
     launch(
         "surface",
         "corner_codes",
-        blocks_for(places.size),
+        blocks_for(bit_positions.size),
         *(words, *sizes(*words.shape), np.int32(ndim), *sizes(*lattice[1:])),
-        *(places, np.uint64(places.size), codes),
+        *(bit_positions, np.uint64(bit_positions.size), codes),
     )
     return codes
 
 
 def band(mask: DeviceArray, surface: DeviceArray, offsets: np.ndarray) -> DeviceArray:
-    """Voxels of a mask for which one of `offsets` (n, 3), dz, dy, dx, nearest first, leads to `surface`."""
+    """Find the voxels of a mask from which one of `offsets` (n, 3), dz, dy, dx, nearest first, leads to `surface`."""
     out = empty(mask.shape, np.uint32)
-    steps = asarray(np.ascontiguousarray(offsets, np.int32))
-    arguments = (mask, surface, *sizes(*mask.shape), steps, np.int32(len(offsets)), out)
+    device_offsets = asarray(np.ascontiguousarray(offsets, np.int32))
+    arguments = (mask, surface, *sizes(*mask.shape), device_offsets, np.int32(len(offsets)), out)
     launch("surface", "band", blocks_for(mask.size), *arguments)
     return out

@@ -1,12 +1,13 @@
 """Exact Euclidean distance transform: the pass over the first axis, from the voxels themselves.
 
 Idea: along the memory order rows come as bits, and whole words of background or foreground need no look at their
-voxels (`row_pass`); along another axis two sweeps carry the steps since the last background of neighbouring lines,
+voxels (`row_pass`); along another axis two sweeps carry the distance from the last background of neighbouring lines,
 which are as many lanes (`column_pass`).
 
 Cost: a bit or a byte read and one number written a voxel.
 
-Exactness: whole numbers of steps, scaled and squared in the type of the result, as the parabolas of the other axes are.
+Exactness: distances are whole numbers of voxels, scaled and squared in the type of the result, as the parabolas of
+the other axes are.
 """
 
 import numpy as np
@@ -17,90 +18,110 @@ from fastseg_kernels._jit import f64, float_kernels, i64, read, u8, u64, write
 ALL = 0xFFFFFFFFFFFFFFFF
 
 
-@float_kernels(lambda real: (read(u64, 2), f64, i64, i64, write(real, 2)))
-def row_pass(targets, spacing, first, stop, out):
-    """Squared distance along rows `first` to `stop` to the nearest set bit of packed rows, inf in rows without one.
+def _row_signature(real):
+    return (
+        read(u64, 2),  # targets: packed rows
+        f64,  # spacing along the axis
+        i64,  # first row
+        i64,  # row to stop before
+        write(real, 2),  # out: squared distances
+    )
 
-    There are no bits beyond the ends of rows. Words that are all targets or have none, which most are, need no look at
-    their voxels: they are zeros, or ramps from the nearest target before and after them.
+
+@float_kernels(_row_signature)
+def row_pass(targets, spacing, first, stop, out):
+    """Write the squared distance along rows to the nearest set bit, inf in rows that have none.
+
+    No bit may be set past the end of a row. Words that are all targets or have none, which most are, need no look at
+    their voxels: their distances are zeros, or ramps from the nearest target before and after them.
     """
     n = np.uint64(out.shape[1])
     n_words = np.uint64(targets.shape[1])
-    after = np.empty(n_words, np.float64)
-    step = out.dtype.type(spacing)
+    next_targets = np.empty(n_words, np.float64)
+    voxel_size = out.dtype.type(spacing)
     for r in range(np.uint64(first), np.uint64(stop)):
-        following = np.inf
+        next_target = np.inf
         for back in range(n_words):
             w = n_words - np.uint64(1) - back
-            after[w] = following
-            background = targets[r, w]
-            if background != 0:
-                following = np.float64(w * np.uint64(64)) + trailing_zeros(background)
-        before = -np.inf
+            next_targets[w] = next_target
+            word = targets[r, w]
+            if word != 0:
+                next_target = np.float64(w * np.uint64(64)) + trailing_zeros(word)
+        last_target = -np.inf
         for w in range(n_words):
             start = w * np.uint64(64)
             size = min(np.uint64(64), n - start)
-            background = targets[r, w]
-            if background == np.uint64(ALL):
+            word = targets[r, w]
+            if word == np.uint64(ALL):
                 for i in range(size):
                     out[r, start + i] = 0
-            elif background == 0:
-                left = out.dtype.type(np.float64(start) - before)
-                right = out.dtype.type(after[w] - np.float64(start))
+            elif word == 0:
+                left = out.dtype.type(np.float64(start) - last_target)
+                right = out.dtype.type(next_targets[w] - np.float64(start))
                 for i in range(size):
                     offset = out.dtype.type(np.int32(i))
-                    distance = min(left + offset, right - offset) * step
+                    distance = min(left + offset, right - offset) * voxel_size
                     out[r, start + i] = distance * distance
             else:
                 for i in range(size):
-                    to_left = background << (np.uint64(63) - i)
-                    to_right = background >> i
+                    to_left = word << (np.uint64(63) - i)
+                    to_right = word >> i
                     distance = min(
                         np.float64(leading_zeros(to_left))
                         if to_left != 0
-                        else np.float64(start + i) - before,
+                        else np.float64(start + i) - last_target,
                         np.float64(trailing_zeros(to_right))
                         if to_right != 0
-                        else after[w] - np.float64(start + i),
+                        else next_targets[w] - np.float64(start + i),
                     )
-                    scaled = out.dtype.type(distance) * step
+                    scaled = out.dtype.type(distance) * voxel_size
                     out[r, start + i] = scaled * scaled
-            if background != 0:
-                before = np.float64(start + np.uint64(63)) - leading_zeros(background)
+            if word != 0:
+                last_target = np.float64(start + np.uint64(63)) - leading_zeros(word)
 
 
-@float_kernels(lambda real: (read(u8, 3), f64, i64, i64, write(real, 3)))
+def _column_signature(real):
+    return (
+        read(u8, 3),  # foreground (outer, n, inner)
+        f64,  # spacing along the axis
+        i64,  # first tile
+        i64,  # tile to stop before
+        write(real, 3),  # out: squared distances
+    )
+
+
+@float_kernels(_column_signature)
 def column_pass(foreground, spacing, first, stop, out):
-    """Squared distance along the middle axis to the nearest 0, inf on lines without one.
+    """Write the squared distance along the middle axis to the nearest 0, inf on lines that have none.
 
-    Two sweeps over neighbouring lines, for tiles `first` to `stop`; a tile is `TILE_BYTES` of the inner axis, and
-    there are outer * ceil(inner / lanes) of them.
+    Two sweeps go over neighbouring lines together. A tile is `TILE_BYTES` of the inner axis, and there are
+    outer * ceil(inner / lanes) tiles.
     """
     n = foreground.shape[1]
     inner = foreground.shape[2]
     lanes_of_tile = np.int64(TILE_BYTES // out.itemsize)
     chunks = (inner + lanes_of_tile - 1) // lanes_of_tile
-    steps = np.empty(lanes_of_tile, out.dtype)
+    voxels_away = np.empty(lanes_of_tile, out.dtype)
     one = out.dtype.type(1)
-    step = out.dtype.type(spacing)
+    voxel_size = out.dtype.type(spacing)
     for tile in range(first, stop):
         o = np.uint64(tile // chunks)
         start = (tile % chunks) * lanes_of_tile
         lanes = np.uint64(min(lanes_of_tile, inner - start))
         i0 = np.uint64(start)
         for c in range(lanes):
-            steps[c] = np.inf
+            voxels_away[c] = np.inf
         for y in range(np.uint64(n)):
             for c in range(lanes):
-                value = steps[c] + one if foreground[o, y, i0 + c] != 0 else out.dtype.type(0)
-                steps[c] = value
+                value = voxels_away[c] + one if foreground[o, y, i0 + c] != 0 else out.dtype.type(0)
+                voxels_away[c] = value
                 out[o, y, i0 + c] = value
         for c in range(lanes):
-            steps[c] = np.inf
+            voxels_away[c] = np.inf
         for back in range(np.uint64(n)):
             y = np.uint64(n - 1) - back
             for c in range(lanes):
-                value = min(out[o, y, i0 + c], steps[c] + one)
-                steps[c] = value
-                scaled = value * step
+                value = min(out[o, y, i0 + c], voxels_away[c] + one)
+                voxels_away[c] = value
+                scaled = value * voxel_size
                 out[o, y, i0 + c] = scaled * scaled

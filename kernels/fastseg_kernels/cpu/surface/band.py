@@ -4,7 +4,11 @@ Idea: a voxel lies within reach of the surface exactly if one of the ball's offs
 band is the OR of the surface's words shifted by each offset, 64 voxels a step, stopped as soon as all the mask's
 bits of the word are found.
 
-Cost: the number of offsets a word that holds mask. Balls are a few voxels wide; the caller passes the offsets.
+Cost: a few operations an offset for each word that holds mask. Balls are a few voxels wide, and the caller lists the
+offsets nearest first, so that most words are done early.
+
+Exactness: integers. A voxel is in the band exactly if it is in the mask and one of the offsets leads to the surface;
+which offsets are near enough is for the caller to say.
 """
 
 import numpy as np
@@ -14,7 +18,7 @@ from fastseg_kernels._jit import i64, inlined, kernel, read, u64, write
 
 @inlined
 def _shifted(words, z, y, word, dx):
-    """64 voxels of a row starting `dx` beyond the start of a word, 0 outside the row."""
+    """Read 64 voxels of a row, starting `dx` voxels beyond the start of a word; there are none outside the row."""
     start = word * 64 + dx
     w = start >> 6
     shift = np.uint64(start & 63)
@@ -27,21 +31,28 @@ def _shifted(words, z, y, word, dx):
     return low | high
 
 
-@kernel(read(u64, 3), read(u64, 3), read(i64, 2), i64, i64, write(u64, 3))
+@kernel(
+    read(u64, 3),  # mask
+    read(u64, 3),  # surface
+    read(i64, 2),  # offsets
+    i64,  # first slice
+    i64,  # slice to stop before
+    write(u64, 3),  # out: the band
+)
 def band(mask, surface, offsets, first, stop, out):
-    """Set the voxels of `mask` for which one of `offsets` (dz, dy, dx) leads to `surface`."""
+    """Write, for some slices, the voxels of `mask` from which one of `offsets` (dz, dy, dx) leads to `surface`."""
     for z in range(first, stop):
         for y in range(mask.shape[1]):
             for w in range(mask.shape[2]):
-                wanted = mask[np.uint64(z), np.uint64(y), np.uint64(w)]
-                found = np.uint64(0)
+                mask_bits = mask[np.uint64(z), np.uint64(y), np.uint64(w)]
+                near = np.uint64(0)
                 for i in range(np.uint64(offsets.shape[0])):
-                    if (wanted & ~found) == 0:
+                    if (mask_bits & ~near) == 0:
                         break
-                    zz = z + offsets[i, np.uint64(0)]
-                    yy = y + offsets[i, np.uint64(1)]
-                    if zz < 0 or zz >= mask.shape[0] or yy < 0 or yy >= mask.shape[1]:
+                    row_z = z + offsets[i, np.uint64(0)]
+                    row_y = y + offsets[i, np.uint64(1)]
+                    if row_z < 0 or row_z >= mask.shape[0] or row_y < 0 or row_y >= mask.shape[1]:
                         continue
                     dx = offsets[i, np.uint64(2)]
-                    found |= _shifted(surface, np.uint64(zz), np.uint64(yy), w, dx)
-                out[np.uint64(z), np.uint64(y), np.uint64(w)] = wanted & found
+                    near |= _shifted(surface, np.uint64(row_z), np.uint64(row_y), w, dx)
+                out[np.uint64(z), np.uint64(y), np.uint64(w)] = mask_bits & near

@@ -20,7 +20,7 @@ ALL = 0xFFFFFFFFFFFFFFFF
 
 @inlined
 def _row(words, part, z, y):
-    """Where row (z, y) of a part starts in the flat words, and which of its bits count: none outside the part."""
+    """Tell where row (z, y) of a part starts in the flat words and which of its bits count: none outside the part."""
     if z < 0 or z >= part[1, 0] or y < 0 or y >= part[1, 1]:
         return np.uint64(0), np.uint64(0)
     row = (part[0, 0] + z) * words.shape[1] + part[0, 1] + y
@@ -29,9 +29,9 @@ def _row(words, part, z, y):
 
 @inlined
 def _rows(words, part, z, y, ndim):
-    """The rows (z - 1, y - 1), (z - 1, y), (z, y - 1) and (z, y), each as `_row` gives it.
+    """Look up the rows (z - 1, y - 1), (z - 1, y), (z, y - 1) and (z, y), each as `_row` does.
 
-    Along an axis that the image does not have the row before is the row itself.
+    Along an axis that the image does not have, the row before is the row itself.
     """
     before_z = z - 1 if ndim >= 3 else z
     before_y = y - 1 if ndim >= 2 else y
@@ -44,35 +44,45 @@ def _rows(words, part, z, y, ndim):
 
 
 @inlined
-def _inner_rows(flat, here, row_step, slice_step, n, out, there):
-    """The corners of rows that lie between four rows each, as one run of words; returns how many are set.
+def _inner_rows(flat, source, row_step, slice_step, n, out, target):
+    """Write rows of corners that lie between four rows each, as one run of words; return how many corners are set.
 
-    Without a look at where rows end, since they lie apart: long enough for vectors.
+    The rows must be separated, so that the loop need not look where they end, and is long enough for vectors.
     """
     one = np.uint64(1)
-    a = here - slice_step - row_step
-    b = here - slice_step
-    c = here - row_step
+    a = source - slice_step - row_step
+    b = source - slice_step
+    c = source - row_step
     count = np.int64(0)
     for w in range(n):
-        row_a, row_b, row_c, row_d = flat[a + w], flat[b + w], flat[c + w], flat[here + w]
-        some = row_a | row_b | row_c | row_d
-        every = row_a & row_b & row_c & row_d
+        row_a, row_b, row_c, row_d = flat[a + w], flat[b + w], flat[c + w], flat[source + w]
+        any_set = row_a | row_b | row_c | row_d
+        all_set = row_a & row_b & row_c & row_d
         row_a, row_b = flat[a + w - one], flat[b + w - one]
-        row_c, row_d = flat[c + w - one], flat[here + w - one]
-        some_left = row_a | row_b | row_c | row_d
-        every_left = row_a & row_b & row_c & row_d
-        either = some | (some << one) | (some_left >> np.uint64(63))
-        both = every & ((every << one) | (every_left >> np.uint64(63)))
-        found = either & ~both
-        out[there + w] = found
-        count += popcount(found)
+        row_c, row_d = flat[c + w - one], flat[source + w - one]
+        any_set_left = row_a | row_b | row_c | row_d
+        all_set_left = row_a & row_b & row_c & row_d
+        any_around = any_set | (any_set << one) | (any_set_left >> np.uint64(63))
+        all_around = all_set & ((all_set << one) | (all_set_left >> np.uint64(63)))
+        corner_bits = any_around & ~all_around
+        out[target + w] = corner_bits
+        count += popcount(corner_bits)
     return count
 
 
-@kernel(read(u64, 3), read(i64, 2), i64, i64, i64, i64, i64, write(u64, 3), write(i64, 1))
-def corner_surface(words, part, first, stop, ndim, width, apart, corners, counts):
-    """Set the corners that carry surface, in slices `first` to `stop` of the corner lattice of a part.
+@kernel(
+    read(u64, 3),  # words
+    read(i64, 2),  # part: its start and size
+    i64,  # first slice of the lattice
+    i64,  # slice to stop before
+    i64,  # ndim
+    i64,  # width: words of a row of the lattice
+    i64,  # rows_separated
+    write(u64, 3),  # corners
+    write(i64, 1),  # counts of the slices
+)
+def corner_surface(words, part, first, stop, ndim, width, rows_separated, corners, counts):
+    """Set the corners that carry surface, in some slices of the corner lattice of a part.
 
     Parameters
     ----------
@@ -86,89 +96,98 @@ def corner_surface(words, part, first, stop, ndim, width, apart, corners, counts
         How many of the axes z, y, x, counted from the last, the image has.
     width : int
         Words of a row of the lattice, enough for one voxel more than the part has.
-    apart : int
-        1 if what lies between the last voxel of a row and the first of the next one is at least a bit, and all 0.
+    rows_separated : int
+        1 if at least one bit of 0, and nothing else, lies between the last voxel of a row and the first of the next.
     corners : uint64
         Written: one slice and one row more than the part along the axes that the image has, and `width` words; or
-        larger by a margin, the same at both ends of the first two axes and at the end of a row. The margin of the
+        larger by a padding, the same at both ends of the first two axes and at the end of a row. The padding of the
         slices that are written becomes 0. Row y lies between rows y - 1 and y of the part.
     counts : int64
-        Written: for each slice of `corners` that is written how many are set.
+        Written: how many corners are set in each slice of `corners` that is written.
     """
     flat = words.reshape(-1)
     out = corners.reshape(-1)
     n_words = np.uint64(part[1, 2])
-    margin_z = (corners.shape[0] - part[1, 0]) // 2
-    margin_y = (corners.shape[1] - part[1, 1]) // 2
-    margin = corners.shape[2] - width
+    padding_z = (corners.shape[0] - part[1, 0]) // 2
+    padding_y = (corners.shape[1] - part[1, 1]) // 2
+    padding_words = corners.shape[2] - width
     row_step = words.shape[2]
-    in_one_run = apart != 0 and ndim == 3 and corners.shape[2] == row_step
+    in_one_run = rows_separated != 0 and ndim == 3 and corners.shape[2] == row_step
     for z in range(first, stop):
-        corners[z + margin_z, :margin_y] = 0
-        corners[z + margin_z, corners.shape[1] - margin_y :] = 0
+        corners[z + padding_z, :padding_y] = 0
+        corners[z + padding_z, corners.shape[1] - padding_y :] = 0
         count = np.int64(0)
         y = np.int64(0)
-        while y < corners.shape[1] - 2 * margin_y:
+        while y < corners.shape[1] - 2 * padding_y:
             # from row 2 on: what lies before the words of row 0 may lie before the array
             if in_one_run and y == 2 and part[1, 1] > 2 and z > 0 and z < part[1, 0]:
                 row, _ = _row(words, part, z, y)
-                there = np.uint64(
-                    ((z + margin_z) * corners.shape[1] + y + margin_y) * corners.shape[2]
+                target = np.uint64(
+                    ((z + padding_z) * corners.shape[1] + y + padding_y) * corners.shape[2]
                 )
-                steps = np.uint64(row_step), np.uint64(words.shape[1] * row_step)
-                n = np.uint64(part[1, 1] - 2) * steps[0]
-                count += _inner_rows(flat, row, *steps, n, out, there)
+                strides = np.uint64(row_step), np.uint64(words.shape[1] * row_step)
+                n = np.uint64(part[1, 1] - 2) * strides[0]
+                count += _inner_rows(flat, row, *strides, n, out, target)
                 y = part[1, 1]
                 continue
             (a, a_bits), (b, b_bits), (c, c_bits), (d, d_bits) = _rows(words, part, z, y, ndim)
-            place = ((z + margin_z) * corners.shape[1] + y + margin_y) * corners.shape[2]
-            there = np.uint64(place)
-            some_left = np.uint64(0)
-            every_left = np.uint64(0)
+            row_start = ((z + padding_z) * corners.shape[1] + y + padding_y) * corners.shape[2]
+            target = np.uint64(row_start)
+            any_set_left = np.uint64(0)
+            all_set_left = np.uint64(0)
             for w in range(n_words):
                 row_a = flat[a + w] & a_bits
                 row_b = flat[b + w] & b_bits
                 row_c = flat[c + w] & c_bits
                 row_d = flat[d + w] & d_bits
-                some = row_a | row_b | row_c | row_d
-                every = row_a & row_b & row_c & row_d
-                either = some | (some << np.uint64(1)) | (some_left >> np.uint64(63))
-                both = every & ((every << np.uint64(1)) | (every_left >> np.uint64(63)))
-                found = either & ~both
-                out[there + w] = found
-                count += popcount(found)
-                some_left = some
-                every_left = every
+                any_set = row_a | row_b | row_c | row_d
+                all_set = row_a & row_b & row_c & row_d
+                any_around = any_set | (any_set << np.uint64(1)) | (any_set_left >> np.uint64(63))
+                all_around = all_set & ((all_set << np.uint64(1)) | (all_set_left >> np.uint64(63)))
+                corner_bits = any_around & ~all_around
+                out[target + w] = corner_bits
+                count += popcount(corner_bits)
+                any_set_left = any_set
+                all_set_left = all_set
             if np.uint64(width) > n_words:  # the corner after the last voxel
-                out[there + n_words] = some_left >> np.uint64(63)
-                count += np.int64(some_left >> np.uint64(63))
-            for w in range(np.uint64(margin)):
-                out[there + np.uint64(width) + w] = 0
+                out[target + n_words] = any_set_left >> np.uint64(63)
+                count += np.int64(any_set_left >> np.uint64(63))
+            for w in range(np.uint64(padding_words)):
+                out[target + np.uint64(width) + w] = 0
             y += 1
-        counts[np.uint64(z + margin_z)] = count
+        counts[np.uint64(z + padding_z)] = count
 
 
 @inlined
 def _pair(row, left, bit):
-    """The voxels before and after a corner as two bits; `left` has the voxel before the word's first."""
+    """Read the voxels before and after a corner as two bits; `left` holds the voxel before the word's first."""
     pair = (((row << np.uint64(1)) | left) >> bit) & np.uint64(3)
     if bit == np.uint64(63):  # where the shift has lost the voxel after
         pair |= (row >> np.uint64(63)) << np.uint64(1)
     return pair
 
 
-@kernel(read(u64, 3), read(i64, 2), i64, i64, i64, i64, read(u64, 3), write(u8, 1))
+@kernel(
+    read(u64, 3),  # words
+    read(i64, 2),  # part: its start and size
+    i64,  # first slice of the lattice
+    i64,  # slice to stop before
+    i64,  # ndim
+    i64,  # width: words of a row of the lattice
+    read(u64, 3),  # corners
+    write(u8, 1),  # codes
+)
 def corner_codes(words, part, first, stop, ndim, width, corners, codes):
     """Write the code of each corner that `corner_surface` has set with these arguments, in C order."""
-    margin_z = (corners.shape[0] - part[1, 0]) // 2
-    margin_y = (corners.shape[1] - part[1, 1]) // 2
+    padding_z = (corners.shape[0] - part[1, 0]) // 2
+    padding_y = (corners.shape[1] - part[1, 1]) // 2
     flat = words.reshape(-1)
     one = np.uint64(1)
     n_words = np.uint64(part[1, 2])
     mask = np.uint64((1 << (1 << np.uint64(ndim))) - 1)  # a lower dimension sees its rows twice
     n = np.uint64(0)
     for z in range(first, stop):
-        for y in range(corners.shape[1] - 2 * margin_y):
+        for y in range(corners.shape[1] - 2 * padding_y):
             (a, a_bits), (b, b_bits), (c, c_bits), (d, d_bits) = _rows(words, part, z, y, ndim)
             left_a = left_b = left_c = left_d = np.uint64(0)
             for w in range(np.uint64(width)):
@@ -178,7 +197,7 @@ def corner_codes(words, part, first, stop, ndim, width, corners, codes):
                     row_b = flat[b + w] & b_bits
                     row_c = flat[c + w] & c_bits
                     row_d = flat[d + w] & d_bits
-                bits = corners[np.uint64(z + margin_z), np.uint64(y + margin_y), w]
+                bits = corners[np.uint64(z + padding_z), np.uint64(y + padding_y), w]
                 while bits != 0:
                     bit = np.uint64(trailing_zeros(bits))
                     bits &= bits - one
