@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import builtins
 import importlib.util
 import math
 import re
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -49,21 +47,22 @@ def test_python_m_fastseg(run_python: Callable[..., str]) -> None:
 
 @pytest.mark.parametrize("missing", ["typer", "rich"])
 def test_without_its_libraries_the_command_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], missing: str
+    run_python: Callable[..., str], tmp_path: Path, missing: str
 ) -> None:
-    def refuse(name: str, *args: Any, **options: Any) -> Any:
-        if name.partition(".")[0] == missing:
-            raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
-        return genuine(name, *args, **options)
-
-    genuine = builtins.__import__
-    for name in ("fastseg.cli", "fastseg.cli.terminal"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    monkeypatch.setattr(builtins, "__import__", refuse)
-    assert main(["demo"]) == 2
-    assert capsys.readouterr().err == (
-        f'fastseg: error: the command line needs {missing}: pip install "fastseg-metrics[cli]"\n'
+    package = tmp_path / "broken" / missing
+    package.mkdir(parents=True)
+    error = f"ModuleNotFoundError('No module named {missing}', name={missing!r})"
+    (package / "__init__.py").write_text(f"raise {error}\n")
+    script = (
+        "import sys\n"
+        "from fastseg.__main__ import main\n"
+        "sys.stderr = sys.stdout\n"
+        "print(main(['demo']))\n"
     )
+    assert run_python(script, first_on_path=[package.parent]).splitlines() == [
+        f'fastseg: error: the command line needs {missing}: pip install "fastseg-metrics[cli]"',
+        "2",
+    ]
 
 
 def test_info_tells_versions_backends_and_metrics(capsys: pytest.CaptureFixture[str]) -> None:

@@ -279,14 +279,18 @@ def test_bad_input_gives_one_clear_line(
     status, out, err = call("evaluate", *arguments)
     assert (status, out, len(err)) == (2, "", 1), err
     assert err[0].startswith("fastseg: error: ")
-    assert words in err[0]
+    assert words.lower() in err[0].lower()  # typer has had argument names in either case
     assert sorted(os.listdir()) == before
 
 
 def test_wrong_commands_and_options(call: Call) -> None:
-    assert call("evalute")[::2] == (
-        2, ["fastseg: error: No such command 'evalute'. Did you mean 'evaluate'? (see fastseg --help)"]
-    )  # fmt: skip
+    status, _, err = call("evalute")
+    assert status == 2
+    told = "fastseg: error: No such command 'evalute'. "
+    assert err in (  # new versions propose what is near
+        [f"{told}(see fastseg --help)"],
+        [f"{told}Did you mean 'evaluate'? (see fastseg --help)"],
+    )
     status, out, _ = call()
     assert status == 0
     assert "evaluate" in out

@@ -94,7 +94,8 @@ WORDS = np.full((2, 3, 4), 5, np.uint64)
 def test_wrong_arrays_are_type_errors(name: str, words: Any) -> None:
     """Not a silent new specialisation, and not a wrong result."""
     out = np.zeros((2, 3, 256), np.uint8)
-    with pytest.raises(TypeError):
+    # old versions of numba have an error of their own for a byte order that they do not know
+    with pytest.raises((TypeError, numba.core.errors.NumbaValueError)):
         bits.unpack(words, out)
     assert not out.any()
     assert len(bits.unpack.dispatcher.signatures) == 1
