@@ -29,8 +29,8 @@ class Rows(NamedTuple):
     limit: float  # all rows nearer than this are there; inf if there are no others
 
 
-def places(words: DeviceArray) -> DeviceArray:
-    """Where the set bits are, in order: 32 times the word plus the bit. Waits for the device, to know their number."""
+def bit_positions(words: DeviceArray) -> DeviceArray:
+    """List the set bits in order, as 32 times the word plus the bit. It waits for the device, to know their number."""
     counts = mask_kernels.count_bits(words)
     ends = cumsum(counts)
     return mask_kernels.bit_positions(words, ends - counts, int(asnumpy(ends[-1:])[0]))
@@ -39,7 +39,7 @@ def places(words: DeviceArray) -> DeviceArray:
 def distances(
     queries: DeviceArray, targets: DeviceArray, any_target: bool, geometry: Geometry
 ) -> Floats:
-    """Distance of each of the queries' places to the nearest set bit of `targets`, in CPU memory; inf if none is."""
+    """Measure from each query, a bit position, to the nearest set bit of `targets`; in CPU memory, inf if none is."""
     if not queries.size or not any_target:
         return np.full(queries.size, np.inf)
     nz, ny, _ = geometry.shape
@@ -60,7 +60,7 @@ def distances(
 
 @functools.lru_cache(maxsize=64)
 def _rows(spacing: tuple[float, ...], long: tuple[bool, ...]) -> Rows:
-    """The nearest rows of a volume with the axes z, y, or with those of them that are longer than one voxel."""
+    """List the nearest rows of a volume with the axes z, y, or with those of them that are longer than one voxel."""
     ndim = sum(long)
     if not ndim:
         return Rows(np.zeros((1, 2), np.int32), np.zeros(1), math.inf)

@@ -29,16 +29,16 @@ def distances_between(
         surfaces = [surface_kernels.corner_surface(mask.words, ndim, lattice) for mask in masks]
     else:
         surfaces = [surface_kernels.face_surface(mask.words, ndim) for mask in masks]
-    places = [nearest.places(words) for words in surfaces]
+    queries = [nearest.bit_positions(words) for words in surfaces]
     forward, backward = (
-        nearest.distances(places[i], surfaces[1 - i], bool(places[1 - i].size), geometry)
+        nearest.distances(queries[i], surfaces[1 - i], bool(queries[1 - i].size), geometry)
         for i in (0, 1)
     )
     if boundary == "voxel":
         return SurfaceDistances(forward, backward)
     codes = [
         cupy.asnumpy(surface_kernels.corner_codes(mask.words, ndim, lattice, where))
-        for mask, where in zip(masks, places, strict=True)
+        for mask, where in zip(masks, queries, strict=True)
     ]
     areas = ordered_codes(surfel_measures(spacing), ndim, geometry.reverse)
     return SurfaceDistances(forward, backward, codes[0], codes[1], areas)

@@ -15,7 +15,7 @@ from fastseg_kernels.gpu._module import DeviceArray, empty
 
 
 def table(size: int, step: float, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """The square of 0, 1, 2 … steps, and infinity."""
+    """Square the distances of 0, 1, 2 … voxels along an axis, and add infinity."""
     return np.append(squares(size, step), np.inf).astype(dtype)
 
 
@@ -26,7 +26,7 @@ def squared_distances(
     plan: Plan,
     axes: tuple[int, ...],
 ) -> DeviceArray:
-    """Squared distances along some of the axes, in the type of the plan, to the nearest set bit."""
+    """Measure squared distances along some of the axes, in the type of the plan, to the nearest set bit."""
     volume = _first_axis(words, shape, axes[0], table(shape[axes[0]], spacing[axes[0]], plan.dtype))
     for axis in axes[1:]:
         steps = table(shape[axis], spacing[axis], plan.dtype)
@@ -42,7 +42,7 @@ def transform(
     dtype: np.dtype[Any] = DOUBLE,
     indices: bool = False,
 ) -> tuple[DeviceArray, DeviceArray | None]:
-    """Distance of every voxel to the nearest set bit, inf if there is none, and its index if wanted.
+    """Measure from every voxel to the nearest set bit, inf if there is none; its index is given if wanted.
 
     Parameters
     ----------
@@ -60,8 +60,8 @@ def transform(
         -1 where there is no bit.
     """
     plan = plan_for(shape, spacing, order, SINGLE, indices=indices)
-    chosen = empty((len(plan.axes), *shape), np.int32) if indices else None
-    rows = [None] * len(plan.axes) if chosen is None else list(chosen)
+    nearest_index = empty((len(plan.axes), *shape), np.int32) if indices else None
+    rows = [None] * len(plan.axes) if nearest_index is None else list(nearest_index)
     first, later = plan.axes[0], plan.axes[1:]
     steps = table(shape[first], spacing[first], plan.dtype)
     if not later:
@@ -79,7 +79,7 @@ def transform(
             nearest_index=row,
         )
     distances = volume if volume.dtype == dtype else volume.astype(dtype)
-    return distances, None if chosen is None else edt.follow(chosen, plan.axes)
+    return distances, None if nearest_index is None else edt.follow(nearest_index, plan.axes)
 
 
 def _first_axis(
@@ -87,7 +87,7 @@ def _first_axis(
     shape: tuple[int, ...],
     axis: int,
     steps: NDArray[Any],
-    chosen: DeviceArray | None = None,
+    nearest_index: DeviceArray | None = None,
 ) -> DeviceArray:
     packed = words if axis == len(shape) - 1 else edt.turn(words, shape, axis)
-    return edt.first_axis(packed, shape, axis, steps, chosen)
+    return edt.first_axis(packed, shape, axis, steps, nearest_index)
