@@ -69,25 +69,9 @@ def minimise(values, n, spacing, squares, monotone, following, lows, highs, reac
                     c3 = select_less(candidate, b3, index, c3)
                     b3 = minimum(candidate, b3)
                     k = following[np.uint64(k)]
-                _keep(
-                    y,
-                    0,
-                    b0,
-                    b1,
-                    b2,
-                    b3,
-                    c0,
-                    c1,
-                    c2,
-                    c3,
-                    infinite,
-                    zero,
-                    past_last,
-                    lows,
-                    highs,
-                    reach,
-                )
-            _store(result, np.uint64(y) * width, lanes, b0, b1, b2, b3)
+                least_values, minimisers = (b0, b1, b2, b3), (c0, c1, c2, c3)
+                _keep(y, 0, least_values, minimisers, infinite, zero, past_last, lows, highs, reach)
+            _store(result, np.uint64(y) * width, lanes, (b0, b1, b2, b3))
         step //= 2
 
 
@@ -147,17 +131,12 @@ def minimise_with_payload(
                 b3 = minimum(candidate, b3)
                 k = following[np.uint64(k)]
             if step > 1:
+                least_values, minimisers = (b0, b1, b2, b3), (c0, c1, c2, c3)
                 _keep(
                     y,
                     shift,
-                    b0,
-                    b1,
-                    b2,
-                    b3,
-                    c0,
-                    c1,
-                    c2,
-                    c3,
+                    least_values,
+                    minimisers,
                     infinite,
                     zero,
                     past_last,
@@ -165,8 +144,8 @@ def minimise_with_payload(
                     highs,
                     reach,
                 )
-            _store(result, np.uint64(y) * width, lanes, b0, b1, b2, b3)
-            _store(nearest_payload, np.uint64(y) * width, lanes, c0, c1, c2, c3)
+            _store(result, np.uint64(y) * width, lanes, (b0, b1, b2, b3))
+            _store(nearest_payload, np.uint64(y) * width, lanes, (c0, c1, c2, c3))
         step //= 2
 
 
@@ -214,12 +193,14 @@ def _candidates(y, step, n, spacing, monotone, lows, highs, reach):
 
 
 @always_inlined
-def _keep(y, shift, b0, b1, b2, b3, c0, c1, c2, c3, infinite, zero, past_last, lows, highs, reach):
+def _keep(y, shift, least_values, minimisers, infinite, zero, past_last, lows, highs, reach):
     """Record the least and the greatest minimiser of a row over its lanes, and the root of its largest value.
 
     Lanes without any finite value hold inf and are left out. If all lanes are left out, the range from the least to the
     greatest minimiser is empty.
     """
+    b0, b1, b2, b3 = least_values
+    c0, c1, c2, c3 = minimisers
     d0 = select_less(b0, infinite, c0, past_last)
     d1 = select_less(b1, infinite, c1, past_last)
     d2 = select_less(b2, infinite, c2, past_last)
@@ -234,8 +215,9 @@ def _keep(y, shift, b0, b1, b2, b3, c0, c1, c2, c3, infinite, zero, past_last, l
 
 
 @always_inlined
-def _store(tile, start, lanes, v0, v1, v2, v3):
+def _store(tile, start, lanes, row):
     """Write a row, which is four vectors, into a tile."""
+    v0, v1, v2, v3 = row
     store(tile, start, v0)
     store(tile, start + lanes, v1)
     store(tile, start + np.uint64(2) * lanes, v2)
