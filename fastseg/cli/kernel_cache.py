@@ -22,9 +22,9 @@ def numba_cache(backend: str | None = None) -> Path | None:
     """
     if dispatch.choose("surface_distances", 3, backend).name != "numba":
         return None
-    from fastseg_kernels._jit import KERNELS
+    from fastseg_kernels.cpu import masks  # every folder of kernels has a folder in the cache
 
-    dispatcher = getattr(KERNELS[0], "dispatcher", None)
+    dispatcher = getattr(masks.count, "dispatcher", None)
     return Path(dispatcher.stats.cache_path) if dispatcher else None
 
 
