@@ -422,3 +422,25 @@ def cohen_kappa(tp: int, fp: int, fn: int, tn: int) -> float:
     observed = Fraction(tp + tn, total)
     expected = Fraction((tp + fp) * (tp + fn) + (tn + fp) * (tn + fn), total**2)
     return _ratio(observed - expected, 1 - expected)
+
+
+def measured_row(
+    reference: Array,
+    prediction: Array,
+    spacing: Sequence[float],
+    boundary: str,
+    method: str,
+    tolerance: float,
+) -> dict[str, float]:
+    """Every metric that is no function of counts, of a pair of masks that are not empty."""
+    d1, d2, a1, a2 = surface_distances(reference, prediction, spacing, boundary)
+    return {
+        "hd": hausdorff(d1, d2, 100, "max_of_directions", a1, a2),
+        "hd95": hausdorff(d1, d2, 95, method, a1, a2),
+        "assd": assd(d1, d2, a1, a2),
+        "masd": masd(d1, d2, a1, a2),
+        "asd_reference_to_prediction": asd(d1, a1),
+        "asd_prediction_to_reference": asd(d2, a2),
+        "nsd": nsd(d1, d2, a1, a2, tolerance),
+        "boundary_iou": boundary_iou(reference, prediction, spacing, tolerance),
+    }
