@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from scipy import ndimage
 
-from fastseg.inputs.arrays import Array, Spacing
+from fastseg.inputs.arrays import Array, Box, Spacing
 from fastseg.measures.distributions import SurfaceDistributions
-from fastseg.measures.joint_histogram import Box, JointHistogram
+from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.overlap import Overlap
 from fastseg.measures.regions import Measured, Region, Request
 from fastseg.measures.surface_areas import surfel_measures

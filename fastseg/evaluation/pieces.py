@@ -9,9 +9,9 @@ import numpy as np
 
 from fastseg.backends.protocol import Backend
 from fastseg.errors import InputError
-from fastseg.inputs.arrays import Array, matched
+from fastseg.inputs.arrays import Array, Box, matched
 from fastseg.inputs.source import Source
-from fastseg.measures.joint_histogram import Box, JointHistogram
+from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.regions import Measured, Region, Request
 
 # Bytes of a slab of either map: large enough for all threads, small beside any memory.

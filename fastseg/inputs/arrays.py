@@ -13,6 +13,7 @@ from fastseg.inputs.device import as_device_array, is_on_device
 
 Array = NDArray[Any]  # or CuPy's, which has the same methods
 Spacing = tuple[float, ...]
+Box = tuple[slice, ...]  # along each axis, with a start and a stop
 
 # Narrowest first: what a float label map is converted to.
 _INTEGERS = tuple(np.dtype(f"{kind}{size}") for size in (1, 2, 4, 8) for kind in ("u", "i"))

@@ -8,8 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fastseg.inputs.arrays import Array, Spacing, as_label_map
-from fastseg.measures.joint_histogram import Box
+from fastseg.inputs.arrays import Array, Box, Spacing, as_label_map
 
 
 class Source(Protocol):

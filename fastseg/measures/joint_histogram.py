@@ -9,10 +9,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastseg.inputs.arrays import Array
+from fastseg.inputs.arrays import Array, Box
 from fastseg.threads import lazy
-
-Box = tuple[slice, ...]
 
 #: which side of a pair lacks a structure
 Empty = Literal["", "reference", "prediction", "both"]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from fastseg.inputs.arrays import Spacing
-from fastseg.measures.joint_histogram import Box
+from fastseg.inputs.arrays import Box, Spacing
 from fastseg.measures.surface_distances import Boundary
 
 #: what was measured of a region, by the name of the measurement

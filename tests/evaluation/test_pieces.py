@@ -16,9 +16,9 @@ from fastseg import io
 from fastseg.evaluation import pieces
 from fastseg.evaluation.case import evaluate_case
 from fastseg.evaluation.settings import Settings
-from fastseg.inputs.arrays import as_label_map
+from fastseg.inputs.arrays import Box, as_label_map
 from fastseg.inputs.source import ArraySource, ConvertedSource, slabs_of
-from fastseg.measures.joint_histogram import Box, JointHistogram
+from fastseg.measures.joint_histogram import JointHistogram
 from tests.conftest import BACKENDS
 from tests.oracle import hard_cases
 

@@ -25,7 +25,9 @@ KERNELS = Path(fastseg_kernels.__file__).parent
 # From the ground up. A module may import its own floor and lower ones.
 FLOORS = (
     ("fastseg_kernels",),
-    ("errors", "_version", "threads", "inputs", "measures"),
+    ("errors", "_version", "threads"),
+    ("inputs",),
+    ("measures",),
     ("backends",),
     ("dispatch",),
     ("primitives",),
@@ -77,6 +79,28 @@ def floor(name: str) -> int | None:
 
 
 # ---------------------------------------------------------------------------- floors
+
+
+def room(name: str) -> str:
+    """The folder or file right below the package that a module belongs to."""
+    parts = name.split(".")
+    return parts[0] if parts[0] == "fastseg_kernels" else ".".join(parts[:2])
+
+
+@pytest.mark.parametrize("what", ["modules", "rooms"])
+def test_nothing_imports_in_a_circle(what: str) -> None:
+    """Taking away what imports nothing that is left, again and again, must leave nothing."""
+    left: dict[str, set[str]] = {}
+    for name, tree in (FASTSEG | KERNEL_MODULES).items():
+        here = name if what == "modules" else room(name)
+        for imported, _ in imports(name, tree):
+            there = imported if what == "modules" else room(imported)
+            known = imported in FASTSEG | KERNEL_MODULES and imported != "fastseg"
+            left.setdefault(here, set()).update({there} - {here} if known else set())
+    assert len(left) > 10
+    while ends := {name for name, others in left.items() if not others & left.keys()}:
+        left = {name: others for name, others in left.items() if name not in ends}
+    assert not left, left
 
 
 @pytest.mark.parametrize("name", sorted(FASTSEG.keys() - {"fastseg"}))

@@ -9,8 +9,7 @@ import numpy as np
 
 from fastseg.backends.shared.geometry import Geometry
 from fastseg.backends.shared.volume import Volume
-from fastseg.inputs.arrays import Spacing
-from fastseg.measures.joint_histogram import Box
+from fastseg.inputs.arrays import Box, Spacing
 from fastseg.measures.regions import Region
 from fastseg_kernels.gpu import masks
 from fastseg_kernels.gpu._module import DeviceArray

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fastseg import threads
 from fastseg.backends.shared.offsets import Words
 from fastseg.backends.shared.volume import Volume
-from fastseg.measures.joint_histogram import Box
+from fastseg.inputs.arrays import Box
 from fastseg.measures.regions import Region
 from fastseg.threads import lazy
 from fastseg_kernels.cpu import masks

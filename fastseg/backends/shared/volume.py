@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastseg.inputs.arrays import Array, Spacing, is_contiguous
-from fastseg.measures.joint_histogram import Box
+from fastseg.inputs.arrays import Array, Box, Spacing, is_contiguous
 
 
 class Volume(NamedTuple):
