@@ -11,7 +11,7 @@ import importlib
 import sys
 import types
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -30,6 +30,7 @@ from tests.oracle import hard_cases as volumes
 
 Array = NDArray[Any]
 SHAPE = (7, 13, 37)  # odd, and rows of more than a word
+ORDERS: tuple[Literal["C", "F"], ...] = ("C", "F")
 
 
 def forget() -> None:
@@ -132,8 +133,9 @@ def assert_bands(cupy: Any, pair: list[Array], spacing: Any, width: float) -> No
     """The overlap of both bands of a pair of masks, here and there."""
     backend = dispatch.choose("band_overlap", 3, memory="cuda").operations
     request, regions = Request(frozenset({"band_overlap"}), spacing), [Region(tolerance=width)]
-    found = backend.measure(*map(cupy.asarray, pair), regions, request)
-    assert found == cpu.measure(*pair, regions, request)
+    given = [cupy.asarray(mask) for mask in pair]
+    found = backend.measure(given[0], given[1], regions, request)
+    assert found == cpu.measure(pair[0], pair[1], regions, request)
 
 
 # ---------------------------------------------------------------------------- on every engine
@@ -146,7 +148,8 @@ def test_joint_histogram(gpu: types.ModuleType, dtype: Any) -> None:
 
 def test_surface_and_band(gpu: types.ModuleType) -> None:
     pair = [np.asfortranarray(volume != 0) for volume in labels()]
-    for connectivity, edge in ((1, "background"), (2, "ignore")):
+    edges: tuple[Literal["background", "ignore"], ...] = ("background", "ignore")
+    for connectivity, edge in enumerate(edges, 1):
         found = fastseg.surface(gpu.asarray(pair[0]), connectivity=connectivity, edge=edge)
         assert_same(gpu, found, fastseg.surface(pair[0], connectivity=connectivity, edge=edge))
     assert_bands(gpu, pair, (2.5, 1.0, 0.7), 2.6)
@@ -194,8 +197,9 @@ def test_distances_of_hard_pairs(
     quick: types.ModuleType, ndim: int, boundary: Any, order: Any
 ) -> None:
     for name, *pair in volumes.hard_pairs(ndim):
-        masks = tuple(np.asarray(mask, order=order) for mask in pair)
-        assert_distances(quick, masks, name, spacing=volumes.SPACINGS[ndim][3], boundary=boundary)
+        first, second = (np.asarray(mask, order=order) for mask in pair)
+        spacing = volumes.SPACINGS[ndim][3]
+        assert_distances(quick, (first, second), name, spacing=spacing, boundary=boundary)
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
@@ -220,7 +224,7 @@ def test_transform_where_rounding_upsets_the_order(quick: types.ModuleType, spac
 def test_surface_of_hard_masks(quick: types.ModuleType, connectivity: int, edge: Any) -> None:
     for ndim in range(connectivity, 4):
         for name, mask, _ in volumes.hard_pairs(ndim):
-            for order in "CF":
+            for order in ORDERS:
                 given = np.asarray(mask, order=order)
                 options = {"connectivity": connectivity, "edge": edge}
                 found = fastseg.surface(quick.asarray(given), **options)
@@ -241,7 +245,7 @@ def test_histogram_of_every_type(quick: types.ModuleType, dtype: Any, order: Any
         pair = [np.asarray(volume, order=order) for volume in labels(dtype, shape)]
         if np.dtype(dtype).kind == "i":
             pair = [-volume for volume in pair]  # -1 is all ones in both: what marks a free slot
-        assert_histogram(quick, *pair, (dtype, shape))
+        assert_histogram(quick, pair[0], pair[1], (dtype, shape))
 
 
 def test_more_pairs_than_there_is_room_for(
@@ -278,7 +282,7 @@ def test_a_band_too_wide_for_a_ball(
     quick: types.ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(device_module("bands"), "_LARGEST_BALL", 1)
-    for order in "CF":
+    for order in ORDERS:
         pair = [np.asarray(volume != 0, order=order) for volume in labels()]
         for width in (0.7, 1.4, 3.0):
             assert_bands(quick, pair, (1.4, 1.0, 0.7), width)
@@ -294,7 +298,7 @@ def test_far_structures_in_thin_volumes(
         pair[0].flat[[0, 2]] = pair[1].flat[-1] = True
         for masks in (pair, [np.asfortranarray(mask) for mask in pair]):
             for spacing in ((1, 1, 1), (0.3, 0.7, 1.1)):
-                assert_distances(quick, tuple(masks), shape, spacing=spacing)
+                assert_distances(quick, (masks[0], masks[1]), shape, spacing=spacing)
 
 
 # ---------------------------------------------------------------------------- through the front door

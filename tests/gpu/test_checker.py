@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -220,7 +220,7 @@ def good_arguments(cupy: Any) -> list[Any]:
     return [cupy.zeros(128, np.int32), cupy.empty(128, np.int32), np.uint32(128)]
 
 
-ARGUMENTS = {
+ARGUMENTS: dict[str, Callable[[Any, list[Any]], list[Any]]] = {
     "takes 3 arguments, got 2": lambda cupy, args: args[:2],
     "argument 'n': expected uint32, got int64 from a int": lambda cupy, args: [*args[:2], 128],
     "argument 'n': expected uint32, got int32": lambda cupy, args: [*args[:2], np.int32(128)],

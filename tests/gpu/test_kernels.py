@@ -45,7 +45,8 @@ def places_of(mask: np.ndarray) -> np.ndarray:
     words = (voxels[:, 0] * mask.shape[1] + voxels[:, 1]) * -(-mask.shape[2] // 32) + voxels[
         :, 2
     ] // 32
-    return (32 * words + voxels[:, 2] % 32).astype(np.uint64)
+    places: np.ndarray = 32 * words + voxels[:, 2] % 32
+    return places.astype(np.uint64)
 
 
 # ----------------------------------------------------------------------------- counts

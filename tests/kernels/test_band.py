@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -96,7 +96,7 @@ def test_hard_pairs(ndim: int, largest_ball: int, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("width", [0.7, 1.0, 2.5, 9.0, 100.0])
-def test_backends_on_a_medium_volume(width: float, order: str, medium: int) -> None:
+def test_backends_on_a_medium_volume(width: float, order: Literal["C", "F"], medium: int) -> None:
     shape = (medium, medium - 7, medium + 5)
     masks = [np.asarray(mask, order=order) for mask in hard_cases.blob_pair(shape, 7)]
     spacing = (1.25, 0.7, 0.7)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def counted(
     nz, ny, nx = reference.shape
     row, stop = rows or (0, nz * ny)
     room, known = max(room, nx), 0
-    labels = (np.empty(0, np.uint64), np.empty(0, np.uint64))
+    labels: tuple[Array, ...] = (np.empty(0, np.uint64), np.empty(0, np.uint64))
     counts, boxes = np.empty(0, np.int64), np.empty((0, confusion.BOX_COLUMNS), np.int64)
     dense = reference.itemsize == 1
     table = np.full(confusion.DENSE_SLOTS, -1, np.int32)
@@ -66,11 +66,11 @@ def counted(
         if row == stop:
             break
         room = known + nx
-    found = zip(labels[0].tolist(), labels[1].tolist(), strict=True)
+    keys = zip(labels[0].tolist(), labels[1].tolist(), strict=True)
     boxes = np.stack(
         [-boxes[:, 5], boxes[:, 4], -boxes[:, 3], boxes[:, 2], -boxes[:, 1], boxes[:, 0]], 1
     )
-    rows_of = zip(found, counts.tolist(), boxes.tolist(), strict=True)
+    rows_of = zip(keys, counts.tolist(), boxes.tolist(), strict=True)
     pairs = {pair: (count, box) for pair, count, box in list(rows_of)[:known]}
     assert len(pairs) == known  # no pair twice
     return pairs
@@ -117,7 +117,7 @@ EDGES = sorted(
 
 @pytest.mark.parametrize("dtype", UNSIGNED)
 @pytest.mark.parametrize("changes", ["reference", "prediction", "both", "one voxel"])
-def test_a_run_may_end_anywhere(dtype: type, changes: str) -> None:
+def test_a_run_may_end_anywhere(dtype: Any, changes: str) -> None:
     """Row y changes at voxel y, and only there; a count or a box shows any voxel's error."""
     width = 2 * BLOCK + SHORT + 3
     before = np.tri(width, k=-1, dtype=bool)  # row y: voxels 0 to y - 1
@@ -147,7 +147,7 @@ def test_rows_of_any_length(width: int) -> None:
 
 @pytest.mark.parametrize("dtype", UNSIGNED)
 @pytest.mark.parametrize("place", [2, SHORT + 3, SHORT + BLOCK + 40])
-def test_every_bit_of_a_label_counts(dtype: type, place: int) -> None:
+def test_every_bit_of_a_label_counts(dtype: Any, place: int) -> None:
     """The comparison of whole blocks must not lose bits; `place` is in each of them, and in the rest."""
     width, bits = 2 * BLOCK + SHORT, np.dtype(dtype).itemsize * 8
     for bit in range(bits):
@@ -161,7 +161,7 @@ def test_every_bit_of_a_label_counts(dtype: type, place: int) -> None:
 
 
 @pytest.mark.parametrize("dtype", UNSIGNED)
-def test_any_number_of_ends_in_a_block(dtype: type) -> None:
+def test_any_number_of_ends_in_a_block(dtype: Any) -> None:
     """Ends are written four at a time: none may be lost, none made up, whatever a block's number of them."""
     rng = np.random.default_rng(11)
     lanes = BLOCK // np.dtype(dtype).itemsize
@@ -308,7 +308,7 @@ def test_where_volumes_lie_is_seen(apart: int, collide: bool) -> None:
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize(("name", "reference", "prediction"), list(hard_cases.label_pairs()))
 def test_backends_on_labels_of_every_kind(
-    name: str, reference: Any, prediction: Any, order: str
+    name: str, reference: Any, prediction: Any, order: Literal["C", "F"]
 ) -> None:
     maps = [
         as_label_map(np.asarray(labels, order=order), "labels")
@@ -325,7 +325,9 @@ def test_backends_on_labels_of_every_kind(
 
 @pytest.mark.parametrize("shape", [(37,), (5, 70), (70, 5), (3, 1, 66), (1, 4, 1)])
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_boxes_follow_the_axes_of_the_array(shape: tuple[int, ...], order: str) -> None:
+def test_boxes_follow_the_axes_of_the_array(
+    shape: tuple[int, ...], order: Literal["C", "F"]
+) -> None:
     rng = np.random.default_rng(8)
     pair = [np.asarray(rng.integers(-2, 2, shape), np.int16, order=order) for _ in range(2)]
     expected = by_hand(*pair)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -112,7 +114,7 @@ def test_only_the_slices_asked_for() -> None:
 
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("ndim", [1, 2, 3])
-def test_backends_on_a_medium_volume(ndim: int, order: str, medium: int) -> None:
+def test_backends_on_a_medium_volume(ndim: int, order: Literal["C", "F"], medium: int) -> None:
     """Areas to the bit, although a Fortran array's codes are read with its axes reversed."""
     shape = (medium, medium + 3, medium - 5)[-ndim:]
     spacing = (0.7, 1.25, 3.0)[-ndim:]
@@ -123,7 +125,9 @@ def test_backends_on_a_medium_volume(ndim: int, order: str, medium: int) -> None
         found.append(module.surface_distances(*pair, Region(), spacing, "surfel"))
     assert_array_equal(found[0].reference_areas, found[1].reference_areas)
     assert_array_equal(found[0].prediction_areas, found[1].prediction_areas)
-    in_memory_order = numba_backend.surface_distances(*masks, Region(), spacing, "surfel")
+    in_memory_order = numba_backend.surface_distances(
+        masks[0], masks[1], Region(), spacing, "surfel"
+    )
     assert in_memory_order.reference_areas is not None
     assert found[1].reference_areas is not None
     assert_array_equal(np.sort(in_memory_order.reference_areas), np.sort(found[1].reference_areas))

@@ -6,6 +6,7 @@ import itertools
 import platform
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -81,7 +82,8 @@ def check_counts(
 
 def by_scipy(mask: Mask, connectivity: int, edge: str) -> Mask:
     structure = ndimage.generate_binary_structure(mask.ndim, connectivity)
-    return mask ^ ndimage.binary_erosion(mask, structure, border_value=int(edge == "ignore"))
+    eroded: Mask = ndimage.binary_erosion(mask, structure, border_value=int(edge == "ignore"))
+    return mask ^ eroded
 
 
 @pytest.mark.parametrize("edge", ["background", "ignore"])
@@ -148,7 +150,9 @@ def test_only_the_slices_asked_for() -> None:
 
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize(("ndim", "connectivity"), CONNECTIVITIES)
-def test_backends_on_a_medium_volume(ndim: int, connectivity: int, order: str, medium: int) -> None:
+def test_backends_on_a_medium_volume(
+    ndim: int, connectivity: int, order: Literal["C", "F"], medium: int
+) -> None:
     shape = (medium + 3, medium, medium - 5)[-ndim:]
     for mask in hard_cases.blob_pair(shape, 5):
         laid_out = np.asarray(mask, order=order)

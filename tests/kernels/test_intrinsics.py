@@ -52,7 +52,7 @@ def test_a_bit_count_is_signed() -> None:
 # ---------------------------------------------------------------------------- vectors
 
 
-@numba.njit
+@numba.njit()
 def binary(first: Array, second: Array, out: Array) -> None:
     a, b = v.load(first, np.uint64(3)), v.load(second, np.uint64(0))
     n = np.uint64(v.BYTES // first.itemsize)
@@ -63,23 +63,23 @@ def binary(first: Array, second: Array, out: Array) -> None:
     v.store(out, n + n + n + n, v.square_root(a))
 
 
-@numba.njit
+@numba.njit()
 def reduced(values: Array, start: int) -> Any:
     vector = v.load(values, np.uint64(start))
     return v.least(vector), v.greatest(vector)
 
 
-@numba.njit
+@numba.njit()
 def differ(first: Array, second: Array, start: int) -> Any:
     return v.unequal(v.load(first, np.uint64(start)), v.load(second, np.uint64(start)))
 
 
-@numba.njit
+@numba.njit()
 def differ_from(array: Array, value: Any) -> Any:
     return v.unequal(v.load(array, np.uint64(0)), v.splat(value))
 
 
-@numba.njit
+@numba.njit()
 def widened(first: Array, second: Array, value: int, out: Array) -> None:
     a, b = v.load(first, np.uint64(0)), v.load(second, np.uint64(0))
     lanes = v.lanes_of(first)
@@ -161,7 +161,7 @@ def test_signed_integers_and_single_lanes() -> None:
         assert extremes[2] == -1  # a vector is a value
 
 
-@numba.njit
+@numba.njit()
 def lanes(array: Array) -> Any:
     return v.lanes_of(array)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def select(
 
 @pytest.mark.parametrize("dtype", UNSIGNED)
 @pytest.mark.parametrize("width", WIDTHS)
-def test_select_in_rows_of_any_length(dtype: type, width: int) -> None:
+def test_select_in_rows_of_any_length(dtype: Any, width: int) -> None:
     rng = np.random.default_rng(width)
     labels = rng.integers(0, 4, (3, 2, width)).astype(dtype)
     for values in ([2], [2, 3], [3, 0, 1, 2], [1, 1], [9]):
@@ -73,7 +73,7 @@ def test_select_writes_only_the_slices_asked_for() -> None:
 
 
 @pytest.mark.parametrize("dtype", UNSIGNED)
-def test_select_compares_every_bit(dtype: type) -> None:
+def test_select_compares_every_bit(dtype: Any) -> None:
     powers = [1 << bit for bit in range(np.dtype(dtype).itemsize * 8)]
     labels = np.array([0, *powers], dtype).reshape(1, 1, -1)
     for place, power in enumerate(powers, 1):
@@ -143,7 +143,7 @@ def scipy_mask(
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("shape", [(150,), (6, 130), (130, 6), (5, 4, 70), (70, 4, 5), (1, 70, 1)])
 def test_a_mask_of_a_box_without_what_is_ignored(
-    take: Take, order: str, shape: tuple[int, ...]
+    take: Take, order: Literal["C", "F"], shape: tuple[int, ...]
 ) -> None:
     rng = np.random.default_rng(1)
     labels = np.asarray(rng.integers(-2, 3, shape), np.int16, order=order)
@@ -168,7 +168,7 @@ def test_a_mask_of_a_box_without_what_is_ignored(
     ],
 )
 def test_a_label_that_the_type_cannot_hold_is_nowhere(
-    take: Take, dtype: type, absent: tuple[int, ...]
+    take: Take, dtype: Any, absent: tuple[int, ...]
 ) -> None:
     """Not where a label has the same low bits."""
     labels = np.ones((3, 70), dtype)

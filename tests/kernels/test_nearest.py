@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -415,7 +415,7 @@ def test_rows_do_not_see_each_other(width: int, spacing: tuple[float, ...]) -> N
     assert padding.around(geometry).words.shape[2] * 64 - width - padding.x in range(64)
     places = [np.argwhere(mask) for mask in masks]
     found = directed(masks[0], masks[1], spacing, reverse=False)
-    assert_array_equal(found, naive.nearest(*places, spacing))
+    assert_array_equal(found, naive.nearest(places[0], places[1], spacing))
 
 
 @pytest.mark.parametrize("looks_per_voxel", [0, 2, 10**9])
@@ -453,7 +453,7 @@ def test_without_targets_or_queries() -> None:
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("spacing", SPACINGS)
 def test_backends_on_a_medium_volume(
-    spacing: tuple[float, ...], order: str, boundary: Any, medium: int
+    spacing: tuple[float, ...], order: Literal["C", "F"], boundary: Any, medium: int
 ) -> None:
     masks = [
         np.asarray(mask, order=order)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -263,7 +263,7 @@ FOUR = pytest.param(
 
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("ndim", [1, 2, 3, FOUR])
-def test_hard_masks(ndim: int, order: str) -> None:
+def test_hard_masks(ndim: int, order: Literal["C", "F"]) -> None:
     """To the bit, whatever the spacing: SciPy's sums in the order of the axes, and the least of them."""
     for number, (name, mask, other) in enumerate(hard_cases.hard_pairs(ndim)):
         spacing = hard_cases.SPACINGS[ndim][number % len(hard_cases.SPACINGS[ndim])]
@@ -299,7 +299,9 @@ def test_any_mask_and_spacing(data: st.DataObject) -> None:
 @pytest.mark.parametrize(
     "spacing", [(1.0, 1.0, 1.0), (0.7, 0.7, 0.7), (3.0, 1.0, 0.7), (1e-3, 1.0, 1e3)]
 )
-def test_backends_on_a_medium_volume(spacing: tuple[float, ...], order: str, medium: int) -> None:
+def test_backends_on_a_medium_volume(
+    spacing: tuple[float, ...], order: Literal["C", "F"], medium: int
+) -> None:
     shape = (medium - 11, medium, medium + 9)
     unit = set(spacing) == {1.0}
     for mask in (hard_cases.blob_pair(shape, 2)[0], ~hard_cases.blob_pair(shape, 2)[1]):

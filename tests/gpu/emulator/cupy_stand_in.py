@@ -54,13 +54,14 @@ def asarray(values: Any, dtype: Any = None, order: str = "K", *, blocking: bool 
 
 def array(values: Any, dtype: Any = None, copy: bool = True, order: str = "K") -> ndarray:
     if isinstance(values, ndarray):
-        return values.astype(values.dtype if dtype is None else dtype, copy=copy)
+        converted: ndarray = values.astype(values.dtype if dtype is None else dtype, copy=copy)
+        return converted
     return asarray(values, dtype, order)
 
 
 def ascontiguousarray(values: Any, dtype: Any = None) -> ndarray:
-    values = asarray(values, dtype)
-    return values if values.flags.c_contiguous else values.copy(order="C")
+    given = asarray(values, dtype)
+    return given if given.flags.c_contiguous else given.copy(order="C")
 
 
 def asnumpy(values: Any) -> np.ndarray:
@@ -84,7 +85,8 @@ def from_dlpack(values: Any) -> ndarray:
             "CPU arrays cannot be directly imported to CuPy. Use `cupy.array(numpy.from_dlpack(input))`."
         )
     capsule = types.SimpleNamespace(__dlpack__=values.__dlpack__, __dlpack_device__=lambda: (1, 0))
-    return wrap(np.from_dlpack(capsule))
+    shared: ndarray = wrap(np.from_dlpack(capsule))
+    return shared
 
 
 class Stream:
@@ -100,8 +102,8 @@ class Stream:
         pass
 
 
-def _make() -> types.ModuleType:
-    made = types.ModuleType("cupy", __doc__)
+def _make() -> Any:
+    made: Any = types.ModuleType("cupy", __doc__)
     for value in (RawModule, ndarray, asarray, array, ascontiguousarray, asnumpy, empty, empty_like,
                   from_dlpack):  # fmt: skip
         setattr(made, value.__name__, value)

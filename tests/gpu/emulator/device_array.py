@@ -117,7 +117,7 @@ class ndarray:  # noqa: N801  CuPy's name
 
     def _moved(self, raw: np.ndarray) -> ndarray:
         """The result of a method that copies only if it must."""
-        moved = wrap(raw)
+        moved: ndarray = wrap(raw)
         if moved.allocation is not self.allocation:
             self.readable()
         return moved

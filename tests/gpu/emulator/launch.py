@@ -98,7 +98,8 @@ def _three(sizes: Sequence[int]) -> tuple[int, int, int]:
     numbers = [int(size) for size in sizes]
     if not 1 <= len(numbers) <= 3 or any(not 0 <= n < 2**32 for n in numbers):
         raise ValueError(f"expected one to three sizes that fit in 32 bits, got {sizes!r}")
-    return (*numbers, 1, 1)[:3]
+    x, y, z = (*numbers, 1, 1)[:3]
+    return x, y, z
 
 
 @dataclass
