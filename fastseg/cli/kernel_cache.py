@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import importlib
 import multiprocessing
+import os
 import pkgutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,23 +16,29 @@ from fastseg import dispatch, threads
 _MOST_PROCESSES = 8  # the longest kernel takes a seventh of all time
 
 
-def numba_cache(backend: str | None = None) -> Path | None:
-    """Find the folder of numba's cache; None where no machine code is made.
+def cache_folders(backend: str | None = None) -> set[Path]:
+    """Find the folders of numba's cache, one for each folder of kernels; none where no machine code is made.
 
     That is where another backend runs, and under ``NUMBA_DISABLE_JIT=1``.
     """
     if dispatch.choose("surface_distances", 3, backend).name != "numba":
-        return None
-    from fastseg_kernels.cpu import masks  # every folder of kernels has a folder in the cache
+        return set()
+    from fastseg_kernels._jit import KERNELS  # which the backend has imported
 
-    dispatcher = getattr(masks.count, "dispatcher", None)
-    return Path(dispatcher.stats.cache_path) if dispatcher else None
+    dispatchers = [getattr(kernel, "dispatcher", None) for kernel in KERNELS]
+    return {Path(entry.stats.cache_path) for entry in dispatchers if entry is not None}
+
+
+def numba_cache(backend: str | None = None) -> Path | None:
+    """Find the folder that holds those of numba's cache; None where no machine code is made."""
+    folders = cache_folders(backend)
+    return Path(os.path.commonpath(folders)) if folders else None
 
 
 def is_cold(backend: str | None = None) -> bool:
     """Tell whether a run would have to compile all its kernels first."""
-    folder = numba_cache(backend)
-    return folder is not None and not any(folder.glob("*.nbi"))
+    folders = cache_folders(backend)
+    return bool(folders) and not any(path for folder in folders for path in folder.glob("*.nbi"))
 
 
 def all_kernels() -> list[Any]:
