@@ -36,6 +36,8 @@ ORDERS: tuple[Literal["C", "F"], ...] = ("C", "F")
 def forget() -> None:
     """The modules that have met a `cupy`, and what dispatch knows of them."""
     dispatch._missing.cache_clear()
+    for entry in dispatch.BACKENDS:
+        vars(entry).pop("operations", None)  # the module, kept since it was first asked for
     for name in [name for name in sys.modules if name.startswith("fastseg.backends.cupy")]:
         del sys.modules[name]
 
