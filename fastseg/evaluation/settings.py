@@ -89,8 +89,7 @@ class Settings:
                 as_tolerances(tolerance, structures, any_id=False)
         else:
             tolerance = check_tolerance(tolerance)
-        if backend is not None:
-            dispatch.check_backend(backend)
+        dispatch.check_backend(backend)
         return cls(
             _as_voxel_size(spacing),
             structures,

@@ -102,11 +102,11 @@ class Evaluation:
 
     @lazy
     def _by_case_and_structure(self) -> dict[tuple[str, Label | str], Row]:
-        return {
-            (row.case, key): row
-            for key, rows in reversed(self._by_structure.items())
-            for row in reversed(rows)
-        }
+        found: dict[tuple[str, Label | str], Row] = {}
+        for key, rows in self._by_structure.items():
+            for row in rows:
+                found.setdefault((row.case, key), row)
+        return found
 
     def case(self, name: str) -> Evaluation:
         """Give all rows of one case.

@@ -18,9 +18,9 @@ from numpy.typing import DTypeLike
 from fastseg.backends.cupy import histogram
 from fastseg.backends.cupy import transform as device_transform
 from fastseg.backends.cupy.bands import band_overlap
-from fastseg.backends.cupy.masks import masks_of
+from fastseg.backends.cupy.masks import Mask
 from fastseg.backends.cupy.surfaces import distances_between, surface_of
-from fastseg.backends.shared.volume import Volume, is_reversed
+from fastseg.backends.shared.volume import Volume, is_reversed, masks_of
 from fastseg.inputs.arrays import Spacing
 from fastseg.measures.distributions import SurfaceDistributions
 from fastseg.measures.joint_histogram import JointHistogram
@@ -91,7 +91,7 @@ def measure(
     volumes = Volume.of(reference), Volume.of(prediction)
     measured: list[Measured] = []
     for region in regions:
-        masks = masks_of(*volumes, region, request.ignored)
+        masks = masks_of(Mask.of, *volumes, region, request.ignored)
         found: dict[str, Any] = {}
         if "surface_distributions" in request.measurements:
             # counted on the CPU
@@ -112,7 +112,7 @@ def surface_distances(
     boundary: Boundary,
 ) -> SurfaceDistances:
     """Ask, for each surface element of one mask, for the nearest one of the other; the answers come to the CPU."""
-    masks = masks_of(Volume.of(reference), Volume.of(prediction), region)
+    masks = masks_of(Mask.of, Volume.of(reference), Volume.of(prediction), region)
     return distances_between(masks, spacing, boundary)
 
 

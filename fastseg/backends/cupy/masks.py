@@ -10,7 +10,6 @@ import numpy as np
 from fastseg.backends.shared.geometry import Geometry
 from fastseg.backends.shared.volume import Volume
 from fastseg.inputs.arrays import Box, Spacing
-from fastseg.measures.regions import Region
 from fastseg_kernels.gpu import masks
 from fastseg_kernels.gpu._module import DeviceArray
 
@@ -45,14 +44,3 @@ class Mask(NamedTuple):
         """Give sizes and spacing along z, y, x."""
         volume = self.volume
         return Geometry(self.shape, volume.ndim, volume.spacing(spacing), volume.reverse)
-
-
-def masks_of(
-    reference: Volume, prediction: Volume, region: Region, ignored: tuple[int, ...] = ()
-) -> tuple[Mask, Mask]:
-    """Pack both masks of a region, without the voxels whose reference is one of the ignored labels."""
-    left_out = Mask.of(reference, ignored, region.box) if ignored else None
-    return (
-        Mask.of(reference, region.reference, region.box, left_out),
-        Mask.of(prediction, region.prediction, region.box, left_out),
-    )

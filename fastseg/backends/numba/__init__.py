@@ -15,11 +15,11 @@ from fastseg.backends.numba import nearest as _nearest
 from fastseg.backends.numba import transform as _transform
 from fastseg.backends.numba.bands import band_overlap
 from fastseg.backends.numba.histogram import joint_histogram
-from fastseg.backends.numba.masks import masks_of
+from fastseg.backends.numba.masks import Mask
 from fastseg.backends.numba.surfaces import Surfaces, surface_of, surfaces_of
 from fastseg.backends.numba.tally import TalliedDistances
 from fastseg.backends.shared.geometry import ordered_codes
-from fastseg.backends.shared.volume import Volume, is_reversed
+from fastseg.backends.shared.volume import Volume, is_reversed, masks_of
 from fastseg.inputs.arrays import Array, Spacing
 from fastseg.measures.distributions import SurfaceDistributions
 from fastseg.measures.regions import Measured, Region, Request
@@ -81,7 +81,7 @@ def measure(
 def _measured(
     reference: Volume, prediction: Volume, region: Region, request: Request
 ) -> dict[str, Any]:
-    masks = masks_of(reference, prediction, region, request.ignored)
+    masks = masks_of(Mask.of, reference, prediction, region, request.ignored)
     measured: dict[str, Any] = {}
     if "band_overlap" in request.measurements:
         measured["band_overlap"] = band_overlap(masks, request.spacing, region.tolerance)
@@ -102,7 +102,7 @@ def surface_distances(
     """Ask, for each surface element of one mask, for the nearest one of the other."""
     # no name for the masks, which so are gone before the search: of whole images they are half of all memory
     surfaces = surfaces_of(
-        masks_of(Volume.of(reference), Volume.of(prediction), region), spacing, boundary
+        masks_of(Mask.of, Volume.of(reference), Volume.of(prediction), region), spacing, boundary
     )
     return _between(surfaces, spacing)
 

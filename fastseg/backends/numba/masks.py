@@ -11,7 +11,6 @@ from fastseg import threads
 from fastseg.backends.shared.offsets import Words
 from fastseg.backends.shared.volume import Volume
 from fastseg.inputs.arrays import Box
-from fastseg.measures.regions import Region
 from fastseg.threads import lazy
 from fastseg_kernels.cpu import masks
 
@@ -96,14 +95,3 @@ class Mask:
         kernel(self.volume.labels, self.labels, 0, stop - first, corner, self.shape[2], out)
         if self.ignored is not None:
             out &= ~self.ignored.slices(first, stop)
-
-
-def masks_of(
-    reference: Volume, prediction: Volume, region: Region, ignored: tuple[int, ...] = ()
-) -> tuple[Mask, Mask]:
-    """Take both masks of a region, without the voxels whose reference is one of the ignored labels."""
-    left_out = Mask.of(reference, ignored, region.box) if ignored else None
-    return (
-        Mask.of(reference, region.reference, region.box, left_out),
-        Mask.of(prediction, region.prediction, region.box, left_out),
-    )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from fastseg.inputs.arrays import Array, Box, Spacing, is_contiguous
+from fastseg.measures.regions import Region
+
+_Mask = TypeVar("_Mask")
 
 
 class Volume(NamedTuple):
@@ -79,3 +82,27 @@ class Volume(NamedTuple):
 def is_reversed(array: Array) -> bool:
     """Tell whether the first axis is the fastest, so that the transposed view is the one in C order."""
     return bool(array.ndim > 1 and array.flags.f_contiguous and not array.flags.c_contiguous)
+
+
+def masks_of(
+    take: Callable[..., _Mask],
+    reference: Volume,
+    prediction: Volume,
+    region: Region,
+    ignored: tuple[int, ...] = (),
+) -> tuple[_Mask, _Mask]:
+    """Take both masks of a region, without the voxels whose reference is one of the ignored labels.
+
+    Parameters
+    ----------
+    take : callable
+        How a backend makes a mask: of a volume, labels, a box and the mask of what is left out, or None.
+    reference, prediction : Volume
+    region : Region
+    ignored : tuple of int
+    """
+    left_out = take(reference, ignored, region.box, None) if ignored else None
+    return (
+        take(reference, region.reference, region.box, left_out),
+        take(prediction, region.prediction, region.box, left_out),
+    )
