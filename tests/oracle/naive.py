@@ -424,6 +424,28 @@ def cohen_kappa(tp: int, fp: int, fn: int, tn: int) -> float:
     return _ratio(observed - expected, 1 - expected)
 
 
+#: TP, FP, FN, TN of a structure, and what every metric of counts is for them, worked out by hand
+COUNTS = 4, 2, 1, 3
+BY_HAND = {
+    "dice": 8 / 11,
+    "iou": 4 / 7,
+    "precision": 4 / 6,
+    "recall": 4 / 5,
+    "specificity": 3 / 5,
+    "accuracy": 7 / 10,
+    "balanced_accuracy": 7 / 10,
+    "youden": 2 / 5,
+    "f_beta": 8 / 11,
+    "volume_similarity": 10 / 11,
+    "volume_difference": 1.0,
+    "relative_volume_difference": 1 / 5,
+    "mcc": 10 / math.sqrt(6 * 5 * 5 * 4),
+    "cohen_kappa": (0.7 - 0.5) / (1 - 0.5),
+}
+#: what those that need no structure are where there is none
+OF_NOWHERE = {"specificity": 1, "accuracy": 1, "volume_difference": 0}
+
+
 def measured_row(
     reference: Array,
     prediction: Array,

@@ -381,23 +381,8 @@ def test_count_metrics_of_the_oracle_are_in_the_registry() -> None:
 
 
 def test_counts_by_hand() -> None:
-    counts = 4, 2, 1, 3
-    expected = {
-        "dice": 8 / 11,
-        "iou": 4 / 7,
-        "precision": 4 / 6,
-        "recall": 4 / 5,
-        "specificity": 3 / 5,
-        "accuracy": 7 / 10,
-        "balanced_accuracy": 7 / 10,
-        "youden": 2 / 5,
-        "f_beta": 8 / 11,
-        "volume_similarity": 10 / 11,
-        "volume_difference": 1.0,
-        "relative_volume_difference": 1 / 5,
-        "mcc": 10 / math.sqrt(6 * 5 * 5 * 4),
-        "cohen_kappa": (0.7 - 0.5) / (1 - 0.5),
-    }
+    counts = naive.COUNTS
+    expected = naive.BY_HAND
     assert expected.keys() == count_metrics()
     for name, number in expected.items():
         assert getattr(naive, name)(*counts) == pytest.approx(number, rel=1e-15), name
@@ -408,9 +393,9 @@ def test_counts_by_hand() -> None:
 
 def test_counts_without_a_denominator() -> None:
     nowhere = 0, 0, 0, 9
-    defined = {"specificity": 1, "accuracy": 1, "volume_difference": 0}
     for name in count_metrics():
-        np.testing.assert_equal(getattr(naive, name)(*nowhere), defined.get(name, math.nan), name)
+        expected = naive.OF_NOWHERE.get(name, math.nan)
+        np.testing.assert_equal(getattr(naive, name)(*nowhere), expected, name)
     assert naive.relative_volume_difference(0, 3, 0, 6) == math.inf
     assert math.isnan(naive.specificity(5, 0, 0, 0))
 
