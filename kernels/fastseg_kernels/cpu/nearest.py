@@ -33,9 +33,11 @@ SLACK = 1.0 + 1e-15
 def _write_at(hits, word_queries, value, base, out):
     """Write a value for those of a word's queries that are `hits`, each to its rank among all of the word's queries."""
     while hits != 0:
-        lowest = hits & (~hits + np.uint64(1))
-        hits ^= lowest
-        out[base + np.uint64(popcount(word_queries & (lowest - np.uint64(1))))] = value
+        # eight instructions for a hit where isolating the lowest bit takes ten
+        less_one = hits - np.uint64(1)
+        below = ~hits & less_one
+        hits &= less_one
+        out[base + np.uint64(popcount(word_queries & below))] = value
 
 
 @kernel(
