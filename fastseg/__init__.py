@@ -27,6 +27,7 @@ _HOMES = {
     "get_num_threads": "fastseg.threads",
     "set_num_threads": "fastseg.threads",
     "GridMismatchError": "fastseg.errors",
+    "InputWarning": "fastseg.errors",
     "CaseError": "fastseg.errors",
     "FastsegError": "fastseg.errors",
     "InputError": "fastseg.errors",
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from fastseg.errors import GridMismatchError as GridMismatchError
     from fastseg.errors import InputError as InputError
     from fastseg.errors import InputTypeError as InputTypeError
+    from fastseg.errors import InputWarning as InputWarning
     from fastseg.errors import MissingPackageError as MissingPackageError
     from fastseg.evaluation.case import evaluate as evaluate
     from fastseg.evaluation.cohort import evaluate_cohort as evaluate_cohort

@@ -13,7 +13,7 @@
         └── UntestedVersionError                         a host whose drop-ins were not tested with this version
 
 Files that are missing or cannot be read or written are Python's own OSErrors (FileNotFoundError and its like).
-:class:`BackendFallbackWarning` is the one warning with a class of its own.
+:class:`BackendFallbackWarning` and :class:`InputWarning` are the warnings with a class of their own.
 """
 
 from __future__ import annotations
@@ -57,3 +57,7 @@ class UntestedVersionError(MissingPackageError):
 
 class BackendFallbackWarning(UserWarning):
     """A call was run by a slower backend than the best, or than the one asked for."""
+
+
+class InputWarning(UserWarning):
+    """Something was assumed of what was given, or left out; the message says what."""

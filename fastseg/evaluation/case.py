@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import os
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,8 +14,10 @@ import numpy as np
 from fastseg import dispatch, io, threads
 from fastseg._version import __version__
 from fastseg.backends.protocol import Backend
+from fastseg.errors import InputWarning
+from fastseg.evaluation.naming import named_structures, unlisted_labels
 from fastseg.evaluation.pieces import PiecewisePair
-from fastseg.evaluation.settings import Settings, kept
+from fastseg.evaluation.settings import Settings, SingleSlice, kept
 from fastseg.inputs.arrays import (
     Array,
     Spacing,
@@ -52,6 +55,10 @@ def evaluate(
     ignore_label: int | None = None,
     backend: str | None = None,
     case: str = "",
+    single_slice: SingleSlice = "plane",
+    grid_tolerance: float = io.GridRules().tolerance,
+    ignore_grid: bool = False,
+    reorient: bool = False,
 ) -> Evaluation:
     """Compare a predicted segmentation with its reference: every label, every metric.
 
@@ -59,8 +66,9 @@ def evaluate(
     ----------
     reference, prediction : array_like, path or image
         Label maps of one shape, 1-D to 3-D: bool, integers, or floats that are whole numbers; NumPy arrays in any
-        memory order, CPU tensors, image files (.nii .nii.gz .hdr .nrrd .mha .mhd .npy .npz), SimpleITK or nibabel
-        images. Two images must lie on one grid.
+        memory order, CPU tensors, image files (:func:`read_image` says which), SimpleITK or nibabel images. Two images
+        must lie on one grid; one that covers a part of the other's is laid onto it, with zeros outside, and a warning
+        says so.
     spacing : float or sequence of float, optional
         Voxel size along each array axis. Default: the image's own, and 1 for plain arrays. Images have their axes
         in the order x, y, z.
@@ -90,6 +98,15 @@ def evaluate(
         arrays on a GPU, whose voxels never leave it.
     case : str
         Name for the table. Default: that of the prediction's file.
+    single_slice : {"plane", "volume"}
+        What maps with an axis of one entry are: slices, whose surfaces and distances are measured in their plane, or
+        volumes, by whose definition every voxel lies on the surface (MONAI, MedPy).
+    grid_tolerance : float
+        How far apart, in voxels, the corners of two images on one grid may lie.
+    ignore_grid : bool
+        Compare the shapes of two images, and not where they lie; the reference's voxel size counts.
+    reorient : bool
+        Undo flips and permutations of the axes of two images that lie on one lattice, and say so in a warning.
 
     Returns
     -------
@@ -123,6 +140,10 @@ def evaluate(
         "empty": empty,
         "ignore_label": ignore_label,
         "backend": backend,
+        "single_slice": single_slice,
+        "grid_tolerance": grid_tolerance,
+        "ignore_grid": ignore_grid,
+        "reorient": reorient,
     }
     try:
         settings = kept(**options)
@@ -130,21 +151,25 @@ def evaluate(
         settings = Settings.checked(**options)
     if not case and isinstance(prediction, (str, os.PathLike)):
         case = io.image_stem(prediction)
-    return evaluate_case(*open_pair(reference, prediction), settings, case)
+    return evaluate_case(*open_pair(reference, prediction, settings), settings, case)
 
 
-def open_pair(reference: Any, prediction: Any) -> tuple[Source, Source]:
+def open_pair(reference: Any, prediction: Any, settings: Settings) -> tuple[Source, Source]:
     """Open both label maps, side by side where they are files, and see that they lie on one grid."""
-    if isinstance(reference, np.ndarray) and isinstance(prediction, np.ndarray):  # most often
+    if (  # most often
+        isinstance(reference, np.ndarray)
+        and isinstance(prediction, np.ndarray)
+        and reference.shape == prediction.shape
+    ):
         return (
             ArraySource(as_label_map(reference, "reference"), name="reference"),
             ArraySource(as_label_map(prediction, "prediction"), name="prediction"),
         )
-    given = ((reference, "reference"), (prediction, "prediction"))
-    first, second = threads.run(lambda one: io.open_source(*one), given)  # unzipping is serial
-    if first.grid is not None or second.grid is not None:
-        io.check_same_grid(first, second)
-    return first, second
+    prepared = io.prepare_pair(reference, prediction, settings.grid_rules)
+    first, second = threads.run(lambda read: read(), prepared.reads)  # unzipping is serial
+    for note in (*prepared.notes, *first.notes, *second.notes):
+        warnings.warn(note, InputWarning, stacklevel=3)
+    return first.source, second.source
 
 
 class _WholePair:
@@ -195,12 +220,33 @@ def evaluate_case(
     case : str
         Name for the table.
     """
-    pair = _pair(reference, prediction, settings)
-    shape, ignored = pair.shape, settings.ignore_label
+    shape = reference.shape
     own = reference.spacing if reference.spacing is not None else prediction.spacing
     spacing = as_spacing(own if settings.spacing is None else settings.spacing, len(shape))
+    grid = reference.grid if reference.grid is not None else prediction.grid
+    if settings.spacing is None and grid is not None and settings.measurements:
+        io.check_right_angles(grid, reference.name)
+    voxel_volume = (
+        math.prod(spacing)
+        if settings.spacing is not None or grid is None
+        else float(grid.voxel_volume)
+    )
+    about = {
+        "fastseg": __version__,
+        "shape": list(shape),
+        "spacing": list(spacing),
+        "unit": "voxels" if settings.spacing is None and own is None else "mm",
+        **settings.plain,
+    }
+    if 1 in shape and settings.single_slice == "plane" and len(shape) > 1:
+        reference, prediction, spacing = _in_plane(reference, prediction, spacing)
+    pair = _pair(reference, prediction, settings)
+    ignored = settings.ignore_label
     histogram = pair.histogram().without(ignored)
-    structures = _structures(settings, histogram)
+    if reference.segments or prediction.segments:
+        structures = named_structures(settings, histogram, reference, prediction)
+    else:
+        structures = _structures(settings, histogram)
     if isinstance(settings.tolerance, Mapping):
         any_id = settings.structures is None
         tolerances = as_tolerances(settings.tolerance, structures, any_id=any_id)
@@ -217,18 +263,31 @@ def evaluate_case(
         settings.measurements, spacing, settings.boundary, () if ignored is None else (ignored,)
     )
     measured = iter(pair.measure(regions, request) if regions else ())
-    rows = _Rows(case, settings, shape, spacing)
+    rows = _Rows(case, settings, math.hypot(*map(operator.mul, pair.shape, spacing)), voxel_volume)
     for structure, count, tolerance in zip(structures, counts, tolerances, strict=True):
         is_measured = settings.measurements and not count.empty
         rows.add(structure, count, next(measured) if is_measured else {}, tolerance)
-    about = {
-        "fastseg": __version__,
-        "backend": pair.backend.name,
-        "shape": list(shape),
-        "spacing": list(spacing),
-        **settings.plain,
-    }
+    about["backend"] = pair.backend.name
+    if settings.structures is not None:
+        unlisted = unlisted_labels(structures, histogram, ignored)
+        if unlisted:
+            about["unlisted_labels"] = unlisted
     return Evaluation(tuple(rows.rows), settings.metric_names, about)
+
+
+def _in_plane(
+    reference: Source, prediction: Source, spacing: Spacing
+) -> tuple[Source, Source, Spacing]:
+    """Leave out the axes of one entry, along which no voxel has a neighbour; one axis always stays."""
+    check_same_shape(reference, prediction)
+    shape = reference.shape
+    kept = [axis for axis, size in enumerate(shape) if size > 1] or [len(shape) - 1]
+    plane = tuple(shape[axis] for axis in kept)
+    return (
+        reference.with_shape(plane),
+        prediction.with_shape(plane),
+        tuple(spacing[axis] for axis in kept),
+    )
 
 
 def _structures(settings: Settings, histogram: JointHistogram) -> Sequence[Structure]:
@@ -247,13 +306,10 @@ def _structures(settings: Settings, histogram: JointHistogram) -> Sequence[Struc
 class _Rows:
     """Makes the rows of one case: each metric of what was measured, and the policy where it is not defined."""
 
-    def __init__(
-        self, case: str, settings: Settings, shape: tuple[int, ...], spacing: Spacing
-    ) -> None:
+    def __init__(self, case: str, settings: Settings, diagonal: float, voxel_volume: float) -> None:
         self.rows: list[Row] = []
         self._case, self._settings = case, settings
-        self._voxel_volume = math.prod(spacing)
-        self._diagonal = math.hypot(*map(operator.mul, shape, spacing))
+        self._diagonal, self._voxel_volume = diagonal, voxel_volume
 
     def add(
         self, structure: Structure, counts: Counts, measured: Measured, tolerance: float

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from fastseg import io
-from fastseg.errors import CaseError
+from fastseg.errors import CaseError, InputWarning
 from fastseg.evaluation.case import evaluate_case
 from fastseg.evaluation.pairing import Case, StrPath, pair_folders
 from fastseg.evaluation.settings import Settings
 from fastseg.inputs.choices import unknown
-from fastseg.inputs.source import Source
 from fastseg.results import Evaluation
 from fastseg.threads import get_num_threads
 
@@ -61,31 +60,43 @@ def evaluate_cases(cases: Iterable[Case], settings: Settings) -> Iterator[Outcom
     count = min(2, get_num_threads())
     with ThreadPoolExecutor(count, thread_name_prefix="fastseg-read") as readers:
 
-        def start(index: int) -> list[Future[Source]]:
-            return [
-                readers.submit(io.open_source, path)
-                for case in cases[index : index + 1]
-                for path in case[1:]
-            ]
+        def start(index: int) -> list[Future[io.ReadMap]] | Exception | None:
+            if index == len(cases):
+                return None
+            prepared = _attempt(_prepared, cases[index], settings)
+            if isinstance(prepared, Exception):
+                return prepared
+            for note in prepared.notes:
+                warnings.warn(f"{cases[index].name}: {note}", InputWarning, stacklevel=2)
+            return [readers.submit(read) for read in prepared.reads]
 
         reading = start(0)
         for index, case in enumerate(cases):
-            sources = _attempt(lambda futures: [future.result() for future in futures], reading)
+            read = reading
+            if isinstance(reading, list):
+                read = _attempt(lambda futures: [future.result() for future in futures], reading)
             reading = start(index + 1)
-            if isinstance(sources, Exception):
-                yield Outcome(case.name, error=sources)
+            if isinstance(read, Exception):
+                yield Outcome(case.name, error=read)
                 continue
-            found = _attempt(_evaluate, *sources, settings, case.name)
-            del sources
+            found = _attempt(_evaluate, read, settings, case.name)
+            del read
             if isinstance(found, Exception):
                 yield Outcome(case.name, error=found)
             else:
                 yield Outcome(case.name, found)
 
 
-def _evaluate(reference: Source, prediction: Source, settings: Settings, case: str) -> Evaluation:
-    io.check_same_grid(reference, prediction)
-    return evaluate_case(reference, prediction, settings, case)
+def _prepared(case: Case, settings: Settings) -> io.PreparedPair:
+    return io.prepare_pair(case.reference, case.prediction, settings.grid_rules, ("", ""))
+
+
+def _evaluate(read: list[io.ReadMap], settings: Settings, case: str) -> Evaluation:
+    for one in read:
+        for note in one.notes:
+            warnings.warn(note, InputWarning, stacklevel=2)
+    first, second = read
+    return evaluate_case(first.source, second.source, settings, case)
 
 
 def _attempt(function: Callable[..., _Result], *arguments: Any) -> _Result | Exception:

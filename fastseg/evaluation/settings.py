@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from fastseg import dispatch
+from fastseg import dispatch, io
 from fastseg.inputs.arrays import Spacing, as_label, as_spacing
 from fastseg.inputs.choices import unknown
 from fastseg.inputs.structures import (
@@ -24,6 +24,11 @@ from fastseg.measures.surface_distances import BOUNDARIES, Boundary
 from fastseg.metrics import FROM_HISTOGRAM, EmptyPolicy, Metric, as_policy, resolve
 from fastseg.metrics.empty_masks import Value
 from fastseg.threads import lazy
+
+SingleSlice = Literal["plane", "volume"]
+
+#: what a map with an axis of one entry is: a slice measured in its plane, or a volume, all of which is surface
+SINGLE_SLICE = ("plane", "volume")
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,9 @@ class Settings:
     policy : EmptyPolicy
     ignore_label : int or None
     backend : str or None
+    single_slice : {"plane", "volume"}
+    grid_tolerance : float
+    ignore_grid, reorient : bool
     """
 
     spacing: float | Spacing | None
@@ -56,6 +64,10 @@ class Settings:
     policy: EmptyPolicy
     ignore_label: int | None
     backend: str | None
+    single_slice: SingleSlice
+    grid_tolerance: float
+    ignore_grid: bool
+    reorient: bool
 
     @classmethod
     def checked(
@@ -70,6 +82,10 @@ class Settings:
         empty: str | Mapping[str, Value] = "worst",
         ignore_label: int | None = None,
         backend: str | None = None,
+        single_slice: SingleSlice = "plane",
+        grid_tolerance: float = io.GridRules().tolerance,
+        ignore_grid: bool = False,
+        reorient: bool = False,
     ) -> Settings:
         """Check the options of :func:`fastseg.evaluate`, before anything is read.
 
@@ -90,6 +106,9 @@ class Settings:
         else:
             tolerance = check_tolerance(tolerance)
         dispatch.check_backend(backend)
+        if single_slice not in SINGLE_SLICE:
+            raise unknown("single_slice", single_slice, SINGLE_SLICE)
+        grid_tolerance = check_tolerance(grid_tolerance, "grid_tolerance")
         return cls(
             _as_voxel_size(spacing),
             structures,
@@ -100,6 +119,10 @@ class Settings:
             policy,
             ignore,
             backend,
+            single_slice,
+            grid_tolerance,
+            bool(ignore_grid),
+            bool(reorient),
         )
 
     @lazy
@@ -121,7 +144,16 @@ class Settings:
             "percentile_method": self.percentile_method,
             "empty": self.policy.to_plain(),
             "ignore_label": self.ignore_label,
+            "single_slice": self.single_slice,
+            "grid_tolerance": self.grid_tolerance,
+            "ignore_grid": self.ignore_grid,
+            "reorient": self.reorient,
         }
+
+    @property
+    def grid_rules(self) -> io.GridRules:
+        """How the grids of two images are compared."""
+        return io.GridRules(self.grid_tolerance, self.ignore_grid, self.reorient)
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -34,11 +35,22 @@ class Source(Protocol):
     def name(self) -> str:
         """What it is called in messages."""
 
+    @property
+    def segments(self) -> Mapping[str, tuple[int, ...]]:
+        """What its file calls its segments: name to the labels that each consists of; empty for most."""
+
+    @property
+    def own_labels(self) -> bool:
+        """Whether labels are the file's own; if not, only names tell what they are."""
+
     def slabs(self, size: int) -> list[Box]:
         """Cut the map into boxes that are read well one after another and take about `size` bytes each."""
 
     def window(self, box: Box) -> Array:
         """Give the labels within a box, as an array of labels in memory."""
+
+    def with_shape(self, shape: tuple[int, ...]) -> Source:
+        """Give the same map with axes of one entry left out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +61,8 @@ class ArraySource:
     spacing: Spacing | None = None
     grid: Any = None
     name: str = ""
+    segments: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    own_labels: bool = True
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -64,6 +78,10 @@ class ArraySource:
         """Give a view of the array."""
         return self.array[box]
 
+    def with_shape(self, shape: tuple[int, ...]) -> ArraySource:
+        """Give a view of the array with axes of one entry left out."""
+        return replace(self, array=self.array.reshape(shape, order=memory_order(self.array)))
+
 
 @dataclass(frozen=True, eq=False)
 class ConvertedSource:
@@ -76,6 +94,8 @@ class ConvertedSource:
     spacing: Spacing | None = None
     grid: Any = None
     name: str = ""
+    segments: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    own_labels: bool = True
     array: None = None
 
     @property
@@ -91,6 +111,15 @@ class ConvertedSource:
     def window(self, box: Box) -> Array:
         """Convert a part of the array."""
         return as_label_map(np.asarray(self.stored[box]), self.name)
+
+    def with_shape(self, shape: tuple[int, ...]) -> ConvertedSource:
+        """Give the array on disk with axes of one entry left out."""
+        return replace(self, stored=self.stored.reshape(shape, order=memory_order(self.stored)))
+
+
+def memory_order(array: Array) -> Literal["C", "F"]:
+    """Tell in which order a reshape that only leaves out axes of one entry copies nothing."""
+    return "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
 
 
 def slabs_of(array: Array, size: int) -> list[Box]:

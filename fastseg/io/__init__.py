@@ -6,21 +6,28 @@ from fastseg.io.formats import (
     as_image,
     image_stem,
     is_image_path,
-    open_source,
+    open_image,
     read_image,
 )
-from fastseg.io.image import Grid, Image
-from fastseg.io.same_grid import check_same_grid
+from fastseg.io.image import Grid, Image, check_right_angles
+from fastseg.io.pairs import PreparedPair, ReadMap, open_source, prepare_pair
+from fastseg.io.same_grid import GridRules, check_same_grid
 
 __all__ = [
     "IMAGE_SUFFIXES",
     "Grid",
     "GridMismatchError",
+    "GridRules",
     "Image",
+    "PreparedPair",
+    "ReadMap",
     "as_image",
+    "check_right_angles",
     "check_same_grid",
     "image_stem",
     "is_image_path",
+    "open_image",
     "open_source",
+    "prepare_pair",
     "read_image",
 ]

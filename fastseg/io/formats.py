@@ -7,10 +7,8 @@ import sys
 from typing import Any
 
 from fastseg.errors import InputError
-from fastseg.inputs.arrays import as_label_map
-from fastseg.inputs.source import ArraySource, Source
 from fastseg.io import itk, nifti, numpy_files
-from fastseg.io.image import Image
+from fastseg.io.image import Image, Opened
 
 #: a new kind of file is a file of this folder, and an entry here
 FORMATS = (nifti.FORMAT, itk.NRRD, itk.METAIMAGE, numpy_files.NPY, numpy_files.NPZ)
@@ -58,8 +56,13 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     >>> image.array.shape, image.array.dtype.name, image.spacing
     ((4, 5, 6), 'uint8', None)
     """
+    return open_image(path).read()
+
+
+def open_image(path: str | os.PathLike[str]) -> Opened:
+    """Read the header of an image file; :func:`read_image` says of what kinds."""
     path = _checked_path(path)
-    return _FORMAT_OF[_suffix(path)].read(path)
+    return _FORMAT_OF[_suffix(path)].open(path)
 
 
 def _checked_path(path: str | os.PathLike[str]) -> str:
@@ -94,31 +97,6 @@ def as_image(value: object) -> Image | None:
     if _is_instance(value, "nibabel.spatialimages", "SpatialImage"):
         return nifti.from_nibabel(value)
     return None
-
-
-def open_source(value: Any, argument: str = "") -> Source:
-    """Open a label map: a file, an image of `read_image`, SimpleITK or nibabel, or anything that is an array.
-
-    Labels are checked here, once. A .npy file is mapped into memory and not read before it is measured.
-
-    Parameters
-    ----------
-    value : array_like, path or image
-    argument : str
-        What messages call it; a file is called by its own name where this is left out.
-    """
-    if is_image_path(value):
-        path = _checked_path(value)
-        kind = _FORMAT_OF[_suffix(path)]
-        if kind.open is not None:
-            return kind.open(path, argument)
-        image: Image | None = kind.read(path)
-    else:
-        image = as_image(value)
-    if image is None:
-        return ArraySource(as_label_map(value, argument), name=argument)
-    labels = as_label_map(image.array, argument or image.source)
-    return ArraySource(labels, image.spacing, image.grid, image.source)
 
 
 def is_image_path(value: object) -> bool:

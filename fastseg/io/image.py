@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,9 @@ from fastseg.inputs.source import Source
 # Spacings measure distances only along axes at right angles. Cosines of real headers stay below
 # 1e-6 (float32) or 1e-4 (matrices typed with four decimals); a tilted CT gantry gives 0.05 to 0.4.
 MAX_AXIS_COSINE = 1e-3
+
+# Below this volume of the parallelepiped of unit axes they lie in one plane: nothing tells voxels apart.
+_LEAST_VOLUME = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,15 +31,31 @@ class Grid:
         Voxels along the array's axes, (x, y) or (x, y, z).
     spacing : tuple of float
         Distance between neighbouring voxels in mm, one number an axis, in the array's axis order.
-    affine : (4, 4) float64 array, read-only
+    affine : (4, 4) float64 array, read-only, or None
         Voxel index (i, j, k, 1) to position (x, y, z, 1) in mm; x grows to the right, y to the
         front, z to the head of the patient (RAS+, as in nibabel). A 2-D image has k = 0, and the
-        third column is the unit normal of its plane.
+        third column is the unit normal of its plane. None where only the voxel size is known.
     """
 
     shape: tuple[int, ...]
     spacing: tuple[float, ...]
-    affine: np.ndarray
+    affine: np.ndarray | None
+
+    @property
+    def shear(self) -> float:
+        """The largest cosine between two axes: 0 where all are at right angles."""
+        if self.affine is None:
+            return 0.0
+        directions = self.affine[:3, : len(self.shape)] / self.spacing
+        return float(np.abs(directions.T @ directions - np.eye(len(self.shape))).max())
+
+    @property
+    def voxel_volume(self) -> float:
+        """The volume of a voxel in mm³ (the area of a pixel in mm² for two axes), of a sheared one too."""
+        volume = math.prod(self.spacing)
+        if self.affine is None or self.shear <= MAX_AXIS_COSINE:
+            return volume
+        return volume * _volume_of_directions(self.affine[:3, : len(self.shape)] / self.spacing)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,17 +69,24 @@ class Image:
         Fortran order, and read-only where it is a view of another library's memory.
         Arrays of .npy and .npz files have the axes of the file.
     grid : Grid or None
-        None for .npy and .npz files, which hold no geometry.
-    spacing : tuple of float or None
-        The grid's spacing in mm; None where it is not known.
+        None where there is no geometry, as in .npy and .npz files.
     source : str
         The file's name or the kind of object, for messages.
+    segments : dict
+        What the file itself calls its segments: name to the labels that each consists of. Empty for most files.
+    own_labels : bool
+        Whether the labels are those of the file. False where they were made to hold segments that overlap: then only
+        names tell what they are.
+    notes : tuple of str
+        What was assumed in reading it, in sentences that begin with its name.
     """
 
     array: np.ndarray
     grid: Grid | None
-    spacing: tuple[float, ...] | None
     source: str
+    segments: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    own_labels: bool = True
+    notes: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -68,9 +94,42 @@ class Image:
         return self.array.shape
 
     @property
+    def spacing(self) -> tuple[float, ...] | None:
+        """The grid's spacing in mm; None where it is not known."""
+        return None if self.grid is None else self.grid.spacing
+
+    @property
     def name(self) -> str:
         """What messages call it."""
         return self.source
+
+    def opened(self) -> Opened:
+        """Give it as what is read already."""
+        return Opened(self.source, self.shape, self.grid, lambda: self)
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """An image whose header was read, and whose voxels were not.
+
+    Attributes
+    ----------
+    name : str
+        The file's name or the kind of object, for messages.
+    shape : tuple of int
+        Voxels along the axes of the array that `read` gives.
+    grid : Grid or None
+    read : callable
+        Reads the voxels.
+    map : callable or None
+        Gives a source that is read while it is measured; None where files of this kind are read whole.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    grid: Grid | None
+    read: Callable[[], Image]
+    map: Callable[[], Source] | None = None
 
 
 @dataclass(frozen=True)
@@ -81,20 +140,20 @@ class Format:
     ----------
     suffixes : tuple of str
         The endings of its files, in lower case.
-    read : callable
-        From a path to an :class:`Image`.
-    open : callable or None
-        From a path, and what messages call the map, to a source that is read while it is measured; None where files
-        of this kind are read whole.
+    open : callable
+        From a path to :class:`Opened`: reads the header, refuses what makes no sense, and takes no memory.
     """
 
     suffixes: tuple[str, ...]
-    read: Callable[[str], Image]
-    open: Callable[[str, str], Source] | None = None
+    open: Callable[[str], Opened]
 
 
 def make_grid(shape: tuple[int, ...], affine: Any, source: str) -> Grid:
-    """Build the grid of an image, refusing an affine that no distance can be measured with."""
+    """Build the grid of an image, refusing an affine that does not tell voxels apart.
+
+    Axes that are not at right angles are kept as they are: counts need no geometry. Who measures a distance asks
+    :func:`check_right_angles` first.
+    """
     affine = np.array(affine, dtype=np.float64)
     if not np.isfinite(affine).all():
         raise InputError(
@@ -105,16 +164,31 @@ def make_grid(shape: tuple[int, ...], affine: Any, source: str) -> Grid:
     spacing = tuple(math.hypot(*column) for column in axes.T)
     check_spacing(spacing, source, "the affine's column lengths")
     directions = axes / spacing
-    cosines = np.abs(directions.T @ directions - np.eye(len(shape)))
-    if cosines.max() > MAX_AXIS_COSINE:
+    if _volume_of_directions(directions) < _LEAST_VOLUME:
         raise InputError(
-            f"{source}: the affine's axes are not at right angles (cosine {cosines.max():.3g}), so "
-            "no spacing measures distances in it: resample the image, or pass arrays and a spacing"
+            f"{source}: two axes of the affine point the same way, or three lie in one plane, so that no place in "
+            f"space tells voxels apart: {affine.tolist()}"
         )
     if len(shape) == 2:
-        affine[:3, 2] = np.cross(directions[:, 0], directions[:, 1])
+        normal = np.cross(directions[:, 0], directions[:, 1])
+        affine[:3, 2] = normal / np.linalg.norm(normal)
     affine.setflags(write=False)
     return Grid(shape, spacing, affine)
+
+
+def check_right_angles(grid: Grid | None, source: str) -> None:
+    """Refuse to measure distances on a grid whose axes are not at right angles."""
+    if grid is not None and grid.shear > MAX_AXIS_COSINE:
+        raise InputError(
+            f"{source}: the affine's axes are not at right angles (cosine {grid.shear:.3g}), so no spacing measures "
+            "distances in it: resample the image, pass a spacing of your own, or choose metrics that need no "
+            "distance (dice, iou, precision, recall, …)"
+        )
+
+
+def _volume_of_directions(directions: np.ndarray) -> float:
+    """Return the volume of the parallelepiped of unit vectors, or the area of the parallelogram of two."""
+    return float(np.sqrt(max(0.0, np.linalg.det(directions.T @ directions))))
 
 
 def check_spacing(spacing: Iterable[float], source: str, what: str) -> None:
@@ -158,3 +232,15 @@ def require(module: str, purpose: str) -> Any:
         raise MissingPackageError(
             f'{purpose} needs {module}: pip install "fastseg-metrics[io]"', name=module
         ) from error
+
+
+def numbers(values: Iterable[float]) -> str:
+    """Write numbers as a tuple, with digits enough to tell voxel sizes and places apart."""
+    # adding 0 turns -0.0 into 0.0
+    return "(" + ", ".join(f"{round(float(value), 8) + 0.0:.8g}" for value in values) + ")"
+
+
+def shortened(text: object, most: int = 200) -> str:
+    """Write what another library or a file says as one line that is not longer than a person reads."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= most else line[: most - 1] + "…"

@@ -17,7 +17,16 @@ from typing import Any
 import numpy as np
 
 from fastseg.errors import InputError
-from fastseg.io.image import Format, Grid, Image, check_spacing, make_grid, require, spatial_shape
+from fastseg.io.image import (
+    Format,
+    Grid,
+    Image,
+    Opened,
+    check_spacing,
+    make_grid,
+    require,
+    spatial_shape,
+)
 from fastseg.io.text_headers import LONGEST_HEADER, Storage, metaimage_storage, nrrd_storage
 from fastseg.io.voxels import open_voxels
 
@@ -25,14 +34,14 @@ SIGNED = ("Int8", "Int16", "Int32", "Int64")
 PIXEL_TYPES = (*SIGNED, *(f"U{name}" for name in SIGNED), "Float32", "Float64")
 
 
-def read_nrrd(path: str) -> Image:
-    """Read a .nrrd file, whose voxels may be in a file of their own."""
-    return _read(path, "NrrdImageIO", nrrd_storage)
+def open_nrrd(path: str) -> Opened:
+    """Open a .nrrd file, whose voxels may be in a file of their own."""
+    return _open(path, "NrrdImageIO", nrrd_storage)
 
 
-def read_metaimage(path: str) -> Image:
-    """Read a .mha file, or an .mhd file and the file of voxels that it names."""
-    return _read(path, "MetaImageIO", metaimage_storage)
+def open_metaimage(path: str) -> Opened:
+    """Open a .mha file, or an .mhd file and the file of voxels that it names."""
+    return _open(path, "MetaImageIO", metaimage_storage)
 
 
 def from_simpleitk(image: Any) -> Image:
@@ -44,7 +53,7 @@ def from_simpleitk(image: Any) -> Image:
     # The view does not own its memory. A copy of an image shares the buffer until one of them is
     # written to, and that one gets a new buffer: the copy keeps this one alive and unchanged.
     array = np.asarray(_Owned(interface, sitk.Image(image)))
-    return Image(array.transpose().reshape(shape, order="F"), grid, grid.spacing, source)
+    return Image(array.transpose().reshape(shape, order="F"), grid, source)
 
 
 class _Owned:
@@ -55,7 +64,7 @@ class _Owned:
         self.owner = owner
 
 
-def _read(path: str, image_io: str, find_storage: Callable[[str, bytes], Storage]) -> Image:
+def _open(path: str, image_io: str, find_storage: Callable[[str, bytes], Storage]) -> Opened:
     sitk = require("SimpleITK", "reading NRRD and MetaImage files")
     with open(path, "rb") as file:
         storage = find_storage(path, file.read(LONGEST_HEADER))
@@ -66,13 +75,17 @@ def _read(path: str, image_io: str, find_storage: Callable[[str, bytes], Storage
         reader.ReadImageInformation()
     shape, dtype, grid = _geometry(sitk, reader, reader.GetNumberOfComponents(), path)
     dtype = dtype.newbyteorder(">" if storage.big_endian else "<")
+    return Opened(path, shape, grid, lambda: Image(_voxels(storage, shape, dtype), grid, path))
+
+
+def _voxels(storage: Storage, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    """Read the voxels from where they are stored."""
     offset, skip = storage.offset, storage.skip
     if skip < 0:
         size = math.prod(shape) * dtype.itemsize
         offset, skip = max(offset, os.path.getsize(storage.path) - size), 0
     with open_voxels(storage.path, storage.encoding, offset) as voxel_file:
-        array = voxel_file.voxels(skip, shape, dtype)
-    return Image(array, grid, grid.spacing, path)
+        return voxel_file.voxels(skip, shape, dtype)
 
 
 def _geometry(
@@ -120,5 +133,5 @@ def _quietly(sitk: Any, path: str) -> Iterator[None]:
         sitk.ProcessObject.SetGlobalWarningDisplay(shown)
 
 
-NRRD = Format((".nrrd",), read_nrrd)
-METAIMAGE = Format((".mha", ".mhd"), read_metaimage)
+NRRD = Format((".nrrd",), open_nrrd)
+METAIMAGE = Format((".mha", ".mhd"), open_metaimage)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,24 +13,31 @@ import numpy as np
 from fastseg.errors import InputError
 from fastseg.io.image import (
     Format,
+    Grid,
     Image,
+    Opened,
     check_one_number_a_voxel,
     check_spacing,
     make_grid,
     native,
+    numbers,
     require,
+    shortened,
     spatial_shape,
 )
-from fastseg.io.voxels import open_voxels
+from fastseg.io.voxels import Encoding, open_voxels
 
 # NIfTI's codes of length units (the low three bits of xyzt_units): metre and micrometre, in mm.
 # 2 is mm; so is 0, which means that nobody said.
 UNIT_MM = {1: 1e3, 3: 1e-3}
 
-# Integers that are scaled to labels come back a little off: nibabel spreads float labels over the
-# whole range of the stored type, in int16 by steps of (largest − smallest) / 65535, so that they
-# are off by up to half a step: below 0.01 for 1300 labels.
-SCALING_ERROR = 0.01
+# A quaternion whose three stored parts are longer than 1 by no more than this is a rotation by 180 degrees whose
+# float32 parts were rounded up; niftilib, ITK, FSL and Slicer set the fourth part to 0 whatever the excess.
+QUATERNION_EXCESS = 1e-3
+
+# The voxel sizes of the sform and of pixdim are the same number twice, in float32; writers round either to three
+# decimals.
+SIZES_AGREE = 1e-3
 
 # nibabel mends doubtful headers and tells a logger; what matters here is checked before that.
 _QUIET = logging.getLogger(__name__)
@@ -38,38 +46,46 @@ _QUIET.propagate = False
 
 
 class _Header(NamedTuple):
+    """What a header promises."""
+
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     start: int
-    affine: np.ndarray
+    grid: Grid
     slope: float | None
     inter: float | None
+    notes: tuple[str, ...]
 
 
-def read_nifti(path: str) -> Image:
-    """Read a .nii, a .nii.gz, or a pair of .hdr and .img.
+def open_nifti(path: str) -> Opened:
+    """Open a .nii, a .nii.gz, or a pair of .hdr and .img.
 
-    The affine is nibabel's (the sform's, else the qform's, else made of the voxel sizes), in mm
-    whatever the header's unit. An Analyze pair has its header's: SPM's .mat files are not read.
+    The affine is the sform's, else the qform's, in mm whatever the header's unit; a header with neither has no
+    orientation, and its voxel sizes are pixdim's. Where sform and pixdim disagree the sform is used, as nibabel does
+    (ITK and nnU-Net's readers take pixdim), and a note says so. An Analyze pair has its header's affine: SPM's .mat
+    files are not read.
     """
     nibabel = require("nibabel", "reading NIfTI and Analyze images")
     header_path, voxel_path = _halves(path)
     with open(header_path, "rb") as file:
         # Names deceive: zipped .nii and unzipped .nii.gz files are both about.
-        zipped = file.read(2) == b"\x1f\x8b"
-    with open_voxels(header_path, "gzip" if zipped else "raw") as voxel_file:
+        encoding: Encoding = "gzip" if file.read(2) == b"\x1f\x8b" else "raw"
+    with open_voxels(header_path, encoding) as voxel_file:
         parsed = _parse(nibabel, voxel_file.read, path, pair=header_path != voxel_path)
-        header = _interpret(nibabel, parsed, path)
-        grid = make_grid(header.shape, header.affine, path)
+        header = _interpret(nibabel, parsed, voxel_file.read, path)
         if header_path == voxel_path:
-            array = voxel_file.voxels(header.start, header.shape, header.dtype)
-    if header_path != voxel_path:
-        with open_voxels(voxel_path) as voxel_file:
-            array = voxel_file.voxels(header.start, header.shape, header.dtype)
-    if header.slope not in (None, 1.0) or header.inter not in (None, 0.0):
-        scaled = nibabel.volumeutils.apply_read_scaling(array, header.slope, header.inter)
-        array = _whole_again(scaled, header.dtype)
-    return Image(array, grid, grid.spacing, path)
+            size = math.prod(header.shape) * header.dtype.itemsize
+            voxel_file.check_promise(header.start + size)
+
+    def read() -> Image:
+        with open_voxels(voxel_path, encoding if header_path == voxel_path else "raw") as file:
+            array = file.voxels(header.start, header.shape, header.dtype)
+        if header.slope not in (None, 1.0) or header.inter not in (None, 0.0):
+            scaled = nibabel.volumeutils.apply_read_scaling(array, header.slope, header.inter)
+            array = _whole_again(scaled, header.dtype, header.slope)
+        return Image(array, header.grid, path, notes=header.notes)
+
+    return Opened(path, header.shape, header.grid, read)
 
 
 def from_nibabel(image: Any) -> Image:
@@ -77,20 +93,22 @@ def from_nibabel(image: Any) -> Image:
     source = image.get_filename() or "the nibabel image"
     shape = spatial_shape(image.shape, source)
     unit = _unit(image.header)
-    spacing = tuple(float(size) * unit for size in image.header.get_zooms()[: len(shape)])
-    check_spacing(spacing, source, "the header's voxel sizes")
-    grid = None
-    if image.affine is not None:
+    oriented = image.affine is not None and _has_orientation(image.header)
+    if oriented:
         grid = make_grid(shape, _in_mm(image.affine, unit), source)
-        spacing = grid.spacing
+    else:
+        sizes = tuple(float(size) * unit for size in image.header.get_zooms()[: len(shape)])
+        check_spacing(sizes, source, "the header's voxel sizes")
+        grid = Grid(shape, sizes, None)
     try:
         array = np.asarray(image.dataobj)
     except (OSError, EOFError, ValueError) as error:
         raise InputError(f"{source}: the voxels cannot be read: {error}") from error
     check_one_number_a_voxel(array.dtype, source)
     stored = getattr(image.dataobj, "dtype", array.dtype)
-    array = _whole_again(native(array.reshape(shape, order="F")), stored)
-    return Image(array, grid, spacing, source)
+    slope = getattr(image.dataobj, "slope", 1.0)
+    array = _whole_again(native(array.reshape(shape, order="F")), stored, slope)
+    return Image(array, grid, source)
 
 
 def _halves(path: str) -> tuple[str, str]:
@@ -126,26 +144,117 @@ def _parse(nibabel: Any, read: Callable[[int], bytes], path: str, pair: bool) ->
     raise InputError(f"{path}: not a NIfTI{' or Analyze' if pair else ''} image")
 
 
-def _interpret(nibabel: Any, header: Any, path: str) -> _Header:
+def _interpret(nibabel: Any, header: Any, read_on: Callable[[int], bytes], path: str) -> _Header:
     """Read off a header what it promises, once it is known to make sense."""
     unit = _unit(header)
+    notes: list[str] = []
     try:
         stored_shape = header.get_data_shape()
-        pixdim = [float(size) * unit for size in header["pixdim"]]
+        pixdim = np.array([float(size) * unit for size in header["pixdim"][1:4]])
         header.check_fix(logger=_QUIET, error_level=40)  # 40: nibabel cannot mend it
         dtype = header.get_data_dtype()
         start = int(header.get_data_offset())
-        with np.errstate(invalid="ignore"):  # infinite voxel sizes are named below
-            affine = _in_mm(header.get_best_affine(), unit)
         slope, inter = header.get_slope_inter()
     except (nibabel.spatialimages.HeaderDataError, OverflowError, ValueError) as error:
-        raise InputError(f"{path}: the header is not valid: {error}") from error
+        raise InputError(f"{path}: the header is not valid: {shortened(error)}") from error
     shape = spatial_shape(stored_shape, path)
-    check_spacing(pixdim[1 : 1 + len(shape)], path, "the header's voxel sizes (pixdim)")
     check_one_number_a_voxel(dtype, path)
+    if start == 0 and getattr(header, "is_single", False):
+        start = _start_after(header, read_on, path)
+        notes.append(
+            f"{path}: its header has the voxels begin at byte 0 (vox_offset), where the header itself is; they are "
+            f"read from byte {start}, where they begin in such a file"
+        )
     if start < 0:
         raise InputError(f"{path}: the header is not valid: its voxels begin at byte {start}")
-    return _Header(shape, dtype, start, affine, slope, inter)
+    grid = _grid(nibabel, header, shape, pixdim, unit, notes, path)
+    return _Header(shape, dtype, start, grid, slope, inter, tuple(notes))
+
+
+def _start_after(header: Any, read_on: Callable[[int], bytes], path: str) -> int:
+    """Find where the voxels begin in a single file whose header does not say so: behind header and extension flag."""
+    if any(read_on(4)[:1]):
+        raise InputError(
+            f"{path}: its header has the voxels begin at byte 0 (vox_offset), and extensions lie between header and "
+            "voxels, so that nothing tells where the voxels begin: save the image again"
+        )
+    return int(header.single_vox_offset)
+
+
+def _grid(
+    nibabel: Any,
+    header: Any,
+    shape: tuple[int, ...],
+    pixdim: np.ndarray,
+    unit: float,
+    notes: list[str],
+    path: str,
+) -> Grid:
+    """Find where the voxels lie: by the sform, else by the qform, else by nothing but their sizes."""
+    sizes = np.abs(pixdim)
+    if not _is_nifti(header):
+        check_spacing(sizes[: len(shape)], path, "the header's voxel sizes (pixdim)")
+        return make_grid(shape, _in_mm(header.get_best_affine(), unit), path)
+    if int(header["sform_code"]) > 0:
+        affine = _in_mm(header.get_sform(), unit)
+        if int(header["qform_code"]) <= 0 or _tells_voxels_apart(affine, len(shape)):
+            grid = make_grid(shape, affine, path)
+            own = sizes[: len(shape)]
+            if not np.allclose(own, grid.spacing, rtol=SIZES_AGREE, atol=0):
+                notes.append(
+                    f"{path}: its header contradicts itself: voxels of {numbers(grid.spacing)} mm by the sform, which "
+                    f"is used, and of {numbers(own)} mm by pixdim, which other readers use; pass spacing= "
+                    "(--spacing) to decide otherwise"
+                )
+            return grid
+        notes.append(f"{path}: its sform is no affine, so that the qform is used")
+    check_spacing(sizes[: len(shape)], path, "the header's voxel sizes (pixdim)")
+    if (pixdim[: len(shape)] < 0).any():
+        notes.append(
+            f"{path}: its header has negative voxel sizes, {numbers(pixdim[: len(shape)])} mm (pixdim); they are taken "
+            "without the sign"
+        )
+    if int(header["qform_code"]) > 0:
+        return make_grid(shape, _qform(nibabel, header, unit, path), path)
+    return Grid(shape, tuple(float(size) for size in sizes[: len(shape)]), None)
+
+
+def _tells_voxels_apart(affine: np.ndarray, ndim: int) -> bool:
+    """Tell whether an affine is one that a grid can be made of."""
+    axes = affine[:3, :ndim]
+    return bool(np.isfinite(affine).all() and np.linalg.matrix_rank(axes) == ndim)
+
+
+def _qform(nibabel: Any, header: Any, unit: float, path: str) -> np.ndarray:
+    """Make the affine of a header's quaternion; a rounding above length 1 is a rotation by 180 degrees."""
+    parts = [float(header[f"quatern_{name}"]) for name in "bcd"]
+    squares = math.fsum(part * part for part in parts)
+    if not squares <= 1 + QUATERNION_EXCESS:
+        raise InputError(
+            f"{path}: the header is not valid: the quaternion of its orientation (quatern_b, c and d) has the squared "
+            f"length {squares:.9g}, and 1 is the most"
+        )
+    rotation = nibabel.quaternions.quat2mat([math.sqrt(max(0.0, 1 - squares)), *parts])
+    sizes = np.abs([float(size) for size in header["pixdim"][1:4]])
+    if float(header["pixdim"][0]) < 0:
+        sizes[2] = -sizes[2]
+    affine = np.eye(4)
+    affine[:3, :3] = rotation * sizes
+    affine[:3, 3] = [float(header[f"qoffset_{axis}"]) for axis in "xyz"]
+    if not np.isfinite(affine).all():
+        raise InputError(
+            f"{path}: the header is not valid: its qform holds numbers that are not finite"
+        )
+    return _in_mm(affine, unit)
+
+
+def _is_nifti(header: Any) -> bool:
+    return "sform_code" in getattr(header, "keys", tuple)()
+
+
+def _has_orientation(header: Any) -> bool:
+    """Tell whether a header says where its voxels lie; nibabel makes an affine up for one that does not."""
+    return not _is_nifti(header) or int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0
 
 
 def _unit(header: Any) -> float:
@@ -161,13 +270,23 @@ def _in_mm(affine: np.ndarray, unit: float) -> np.ndarray:
     return scaled
 
 
-def _whole_again(array: np.ndarray, stored: np.dtype[Any]) -> np.ndarray:
-    """Round scaled integers that stand for labels; leave all else as it is."""
-    if stored.kind in "iu" and array.dtype.kind == "f":
-        rounded: np.ndarray = np.rint(array)
-        if np.abs(array - rounded).max() <= SCALING_ERROR:
-            return rounded
-    return array
+def _whole_again(array: np.ndarray, stored: np.dtype[Any], slope: float | None) -> np.ndarray:
+    """Round scaled integers that stand for labels; leave all else as it is.
+
+    Writers spread float labels over the whole range of the stored integers, so that each comes back up to half a step,
+    half the slope, beside itself. What lies farther from a whole number never was one. Where a step is longer than 1
+    labels next to each other cannot be told apart any more, so that nothing is rounded.
+    """
+    if stored.kind not in "iu" or array.dtype.kind != "f" or slope is None or abs(slope) > 1:
+        return array
+    rounded: np.ndarray = np.rint(array)
+    within = min(abs(slope) / 2 * (1 + 1e-6), 0.5 - 1e-6)
+    if not np.abs(array - rounded).max() <= within:  # nan too
+        return array
+    vanishes = not rounded.any() and bool(
+        array.any()
+    )  # a mask whose scale is wrong, not an empty one
+    return array if vanishes else rounded
 
 
-FORMAT = Format((".nii.gz", ".nii", ".hdr", ".img"), read_nifti)
+FORMAT = Format((".nii.gz", ".nii", ".hdr", ".img"), open_nifti)

@@ -5,47 +5,58 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, cast
 
 import numpy as np
 
 from fastseg.errors import InputError
-from fastseg.inputs.arrays import as_label_map
 from fastseg.inputs.source import ArraySource, ConvertedSource, Source
-from fastseg.io.image import Format, Image, check_one_number_a_voxel
+from fastseg.io.image import Format, Image, Opened, check_one_number_a_voxel
 from fastseg.io.voxels import DEFLATE_LIMIT, VoxelFile, open_voxels
 
 # What the label map is called among several arrays: by nnU-Net, and by NumPy if not named.
 NAMES = ("seg", "arr_0")
 
 
-def read_npy(path: str) -> Image:
-    """Read the array of a .npy file."""
-    with open_voxels(path) as voxel_file:
-        return _read_array(voxel_file, path)
-
-
-def map_npy(path: str, argument: str = "") -> Source:
-    """Map the array of a .npy file into memory: what is measured is read when it is measured.
-
-    Integers are measured where they lie, whatever their size. Floats, and numbers in the other byte order, are
-    converted window by window.
-    """
+def open_npy(path: str) -> Opened:
+    """Open a .npy file, which is mapped into memory where its array can be measured as it lies."""
     with open_voxels(path) as voxel_file:
         shape, fortran_order, dtype = _header(voxel_file, path)
         start = voxel_file.position
         voxel_file.check_size(start + math.prod(shape) * dtype.itemsize)
-    if 0 in shape or not 1 <= len(shape) <= 3:
-        return ArraySource(as_label_map(read_npy(path).array, argument or path), name=path)
-    order: Literal["C", "F"] = "F" if fortran_order else "C"
-    array = np.asarray(np.memmap(path, dtype, "r", start, shape, order))
-    if dtype.kind in "biu" and dtype.isnative and array.flags.aligned:
-        return ArraySource(array, name=path)
-    return ConvertedSource(array, name=path)
+
+    def read() -> Image:
+        with open_voxels(path) as voxel_file:
+            return _read_array(voxel_file, path)
+
+    def mapped() -> Source:
+        order: Literal["C", "F"] = "F" if fortran_order else "C"
+        array = np.asarray(np.memmap(path, dtype, "r", start, shape, order))
+        if dtype.kind in "biu" and dtype.isnative and array.flags.aligned:
+            return ArraySource(array, name=path)
+        return ConvertedSource(array, name=path)
+
+    can_map = 0 not in shape and 1 <= len(shape) <= 3
+    return Opened(path, shape, None, read, mapped if can_map else None)
 
 
-def read_npz(path: str) -> Image:
-    """Read the only array of a .npz file, or the one named "seg" or "arr_0"."""
+def open_npz(path: str) -> Opened:
+    """Open a .npz file: its only array, or the one named "seg" or "arr_0"."""
+    with _array_of(path) as voxel_file:
+        shape, _, _ = _header(voxel_file, path)
+
+    def read() -> Image:
+        with _array_of(path) as voxel_file:
+            return _read_array(voxel_file, path)
+
+    return Opened(path, shape, None, read)
+
+
+@contextmanager
+def _array_of(path: str) -> Iterator[VoxelFile]:
+    """Open the array of an archive; trouble with the archive becomes a ValueError."""
     try:
         with zipfile.ZipFile(path) as archive:
             member = _choose(archive.infolist(), path)
@@ -55,7 +66,7 @@ def read_npz(path: str) -> Image:
             if stored > member.compress_size * DEFLATE_LIMIT:
                 raise InputError(f"{path}: {member.filename} cannot hold {stored:,} bytes")
             with archive.open(member) as stream:
-                return _read_array(VoxelFile(path, stream, "raw", stored), path)
+                yield VoxelFile(path, stream, "raw", stored)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise InputError(f"{path}: not a readable .npz file: {error}") from error
 
@@ -96,8 +107,8 @@ def _read_array(voxel_file: VoxelFile, path: str) -> Image:
         array = voxel_file.voxels(voxel_file.position, shape, dtype)
     else:
         array = voxel_file.voxels(voxel_file.position, shape[::-1], dtype).transpose()
-    return Image(array, None, None, path)
+    return Image(array, None, path)
 
 
-NPY = Format((".npy",), read_npy, map_npy)
-NPZ = Format((".npz",), read_npz)
+NPY = Format((".npy",), open_npy)
+NPZ = Format((".npz",), open_npz)

@@ -1,20 +1,51 @@
-"""Whether two images lie on the same grid."""
+"""Whether two images lie on the same grid, and how one that covers a part of the other's is laid onto it."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
-from typing import Protocol
+import math
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from fastseg.errors import GridMismatchError
-from fastseg.io.image import Grid
+from fastseg.inputs.arrays import Array, Spacing
+from fastseg.inputs.source import memory_order
+from fastseg.io.image import Grid, numbers
 
-# How far apart, in voxels, the same corner of both images may lie. Headers in float32 put the far
-# corner of a 1000³ volume up to 1e-4 voxel off (1000 · 2⁻²⁴ an operation); a grid that really
-# differs is off by a noticeable part of a voxel.
-TOLERANCE_VOXELS = 1e-3
+# How far apart, in voxels, the same corner of both images may lie unless told otherwise. What headers can hold of the
+# same grid: float32 puts the far corner of a 1000³ volume up to 1e-4 voxel off, six significant digits of a text header
+# 0.002, direction cosines rounded on their way through DICOM 0.02. A grid that really differs is off by a noticeable
+# part of a voxel, and no voxel is taken for its neighbour below a half.
+TOLERANCE_VOXELS = 0.03
+
+# A map is laid onto another's larger grid, which makes it as large. Zipped files promise much for little, so that a
+# prediction may not make more of this than either of these: so many voxels, and so many times the reference's.
+MOST_VOXELS = 1 << 28
+MOST_TIMES = 64
+
+
+# beyond this a voxel of one lattice is no more that of the other than its neighbour is
+_LESS_THAN_HALF = 0.49
+
+
+class GridRules(NamedTuple):
+    """How grids are compared.
+
+    Attributes
+    ----------
+    tolerance : float
+        How far apart, in voxels, corners may lie.
+    ignore : bool
+        Compare shapes alone.
+    reorient : bool
+        Undo flips and permutations of the axes of one lattice.
+    """
+
+    tolerance: float = TOLERANCE_VOXELS
+    ignore: bool = False
+    reorient: bool = False
 
 
 class Gridded(Protocol):
@@ -33,42 +64,346 @@ class Gridded(Protocol):
         """What messages call it."""
 
 
-def check_same_grid(reference: Gridded, prediction: Gridded) -> None:
-    """Raise GridMismatchError unless both images have the same voxels.
+@dataclass(frozen=True)
+class Arrangement:
+    """How a stored array becomes one on the common grid; 0 is what it does not cover.
 
-    The shapes must be equal, and every corner voxel must lie at the same place, within 1e-3 voxel
-    of the reference along each axis. Where one image has no grid (.npy and .npz files), only
-    the shapes are compared.
+    Attributes
+    ----------
+    axes : tuple of int
+        Which stored axis each axis is.
+    flips : tuple of bool
+        Whether it runs the other way.
+    start : tuple of int
+        Where it begins on the grid.
+    shape : tuple of int
+        The grid's.
     """
-    names = f"reference {reference.name} and prediction {prediction.name}"
-    if reference.shape != prediction.shape:
+
+    axes: tuple[int, ...]
+    flips: tuple[bool, ...]
+    start: tuple[int, ...]
+    shape: tuple[int, ...]
+
+    def applied(self, stored: Array) -> Array:
+        """Arrange an array: a view where it covers the grid, else a new one."""
+        squeezed = stored.reshape(stored.shape[: len(self.axes)])
+        turned: Array = squeezed.transpose(self.axes)[
+            tuple(slice(None, None, -1 if flip else 1) for flip in self.flips)
+        ]
+        if turned.shape == self.shape:
+            return turned
+        laid: Array = np.zeros(self.shape, turned.dtype, order=memory_order(turned))
+        inside = [slice(at, at + size) for at, size in zip(self.start, turned.shape, strict=True)]
+        laid[tuple(inside)] = turned
+        return laid
+
+
+class Alignment(NamedTuple):
+    """What both images have to go through to lie on one grid; None where an array is taken as it is."""
+
+    grid: Grid | None
+    reference: Arrangement | None = None
+    prediction: Arrangement | None = None
+    notes: tuple[str, ...] = ()
+
+
+def check_same_grid(reference: Gridded, prediction: Gridded) -> None:
+    """Raise GridMismatchError unless both images have the same voxels, as they are.
+
+    The shapes must be equal, and every corner voxel must lie at the same place, within 0.03 voxel
+    of the reference along each axis. Where one image has no grid (.npy and .npz files), only
+    the shapes are compared; where one has no orientation, shapes and voxel sizes.
+    """
+    alignment = aligned(reference, prediction, GridRules())
+    if reference.shape != prediction.shape or alignment.reference or alignment.prediction:
+        raise _differ_in_shape(reference, prediction)
+
+
+def aligned(reference: Gridded, prediction: Gridded, rules: GridRules) -> Alignment:
+    """Find how two images come to lie on one grid.
+
+    Raises
+    ------
+    GridMismatchError
+        If they do not, and what is allowed cannot make them; the message names all that differs.
+    """
+    first, second = _in_common_axes(reference, prediction)
+    grid = first.grid if first.grid is not None else second.grid
+    same_axes = Alignment(
+        grid, _squeezing(reference, first), _squeezing(prediction, second), _notes(first, second)
+    )
+    if first.grid is None and second.grid is None:  # two arrays: who measures them compares shapes
+        return same_axes
+    if rules.ignore or first.grid is None or second.grid is None:
+        if first.shape != second.shape:
+            raise _differ_in_shape(reference, prediction, first, second)
+        return same_axes
+    if first.grid.affine is None or second.grid.affine is None:
+        if first.shape != second.shape:
+            raise _differ_in_shape(reference, prediction, first, second)
+        _check_spacing(first, second, rules.tolerance)
+        return same_axes
+    if first.shape == second.shape and _apart(first.grid, second.grid) <= rules.tolerance:
+        return same_axes
+    mapping = _whole_mapping(first.grid, second.grid, min(rules.tolerance, _LESS_THAN_HALF))
+    if mapping is None:
+        if first.shape != second.shape:
+            raise _differ_in_shape(reference, prediction, first, second)
+        raise _lie_elsewhere(first, second, rules)
+    axes, flips, start = mapping
+    if (axes != tuple(range(len(axes))) or any(flips)) and not rules.reorient:
+        raise _turned(first, second)
+    return _laid(first, second, axes, flips, start, rules)
+
+
+class _Seen(NamedTuple):
+    """An image with as many axes as the other: what is compared of it."""
+
+    shape: tuple[int, ...]
+    grid: Grid | None
+    name: str
+
+
+def _in_common_axes(reference: Gridded, prediction: Gridded) -> tuple[_Seen, _Seen]:
+    """Drop the trailing axes of one entry that only one of both has."""
+    ndim = min(len(reference.shape), len(prediction.shape))
+
+    def seen(image: Gridded) -> _Seen:
+        grid, extra = image.grid, image.shape[ndim:]
+        if not extra or any(size != 1 for size in extra):
+            return _Seen(image.shape, grid, image.name)
+        if grid is not None:
+            grid = _of_leading_axes(grid, ndim)
+        return _Seen(image.shape[:ndim], grid, image.name)
+
+    return seen(reference), seen(prediction)
+
+
+def _of_leading_axes(grid: Grid, ndim: int) -> Grid:
+    affine = grid.affine
+    if affine is not None:
+        affine = affine.copy()
+        if ndim == 2:
+            normal = np.cross(affine[:3, 0], affine[:3, 1])
+            affine[:3, 2] = normal / np.linalg.norm(normal)
+    return Grid(grid.shape[:ndim], grid.spacing[:ndim], affine)
+
+
+def _squeezing(image: Gridded, seen: _Seen) -> Arrangement | None:
+    """Drop the axes of an array that were dropped to compare it."""
+    if image.shape == seen.shape:
+        return None
+    ndim = len(seen.shape)
+    return Arrangement(tuple(range(ndim)), (False,) * ndim, (0,) * ndim, seen.shape)
+
+
+def _notes(first: _Seen, second: _Seen) -> tuple[str, ...]:
+    """Say what was not compared since one of both does not tell."""
+    for one, other in ((first, second), (second, first)):
+        if one.grid is None and other.grid is not None and other.grid.affine is not None:
+            axes = ", ".join("xyz"[: len(one.shape)])
+            return (
+                f"{one.name or 'an array'} has no grid: its axes are taken as {axes}, as those of {other.name}",
+            )
+        if one.grid is not None and one.grid.affine is None and other.grid is not None:
+            if other.grid.affine is None:
+                return ()
+            return (
+                f"{one.name} gives no orientation: only shape and voxel size are compared with {other.name}",
+            )
+    return ()
+
+
+def _whole_mapping(
+    reference: Grid, prediction: Grid, tolerance: float
+) -> tuple[tuple[int, ...], tuple[bool, ...], tuple[int, ...]] | None:
+    """Find how the prediction's voxels are voxels of the reference's lattice, if all of them are.
+
+    Returns which of the prediction's axes each of the reference's is, whether it runs the other way, and where the
+    prediction's voxels begin. None if the axes are no permutation, or a corner lies off the lattice by more than the
+    tolerance.
+    """
+    ndim = len(reference.shape)
+    assert reference.affine is not None
+    assert prediction.affine is not None
+    mapping = np.linalg.solve(reference.affine, prediction.affine)
+    turn, shift = mapping[:ndim, :ndim], mapping[:ndim, 3]
+    whole_turn, whole_shift = np.rint(turn), np.rint(shift)
+    if np.abs(shift).max() > 1 << 40 or not np.isin(whole_turn, (-1, 0, 1)).all():
+        return None
+    is_one = np.abs(whole_turn) == 1
+    if not ((is_one.sum(axis=0) == 1).all() and (is_one.sum(axis=1) == 1).all()):
+        return None
+    corners = _corners(prediction.shape)
+    off = (turn - whole_turn) @ corners + (shift - whole_shift)[:, np.newaxis]
+    if np.abs(off).max() > tolerance:
+        return None
+    axes = tuple(int(axis) for axis in is_one.argmax(axis=1))
+    flips = tuple(bool(whole_turn[i, axis] < 0) for i, axis in enumerate(axes))
+    start = tuple(
+        int(whole_shift[i]) - (prediction.shape[axis] - 1 if flips[i] else 0)
+        for i, axis in enumerate(axes)
+    )
+    return axes, flips, start
+
+
+def _laid(
+    first: _Seen,
+    second: _Seen,
+    axes: tuple[int, ...],
+    flips: tuple[bool, ...],
+    start: tuple[int, ...],
+    rules: GridRules,
+) -> Alignment:
+    """Lay two images of one lattice onto the grid of the one that covers the other."""
+    assert first.grid is not None
+    shape = tuple(second.shape[axis] for axis in axes)
+    ndim = len(shape)
+    as_it_is = tuple(range(ndim))
+    notes = []
+    if axes != as_it_is or any(flips):
+        notes.append(f"{second.name} is turned to the orientation of {first.name}")
+    within = _is_within(start, shape, first.shape)
+    back = tuple(-at for at in start)
+    if within or _is_within(back, first.shape, shape):
+        outer, inner, at = (first, second, start) if within else (second, first, back)
+        covered = first.shape if within else shape
+        if not within and math.prod(shape) > max(MOST_VOXELS, MOST_TIMES * math.prod(first.shape)):
+            raise GridMismatchError(
+                f"{second.name} covers {math.prod(shape):,} voxels and {first.name} only "
+                f"{math.prod(first.shape):,} of them: crop the prediction to a part that fits into memory"
+            )
+        if shape != first.shape:
+            inside = shape if within else first.shape
+            notes.append(
+                f"{inner.name} covers a part of the grid of {outer.name}, {_times(inside)} of {_times(covered)} "
+                f"voxels from {at} on: it is laid onto it, with zeros outside"
+            )
+        arranged = Arrangement(axes, flips, start if within else (0,) * ndim, covered)
+        kept = None if within else Arrangement(as_it_is, (False,) * ndim, back, covered)
+        grid = first.grid if within else _extended(first.grid, start, covered)
+        return Alignment(grid, kept, arranged, tuple(notes))
+    raise GridMismatchError(
+        f"reference {first.name} and prediction {second.name} lie on one lattice, but neither covers the other: the "
+        f"prediction, {_times(shape)} voxels, begins at voxel {start} of the reference's {_times(first.shape)}; "
+        "bring both to one extent"
+    )
+
+
+def _is_within(start: tuple[int, ...], shape: tuple[int, ...], outer: tuple[int, ...]) -> bool:
+    return all(
+        at >= 0 and at + size <= length
+        for at, size, length in zip(start, shape, outer, strict=True)
+    )
+
+
+def _extended(grid: Grid, start: tuple[int, ...], shape: tuple[int, ...]) -> Grid:
+    """Give the grid that begins elsewhere on the same lattice."""
+    assert grid.affine is not None
+    affine = grid.affine.copy()
+    affine[:3, 3] += affine[:3, : len(start)] @ np.array(start, dtype=np.float64)
+    affine.setflags(write=False)
+    return replace(grid, shape=shape, affine=affine)
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return " × ".join(map(str, shape))
+
+
+def _names(reference: Gridded, prediction: Gridded) -> str:
+    return f"reference {reference.name} and prediction {prediction.name}"
+
+
+def _differ_in_shape(
+    reference: Gridded,
+    prediction: Gridded,
+    first: Gridded | None = None,
+    second: Gridded | None = None,
+) -> GridMismatchError:
+    """Make the error for two shapes, with what may be behind it."""
+    hint = ""
+    if None in (reference.grid, prediction.grid) and sorted(reference.shape) == sorted(
+        prediction.shape
+    ):
+        hint = "; the axes seem to be in another order (x, y, z against z, y, x?): transpose the one without a grid"
+    return GridMismatchError(
+        f"{_names(reference, prediction)} differ in shape: "
+        f"{numbers(reference.shape)} against {numbers(prediction.shape)}{hint}"
+    )
+
+
+def _check_spacing(first: _Seen, second: _Seen, tolerance: float) -> None:
+    """Compare the voxel sizes of two images of which one has no orientation."""
+    assert first.grid is not None
+    assert second.grid is not None
+    apart = _spacing_apart(first.grid.spacing, second.grid.spacing, first.shape)
+    if apart > tolerance:
         raise GridMismatchError(
-            f"{names} differ in shape: "
-            f"{_numbers(reference.shape)} against {_numbers(prediction.shape)}"
+            f"{_names(first, second)} lie on different grids: spacing {numbers(first.grid.spacing)} mm against "
+            f"{numbers(second.grid.spacing)} mm; {_advice(apart, tolerance)}"
         )
-    if reference.grid is None or prediction.grid is None:
-        return
-    apart, shares = _corner_displacements(reference.grid, prediction.grid)
-    if apart <= TOLERANCE_VOXELS:
-        return
-    # Name all that differ by themselves; if only their sum does, the largest of them.
-    least = min(TOLERANCE_VOXELS, max(shares.values()))
-    shown_reference, shown_prediction = _describe(reference.grid), _describe(prediction.grid)
-    differences = "; ".join(
-        f"{name} {shown_reference[name]} against {shown_prediction[name]}"
+
+
+def _spacing_apart(one: Spacing, other: Spacing, shape: tuple[int, ...]) -> float:
+    """Return by how many voxels the last voxels of any axis lie apart."""
+    return max(abs(b / a - 1) * (size - 1) for a, b, size in zip(one, other, shape, strict=True))
+
+
+def _advice(apart: float, tolerance: float) -> str:
+    return (
+        f"corner voxels are up to {apart:.3g} voxels apart (allowed: {tolerance:g}); resample one onto the other's "
+        "grid, or allow more (grid_tolerance=, ignore_grid=)"
+    )
+
+
+def _turned(first: _Seen, second: _Seen) -> GridMismatchError:
+    return GridMismatchError(
+        f"{_names(first, second)} lie on different grids: {_differences(first, second, 0.0)}; they are one lattice "
+        "whose axes run otherwise: reorient=True (--reorient) undoes it"
+    )
+
+
+def _lie_elsewhere(first: _Seen, second: _Seen, rules: GridRules) -> GridMismatchError:
+    assert first.grid is not None
+    assert second.grid is not None
+    apart = _apart(first.grid, second.grid)
+    return GridMismatchError(
+        f"{_names(first, second)} lie on different grids: {_differences(first, second, rules.tolerance)}; "
+        f"{_advice(apart, rules.tolerance)}"
+    )
+
+
+def _differences(first: _Seen, second: _Seen, tolerance: float) -> str:
+    """Name all properties that differ by themselves; if only their sum does, the largest of them."""
+    assert first.grid is not None
+    assert second.grid is not None
+    _, shares = _corner_displacements(first.grid, second.grid)
+    least = min(max(tolerance, 1e-9), max(shares.values()))
+    shown_first, shown_second = _describe(first.grid), _describe(second.grid)
+    return "; ".join(
+        f"{name} {shown_first[name]} against {shown_second[name]}"
         for name, share in shares.items()
         if share >= least
     )
-    raise GridMismatchError(
-        f"{names} lie on different grids: {differences}; corner voxels are up to {apart:.3g} "
-        f"voxels apart (allowed: {TOLERANCE_VOXELS:g}); resample one onto the other's grid"
-    )
+
+
+def _corners(shape: tuple[int, ...]) -> np.ndarray:
+    """List the indices of the corner voxels, one a column."""
+    return np.array(list(itertools.product(*((0, size - 1) for size in shape)))).T
+
+
+def _apart(reference: Grid, prediction: Grid) -> float:
+    """Return by how many voxels any corner lies elsewhere."""
+    return _corner_displacements(reference, prediction)[0]
 
 
 def _corner_displacements(reference: Grid, prediction: Grid) -> tuple[float, dict[str, float]]:
     """Return how many voxels the corners lie apart, and how many by each property alone."""
     ndim = len(reference.shape)
-    corners = np.array(list(itertools.product(*((0, size - 1) for size in reference.shape)))).T
+    corners = _corners(reference.shape)
+    assert reference.affine is not None
+    assert prediction.affine is not None
     to_voxels = np.linalg.inv(reference.affine[:3, :3])[:ndim]
     axes, other_axes = reference.affine[:3, :ndim], prediction.affine[:3, :ndim]
     shift = (prediction.affine[:3, 3] - reference.affine[:3, 3])[:, np.newaxis]
@@ -87,17 +422,13 @@ def _corner_displacements(reference: Grid, prediction: Grid) -> tuple[float, dic
 
 def _describe(grid: Grid) -> dict[str, str]:
     """Write spacing, origin and direction of a grid for people."""
+    assert grid.affine is not None
     directions = (grid.affine[:3, : len(grid.shape)] / grid.spacing).T
     return {
-        "spacing": f"{_numbers(grid.spacing)} mm",
-        "origin": f"{_numbers(grid.affine[:3, 3])} mm",
+        "spacing": f"{numbers(grid.spacing)} mm",
+        "origin": f"{numbers(grid.affine[:3, 3])} mm",
         "direction": ", ".join(
-            f"{axis}: {_numbers(direction)}"
+            f"{axis}: {numbers(direction)}"
             for axis, direction in zip("xyz", directions, strict=False)
         ),
     }
-
-
-def _numbers(values: Iterable[float]) -> str:
-    # Eight digits show whatever exceeds the tolerance; adding 0 turns -0.0 into 0.0.
-    return "(" + ", ".join(f"{round(float(value), 8) + 0.0:.8g}" for value in values) + ")"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ class Chunked:
     spacing: tuple[float, ...] | None = None
     grid: None = None
     name: str = "chunked"
+    segments: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    own_labels: bool = True
     array: None = None
 
     @property
@@ -49,6 +52,9 @@ class Chunked:
     def window(self, box: Box) -> Array:
         self.asked.append(box)
         return self.stored[box].copy()
+
+    def with_shape(self, shape: tuple[int, ...]) -> Chunked:
+        return replace(self, stored=self.stored.reshape(shape))
 
 
 def rows(evaluation: fastseg.Evaluation) -> list[dict[str, Any]]:

@@ -33,11 +33,11 @@ def maps(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 def test_settings_travel_to_another_process_as_they_are() -> None:
     """Families of metrics hold functions that do not pickle: their names go, and make them anew."""
     settings = Settings.checked(**OPTIONS)
-    expected = evaluate_case(*open_pair(*maps()), settings, "a")
+    expected = evaluate_case(*open_pair(*maps(), settings), settings, "a")
     again = pickle.loads(pickle.dumps(settings))
     assert again == settings
     assert [metric.name for metric in again.metrics] == OPTIONS["metrics"]
-    assert evaluate_case(*open_pair(*maps()), again, "a") == expected
+    assert evaluate_case(*open_pair(*maps(), again), again, "a") == expected
     assert fastseg.evaluate(*maps(), case="a", **OPTIONS) == expected
 
 
@@ -47,11 +47,16 @@ def test_the_table_says_what_it_was_made_with() -> None:
         "backend": "scipy",
         "shape": [6, 7, 8],
         "spacing": [2.0, 1.0, 0.5],
+        "unit": "mm",
         "tolerance": {"liver": 2, "default": 1},
         "boundary": "surfel",
         "percentile_method": "pooled",
         "empty": {"default": "nan", "hd99_5": 7.0},
         "ignore_label": 9,
+        "single_slice": "plane",
+        "grid_tolerance": 0.03,
+        "ignore_grid": False,
+        "reorient": False,
     }
 
 

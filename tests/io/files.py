@@ -117,6 +117,13 @@ def grid_of(image: Image) -> Grid:
     return image.grid
 
 
+def affine_in(image: Image) -> Array:
+    """Give the affine of an image that has one."""
+    affine = grid_of(image).affine
+    assert affine is not None
+    return affine
+
+
 def taken(value: object) -> Image:
     """The image that an object of another library is."""
     image = as_image(value)

@@ -19,7 +19,7 @@ def test_singular_affines_are_refused() -> None:
 
 def image_on(affine: Array, shape: tuple[int, ...] = (100, 80, 60), source: str = "x") -> Image:
     grid = make_grid(shape, affine, source)
-    return Image(np.broadcast_to(np.uint8(0), shape), grid, grid.spacing, source)
+    return Image(np.broadcast_to(np.uint8(0), shape), grid, source)
 
 
 def moved(what: str, voxels: float) -> Array:
@@ -73,10 +73,10 @@ def test_small_differences_that_add_up_are_named() -> None:
 
 def test_shapes_are_compared_first_and_always() -> None:
     reference = image_on(np.eye(4), (4, 5, 6), "a.nii")
-    plain = Image(np.zeros((4, 5, 6)), None, None, "b.npy")
+    plain = Image(np.zeros((4, 5, 6)), None, "b.npy")
     check_same_grid(reference, plain)
     check_same_grid(plain, plain)
     with pytest.raises(GridMismatchError, match=r"shape: \(4, 5, 6\) against \(6, 5, 4\)"):
-        check_same_grid(reference, Image(np.zeros((6, 5, 4)), None, None, "b.npy"))
+        check_same_grid(reference, Image(np.zeros((6, 5, 4)), None, "b.npy"))
     with pytest.raises(GridMismatchError, match="shape"):
         check_same_grid(reference, image_on(np.eye(4), (4, 5, 7)))

@@ -12,7 +12,7 @@ import pytest
 import SimpleITK
 
 from fastseg.io import read_image
-from tests.io.files import LPS_TO_RAS, Array, affine_of, grid_of, labels, refused
+from tests.io.files import LPS_TO_RAS, Array, affine_in, affine_of, labels, refused
 from tests.io.text_headers import META, as_file
 
 
@@ -44,7 +44,7 @@ def test_metaimage_dialects(
         image.array.T, SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path)))
     )
     expected = LPS_TO_RAS @ affine_of(spacing=(0.5, 2, 3), origin=(1, 2, 3))
-    np.testing.assert_allclose(grid_of(image).affine, expected)
+    np.testing.assert_allclose(affine_in(image), expected)
 
 
 def test_metaimage_header_size_counts_from_the_front(tmp_path: Path) -> None:

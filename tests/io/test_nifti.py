@@ -14,8 +14,8 @@ from fastseg.io import read_image
 from tests.io.files import (
     DIRECTIONS,
     SPACING,
+    affine_in,
     affine_of,
-    grid_of,
     labels,
     nibabel_image,
     nifti_bytes,
@@ -38,7 +38,7 @@ def test_nifti_versions_and_byte_orders(tmp_path: Path, kind: str, order: str, s
     assert read.array.dtype == np.int16
     assert read.array.dtype.isnative
     np.testing.assert_array_equal(read.array, array)
-    np.testing.assert_allclose(grid_of(read).affine, affine_of(), atol=1e-6)
+    np.testing.assert_allclose(affine_in(read), affine_of(), atol=1e-6)
     if suffix == ".img":
         assert read_image(tmp_path / "a.hdr").array.tobytes() == read.array.tobytes()
 
@@ -50,7 +50,7 @@ def test_analyze_agrees_with_nibabel(tmp_path: Path, kind: str) -> None:
     (tmp_path / "a.mat").unlink(missing_ok=True)
     theirs, read = nibabel_image(tmp_path / "a.hdr"), read_image(tmp_path / "a.hdr")
     np.testing.assert_array_equal(read.array, labels(np.int16))
-    np.testing.assert_allclose(grid_of(read).affine, theirs.affine)
+    np.testing.assert_allclose(affine_in(read), theirs.affine)
     assert read.spacing == pytest.approx(SPACING)
 
 
@@ -103,7 +103,7 @@ def test_affine_is_sform_then_qform_then_voxel_sizes(tmp_path: Path) -> None:
         image.header["sform_code"], image.header["qform_code"] = sform_code, qform_code
         (tmp_path / "a.nii").write_bytes(image.to_bytes())
         theirs = nibabel_image(tmp_path / "a.nii").affine
-        np.testing.assert_array_equal(grid_of(read_image(tmp_path / "a.nii")).affine, theirs)
+        np.testing.assert_array_equal(affine_in(read_image(tmp_path / "a.nii")), theirs)
 
 
 @pytest.mark.parametrize(("unit", "mm"), [("meter", 1e3), ("micron", 1e-3), ("mm", 1)])
@@ -113,7 +113,7 @@ def test_lengths_are_in_mm(tmp_path: Path, unit: str, mm: float) -> None:
     nibabel.save(image, tmp_path / "a.nii")
     for read in (read_image(tmp_path / "a.nii"), taken(image)):
         assert read.spacing == pytest.approx(np.multiply(SPACING, mm), rel=1e-6)
-        np.testing.assert_allclose(grid_of(read).affine[:3], affine_of()[:3] * mm, rtol=1e-6)
+        np.testing.assert_allclose(affine_in(read)[:3], affine_of()[:3] * mm, rtol=1e-6)
 
 
 @pytest.mark.parametrize("size", [0.0, -1.25, np.nan, np.inf])

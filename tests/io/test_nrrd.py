@@ -11,7 +11,7 @@ import pytest
 import SimpleITK
 
 from fastseg.io import read_image
-from tests.io.files import Array, affine_of, grid_of, labels, refused
+from tests.io.files import Array, affine_in, affine_of, labels, refused
 from tests.io.text_headers import NRRD, as_file
 
 
@@ -51,7 +51,7 @@ def test_nrrd_dialects(
         image.array.T, SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path)))
     )
     expected = np.diag([*signs, 1.0]) @ affine_of(spacing=(0.5, 2, 3), origin=(1, 2, 3))
-    np.testing.assert_allclose(grid_of(image).affine, expected)
+    np.testing.assert_allclose(affine_in(image), expected)
 
 
 def test_voxels_in_a_file_of_their_own(tmp_path: Path) -> None:

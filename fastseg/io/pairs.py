@@ -1,0 +1,115 @@
+"""A pair of label maps: their headers are compared first, and then their voxels are read onto one grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fastseg.inputs.arrays import as_label_map
+from fastseg.inputs.source import ArraySource, Source
+from fastseg.io.formats import as_image, is_image_path, open_image
+from fastseg.io.image import Grid, Image, Opened
+from fastseg.io.same_grid import Arrangement, GridRules, aligned
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedPair:
+    """Two label maps whose headers fit, and whose voxels are not read yet.
+
+    Attributes
+    ----------
+    reads : tuple of two callables
+        Each reads one map, the reference's first, and gives its source; they may run at the same time. `notes` of
+        reading come with them.
+    notes : tuple of str
+        What was assumed to make them fit.
+    """
+
+    reads: tuple[Callable[[], ReadMap], Callable[[], ReadMap]]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ReadMap:
+    """A label map that was read, and what was assumed in reading it."""
+
+    source: Source
+    notes: tuple[str, ...] = ()
+
+
+def prepare_pair(
+    reference: Any,
+    prediction: Any,
+    rules: GridRules = GridRules(),  # noqa: B008 - frozen
+    names: tuple[str, str] = ("reference", "prediction"),
+) -> PreparedPair:
+    """Open two label maps and see that they lie on one grid, before any voxel of a file is read.
+
+    Parameters
+    ----------
+    reference, prediction : array_like, path or image
+    rules : GridRules
+    names : tuple of str
+        What messages about voxels call them; a file is called by its own name where this is empty.
+
+    Raises
+    ------
+    GridMismatchError
+        If they do not lie on one grid.
+    OSError, TypeError, ValueError
+        If either cannot be opened.
+    """
+    first, second = _opened(reference, names[0]), _opened(prediction, names[1])
+    alignment = aligned(first, second, rules)
+
+    def reading(
+        opened: Opened, arrangement: Arrangement | None, grid: Grid | None, name: str
+    ) -> Callable[[], ReadMap]:
+        return lambda: _read(opened, arrangement, grid, name)
+
+    return PreparedPair(
+        (
+            reading(first, alignment.reference, alignment.grid, names[0]),
+            reading(second, alignment.prediction, alignment.grid, names[1]),
+        ),
+        alignment.notes,
+    )
+
+
+def open_source(value: Any, argument: str = "") -> Source:
+    """Open a label map: a file, an image of `read_image`, SimpleITK or nibabel, or anything that is an array.
+
+    Labels are checked here, once. A .npy file is mapped into memory and not read before it is measured.
+
+    Parameters
+    ----------
+    value : array_like, path or image
+    argument : str
+        What messages call it; a file is called by its own name where this is left out.
+    """
+    opened = _opened(value, argument)
+    return _read(opened, None, opened.grid, argument).source
+
+
+def _opened(value: Any, argument: str) -> Opened:
+    """Read a file's header, or take what is in memory already."""
+    if is_image_path(value):
+        return open_image(value)
+    image = as_image(value)
+    if image is None:
+        image = Image(as_label_map(value, argument), None, argument)
+    return image.opened()
+
+
+def _read(opened: Opened, arrangement: Arrangement | None, grid: Grid | None, name: str) -> ReadMap:
+    """Read the voxels of a map, and bring them onto the grid that both maps lie on."""
+    if opened.map is not None and arrangement is None:
+        return ReadMap(opened.map())
+    image = opened.read()
+    labels = as_label_map(image.array, name or image.source)
+    if arrangement is not None:
+        labels = arrangement.applied(labels)
+    spacing = None if grid is None else grid.spacing
+    source = ArraySource(labels, spacing, grid, image.source, image.segments, image.own_labels)
+    return ReadMap(source, image.notes)
