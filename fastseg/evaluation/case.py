@@ -220,7 +220,8 @@ def evaluate_case(
     case : str
         Name for the table.
     """
-    shape = reference.shape
+    first = reference.array
+    shape = reference.shape if first is None else first.shape
     own = reference.spacing if reference.spacing is not None else prediction.spacing
     spacing = as_spacing(own if settings.spacing is None else settings.spacing, len(shape))
     grid = reference.grid if reference.grid is not None else prediction.grid

@@ -234,10 +234,10 @@ def require(module: str, purpose: str) -> Any:
         ) from error
 
 
-def numbers(values: Iterable[float]) -> str:
+def numbers(values: Iterable[float], digits: int = 8) -> str:
     """Write numbers as a tuple, with digits enough to tell voxel sizes and places apart."""
     # adding 0 turns -0.0 into 0.0
-    return "(" + ", ".join(f"{round(float(value), 8) + 0.0:.8g}" for value in values) + ")"
+    return "(" + ", ".join(f"{round(float(value), 8) + 0.0:.{digits}g}" for value in values) + ")"
 
 
 def shortened(text: object, most: int = 200) -> str:

@@ -201,18 +201,18 @@ def _grid(
             grid = make_grid(shape, affine, path)
             own = sizes[: len(shape)]
             if not np.allclose(own, grid.spacing, rtol=SIZES_AGREE, atol=0):
+                used, left = numbers(grid.spacing, 6), numbers(own, 6)
                 notes.append(
-                    f"{path}: its header contradicts itself: voxels of {numbers(grid.spacing)} mm by the sform, which "
-                    f"is used, and of {numbers(own)} mm by pixdim, which other readers use; pass spacing= "
-                    "(--spacing) to decide otherwise"
+                    f"{path}: its header contradicts itself: voxels of {used} mm by the sform, which is used, and of "
+                    f"{left} mm by pixdim, which other readers use; pass spacing= (--spacing) to decide otherwise"
                 )
             return grid
         notes.append(f"{path}: its sform is no affine, so that the qform is used")
     check_spacing(sizes[: len(shape)], path, "the header's voxel sizes (pixdim)")
     if (pixdim[: len(shape)] < 0).any():
+        given = numbers(pixdim[: len(shape)], 6)
         notes.append(
-            f"{path}: its header has negative voxel sizes, {numbers(pixdim[: len(shape)])} mm (pixdim); they are taken "
-            "without the sign"
+            f"{path}: its header has negative voxel sizes, {given} mm (pixdim); they are taken without the sign"
         )
     if int(header["qform_code"]) > 0:
         return make_grid(shape, _qform(nibabel, header, unit, path), path)

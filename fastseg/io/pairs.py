@@ -10,7 +10,8 @@ from fastseg.inputs.arrays import as_label_map
 from fastseg.inputs.source import ArraySource, Source
 from fastseg.io.formats import as_image, is_image_path, open_image
 from fastseg.io.image import Grid, Image, Opened
-from fastseg.io.same_grid import Arrangement, GridRules, aligned
+from fastseg.io.lattice import Arrangement
+from fastseg.io.same_grid import GridRules, aligned
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +62,8 @@ def prepare_pair(
         If either cannot be opened.
     """
     first, second = _opened(reference, names[0]), _opened(prediction, names[1])
-    alignment = aligned(first, second, rules)
+    are_files = is_image_path(reference) or is_image_path(prediction)
+    alignment = aligned(first, second, rules, are_files)
 
     def reading(
         opened: Opened, arrangement: Arrangement | None, grid: Grid | None, name: str

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
-import numpy as np
-
 from fastseg.errors import GridMismatchError
-from fastseg.inputs.arrays import Array, Spacing
-from fastseg.inputs.source import memory_order
 from fastseg.io.image import Grid, numbers
+from fastseg.io.lattice import (
+    Arrangement,
+    corner_displacements,
+    extended,
+    is_within,
+    of_leading_axes,
+    spacing_apart,
+    whole_mapping,
+)
 
 # How far apart, in voxels, the same corner of both images may lie unless told otherwise. What headers can hold of the
 # same grid: float32 puts the far corner of a 1000³ volume up to 1e-4 voxel off, six significant digits of a text header
@@ -64,41 +67,6 @@ class Gridded(Protocol):
         """What messages call it."""
 
 
-@dataclass(frozen=True)
-class Arrangement:
-    """How a stored array becomes one on the common grid; 0 is what it does not cover.
-
-    Attributes
-    ----------
-    axes : tuple of int
-        Which stored axis each axis is.
-    flips : tuple of bool
-        Whether it runs the other way.
-    start : tuple of int
-        Where it begins on the grid.
-    shape : tuple of int
-        The grid's.
-    """
-
-    axes: tuple[int, ...]
-    flips: tuple[bool, ...]
-    start: tuple[int, ...]
-    shape: tuple[int, ...]
-
-    def applied(self, stored: Array) -> Array:
-        """Arrange an array: a view where it covers the grid, else a new one."""
-        squeezed = stored.reshape(stored.shape[: len(self.axes)])
-        turned: Array = squeezed.transpose(self.axes)[
-            tuple(slice(None, None, -1 if flip else 1) for flip in self.flips)
-        ]
-        if turned.shape == self.shape:
-            return turned
-        laid: Array = np.zeros(self.shape, turned.dtype, order=memory_order(turned))
-        inside = [slice(at, at + size) for at, size in zip(self.start, turned.shape, strict=True)]
-        laid[tuple(inside)] = turned
-        return laid
-
-
 class Alignment(NamedTuple):
     """What both images have to go through to lie on one grid; None where an array is taken as it is."""
 
@@ -120,8 +88,12 @@ def check_same_grid(reference: Gridded, prediction: Gridded) -> None:
         raise _differ_in_shape(reference, prediction)
 
 
-def aligned(reference: Gridded, prediction: Gridded, rules: GridRules) -> Alignment:
+def aligned(
+    reference: Gridded, prediction: Gridded, rules: GridRules, are_files: bool = True
+) -> Alignment:
     """Find how two images come to lie on one grid.
+
+    `are_files` is False for two arrays.
 
     Raises
     ------
@@ -133,8 +105,8 @@ def aligned(reference: Gridded, prediction: Gridded, rules: GridRules) -> Alignm
     same_axes = Alignment(
         grid, _squeezing(reference, first), _squeezing(prediction, second), _notes(first, second)
     )
-    if first.grid is None and second.grid is None:  # two arrays: who measures them compares shapes
-        return same_axes
+    if first.grid is None and second.grid is None and not are_files:
+        return same_axes  # who measures two arrays compares their shapes
     if rules.ignore or first.grid is None or second.grid is None:
         if first.shape != second.shape:
             raise _differ_in_shape(reference, prediction, first, second)
@@ -146,7 +118,7 @@ def aligned(reference: Gridded, prediction: Gridded, rules: GridRules) -> Alignm
         return same_axes
     if first.shape == second.shape and _apart(first.grid, second.grid) <= rules.tolerance:
         return same_axes
-    mapping = _whole_mapping(first.grid, second.grid, min(rules.tolerance, _LESS_THAN_HALF))
+    mapping = whole_mapping(first.grid, second.grid, min(rules.tolerance, _LESS_THAN_HALF))
     if mapping is None:
         if first.shape != second.shape:
             raise _differ_in_shape(reference, prediction, first, second)
@@ -174,20 +146,10 @@ def _in_common_axes(reference: Gridded, prediction: Gridded) -> tuple[_Seen, _Se
         if not extra or any(size != 1 for size in extra):
             return _Seen(image.shape, grid, image.name)
         if grid is not None:
-            grid = _of_leading_axes(grid, ndim)
+            grid = of_leading_axes(grid, ndim)
         return _Seen(image.shape[:ndim], grid, image.name)
 
     return seen(reference), seen(prediction)
-
-
-def _of_leading_axes(grid: Grid, ndim: int) -> Grid:
-    affine = grid.affine
-    if affine is not None:
-        affine = affine.copy()
-        if ndim == 2:
-            normal = np.cross(affine[:3, 0], affine[:3, 1])
-            affine[:3, 2] = normal / np.linalg.norm(normal)
-    return Grid(grid.shape[:ndim], grid.spacing[:ndim], affine)
 
 
 def _squeezing(image: Gridded, seen: _Seen) -> Arrangement | None:
@@ -215,39 +177,6 @@ def _notes(first: _Seen, second: _Seen) -> tuple[str, ...]:
     return ()
 
 
-def _whole_mapping(
-    reference: Grid, prediction: Grid, tolerance: float
-) -> tuple[tuple[int, ...], tuple[bool, ...], tuple[int, ...]] | None:
-    """Find how the prediction's voxels are voxels of the reference's lattice, if all of them are.
-
-    Returns which of the prediction's axes each of the reference's is, whether it runs the other way, and where the
-    prediction's voxels begin. None if the axes are no permutation, or a corner lies off the lattice by more than the
-    tolerance.
-    """
-    ndim = len(reference.shape)
-    assert reference.affine is not None
-    assert prediction.affine is not None
-    mapping = np.linalg.solve(reference.affine, prediction.affine)
-    turn, shift = mapping[:ndim, :ndim], mapping[:ndim, 3]
-    whole_turn, whole_shift = np.rint(turn), np.rint(shift)
-    if np.abs(shift).max() > 1 << 40 or not np.isin(whole_turn, (-1, 0, 1)).all():
-        return None
-    is_one = np.abs(whole_turn) == 1
-    if not ((is_one.sum(axis=0) == 1).all() and (is_one.sum(axis=1) == 1).all()):
-        return None
-    corners = _corners(prediction.shape)
-    off = (turn - whole_turn) @ corners + (shift - whole_shift)[:, np.newaxis]
-    if np.abs(off).max() > tolerance:
-        return None
-    axes = tuple(int(axis) for axis in is_one.argmax(axis=1))
-    flips = tuple(bool(whole_turn[i, axis] < 0) for i, axis in enumerate(axes))
-    start = tuple(
-        int(whole_shift[i]) - (prediction.shape[axis] - 1 if flips[i] else 0)
-        for i, axis in enumerate(axes)
-    )
-    return axes, flips, start
-
-
 def _laid(
     first: _Seen,
     second: _Seen,
@@ -264,9 +193,9 @@ def _laid(
     notes = []
     if axes != as_it_is or any(flips):
         notes.append(f"{second.name} is turned to the orientation of {first.name}")
-    within = _is_within(start, shape, first.shape)
+    within = is_within(start, shape, first.shape)
     back = tuple(-at for at in start)
-    if within or _is_within(back, first.shape, shape):
+    if within or is_within(back, first.shape, shape):
         outer, inner, at = (first, second, start) if within else (second, first, back)
         covered = first.shape if within else shape
         if not within and math.prod(shape) > max(MOST_VOXELS, MOST_TIMES * math.prod(first.shape)):
@@ -282,29 +211,13 @@ def _laid(
             )
         arranged = Arrangement(axes, flips, start if within else (0,) * ndim, covered)
         kept = None if within else Arrangement(as_it_is, (False,) * ndim, back, covered)
-        grid = first.grid if within else _extended(first.grid, start, covered)
+        grid = first.grid if within else extended(first.grid, start, covered)
         return Alignment(grid, kept, arranged, tuple(notes))
     raise GridMismatchError(
         f"reference {first.name} and prediction {second.name} lie on one lattice, but neither covers the other: the "
         f"prediction, {_times(shape)} voxels, begins at voxel {start} of the reference's {_times(first.shape)}; "
         "bring both to one extent"
     )
-
-
-def _is_within(start: tuple[int, ...], shape: tuple[int, ...], outer: tuple[int, ...]) -> bool:
-    return all(
-        at >= 0 and at + size <= length
-        for at, size, length in zip(start, shape, outer, strict=True)
-    )
-
-
-def _extended(grid: Grid, start: tuple[int, ...], shape: tuple[int, ...]) -> Grid:
-    """Give the grid that begins elsewhere on the same lattice."""
-    assert grid.affine is not None
-    affine = grid.affine.copy()
-    affine[:3, 3] += affine[:3, : len(start)] @ np.array(start, dtype=np.float64)
-    affine.setflags(write=False)
-    return replace(grid, shape=shape, affine=affine)
 
 
 def _times(shape: tuple[int, ...]) -> str:
@@ -337,17 +250,12 @@ def _check_spacing(first: _Seen, second: _Seen, tolerance: float) -> None:
     """Compare the voxel sizes of two images of which one has no orientation."""
     assert first.grid is not None
     assert second.grid is not None
-    apart = _spacing_apart(first.grid.spacing, second.grid.spacing, first.shape)
+    apart = spacing_apart(first.grid.spacing, second.grid.spacing, first.shape)
     if apart > tolerance:
         raise GridMismatchError(
             f"{_names(first, second)} lie on different grids: spacing {numbers(first.grid.spacing)} mm against "
             f"{numbers(second.grid.spacing)} mm; {_advice(apart, tolerance)}"
         )
-
-
-def _spacing_apart(one: Spacing, other: Spacing, shape: tuple[int, ...]) -> float:
-    """Return by how many voxels the last voxels of any axis lie apart."""
-    return max(abs(b / a - 1) * (size - 1) for a, b, size in zip(one, other, shape, strict=True))
 
 
 def _advice(apart: float, tolerance: float) -> str:
@@ -378,7 +286,7 @@ def _differences(first: _Seen, second: _Seen, tolerance: float) -> str:
     """Name all properties that differ by themselves; if only their sum does, the largest of them."""
     assert first.grid is not None
     assert second.grid is not None
-    _, shares = _corner_displacements(first.grid, second.grid)
+    _, shares = corner_displacements(first.grid, second.grid)
     least = min(max(tolerance, 1e-9), max(shares.values()))
     shown_first, shown_second = _describe(first.grid), _describe(second.grid)
     return "; ".join(
@@ -388,36 +296,9 @@ def _differences(first: _Seen, second: _Seen, tolerance: float) -> str:
     )
 
 
-def _corners(shape: tuple[int, ...]) -> np.ndarray:
-    """List the indices of the corner voxels, one a column."""
-    return np.array(list(itertools.product(*((0, size - 1) for size in shape)))).T
-
-
 def _apart(reference: Grid, prediction: Grid) -> float:
     """Return by how many voxels any corner lies elsewhere."""
-    return _corner_displacements(reference, prediction)[0]
-
-
-def _corner_displacements(reference: Grid, prediction: Grid) -> tuple[float, dict[str, float]]:
-    """Return how many voxels the corners lie apart, and how many by each property alone."""
-    ndim = len(reference.shape)
-    corners = _corners(reference.shape)
-    assert reference.affine is not None
-    assert prediction.affine is not None
-    to_voxels = np.linalg.inv(reference.affine[:3, :3])[:ndim]
-    axes, other_axes = reference.affine[:3, :ndim], prediction.affine[:3, :ndim]
-    shift = (prediction.affine[:3, 3] - reference.affine[:3, 3])[:, np.newaxis]
-    scale = np.divide(prediction.spacing, reference.spacing)
-
-    def farthest(displacement: np.ndarray) -> float:
-        return float(np.abs(to_voxels @ displacement).max())
-
-    shares = {
-        "spacing": farthest((axes * scale - axes) @ corners),
-        "origin": farthest(shift),
-        "direction": farthest((other_axes / scale - axes) @ corners),
-    }
-    return farthest((other_axes - axes) @ corners + shift), shares
+    return corner_displacements(reference, prediction)[0]
 
 
 def _describe(grid: Grid) -> dict[str, str]:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import fastseg
+from fastseg.evaluation.settings import SINGLE_SLICE
 from fastseg.measures.distributions import PercentileMethod
 from fastseg.measures.surface_distances import Boundary
 from fastseg.results.rows import Row
@@ -72,9 +73,53 @@ def test_every_metric_against_brute_force(
             boundary=boundary,
             percentile_method=method,
             backend=backend,
+            single_slice="volume",
         )[1]
         expected = expected_row(reference, prediction, spacing, boundary, method, tolerance)
         assert_rows_equal(row, expected, rel=1e-14, abs=1e-300)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("boundary", ["voxel", "surfel"])
+@pytest.mark.parametrize("axes", [(0,), (1,), (2,), (0, 1), (1, 2), (0, 2)])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_slice_is_measured_in_its_plane(
+    backend: str, boundary: Any, axes: tuple[int, ...], order: Any
+) -> None:
+    """By the definition for three axes all of it would be surface, and every distance flatter."""
+    shape, steps = (17, 15, 13), (0.7, 1.3, 2.9)
+    volume = np.random.default_rng(sum(axes)).integers(0, 3, (2, *shape)).astype(np.uint8)
+    flat = volume[(slice(None), *(0 if axis in axes else slice(None) for axis in range(3)))]
+    thin = np.expand_dims(flat, tuple(axis + 1 for axis in axes))
+    kept = tuple(step for axis, step in enumerate(steps) if axis not in axes)
+    options: dict[str, Any] = {"boundary": boundary, "backend": backend, "empty": "diagonal"}
+    pair = [np.asarray(one, order=order) for one in thin]
+    found = fastseg.evaluate(*pair, spacing=steps, **options)
+    expected = fastseg.evaluate(*flat, spacing=kept, **options)
+    thickness = np.prod([steps[axis] for axis in axes])
+    for row, plain in zip(found, expected, strict=True):
+        for name, value in plain.items():
+            factor = thickness if name == "volume_difference" else 1
+            assert row[name] == pytest.approx(value * factor, rel=1e-14, nan_ok=True), name
+        assert row.voxel_volume == pytest.approx(np.prod(steps))
+    assert found.settings["shape"] == list(thin.shape[1:])
+    assert found.settings["spacing"] == list(steps)
+    assert found.settings["single_slice"] == "plane"
+
+
+def test_a_slice_taken_as_a_volume_flatters() -> None:
+    disc = (np.add(*np.ogrid[-15.0:16, -15.0:16]) ** 2 < 200).reshape(31, 31, 1)
+    pair = disc, np.roll(disc, 2, axis=0)
+    found = {way: fastseg.evaluate(*pair, single_slice=way)[1] for way in SINGLE_SLICE}
+    assert found["volume"]["assd"] < found["plane"]["assd"] / 2
+    assert found["volume"]["dice"] == found["plane"]["dice"]
+
+
+def test_a_single_voxel_stays_a_map() -> None:
+    one = np.ones((1, 1, 1), np.uint8)
+    assert fastseg.evaluate(one, one, spacing=(2, 3, 4))[1]["hd"] == 0
+    with pytest.raises(ValueError, match="did you mean 'plane'"):
+        fastseg.evaluate(one, one, single_slice="plain")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

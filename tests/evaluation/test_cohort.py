@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fastseg import evaluate, evaluate_cohort, io
+from fastseg import InputWarning, evaluate, evaluate_cohort, io
 from fastseg.evaluation import cohort
 from fastseg.evaluation.case import evaluate_case
 from fastseg.evaluation.cohort import evaluate_cases
@@ -127,12 +127,12 @@ def test_spacing_comes_from_either_file_and_can_be_overruled(folders: Folders) -
     reference, prediction, save = folders
     save("a", reference=_map(1))
     nibabel.Nifti1Image(_map(2), np.diag([2.0, 3.0, 4.0, 1.0])).to_filename(prediction / "a.nii")
-    own = evaluate_cohort(reference, prediction, **SETTINGS)
+    with pytest.warns(InputWarning, match=r"a\.npy has no grid: its axes are taken as x, y, z"):
+        own = evaluate_cohort(reference, prediction, **SETTINGS)
     assert own.settings["spacing"] == [2.0, 3.0, 4.0]
-    assert (
-        evaluate_cohort(reference, prediction, spacing=1, **SETTINGS).settings["spacing"]
-        == [1.0] * 3
-    )
+    with pytest.warns(InputWarning, match="has no grid"):
+        ones = evaluate_cohort(reference, prediction, spacing=1, **SETTINGS)
+    assert ones.settings["spacing"] == [1.0] * 3
 
 
 def test_grids_that_differ_fail(folders: Folders) -> None:
@@ -244,20 +244,29 @@ def test_reading_is_one_case_ahead_and_no_more(
         save(str(i), _map(i), _map(i))
     read: list[str] = []
     second_is_read = threading.Event()
-    genuine = io.open_source
+    genuine = io.prepare_pair
 
-    def open_source(path: Path) -> Any:
-        read.append(path.stem)
-        if read.count("1") == 2:
-            second_is_read.set()
-        return genuine(path)
+    def prepare_pair(reference: Path, prediction: Path, *options: Any) -> io.PreparedPair:
+        prepared = genuine(reference, prediction, *options)
+
+        def noted(one: Callable[[], io.ReadMap]) -> Callable[[], io.ReadMap]:
+            def noting() -> io.ReadMap:
+                read.append(reference.stem)
+                if read.count("1") == 2:
+                    second_is_read.set()
+                return one()
+
+            return noting
+
+        first, second = map(noted, prepared.reads)
+        return io.PreparedPair((first, second), prepared.notes)
 
     def slow_evaluate(reference: Any, prediction: Any, settings: Settings, case: str) -> Evaluation:
         if case == "0":
             assert second_is_read.wait(10)  # the next case is read while this one is computed
         return evaluate_case(reference, prediction, settings, case)
 
-    monkeypatch.setattr(io, "open_source", open_source)
+    monkeypatch.setattr(io, "prepare_pair", prepare_pair)
     monkeypatch.setattr(cohort, "evaluate_case", slow_evaluate)
     cases = pair_folders(reference, prediction).cases
     outcomes = evaluate_cases(cases, Settings.checked(**SETTINGS))
