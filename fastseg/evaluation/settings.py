@@ -28,7 +28,7 @@ from fastseg.threads import lazy
 SingleSlice = Literal["plane", "volume"]
 
 #: what a map with an axis of one entry is: a slice measured in its plane, or a volume, all of which is surface
-SINGLE_SLICE = ("plane", "volume")
+SINGLE_SLICE: tuple[SingleSlice, ...] = ("plane", "volume")
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,13 @@
 from fastseg.errors import GridMismatchError
 from fastseg.io.formats import (
     IMAGE_SUFFIXES,
-    as_image,
     image_stem,
     is_image_path,
     open_image,
     read_image,
 )
 from fastseg.io.image import Grid, Image, check_right_angles
+from fastseg.io.objects import as_image
 from fastseg.io.pairs import PreparedPair, ReadMap, open_source, prepare_pair
 from fastseg.io.same_grid import GridRules, check_same_grid
 

@@ -1,10 +1,8 @@
-"""The table of formats, and the front door: which reader for which file or object."""
+"""The table of formats, and the front door: which reader for which file."""
 
 from __future__ import annotations
 
 import os
-import sys
-from typing import Any
 
 from fastseg.errors import InputError
 from fastseg.io import itk, nifti, numpy_files
@@ -78,27 +76,6 @@ def _checked_path(path: str | os.PathLike[str]) -> str:
     return path
 
 
-def as_image(value: object) -> Image | None:
-    """Take an image of `read_image`, SimpleITK or nibabel; return None for any other object.
-
-    SimpleITK images are viewed without a copy, and later changes to the image do not show. Neither
-    library is imported: there can be no such object before someone else has imported it.
-
-    Raises
-    ------
-    ValueError
-        The image holds more than one number a voxel or more than three axes, its voxel sizes or
-        affine make no sense, or the file behind it cannot be read.
-    """
-    if isinstance(value, Image):
-        return value
-    if _is_instance(value, "SimpleITK", "Image"):
-        return itk.from_simpleitk(value)
-    if _is_instance(value, "nibabel.spatialimages", "SpatialImage"):
-        return nifti.from_nibabel(value)
-    return None
-
-
 def is_image_path(value: object) -> bool:
     """Tell whether a value names a file (a string or a path), rather than being an image."""
     return isinstance(value, (str, os.PathLike))
@@ -123,8 +100,3 @@ def _suffix(path: str) -> str:
     raise InputError(
         f"{path}: not the name of an image; known endings are {', '.join(IMAGE_SUFFIXES)}"
     )
-
-
-def _is_instance(value: object, module: str, name: str) -> bool:
-    kind: Any = getattr(sys.modules.get(module), name, None)
-    return kind is not None and isinstance(value, kind)

@@ -13,6 +13,9 @@ import numpy as np
 from fastseg.errors import InputError, MissingPackageError
 from fastseg.inputs.source import Source
 
+#: ITK's and DICOM's x grows to the left and their y to the back (LPS), RAS+ to the right and to the front
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
 # Spacings measure distances only along axes at right angles. Cosines of real headers stay below
 # 1e-6 (float32) or 1e-4 (matrices typed with four decimals); a tilted CT gantry gives 0.05 to 0.4.
 MAX_AXIS_COSINE = 1e-3
@@ -35,11 +38,14 @@ class Grid:
         Voxel index (i, j, k, 1) to position (x, y, z, 1) in mm; x grows to the right, y to the
         front, z to the head of the patient (RAS+, as in nibabel). A 2-D image has k = 0, and the
         third column is the unit normal of its plane. None where only the voxel size is known.
+    axes : tuple of str
+        Names of the array's axes where it has them, as xarray's and OME-Zarr's arrays do; else empty.
     """
 
     shape: tuple[int, ...]
     spacing: tuple[float, ...]
     affine: np.ndarray | None
+    axes: tuple[str, ...] = ()
 
     @property
     def shear(self) -> float:

@@ -55,7 +55,7 @@ def of_leading_axes(grid: Grid, ndim: int) -> Grid:
         if ndim == 2:
             normal = np.cross(affine[:3, 0], affine[:3, 1])
             affine[:3, 2] = normal / np.linalg.norm(normal)
-    return Grid(grid.shape[:ndim], grid.spacing[:ndim], affine)
+    return Grid(grid.shape[:ndim], grid.spacing[:ndim], affine, grid.axes[:ndim])
 
 
 def whole_mapping(

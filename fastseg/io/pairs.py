@@ -8,9 +8,10 @@ from typing import Any
 
 from fastseg.inputs.arrays import as_label_map
 from fastseg.inputs.source import ArraySource, Source
-from fastseg.io.formats import as_image, is_image_path, open_image
+from fastseg.io.formats import is_image_path, open_image
 from fastseg.io.image import Grid, Image, Opened
 from fastseg.io.lattice import Arrangement
+from fastseg.io.objects import as_image
 from fastseg.io.same_grid import GridRules, aligned
 
 

@@ -111,6 +111,11 @@ def aligned(
         if first.shape != second.shape:
             raise _differ_in_shape(reference, prediction, first, second)
         return same_axes
+    if first.grid.axes and second.grid.axes and first.grid.axes != second.grid.axes:
+        orders = " against ".join(", ".join(grid.axes) for grid in (first.grid, second.grid))
+        raise GridMismatchError(
+            f"{_names(reference, prediction)} have their axes in different orders: {orders}; transpose one of them"
+        )
     if first.grid.affine is None or second.grid.affine is None:
         if first.shape != second.shape:
             raise _differ_in_shape(reference, prediction, first, second)
