@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from fastseg.errors import InputError
 from fastseg.inputs.choices import unknown
-from fastseg.io import IMAGE_SUFFIXES, image_stem
+from fastseg.io import IMAGE_SUFFIXES
 
 StrPath = str | os.PathLike[str]
 
@@ -19,6 +19,8 @@ StrPath = str | os.PathLike[str]
 #: case the one that comes first here, or is none of these, is meant.
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
 BESIDE = (PICTURES, (".npz",))
+
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 
 
 class Images(NamedTuple):
@@ -36,7 +38,12 @@ class Images(NamedTuple):
     beside: list[Path]
 
 
-def images_below(folder: StrPath, suffix: str = "", ending: str | None = None) -> Images:
+def images_below(
+    folder: StrPath,
+    suffix: str = "",
+    ending: str | None = None,
+    other: StrPath | None = None,
+) -> Images:
     """List the images of a folder and of the folders within it, at any depth.
 
     A case is named by the path of its file below the folder, without the ending and the suffix, after NFC
@@ -50,6 +57,8 @@ def images_below(folder: StrPath, suffix: str = "", ending: str | None = None) -
         Only files whose names end in it, before the ending, are taken.
     ending : str, optional
         Only files of this one of `IMAGE_SUFFIXES` are taken.
+    other : str or path-like, optional
+        A folder that is not looked at if it lies within this one: predictions within their references, say.
 
     Raises
     ------
@@ -63,14 +72,17 @@ def images_below(folder: StrPath, suffix: str = "", ending: str | None = None) -
         raise FileNotFoundError(f"{folder}: no such folder")
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder}: expected a folder, but this is a file")
+    skipped = None if other is None or not os.path.isdir(other) else _identity(Path(other))
     files = [
-        (text, path) for text, path in _files(folder) if ending is None or _ending(text) == ending
+        (text, path)
+        for text, path in _files(folder, skipped)
+        if ending is None or _ending(text) == ending
     ]
     # An .hdr and its .img are one image, which either names.
     headers = {text[:-4] for text, _ in files if _ending(text) == ".hdr"}
     found: dict[str, list[tuple[str, Path]]] = {}
     for text, path in files:
-        name = _case(text, nfc(suffix))
+        name = case_name(text, nfc(suffix))
         if name and not (_ending(text) == ".img" and text[:-4] in headers):
             found.setdefault(name, []).append((text, path))
     if not found:
@@ -91,7 +103,7 @@ def known_ending(ending: str | None) -> str | None:
     """Read an ending of image files, with or without its dot."""
     if ending is None:
         return None
-    wanted = "." + ending.strip().lower().removeprefix("*").removeprefix(".")
+    wanted = "." + str(ending).strip().lower().removeprefix("*").removeprefix(".")
     if wanted not in IMAGE_SUFFIXES:
         raise unknown("ending", ending, IMAGE_SUFFIXES)
     return wanted
@@ -103,8 +115,8 @@ def nfc(text: str) -> str:
 
 
 def printable(name: str) -> str:
-    """Write the bytes of a name that are not UTF-8 as backslash escapes, which any file and terminal takes."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+    """Write bytes that are not UTF-8, line breaks and the like as backslash escapes, for files and people."""
+    return name.translate(_CONTROLS).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def some(texts: Sequence[str], limit: int = 3, separator: str = ", ") -> str:
@@ -139,7 +151,7 @@ def check_is_file(path: StrPath) -> None:
         raise InputError(f"{shown}: expected a file, but this is a pipe, a socket or a device")
 
 
-def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+def _files(folder: Path, skipped: tuple[int, int] | None) -> Iterator[tuple[str, Path]]:
     """Yield all that has the ending of an image, with its path below the folder as text."""
     top = folder.resolve()
     waiting = [(folder, "", {_identity(parent) for parent in (top, *top.parents)})]
@@ -154,7 +166,7 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
                 continue
             if _is_folder(entry):
                 identity = _identity(Path(entry.path))
-                if identity not in above:  # or a link leads in a circle
+                if identity not in above and identity != skipped:  # else a link leads in a circle
                     waiting.append((Path(entry.path), f"{text}/", above | {identity}))
             elif entry.name.lower().endswith(IMAGE_SUFFIXES):
                 yield text, here / entry.name
@@ -172,18 +184,25 @@ def _identity(folder: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
+def without_ending(text: str) -> str:
+    """Leave out the ending of an image from its name, the longest that fits."""
+    return text[: len(text) - len(_ending(text))]
+
+
 def _ending(text: str) -> str:
-    return text[text.rfind("/") + 1 + len(image_stem(text)) :].lower()
+    fitting = (suffix for suffix in IMAGE_SUFFIXES if text.lower().endswith(suffix))
+    return max(fitting, key=len, default="")
 
 
-def _case(text: str, suffix: str) -> str:
+def case_name(text: str, suffix: str) -> str:
     """Name the case of a file; "" if its name does not end in the suffix."""
     whole = nfc(text)
-    stem = whole[: len(whole) - len(_ending(text))]
-    for name in (stem, whole):
+    for name in (without_ending(whole), whole):
         if name.endswith(suffix):
-            folder, _, last = name.removesuffix(suffix).rstrip("/").rpartition("/")
-            return folder if folder.rpartition("/")[2] == last else f"{folder}/{last}".lstrip("/")
+            *folders, last = name.removesuffix(suffix).rstrip("/").split("/")
+            if folders and without_ending(folders[-1]) == last:
+                folders.pop()
+            return "/".join([*folders, last])
     return ""
 
 

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fastseg.errors import InputError
-from fastseg.evaluation.folders import StrPath, nfc, printable, some
-from fastseg.io import IMAGE_SUFFIXES
+from fastseg.evaluation.folders import StrPath, nfc, printable, some, without_ending
 
 TABLE_SUFFIXES = (".csv", ".tsv")
 
@@ -123,9 +122,4 @@ def _names(references: list[Path]) -> list[str]:
     shared = os.path.commonpath([os.path.dirname(path) for path in absolute])
     names = [os.path.relpath(path, shared).replace(os.sep, "/") for path in absolute]
     texts = [os.fsencode(name).decode("utf-8", "surrogateescape") for name in names]
-    return [nfc(_without_ending(text)) for text in texts]
-
-
-def _without_ending(text: str) -> str:
-    lengths = (len(suffix) for suffix in IMAGE_SUFFIXES if text.lower().endswith(suffix))
-    return text[: len(text) - max(lengths, default=0)]
+    return [nfc(without_ending(text)) for text in texts]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from fastseg.errors import InputError
+from fastseg.evaluation.advice import advice
 from fastseg.evaluation.folders import (
     Images,
     StrPath,
@@ -22,9 +20,6 @@ from fastseg.evaluation.folders import (
 )
 from fastseg.evaluation.pair_table import TABLE_SUFFIXES, is_table, read_pairs
 from fastseg.inputs.choices import unknown
-
-#: as many names of each folder are looked at for a suffix to propose
-_LOOKED_AT = 60
 
 
 class Case(NamedTuple):
@@ -181,12 +176,12 @@ def pair_folders(
         If a folder holds no image, or two of one case, if no file has a partner, or if the ending is not known.
     """
     ending = known_ending(ending)
-    references = images_below(reference, reference_suffix, ending)
-    predictions = images_below(prediction, prediction_suffix, ending)
+    references = images_below(reference, reference_suffix, ending, prediction)
+    predictions = images_below(prediction, prediction_suffix, ending, reference)
     if not references.paths.keys() & predictions.paths.keys():
         raise InputError(
             f"no image in {reference} has a partner of the same name in {prediction}: {_shown(references)} against "
-            f"{_shown(predictions)}{_advice(list(references.paths), list(predictions.paths))}"
+            f"{_shown(predictions)}{advice(list(references.paths), list(predictions.paths))}"
         )
     cases = [
         Case(name, references.paths[name], predictions.paths.get(name))
@@ -224,60 +219,3 @@ def natural(name: str) -> tuple[list[str | int], str]:
 
 def _shown(images: Images) -> str:
     return some([path.name for path in images.paths.values()])
-
-
-def _advice(references: Sequence[str], predictions: Sequence[str]) -> str:
-    """Say which suffixes would pair names that differ, or what else would."""
-    suffixes = _likely_suffixes(references, predictions)
-    if suffixes is None:
-        return "; a table of pairs (.csv) takes any names"
-    count = _paired(references, predictions, *suffixes)
-    given = [
-        (f"{side}_suffix={suffix!r}", f"--{side}-suffix {suffix}")
-        for side, suffix in zip(("reference", "prediction"), suffixes, strict=True)
-        if suffix
-    ]
-    python, command = (" ".join(texts) for texts in zip(*given, strict=True))
-    return f"; {python.replace(' ', ', ')} ({command}) would pair {count} of them"
-
-
-def _likely_suffixes(
-    references: Sequence[str], predictions: Sequence[str]
-) -> tuple[str, str] | None:
-    """Guess the suffixes of either side: what stands behind the longest beginning that two names share."""
-    likely: Counter[tuple[str, str]] = Counter()
-    for one in references[:_LOOKED_AT]:
-        beginning = max((_beginning(one, other) for other in predictions[:_LOOKED_AT]), key=len)
-        shared = beginning.rstrip("_-./ ")
-        likely.update(
-            dict.fromkeys(
-                (one[len(start) :], other[len(start) :])
-                for start in (shared, beginning)
-                for other in predictions[:_LOOKED_AT]
-                if start and other.startswith(beginning)
-            ).keys()
-        )
-    best: tuple[int, tuple[str, str]] = (0, ("", ""))
-    for suffixes, _ in likely.most_common(20):
-        count = _paired(references, predictions, *suffixes)
-        # A number is a part of the name of a case, unless all have it.
-        numbered = any(map(str.isdigit, "".join(suffixes)))
-        all_of_them = count == min(len(references), len(predictions)) > 1
-        if count > best[0] and (all_of_them or not numbered):
-            best = count, suffixes
-    return best[1] if best[0] else None
-
-
-def _beginning(one: str, other: str) -> str:
-    """Give what two texts begin with alike."""
-    alike = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
-    return "".join(letter for letter, _ in alike)
-
-
-def _paired(
-    references: Iterable[str], predictions: Iterable[str], reference: str, prediction: str
-) -> int:
-    """Count the names that are equal without these suffixes."""
-    ours = {name.removesuffix(reference) for name in references if name.endswith(reference)}
-    theirs = {name.removesuffix(prediction) for name in predictions if name.endswith(prediction)}
-    return len((ours & theirs) - {""})

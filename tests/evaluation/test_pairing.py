@@ -97,6 +97,12 @@ LAYOUTS: dict[str, tuple[list[str], list[str], dict[str, str], list[str]]] = {
         {},
         ["s1/segmentations/liver", "top"],
     ),
+    "unzipped into folders": (
+        ["a.nii.gz/a.nii", "s/b.nii.gz/b.nii"],
+        ["a.nii.gz", "s/b.nii.gz"],
+        {},
+        ["a", "s/b"],
+    ),
     "an ending": (
         ["a.nii.gz"],
         ["a.nii.gz", "a.nrrd", "b.mha"],
@@ -181,6 +187,10 @@ ADVICE = {
     "a folder a case": (["a/seg.npy", "b/seg.npy"], ["a.npy", "b.npy"], "--reference-suffix /seg) would pair 2"),
     "some of many": (
         [f"x{i}_gt.npy" for i in range(70)], [f"x{i}.npy" for i in range(65)], "--reference-suffix _gt) would pair 65",
+    ),
+    "among modalities": (
+        [f"b{i}/b{i}_{part}.npy" for i in (1, 2) for part in ("flair", "seg", "t1")], ["b1.npy", "b2.npy"],
+        "--reference-suffix _seg) would pair 2",
     ),
     "none": (["case_1.npy"], ["case_2.npy"], "a table of pairs (.csv) takes any names"),
 }  # fmt: skip
@@ -279,6 +289,22 @@ def test_a_name_that_is_not_utf_8(make: Make, tmp_path: Path) -> None:
     pairing = pair_folders(tmp_path / "r", tmp_path / "p")
     assert [case.name for case in pairing.cases] == ["a", "ren\\udce9"]
     assert os.fsencode(pairing.cases[1].reference).endswith(b"ren\xe9.npy")
+
+
+def test_a_line_break_in_a_name_breaks_no_line(make: Make) -> None:
+    pairing = pair_folders(make("r", "a\nb\x1b[31m.npy"), make("p", "a\nb\x1b[31m.npy"))
+    assert pairing.cases[0].name == "a\\x0ab\\x1b[31m"
+
+
+def test_predictions_within_the_folder_of_the_references(make: Make) -> None:
+    outer = make("outer", "a.npy", "s/b.npy", "inner/a.npy", "inner/s/b.npy", "also/c.npy")
+    pairing = find_pairs(outer, outer / "inner")
+    assert [case.name for case in pairing.cases] == ["a", "also/c", "s/b"]
+    assert pairing.missing == ["also/c"]
+    pairing = find_pairs(outer / "inner", outer)
+    assert [case.name for case in pairing.cases] == ["a", "s/b"]
+    assert pairing.only_prediction == [outer / "also/c.npy"]
+    assert not find_pairs(outer, outer).missing
 
 
 def test_links_are_followed_but_not_in_circles(make: Make, tmp_path: Path) -> None:
