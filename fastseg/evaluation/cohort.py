@@ -6,7 +6,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -146,9 +146,12 @@ def _check_files(case: Case) -> None:
 def _evaluate_missing(case: Case, settings: Settings) -> Evaluation:
     """Evaluate a reference against an empty prediction on its grid."""
     reference = io.open_source(case.reference)
-    array = reference.array
-    nothing = np.zeros(reference.shape, np.uint8) if array is None else np.zeros_like(array)
-    prediction = ArraySource(nothing, reference.spacing, reference.grid, "the missing prediction")
+    name = "the missing prediction"
+    if isinstance(reference, ArraySource):  # what its file says of labels holds for both
+        prediction = replace(reference, array=np.zeros_like(reference.array), name=name)
+    else:
+        nothing = np.zeros(reference.shape, np.uint8)
+        prediction = ArraySource(nothing, reference.spacing, reference.grid, name)
     return evaluate_case(reference, prediction, settings, case.name)
 
 
