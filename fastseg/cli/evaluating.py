@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,7 @@ def show(
     evaluation: fastseg.Evaluation,
     pairing: Pairing,
     settings: Settings,
-    failed: dict[str, Exception],
+    failed: Mapping[str, Exception],
     everything: bool,
 ) -> None:
     """Print the table, and tell of labels that are not in it or in no map."""
@@ -95,16 +95,20 @@ def show(
         several=len(pairing.cases) > 1,
         shown=terminal.SHOWN if everything else evaluation.metrics,
         length="mm" if in_mm else "voxels",
-        aside=_aside(pairing, failed),
+        title=_title(evaluation, pairing, failed) if len(pairing.cases) > 1 else None,
     )
 
 
-def _aside(pairing: Pairing, failed: dict[str, Exception]) -> str:
-    """Say behind "Means over 12 cases" which of them have no prediction, and which are not among them."""
+def _title(
+    evaluation: fastseg.Evaluation, pairing: Pairing, failed: Mapping[str, Exception]
+) -> str:
+    """Say over how many cases the means are, which of them have no prediction, and which are not among them."""
+    count = len(evaluation.cases)
+    text = f"Means over {count} case{'s' * (count != 1)}"
     lonely = [case.name for case in pairing.cases if case.prediction is None]
-    scored = [name for name in lonely if name not in failed]
-    have = "has" if len(scored) == 1 else "have"
-    text = f", of which {len(scored)} {have} no prediction: {some(scored)}" if scored else ""
+    if scored := [name for name in lonely if name in evaluation.cases]:
+        have = "has" if len(scored) == 1 else "have"
+        text += f", of which {len(scored)} {have} no prediction: {some(scored)}"
     return text + (f"; {len(failed)} more failed: {some(list(failed))}" if failed else "")
 
 
@@ -127,7 +131,7 @@ def write(evaluation: fastseg.Evaluation, output: Path) -> None:
     print(f"Written to {printable(str(output))}")
 
 
-def failures(pairing: Pairing, failed: dict[str, Exception]) -> str:
+def failures(pairing: Pairing, failed: Mapping[str, Exception]) -> str:
     """Say how many cases failed, and name the first of them."""
     names: Sequence[str] = list(failed)
     return f"{len(names)} of {len(pairing.cases)} cases failed: {some(names, FAILURES_TOLD)}"

@@ -32,7 +32,7 @@ def show_evaluation(
     several: bool,
     shown: Sequence[str],
     length: str = "mm",
-    aside: str = "",
+    title: str | None = None,
 ) -> None:
     """Print the rows of one case, or means over several cases by label.
 
@@ -45,14 +45,14 @@ def show_evaluation(
         Names of the metrics to print.
     length : str
         What a unit of the spacing is.
-    aside : str
-        What else is said of the cases, behind their number.
+    title : str, optional
+        The line above the table. Default: the number of cases, where there are several.
     """
     if not evaluation.rows:
         print("No label but the background in either map: there is nothing to measure.")
         return
     if several:
-        print(f"Means over {len(evaluation.cases)} cases{aside}")
+        print(title or f"Means over {len(evaluation.cases)} cases")
         identity, values = _by_label(evaluation, shown, length)
     else:
         identity, values = _by_row(evaluation, shown, length)
