@@ -6,27 +6,24 @@ numba, SciPy and the image libraries are imported within the commands, so that `
 from __future__ import annotations
 
 import importlib.metadata
+import io
 import platform
 import sys
-import tempfile
 import time
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 import fastseg
+from fastseg.cli import options
 from fastseg.cli.messages import is_bad_input, one_line, one_line_warnings, say
 from fastseg.errors import InputError
 
-if TYPE_CHECKING:
-    from fastseg.evaluation.pairing import Pairing
-    from fastseg.evaluation.settings import Settings
-
 app = typer.Typer(
     help="Measure 3-D segmentations against their references: exact, at the speed of reading them.",
+    cls=options.GroupWithFacts,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -34,17 +31,18 @@ app = typer.Typer(
 # click's base of them all, which newer versions of typer carry within themselves
 _UsageError = typer.BadParameter.__mro__[1]
 
-OUTPUT_SUFFIXES = (".csv", ".json")
-
 INFO_PACKAGES = ("numpy", "scipy", "numba", "nibabel", "SimpleITK", "zlib-ng")
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit status.
 
-    0: done; 1: some of several cases failed; 2: wrong usage or bad input; 130: interrupted.
+    0: done; 1: some of several cases failed, or have no prediction; 2: wrong usage or bad input, so that nothing was
+    evaluated, or an output that cannot be written; 130: interrupted.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # no name or sign may cost the table
     command = typer.main.get_command(app)
     with one_line_warnings():
         try:
@@ -82,10 +80,18 @@ def _options(
     """Take what is said before the command."""
 
 
-@app.command()
+@app.command(cls=options.CommandWithFacts)
 def evaluate(
-    reference: Annotated[Path, typer.Argument(help="A label map, or a folder of them.")],
-    prediction: Annotated[Path, typer.Argument(help="What to compare with it, or a folder.")],
+    reference: Annotated[
+        Path,
+        typer.Argument(
+            help="A label map, a folder of them, or a table of pairs: a .csv or .tsv file with the "
+            "columns reference, prediction and, if wanted, case."
+        ),
+    ],
+    prediction: Annotated[
+        Path | None, typer.Argument(help="What to compare with it: a label map, or a folder.")
+    ] = None,
     labels: Annotated[
         str | None,
         typer.Option(
@@ -94,7 +100,7 @@ def evaluate(
         ),
     ] = None,
     metrics: Annotated[
-        str, typer.Option(help="Names separated by commas; fastseg info lists them.")
+        str, typer.Option(help="Names separated by commas; they are listed below.")
     ] = "all",
     tolerance: Annotated[
         str,
@@ -108,7 +114,11 @@ def evaluate(
         str, typer.Option(help="Of hdNN: max_of_directions or pooled.")
     ] = "max_of_directions",
     empty: Annotated[
-        str, typer.Option(help="Where a label is missing: worst, nan, raise, diagonal or perfect.")
+        str,
+        typer.Option(
+            help="Where a label is missing: worst, nan, raise, diagonal or perfect; or by metric, "
+            "hd95=diagonal,dice=0,default=worst, or a JSON or YAML file of this."
+        ),
     ] = "worst",
     ignore_label: Annotated[
         int | None, typer.Option(help="Leave out the voxels that have this label in the reference.")
@@ -117,6 +127,47 @@ def evaluate(
         str | None,
         typer.Option(help="Voxel size along each axis, in place of the files' own: 1,1,2.5"),
     ] = None,
+    grid_tolerance: Annotated[
+        float,
+        typer.Option(
+            help="How far apart, in voxels, the corners of two files of one grid may lie."
+        ),
+    ] = 0.03,
+    ignore_grid: Annotated[
+        bool,
+        typer.Option(
+            "--ignore-grid", help="Compare the shapes of two files, and not their places."
+        ),
+    ] = False,
+    reorient: Annotated[
+        bool,
+        typer.Option("--reorient", help="Undo flips and permutations of the axes of one lattice."),
+    ] = False,
+    single_slice: Annotated[
+        str,
+        typer.Option(
+            help="Maps with an axis of one entry: measured in their plane, or as a volume, all of "
+            "which is surface."
+        ),
+    ] = "plane",
+    reference_suffix: Annotated[
+        str,
+        typer.Option(
+            help="Of two folders: what names have at the end, before .nii.gz or the like, that is "
+            "not the case's: _gt, -seg, or /seg for a file of this name in a folder a case."
+        ),
+    ] = "",
+    prediction_suffix: Annotated[str, typer.Option(help="The same for predictions: _pred")] = "",
+    ending: Annotated[
+        str | None, typer.Option(help="Of two folders: take only files that end so: .nii.gz")
+    ] = None,
+    missing: Annotated[
+        str,
+        typer.Option(
+            help="Where a reference has no prediction: worst (score it as if that were empty), "
+            "skip or error."
+        ),
+    ] = "worst",
     output: Annotated[
         Path | None, typer.Option(help="Write the whole table to this .csv or .json file.")
     ] = None,
@@ -125,147 +176,68 @@ def evaluate(
         str | None, typer.Option(help="numba, scipy or cupy. Default: the best.")
     ] = None,
 ) -> None:
-    """Compare a label map with its reference, or two folders of them, paired by file name."""
-    from fastseg.cli import terminal
+    """Compare a label map with its reference, or all of two folders, paired by their names.
+
+    Folders may hold one folder for each case: s0001/liver.nii.gz is paired with s0001/liver.nii.gz.
+    """
+    from fastseg.cli import evaluating
     from fastseg.evaluation.settings import Settings
     from fastseg.inputs.label_files import parse_labels, parse_tolerance
 
     started = time.perf_counter()
     for path in (reference, prediction):
-        if not path.exists():
+        if path is not None and not path.exists():
             raise FileNotFoundError(f"{path}: no such file or folder")
     if output is not None:
-        _check_output(output, [labels, tolerance])
+        options.check_output(output, [labels, tolerance, empty, str(reference)])
     chosen, ignored = parse_labels(labels)
     if ignore_label is None and ignored is not None:
         ignore_label = ignored
         say(f'label {ignored} is left out: it is "ignore" in {labels}', "note")
     settings = Settings.checked(
         labels=chosen,
-        metrics=_names(metrics),
+        metrics=options.parse_names(metrics),
         tolerance=parse_tolerance(tolerance, chosen),
         boundary=boundary,  # type: ignore[arg-type]
         percentile_method=percentile_method,  # type: ignore[arg-type]
-        empty=empty,
+        empty=options.parse_empty(empty),
         ignore_label=ignore_label,
-        spacing=_parse_spacing(spacing),
+        spacing=options.parse_spacing(spacing),
         backend=backend,
+        single_slice=single_slice,  # type: ignore[arg-type]
+        grid_tolerance=grid_tolerance,
+        ignore_grid=ignore_grid,
+        reorient=reorient,
     )
     if threads is not None:
         fastseg.set_num_threads(threads)
-    pairing = _pairs(reference, prediction)
-    evaluations, failed = _evaluate_all(pairing, settings, raising=not reference.is_dir())
-    if evaluations:
-        evaluation = fastseg.Evaluation.joined(evaluations)
-        if output is not None:
-            (evaluation.to_json if _suffix(output) == ".json" else evaluation.to_csv)(output)
-        files = [Path(path) for path in pairing.cases[0][1:]]
-        in_mm = spacing is not None or any(_suffix(path) not in (".npy", ".npz") for path in files)
-        terminal.show_evaluation(
-            evaluation,
-            several=len(pairing.cases) > 1,
-            shown=terminal.SHOWN if _names(metrics) == "all" else evaluation.metrics,
-            length="mm" if in_mm else "voxels",
-        )
-        _say_what_was_done(evaluation, time.perf_counter() - started, output)
-    if failed:
-        say(f"{len(failed)} of {len(pairing.cases)} cases failed: {', '.join(failed)}")
-        raise typer.Exit(1 if evaluations else 2)
-
-
-def _suffix(path: Path) -> str:
-    return path.suffix.lower()
-
-
-def _names(text: str) -> str | list[str]:
-    return "all" if text.strip() == "all" else [name.strip() for name in text.split(",")]
-
-
-def _parse_spacing(text: str | None) -> float | list[float] | None:
-    if text is None:
-        return None
-    try:
-        sizes = [float(size) for size in text.split(",")]
-    except ValueError:
-        raise InputError(
-            f"spacing: expected numbers separated by commas, as in 1,1,2.5, got {text!r}"
-        ) from None
-    return sizes if len(sizes) > 1 else sizes[0]
-
-
-def _check_output(output: Path, given: Sequence[str | None]) -> None:
-    """Refuse an output that could not be written in the end, before any work is done."""
-    if _suffix(output) not in OUTPUT_SUFFIXES:
-        raise InputError(f"{output}: expected an output file that ends in .csv or .json")
-    if output.is_dir():
-        raise IsADirectoryError(f"{output}: expected a file to write to, but this is a folder")
-    if not output.parent.is_dir():
-        raise FileNotFoundError(f"{output.parent}: no such folder, so {output} cannot be written")
-    if any(path is not None and Path(path).absolute() == output.absolute() for path in given):
-        raise InputError(f"{output}: the output would overwrite what the options are read from")
-    try:
-        tempfile.TemporaryFile(dir=output.parent).close()
-    except OSError as error:
-        raise OSError(f"{output.parent}: no file can be written here ({error.strerror})") from error
-
-
-def _pairs(reference: Path, prediction: Path) -> Pairing:
-    """Pair two folders, or take two files as one pair; tell what has no partner."""
-    from fastseg.evaluation.pairing import Case, Pairing, pair_folders
-    from fastseg.io import image_stem
-
-    if reference.is_dir() != prediction.is_dir():
-        raise InputError(
-            f"expected two files or two folders, but {reference} is a "
-            f"{'folder' if reference.is_dir() else 'file'} and {prediction} is not"
-        )
-    if not reference.is_dir():
-        return Pairing([Case(image_stem(prediction), reference, prediction)], [], [])
-    pairing = pair_folders(reference, prediction)
-    for lonely, folder in (
-        (pairing.only_reference, prediction),
-        (pairing.only_prediction, reference),
-    ):
-        if lonely:
-            say(
-                f"{len(lonely)} of {len(lonely) + len(pairing.cases)} images in {lonely[0].parent} "
-                f"have no partner in {folder} and are left out: "
-                + ", ".join(path.name for path in lonely),
-                "warning",
-            )
-    return pairing
-
-
-def _evaluate_all(
-    pairing: Pairing, settings: Settings, raising: bool
-) -> tuple[list[fastseg.Evaluation], list[str]]:
-    """Evaluate every pair; the failures are told as they come, or raised."""
-    from fastseg.cli.terminal import progress
-    from fastseg.evaluation.cohort import evaluate_cases
-
+    pairing, alone = evaluating.pairs(
+        reference,
+        prediction,
+        reference_suffix=reference_suffix,
+        prediction_suffix=prediction_suffix,
+        ending=ending,
+        missing=missing,
+    )
     _announce_compilation(settings.backend)
-    done: list[fastseg.Evaluation] = []
-    failed: list[str] = []
-    with progress(len(pairing.cases), "cases") as advance:
-        for outcome in evaluate_cases(pairing.cases, settings):
-            if outcome.evaluation is not None:
-                done.append(outcome.evaluation)
-            elif outcome.error is not None:
-                if raising:
-                    raise outcome.error
-                failed.append(outcome.case)
-                if not is_bad_input(outcome.error):
-                    traceback.print_exception(outcome.error)
-                say(f"case {outcome.case}: {one_line(outcome.error)}")
-            advance()
-    return done, failed
-
-
-def _say_what_was_done(evaluation: fastseg.Evaluation, seconds: float, output: Path | None) -> None:
-    cases, rows = len(evaluation.cases), len(evaluation.rows)
-    print(f"{cases} case{'s' * (cases != 1)}, {rows} row{'s' * (rows != 1)}, {seconds:.1f} s")
-    if output is not None:
-        print(f"Written to {output}")
+    evaluation, failed = evaluating.evaluate_all(pairing, settings, raising=alone)
+    if evaluation is not None:
+        try:
+            evaluating.show(
+                evaluation,
+                pairing,
+                settings,
+                failed,
+                everything=options.parse_names(metrics) == "all",
+            )
+            evaluating.say_what_was_done(evaluation, time.perf_counter() - started)
+        finally:  # whoever reads the table may have gone
+            if output is not None:
+                evaluating.write(evaluation, output)
+    if failed:
+        say(evaluating.failures(pairing, failed))
+    if failed or any(case.prediction is None for case in pairing.cases):
+        raise typer.Exit(1 if evaluation is not None else 2)
 
 
 def _announce_compilation(backend: str | None = None) -> None:

@@ -27,7 +27,12 @@ class _Column(NamedTuple):
 
 
 def show_evaluation(
-    evaluation: Evaluation, *, several: bool, shown: Sequence[str], length: str = "mm"
+    evaluation: Evaluation,
+    *,
+    several: bool,
+    shown: Sequence[str],
+    length: str = "mm",
+    title: str | None = None,
 ) -> None:
     """Print the rows of one case, or means over several cases by label.
 
@@ -40,12 +45,14 @@ def show_evaluation(
         Names of the metrics to print.
     length : str
         What a unit of the spacing is.
+    title : str, optional
+        The line above the table. Default: the number of cases, where there are several.
     """
     if not evaluation.rows:
         print("No label but the background in either map: there is nothing to measure.")
         return
     if several:
-        print(f"Means over {len(evaluation.cases)} cases")
+        print(title or f"Means over {len(evaluation.cases)} cases")
         identity, values = _by_label(evaluation, shown, length)
     else:
         identity, values = _by_row(evaluation, shown, length)

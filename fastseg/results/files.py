@@ -50,7 +50,9 @@ def written(text: str, path: StrPath | None) -> str:
     target = Path(path)
     handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+        with os.fdopen(
+            handle, "w", encoding="utf-8", errors="backslashreplace", newline=""
+        ) as file:
             file.write(text)
         mask = os.umask(0)
         os.umask(mask)

@@ -24,7 +24,11 @@ HEAVY = ("numpy", "numba", "scipy", "nibabel", "SimpleITK", "pandas", "fastseg_k
 
 
 def test_version_and_help_import_nothing_heavy(run_python: Callable[..., str]) -> None:
-    for argument, words in (("--version", fastseg.__version__), ("--help", "evaluate")):
+    # The help names the metrics, which are defined with NumPy.
+    for argument, words, taken in (
+        ("--version", fastseg.__version__, []),
+        ("--help", "evaluate", ["numpy"]),
+    ):
         out = run_python(
             "import sys\n"
             "from fastseg.__main__ import main\n"
@@ -32,7 +36,20 @@ def test_version_and_help_import_nothing_heavy(run_python: Callable[..., str]) -
             f"print(status, [name for name in {HEAVY!r} if name in sys.modules])"
         )
         assert words in out
-        assert out.splitlines()[-1] == "0 []"
+        assert out.splitlines()[-1] == f"0 {taken}"
+
+
+@pytest.mark.parametrize("command", [[], ["evaluate"]])
+def test_help_lists_metrics_and_exit_statuses(
+    capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    assert main([*command, "--help"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    listed = out.partition("Metrics: ")[2].partition(";")[0].split(", ")
+    assert listed == [metric.name for metric in fastseg.list_metrics()]
+    statuses = out.partition("Exit status: ")[2]
+    for status in ("0 done", "1 some cases failed", "2 wrong usage", "130 interrupted"):
+        assert status in statuses
 
 
 def test_python_m_fastseg(run_python: Callable[..., str]) -> None:

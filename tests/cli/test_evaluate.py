@@ -158,11 +158,11 @@ def test_files_without_partner_are_named_and_counted(call: Call, folders: tuple[
     np.save("r/lonely.npy", _map(0))
     np.save("p/x1.npy", _map(0))
     np.save("p/x2.npy", _map(0))
-    status, out, err = call("evaluate", *folders, *SCIPY)
+    status, out, err = call("evaluate", *folders, "--missing", "skip", *SCIPY)
     assert status == 0
     assert err == [
-        "fastseg: warning: 1 of 4 images in r have no partner in p and are left out: lonely.npy",
-        "fastseg: warning: 2 of 5 images in p have no partner in r and are left out: x1.npy, x2.npy",
+        "fastseg: warning: 1 of 4 references in r have no prediction in p and are left out: lonely",
+        "fastseg: warning: 2 of 5 predictions in p have no reference in r and are left out: x1.npy, x2.npy",
     ]
     assert "3 cases" in out
 
@@ -302,7 +302,7 @@ def test_an_output_folder_that_cannot_be_written_to_is_found_before_work(
     def refuse(**options: Any) -> None:
         raise PermissionError(13, "Permission denied", options["dir"])
 
-    monkeypatch.setattr("fastseg.cli.app.tempfile.TemporaryFile", refuse)
+    monkeypatch.setattr("fastseg.cli.options.tempfile.TemporaryFile", refuse)
     monkeypatch.setattr(cohort, "evaluate_cases", None)  # never called
     status, _, err = call("evaluate", *pair, "--output", "o.csv")
     assert status == 2
@@ -350,7 +350,7 @@ def test_a_file_that_cannot_be_opened(
     def refuse(path: str | Path) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(io, "open_source", refuse)
+    monkeypatch.setattr(io.pairs, "open_image", refuse)
     status, out, err = call("evaluate", *pair, *SCIPY)
     assert (status, out, err) == (2, "", ["fastseg: error: a.npy: Permission denied"])
 

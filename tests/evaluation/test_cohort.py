@@ -69,8 +69,9 @@ def test_pairs_are_matched_by_stem_and_the_rest_is_named(folders: Folders) -> No
         ("b", reference / "b.NRRD", prediction / "b.nii"),
         ("case_2", reference / "case_2.nii", prediction / "case_2.nii.gz"),
         ("case_10", reference / "case_10.nii.gz", prediction / "case_10.mha"),
+        ("lonely", reference / "lonely.nii.gz", None),
     ]
-    assert [path.name for path in pairing.only_reference] == ["lonely.nii.gz"]
+    assert pairing.missing == ["lonely"]
     assert [path.name for path in pairing.only_prediction] == ["extra.npy", "extra2.npy"]
 
 
@@ -80,6 +81,10 @@ def test_a_header_and_its_voxels_are_one_image(folders: Folders) -> None:
     _touch(prediction, "a.nii", "b.nii")
     cases = pair_folders(reference, prediction).cases
     assert [Path(pair.reference).name for pair in cases] == ["a.hdr", "b.img"]
+    # where voxels are what is asked for, they are not left out for their header
+    _touch(prediction, "a.img", "b.img")
+    cases = pair_folders(reference, prediction, ending="img").cases
+    assert [Path(pair.reference).name for pair in cases] == ["a.img", "b.img"]
 
 
 @pytest.mark.parametrize(
@@ -181,14 +186,6 @@ def test_a_cohort_where_all_fail_raises(folders: Folders) -> None:
     save("a", _map(1), _map(2, (7, 6, 4)))
     with pytest.raises(ValueError, match="1 of 1 cases"):
         evaluate_cohort(reference, prediction, on_error="skip", **SETTINGS)
-
-
-def test_images_without_partner_are_warned_of(folders: Folders) -> None:
-    reference, prediction, save = folders
-    save("a", _map(1), _map(2))
-    save("b", reference=_map(1))
-    with pytest.warns(UserWarning, match=r"1 images have no partner .*b\.npy"):
-        evaluate_cohort(reference, prediction, **SETTINGS)
 
 
 @pytest.mark.parametrize(

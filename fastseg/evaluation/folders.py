@@ -1,0 +1,233 @@
+"""The images below a folder, each under the name of its case."""
+
+from __future__ import annotations
+
+import os
+import stat
+import unicodedata
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from fastseg.errors import InputError
+from fastseg.inputs.choices import unknown
+from fastseg.io import IMAGE_SUFFIXES
+
+StrPath = str | os.PathLike[str]
+
+#: files that tools lay beside a label map, by its name: screenshots, and nnU-Net's probabilities. Of two images of one
+#: case the one that comes first here, or is none of these, is meant.
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
+BESIDE = (PICTURES, (".npz",))
+
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
+
+
+class Images(NamedTuple):
+    """The images of a folder.
+
+    Attributes
+    ----------
+    paths : dict of str to Path
+        By the name of the case, in the order of the folder.
+    beside : list of Path
+        Images that lie beside another of the same case, which is meant.
+    """
+
+    paths: dict[str, Path]
+    beside: list[Path]
+
+
+def images_below(
+    folder: StrPath,
+    suffix: str = "",
+    ending: str | None = None,
+    other: StrPath | None = None,
+) -> Images:
+    """List the images of a folder and of the folders within it, at any depth.
+
+    A case is named by the path of its file below the folder, without the ending and the suffix, after NFC
+    normalisation: "s0001/liver". A folder that is named like its file names no part of it: BraTS-001/BraTS-001.nii.gz
+    is the case "BraTS-001". Hidden files and folders are not looked at, nor links that lead back up.
+
+    Parameters
+    ----------
+    folder : str or path-like
+    suffix : str
+        Only files whose names end in it, before the ending, are taken.
+    ending : str, optional
+        Only files of this one of `IMAGE_SUFFIXES` are taken.
+    other : str or path-like, optional
+        A folder that is not looked at if it lies within this one: predictions within their references, say.
+
+    Raises
+    ------
+    FileNotFoundError, NotADirectoryError
+        If the folder is missing, or is a file.
+    ValueError
+        If it holds no image, or two of one case.
+    """
+    folder = Path(folder)
+    if not folder.exists():
+        raise FileNotFoundError(f"{folder}: no such folder")
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder}: expected a folder, but this is a file")
+    skipped = None if other is None or not os.path.isdir(other) else _identity(Path(other))
+    files = [
+        (text, path)
+        for text, path in _files(folder, skipped)
+        if ending is None or _ending(text) == ending
+    ]
+    # An .hdr and its .img are one image, which either names.
+    headers = {text[:-4] for text, _ in files if _ending(text) == ".hdr"}
+    found: dict[str, list[tuple[str, Path]]] = {}
+    for text, path in files:
+        name = case_name(text, nfc(suffix))
+        if name and not (_ending(text) == ".img" and text[:-4] in headers):
+            found.setdefault(name, []).append((text, path))
+    if not found:
+        what = f" whose name ends in {suffix!r}" if suffix else ""
+        what += f", with the ending {ending}" if ending else ""
+        seen = f": {some([text for text, _ in files])}" if files else ""
+        known = "" if seen or ending else f"; known endings are {', '.join(IMAGE_SUFFIXES)}"
+        raise InputError(f"{folder}: it holds no image{what}{seen}{known}")
+    paths: dict[str, Path] = {}
+    beside: list[Path] = []
+    for name, candidates in found.items():
+        paths[name], others = _meant(folder, name, candidates)
+        beside += others
+    return Images(paths, beside)
+
+
+def known_ending(ending: str | None) -> str | None:
+    """Read an ending of image files, with or without its dot."""
+    if ending is None:
+        return None
+    wanted = "." + str(ending).strip().lower().removeprefix("*").removeprefix(".")
+    if wanted not in IMAGE_SUFFIXES:
+        raise unknown("ending", ending, IMAGE_SUFFIXES)
+    return wanted
+
+
+def nfc(text: str) -> str:
+    """Write accents as one character each, as Linux and Windows do; macOS has written them as two."""
+    return unicodedata.normalize("NFC", text)
+
+
+def printable(name: str) -> str:
+    """Write bytes that are not UTF-8, line breaks and the like as backslash escapes, for files and people."""
+    return name.translate(_CONTROLS).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def some(texts: Sequence[str], limit: int = 3, separator: str = ", ") -> str:
+    """List the first few of many texts, and how many there are."""
+    more = f"{separator}… ({len(texts)} in all)" if len(texts) > limit else ""
+    return separator.join(map(printable, texts[:limit])) + more
+
+
+def is_picture(path: Path) -> bool:
+    """Tell whether a file is of a kind that screenshots are made in."""
+    return path.name.lower().endswith(PICTURES)
+
+
+def check_is_file(path: StrPath) -> None:
+    """Refuse what only looks like an image file: a link to nothing or to itself, a pipe, a socket.
+
+    Folders are left to the reader of images.
+    """
+    shown = printable(os.fsdecode(path))
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        if not os.path.islink(path):
+            raise FileNotFoundError(f"{shown}: no such file") from None
+        target = printable(os.readlink(path))
+        raise FileNotFoundError(
+            f"{shown}: a link to {target:.200}, which is not there; was its content fetched?"
+        ) from None
+    except OSError as error:
+        raise OSError(f"{shown}: cannot be read ({error.strerror})") from error
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise InputError(f"{shown}: expected a file, but this is a pipe, a socket or a device")
+
+
+def _files(folder: Path, skipped: tuple[int, int] | None) -> Iterator[tuple[str, Path]]:
+    """Yield all that has the ending of an image, with its path below the folder as text."""
+    top = folder.resolve()
+    waiting = [(folder, "", {_identity(parent) for parent in (top, *top.parents)})]
+    while waiting:
+        here, prefix, above = waiting.pop()
+        with os.scandir(here) as entries:
+            ordered = sorted(entries, key=lambda entry: entry.name)
+        for entry in ordered:
+            # as UTF-8, whatever the locale says of names of files
+            text = prefix + os.fsencode(entry.name).decode("utf-8", "surrogateescape")
+            if entry.name.startswith("."):
+                continue
+            if _is_folder(entry):
+                identity = _identity(Path(entry.path))
+                if identity not in above and identity != skipped:  # else a link leads in a circle
+                    waiting.append((Path(entry.path), f"{text}/", above | {identity}))
+            elif entry.name.lower().endswith(IMAGE_SUFFIXES):
+                yield text, here / entry.name
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
+
+
+def without_ending(text: str) -> str:
+    """Leave out the ending of an image from its name, the longest that fits."""
+    return text[: len(text) - len(_ending(text))]
+
+
+def _ending(text: str) -> str:
+    fitting = (suffix for suffix in IMAGE_SUFFIXES if text.lower().endswith(suffix))
+    return max(fitting, key=len, default="")
+
+
+def case_name(text: str, suffix: str) -> str:
+    """Name the case of a file; "" if its name does not end in the suffix."""
+    whole = nfc(text)
+    for name in (without_ending(whole), whole):
+        if name.endswith(suffix):
+            *folders, last = name.removesuffix(suffix).rstrip("/").split("/")
+            if folders and without_ending(folders[-1]) == last:
+                folders.pop()
+            return "/".join([*folders, last])
+    return ""
+
+
+def _meant(
+    folder: Path, name: str, candidates: Sequence[tuple[str, Path]]
+) -> tuple[Path, list[Path]]:
+    """Choose the label map among the images of a case; also give what lies beside it."""
+    ranks = [_rank(path) for _, path in candidates]
+    first, *more = [
+        each for each, rank in zip(candidates, ranks, strict=True) if rank == min(ranks)
+    ]
+    if more:
+        texts = first[0], more[0][0]
+        shown = " and ".join(map(printable, texts))
+        remedy = "keep one of them"
+        if len(set(map(_ending, texts))) > 1:
+            remedy += f", or choose by their ending (ending={_ending(texts[0])!r}, --ending {_ending(texts[0])})"
+        elif nfc(texts[0]) == nfc(texts[1]):
+            shown = " and ".join(map(ascii, texts))
+            remedy = "they differ only in how accents are written (NFC and NFD); rename one of them"
+        raise InputError(f"{folder}: {shown} both name the case '{printable(name)}'; {remedy}")
+    return first[1], [path for _, path in candidates if path != first[1]]
+
+
+def _rank(path: Path) -> int:
+    """Tell how likely a file only lies beside a label map: 0 is not."""
+    name = path.name.lower()
+    return next((rank for rank, kinds in enumerate(BESIDE, 1) if name.endswith(kinds)), 0)

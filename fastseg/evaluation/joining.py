@@ -1,0 +1,86 @@
+"""Many cases as one evaluation, and what has to be said of all of them together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from fastseg.evaluation.folders import some
+from fastseg.evaluation.pairing import Pairing
+from fastseg.evaluation.settings import Settings
+from fastseg.inputs.structures import SIDES, label_text
+from fastseg.results import Evaluation
+
+
+def joined_cases(
+    evaluations: Sequence[Evaluation], pairing: Pairing, failed: Mapping[str, Exception]
+) -> Evaluation:
+    """Join the evaluations of cases into one, whose settings tell what does not stand in its rows.
+
+    Parameters
+    ----------
+    evaluations : sequence of Evaluation
+        At least one.
+    pairing : Pairing
+    failed : mapping of str to Exception
+        The cases that could not be evaluated.
+    """
+    evaluation = Evaluation.joined(evaluations)
+    about: dict[str, Any] = dict(evaluation.settings)
+    if any("unlisted_labels" in each.settings for each in evaluations):
+        about["unlisted_labels"] = _all_unlisted(evaluations)
+    if pairing.missing:
+        about["missing_predictions"] = {"policy": pairing.policy, "cases": list(pairing.missing)}
+    if failed:
+        about["failed_cases"] = {
+            case: " ".join(str(error).split())[:300] for case, error in failed.items()
+        }
+    return replace(evaluation, settings=about)
+
+
+def absent_labels(evaluation: Evaluation, settings: Settings) -> str:
+    """Say which labels were asked for and are in no map at all; "" if there are none."""
+    if settings.structures is None:
+        return ""
+    found: dict[str, Counter[str]] = {}
+    for row in evaluation.rows:
+        sizes = found.setdefault(row.name, Counter())
+        sizes.update(reference=row.counts.reference, prediction=row.counts.prediction)
+    absent = []
+    for one in settings.structures:
+        if one.name not in found:
+            continue
+        empty = [side for side in SIDES if not found[one.name][side]]
+        if len(empty) == 2:
+            ids = label_text(one.label)
+            absent.append(one.name if one.name == ids else f"{one.name} ({ids})")
+        elif empty and one.reference != one.prediction:
+            # Numbers of its own on this side: here it matters that they are the right ones.
+            ids = "+".join(map(str, getattr(one, empty[0])))
+            absent.append(f"{one.name} ({ids} of the {empty[0]})")
+    if not absent:
+        return ""
+    return f"{len(absent)} of {len(settings.structures)} labels asked for are in no map: {some(absent, 5)}"
+
+
+def unlisted_labels(evaluation: Evaluation) -> str:
+    """Say which labels the maps hold that were not asked for, the largest first; "" if there are none."""
+    unlisted = evaluation.settings.get("unlisted_labels", {})
+    parts = []
+    for side in SIDES:
+        sizes = Counter(unlisted.get(side, {})).most_common()
+        texts = [f"{label} ({size} voxels)" for label, size in sizes]
+        if texts:
+            parts.append(f"{some(texts)} in the {side}")
+    return f"labels that were not asked for: {'; '.join(parts)}" if parts else ""
+
+
+def _all_unlisted(evaluations: Sequence[Evaluation]) -> dict[str, dict[int, int]]:
+    """Add up the voxels of labels that were not asked for, over the cases."""
+    total: dict[str, Counter[int]] = {side: Counter() for side in SIDES}
+    for evaluation in evaluations:
+        for side, sizes in evaluation.settings.get("unlisted_labels", {}).items():
+            total[side].update(sizes)
+    return {side: dict(sorted(sizes.items())) for side, sizes in total.items() if sizes}
