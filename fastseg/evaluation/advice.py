@@ -50,7 +50,7 @@ def _likely_suffixes(
             ).keys()
         )
     best: tuple[int, bool, tuple[str, str]] = (0, False, ("", ""))
-    for suffixes, _ in likely.most_common(20):
+    for suffixes, _ in likely.most_common(10):
         count = _paired(references, predictions, *suffixes)
         # A number is a part of the name of a case, unless all have it.
         numbered = any(map(str.isdigit, "".join(suffixes)))

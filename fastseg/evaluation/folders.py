@@ -38,6 +38,18 @@ class Images(NamedTuple):
     beside: list[Path]
 
 
+class _File(NamedTuple):
+    """What has the ending of an image: its path below a folder as text, in two parts, and as a path."""
+
+    stem: str
+    ending: str
+    path: Path
+
+    @property
+    def text(self) -> str:
+        return self.stem + self.ending
+
+
 def images_below(
     folder: StrPath,
     suffix: str = "",
@@ -74,28 +86,28 @@ def images_below(
         raise NotADirectoryError(f"{folder}: expected a folder, but this is a file")
     skipped = None if other is None or not os.path.isdir(other) else _identity(Path(other))
     files = [
-        (text, path)
-        for text, path in _files(folder, skipped)
-        if ending is None or _ending(text) == ending
+        file for file in _files(folder, skipped) if ending is None or file.ending.lower() == ending
     ]
     # An .hdr and its .img are one image, which either names.
-    headers = {text[:-4] for text, _ in files if _ending(text) == ".hdr"}
-    found: dict[str, list[tuple[str, Path]]] = {}
-    for text, path in files:
-        name = case_name(text, nfc(suffix))
-        if name and not (_ending(text) == ".img" and text[:-4] in headers):
-            found.setdefault(name, []).append((text, path))
+    headers = {file.stem for file in files if file.ending.lower() == ".hdr"}
+    suffix = nfc(suffix)
+    found: dict[str, list[_File]] = {}
+    for file in files:
+        name = case_name(nfc(file.stem), suffix, file.ending)
+        if name and not (file.ending.lower() == ".img" and file.stem in headers):
+            found.setdefault(name, []).append(file)
     if not found:
         what = f" whose name ends in {suffix!r}" if suffix else ""
         what += f", with the ending {ending}" if ending else ""
-        seen = f": {some([text for text, _ in files])}" if files else ""
+        seen = f": {some([file.text for file in files])}" if files else ""
         known = "" if seen or ending else f"; known endings are {', '.join(IMAGE_SUFFIXES)}"
         raise InputError(f"{folder}: it holds no image{what}{seen}{known}")
     paths: dict[str, Path] = {}
     beside: list[Path] = []
     for name, candidates in found.items():
-        paths[name], others = _meant(folder, name, candidates)
-        beside += others
+        meant = candidates[0] if len(candidates) == 1 else _meant(folder, name, candidates)
+        paths[name] = meant.path
+        beside += [file.path for file in candidates if file is not meant]
     return Images(paths, beside)
 
 
@@ -151,8 +163,8 @@ def check_is_file(path: StrPath) -> None:
         raise InputError(f"{shown}: expected a file, but this is a pipe, a socket or a device")
 
 
-def _files(folder: Path, skipped: tuple[int, int] | None) -> Iterator[tuple[str, Path]]:
-    """Yield all that has the ending of an image, with its path below the folder as text."""
+def _files(folder: Path, skipped: tuple[int, int] | None) -> Iterator[_File]:
+    """Yield all that has the ending of an image."""
     top = folder.resolve()
     waiting = [(folder, "", {_identity(parent) for parent in (top, *top.parents)})]
     while waiting:
@@ -169,7 +181,8 @@ def _files(folder: Path, skipped: tuple[int, int] | None) -> Iterator[tuple[str,
                 if identity not in above and identity != skipped:  # else a link leads in a circle
                     waiting.append((Path(entry.path), f"{text}/", above | {identity}))
             elif entry.name.lower().endswith(IMAGE_SUFFIXES):
-                yield text, here / entry.name
+                stem = without_ending(text)
+                yield _File(stem, text[len(stem) :], here / entry.name)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -186,48 +199,45 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 def without_ending(text: str) -> str:
     """Leave out the ending of an image from its name, the longest that fits."""
-    return text[: len(text) - len(_ending(text))]
+    lower = text.lower()
+    return text[: len(text) - max(len(end) if lower.endswith(end) else 0 for end in IMAGE_SUFFIXES)]
 
 
-def _ending(text: str) -> str:
-    fitting = (suffix for suffix in IMAGE_SUFFIXES if text.lower().endswith(suffix))
-    return max(fitting, key=len, default="")
+def case_name(stem: str, suffix: str, ending: str = "") -> str:
+    """Name the case of a file; "" if its name ends in the suffix neither before nor behind the ending."""
+    if not stem.endswith(suffix):
+        stem += ending
+        if not stem.endswith(suffix):
+            return ""
+    name = stem.removesuffix(suffix).rstrip("/")
+    folder, _, last = name.rpartition("/")
+    above, _, parent = folder.rpartition("/")
+    if parent.startswith(last) and without_ending(parent) == last:
+        return f"{above}/{last}" if above else last
+    return name
 
 
-def case_name(text: str, suffix: str) -> str:
-    """Name the case of a file; "" if its name does not end in the suffix."""
-    whole = nfc(text)
-    for name in (without_ending(whole), whole):
-        if name.endswith(suffix):
-            *folders, last = name.removesuffix(suffix).rstrip("/").split("/")
-            if folders and without_ending(folders[-1]) == last:
-                folders.pop()
-            return "/".join([*folders, last])
-    return ""
-
-
-def _meant(
-    folder: Path, name: str, candidates: Sequence[tuple[str, Path]]
-) -> tuple[Path, list[Path]]:
-    """Choose the label map among the images of a case; also give what lies beside it."""
-    ranks = [_rank(path) for _, path in candidates]
+def _meant(folder: Path, name: str, candidates: Sequence[_File]) -> _File:
+    """Choose the label map among several images of a case."""
+    ranks = [_rank(file) for file in candidates]
     first, *more = [
-        each for each, rank in zip(candidates, ranks, strict=True) if rank == min(ranks)
+        file for file, rank in zip(candidates, ranks, strict=True) if rank == min(ranks)
     ]
     if more:
-        texts = first[0], more[0][0]
-        shown = " and ".join(map(printable, texts))
+        second = more[0]
+        shown = f"{printable(first.text)} and {printable(second.text)}"
         remedy = "keep one of them"
-        if len(set(map(_ending, texts))) > 1:
-            remedy += f", or choose by their ending (ending={_ending(texts[0])!r}, --ending {_ending(texts[0])})"
-        elif nfc(texts[0]) == nfc(texts[1]):
-            shown = " and ".join(map(ascii, texts))
+        if first.ending.lower() != second.ending.lower():
+            ending = first.ending.lower()
+            remedy += f", or choose by their ending (ending={ending!r}, --ending {ending})"
+        elif nfc(first.stem) == nfc(second.stem):
+            shown = f"{first.text!a} and {second.text!a}"
             remedy = "they differ only in how accents are written (NFC and NFD); rename one of them"
         raise InputError(f"{folder}: {shown} both name the case '{printable(name)}'; {remedy}")
-    return first[1], [path for _, path in candidates if path != first[1]]
+    return first
 
 
-def _rank(path: Path) -> int:
+def _rank(file: _File) -> int:
     """Tell how likely a file only lies beside a label map: 0 is not."""
-    name = path.name.lower()
-    return next((rank for rank, kinds in enumerate(BESIDE, 1) if name.endswith(kinds)), 0)
+    ending = file.ending.lower()
+    return next((rank for rank, kinds in enumerate(BESIDE, 1) if ending in kinds), 0)

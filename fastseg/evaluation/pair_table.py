@@ -108,7 +108,7 @@ def _delimiter(path: Path, text: str) -> str:
     """Find what separates the cells: spreadsheets of many countries write semicolons."""
     if path.suffix.lower() == ".tsv":
         return "\t"
-    header = text.partition("\n")[0]
+    header = next(iter(text.splitlines()), "")
     return max(",;\t", key=header.count)
 
 

@@ -180,8 +180,9 @@ def pair_folders(
     predictions = images_below(prediction, prediction_suffix, ending, reference)
     if not references.paths.keys() & predictions.paths.keys():
         raise InputError(
-            f"no image in {reference} has a partner of the same name in {prediction}: {_shown(references)} against "
-            f"{_shown(predictions)}{advice(list(references.paths), list(predictions.paths))}"
+            f"no image in {reference} has a partner of the same name in {prediction}: "
+            f"{_shown(references, reference)} against {_shown(predictions, prediction)}"
+            f"{advice(list(references.paths), list(predictions.paths))}"
         )
     cases = [
         Case(name, references.paths[name], predictions.paths.get(name))
@@ -217,5 +218,5 @@ def natural(name: str) -> tuple[list[str | int], str]:
     return [int(part) if i % 2 else part for i, part in enumerate(parts)], name
 
 
-def _shown(images: Images) -> str:
-    return some([path.name for path in images.paths.values()])
+def _shown(images: Images, folder: StrPath) -> str:
+    return some([str(path.relative_to(folder)) for path in images.paths.values()])

@@ -373,6 +373,9 @@ TABLES: dict[str, tuple[str | bytes, str]] = {
     "other columns and order, blank lines, a short row": (
         'Prediction , age,"Case",reference\n\np/x.npy,7,one, r/a.npy\n,,,\n,8,two,"r/b.npy"', "pairs.csv",
     ),
+    "line ends of old Macs": (
+        "case;reference;prediction\rone;r/a.npy;p/x.npy\rtwo;r/b.npy;\r", "pairs.csv",
+    ),
     "short rows": ("case,reference,prediction\none,r/a.npy,p/x.npy\ntwo,r/b.npy", "pairs.csv"),
 }  # fmt: skip
 
