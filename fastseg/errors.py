@@ -57,3 +57,7 @@ class UntestedVersionError(MissingPackageError):
 
 class BackendFallbackWarning(UserWarning):
     """A call was run by a slower backend than the best, or than the one asked for."""
+
+
+class InputWarning(UserWarning):
+    """Something was assumed of what was given, or left out; the message says what."""

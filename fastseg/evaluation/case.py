@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import os
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from fastseg import dispatch, io, threads
 from fastseg._version import __version__
 from fastseg.backends.protocol import Backend
+from fastseg.errors import InputWarning
 from fastseg.evaluation.pieces import PiecewisePair
 from fastseg.evaluation.settings import Settings, kept
 from fastseg.inputs.arrays import (
@@ -28,8 +30,10 @@ from fastseg.inputs.source import ArraySource, Source
 from fastseg.inputs.structures import Label, Labels, Structure, as_tolerances
 from fastseg.measures.distributions import PercentileMethod
 from fastseg.measures.joint_histogram import Counts, JointHistogram
+from fastseg.measures.mask_hint import mask_hint
 from fastseg.measures.regions import Measured, Region, Request
 from fastseg.measures.surface_distances import Boundary
+from fastseg.measures.tolerances import width_of_band
 from fastseg.metrics import Options
 from fastseg.metrics.empty_masks import Value
 from fastseg.results import Evaluation, Row
@@ -201,6 +205,8 @@ def evaluate_case(
     spacing = as_spacing(own if settings.spacing is None else settings.spacing, len(shape))
     histogram = pair.histogram().without(ignored)
     structures = _structures(settings, histogram)
+    if settings.structures is None and (hint := mask_hint(histogram, ignored)):
+        warnings.warn(hint, InputWarning, stacklevel=3)
     if isinstance(settings.tolerance, Mapping):
         any_id = settings.structures is None
         tolerances = as_tolerances(settings.tolerance, structures, any_id=any_id)
@@ -212,7 +218,7 @@ def evaluate_case(
         sides = structure.reference, structure.prediction
         counts.append(histogram.pair_counts(*sides))
         if settings.measurements and not counts[-1].empty:
-            regions.append(Region(*sides, histogram.box(*sides), tolerance))
+            regions.append(Region(*sides, histogram.box(*sides), width_of_band(tolerance)))
     request = Request(
         settings.measurements, spacing, settings.boundary, () if ignored is None else (ignored,)
     )

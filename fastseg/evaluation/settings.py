@@ -7,17 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-import numpy as np
-
 from fastseg import dispatch
 from fastseg.inputs.arrays import Spacing, as_label, as_spacing
 from fastseg.inputs.choices import unknown
+from fastseg.inputs.scalars import is_scalar
 from fastseg.inputs.structures import (
     Labels,
     Structure,
     as_structures,
+    as_tolerance_or_mapping,
     as_tolerances,
-    check_tolerance,
 )
 from fastseg.measures.distributions import PERCENTILE_METHODS, PercentileMethod
 from fastseg.measures.surface_distances import BOUNDARIES, Boundary
@@ -83,12 +82,9 @@ class Settings:
             raise unknown("percentile_method", percentile_method, PERCENTILE_METHODS)
         ignore = None if ignore_label is None else as_label(ignore_label, "ignore_label")
         structures = None if labels is None else as_structures(labels, ignore)
-        if isinstance(tolerance, Mapping):
-            tolerance = dict(tolerance)
-            if structures is not None:
-                as_tolerances(tolerance, structures, any_id=False)
-        else:
-            tolerance = check_tolerance(tolerance)
+        tolerance = as_tolerance_or_mapping(tolerance)
+        if isinstance(tolerance, dict) and structures is not None:
+            as_tolerances(tolerance, structures, any_id=False)
         dispatch.check_backend(backend)
         return cls(
             _as_voxel_size(spacing),
@@ -127,16 +123,28 @@ class Settings:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-#: :meth:`Settings.checked`, kept: a training loop asks for the same a hundred thousand times. Options that cannot be
-#: hashed are a TypeError.
-kept = functools.lru_cache(maxsize=128, typed=True)(Settings.checked)
+_kept = functools.lru_cache(maxsize=128, typed=True)(Settings.checked)
+
+# What is equal to another of its type and never changes, so that settings may be kept by it. A tensor is hashed by
+# where it lies, and may hold something else the next time.
+_FIXED = frozenset((type(None), str, int, float))
+
+
+def kept(**options: Any) -> Settings:
+    """Give :meth:`Settings.checked`, kept where it can be: a training loop asks for the same again and again."""
+    for value in options.values():
+        if type(value) not in _FIXED and not (
+            type(value) is tuple and all(type(part) in _FIXED for part in value)
+        ):
+            return Settings.checked(**options)
+    return _kept(**options)
 
 
 def _as_voxel_size(spacing: Any) -> float | Spacing | None:
     """Check a spacing as far as this is possible without knowing the number of axes."""
     if spacing is None:
         return None
-    if np.ndim(spacing) == 0 and not isinstance(spacing, (str, bytes)):
+    if is_scalar(spacing) and not isinstance(spacing, (str, bytes)):
         return as_spacing(spacing, 1)[0]
     ndim = len(spacing) if hasattr(spacing, "__len__") and len(spacing) in (1, 2, 3) else 3
     return as_spacing(spacing, ndim)

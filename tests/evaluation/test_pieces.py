@@ -55,6 +55,7 @@ def rows(evaluation: fastseg.Evaluation) -> list[dict[str, Any]]:
     return evaluation.to_dict()
 
 
+@pytest.mark.filterwarnings("ignore:.*no label in common:fastseg.errors.InputWarning")
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("boundary", ["voxel", "surfel"])
 def test_chunks_give_the_rows_of_whole_arrays(backend: str, boundary: Any) -> None:
