@@ -146,5 +146,6 @@ def _as_voxel_size(spacing: Any) -> float | Spacing | None:
         return None
     if is_scalar(spacing) and not isinstance(spacing, (str, bytes)):
         return as_spacing(spacing, 1)[0]
-    ndim = len(spacing) if hasattr(spacing, "__len__") and len(spacing) in (1, 2, 3) else 3
+    has_one_axis = hasattr(spacing, "__len__") and getattr(spacing, "ndim", 1) == 1
+    ndim = len(spacing) if has_one_axis and len(spacing) in (1, 2, 3) else 3
     return as_spacing(spacing, ndim)

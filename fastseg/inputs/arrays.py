@@ -33,7 +33,8 @@ def as_array(value: object, name: str) -> Array:
     ValueError
         For arrays without any voxel.
     """
-    value = widened(value, name)
+    if not isinstance(value, np.ndarray):
+        value = widened(value, name)
     if isinstance(value, np.ndarray):
         array: Array = value
     elif is_on_device(value):
@@ -49,7 +50,8 @@ def as_array(value: object, name: str) -> Array:
             raise InputTypeError(
                 f"{name}: {type(value).__name__} is not an array ({error})"
             ) from error
-    array = widened(array, name)
+    if array.dtype.kind not in "biuf":
+        array = widened(array, name)
     if isinstance(array, np.ma.MaskedArray):
         raise InputTypeError(
             f"{name}: a masked array leaves open what its masked voxels are; fill it first, with a label of their "

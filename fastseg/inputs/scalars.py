@@ -171,7 +171,7 @@ def _element(value: Any, expected: str) -> Any:
 def _as_float(number: Any) -> int | float:
     """Give a decimal, a fraction or a long double as a float, or as the whole number that a float cannot hold."""
     nearest = float(number)
-    if nearest.is_integer():
+    if nearest.is_integer() and hasattr(number, "__int__"):
         whole = int(number)
         if whole == number:
             return whole

@@ -37,6 +37,10 @@ def mask_hint(histogram: JointHistogram, ignore_label: int | None = None) -> str
     >>> print(mask_hint(histogram)[:87])
     the reference's only label is 1 and the prediction's only label is 255: no voxel agrees
     """
+    if (
+        histogram.reference_labels[histogram.reference_labels == histogram.prediction_labels]
+    ).any():
+        return None  # most often some voxel agrees
     reference = _labels(histogram.reference_labels, ignore_label)
     prediction = _labels(histogram.prediction_labels, ignore_label)
     if not reference or not prediction or not set(reference).isdisjoint(prediction):
