@@ -22,6 +22,7 @@ from fastseg.inputs.arrays import (
 )
 from fastseg.inputs.choices import unknown
 from fastseg.inputs.device import memory_of
+from fastseg.inputs.scalars import as_whole_number, shown
 from fastseg.measures.regions import Region
 from fastseg.measures.surface_distances import BOUNDARIES, Boundary, SurfaceDistances
 
@@ -103,13 +104,17 @@ def surface(
     array = as_mask(mask, "mask")
     if edge not in EDGES:
         raise unknown("edge", edge, EDGES)
-    if isinstance(connectivity, bool) or connectivity not in range(1, array.ndim + 1):
+    try:
+        neighbours = as_whole_number(connectivity, "connectivity")
+    except InputTypeError:
+        neighbours = 0
+    if not 1 <= neighbours <= array.ndim:
         raise InputError(
-            f"connectivity: expected 1 to {array.ndim} for {array.ndim} axes, got {connectivity!r}"
+            f"connectivity: expected 1 to {array.ndim} for {array.ndim} axes, got {shown(connectivity)}"
         )
     backend = dispatch.choose("surface", array.ndim, memory=memory_of(array))
     [placed] = backend.placed(array)
-    found = backend.operations.surface(placed, int(connectivity), edge)
+    found = backend.operations.surface(placed, neighbours, edge)
     returned: NDArray[np.bool_] = backend.returned(found, array)
     return returned
 

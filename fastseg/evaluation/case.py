@@ -17,7 +17,7 @@ from fastseg.backends.protocol import Backend
 from fastseg.errors import InputWarning
 from fastseg.evaluation.naming import named_structures, unlisted_labels
 from fastseg.evaluation.pieces import PiecewisePair
-from fastseg.evaluation.settings import Settings, SingleSlice, kept
+from fastseg.evaluation.settings import FIXED, Settings, SingleSlice, kept
 from fastseg.inputs.arrays import (
     Array,
     Spacing,
@@ -31,8 +31,10 @@ from fastseg.inputs.source import ArraySource, Source
 from fastseg.inputs.structures import Label, Labels, Structure, as_tolerances
 from fastseg.measures.distributions import PercentileMethod
 from fastseg.measures.joint_histogram import Counts, JointHistogram
+from fastseg.measures.mask_hint import mask_hint
 from fastseg.measures.regions import Measured, Region, Request
 from fastseg.measures.surface_distances import Boundary
+from fastseg.measures.tolerances import width_of_band
 from fastseg.metrics import Options
 from fastseg.metrics.empty_masks import Value
 from fastseg.results import Evaluation, Row
@@ -145,10 +147,11 @@ def evaluate(
         "ignore_grid": ignore_grid,
         "reorient": reorient,
     }
-    try:
-        settings = kept(**options)
-    except TypeError:  # an option that cannot be hashed, or one that is wrong, which is said now
-        settings = Settings.checked(**options)
+    fixed = FIXED.issuperset(map(type, options.values()))
+    for value in options.values():
+        if type(value) is tuple:  # (1, True) would be taken for (1, 1)
+            fixed = fixed and FIXED.issuperset(map(type, value)) and bool not in map(type, value)
+    settings = kept(**options) if fixed else Settings.checked(**options)
     if not case and isinstance(prediction, (str, os.PathLike)):
         case = io.image_stem(prediction)
     return evaluate_case(*open_pair(reference, prediction, settings), settings, case)
@@ -255,11 +258,17 @@ def evaluate_case(
         tolerances = [settings.tolerance] * len(structures)
     counts: list[Counts] = []
     regions: list[Region] = []
+    agree = False
+    has_bands = "band_overlap" in settings.measurements
     for structure, tolerance in zip(structures, tolerances, strict=True):
         sides = structure.reference, structure.prediction
         counts.append(histogram.pair_counts(*sides))
+        agree = agree or counts[-1].tp > 0
         if settings.measurements and not counts[-1].empty:
-            regions.append(Region(*sides, histogram.box(*sides), tolerance))
+            width = width_of_band(tolerance) if has_bands else 0.0
+            regions.append(Region(*sides, histogram.box(*sides), width))
+    if settings.structures is None and not agree and (hint := mask_hint(histogram, ignored)):
+        warnings.warn(hint, InputWarning, stacklevel=3)
     request = Request(
         settings.measurements, spacing, settings.boundary, () if ignored is None else (ignored,)
     )

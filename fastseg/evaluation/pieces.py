@@ -10,7 +10,7 @@ import numpy as np
 from fastseg.backends.protocol import Backend
 from fastseg.errors import InputError
 from fastseg.inputs.arrays import Array, Box, matched
-from fastseg.inputs.source import Source
+from fastseg.inputs.source import ConvertedSource, Source
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.regions import Measured, Region, Request
 
@@ -40,7 +40,15 @@ class PiecewisePair:
         for box in self._reference.slabs(SLAB_BYTES):
             part = self.backend.operations.joint_histogram(*self._window(box))
             parts.append(part.shifted([along.start for along in box]))
-        return JointHistogram.merged(_in_one_type(parts))
+        merged = JointHistogram.merged(_in_one_type(parts))
+        sides = (
+            (self._reference, merged.reference_labels),
+            (self._prediction, merged.prediction_labels),
+        )
+        for source, labels in sides:
+            if isinstance(source, ConvertedSource) and not labels.any():
+                source.check_background()
+        return merged
 
     def measure(self, regions: Sequence[Region], request: Request) -> list[Measured]:
         """Measure region by region, each within a window of its own."""

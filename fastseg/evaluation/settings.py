@@ -7,17 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-import numpy as np
-
 from fastseg import dispatch, io
 from fastseg.inputs.arrays import Spacing, as_label, as_spacing
 from fastseg.inputs.choices import unknown
+from fastseg.inputs.scalars import as_tolerance, is_scalar
 from fastseg.inputs.structures import (
     Labels,
     Structure,
     as_structures,
+    as_tolerance_or_mapping,
     as_tolerances,
-    check_tolerance,
 )
 from fastseg.measures.distributions import PERCENTILE_METHODS, PercentileMethod
 from fastseg.measures.surface_distances import BOUNDARIES, Boundary
@@ -99,16 +98,13 @@ class Settings:
             raise unknown("percentile_method", percentile_method, PERCENTILE_METHODS)
         ignore = None if ignore_label is None else as_label(ignore_label, "ignore_label")
         structures = None if labels is None else as_structures(labels, ignore)
-        if isinstance(tolerance, Mapping):
-            tolerance = dict(tolerance)
-            if structures is not None:
-                as_tolerances(tolerance, structures, any_id=False)
-        else:
-            tolerance = check_tolerance(tolerance)
+        tolerance = as_tolerance_or_mapping(tolerance)
+        if isinstance(tolerance, dict) and structures is not None:
+            as_tolerances(tolerance, structures, any_id=False)
         dispatch.check_backend(backend)
         if single_slice not in SINGLE_SLICE:
             raise unknown("single_slice", single_slice, SINGLE_SLICE)
-        grid_tolerance = check_tolerance(grid_tolerance, "grid_tolerance")
+        grid_tolerance = as_tolerance(grid_tolerance, "grid_tolerance")
         return cls(
             _as_voxel_size(spacing),
             structures,
@@ -159,16 +155,21 @@ class Settings:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-#: :meth:`Settings.checked`, kept: a training loop asks for the same a hundred thousand times. Options that cannot be
-#: hashed are a TypeError.
+#: :meth:`Settings.checked`, kept: a training loop asks for the same a hundred thousand times. For options of `FIXED`
+#: types, or tuples of them, alone.
 kept = functools.lru_cache(maxsize=128, typed=True)(Settings.checked)
+
+#: What is equal to another of its type and never changes, so that settings may be kept by it. A tensor is hashed by
+#: where it lies, and may hold something else the next time.
+FIXED = frozenset((type(None), str, bool, int, float, tuple))
 
 
 def _as_voxel_size(spacing: Any) -> float | Spacing | None:
     """Check a spacing as far as this is possible without knowing the number of axes."""
     if spacing is None:
         return None
-    if np.ndim(spacing) == 0 and not isinstance(spacing, (str, bytes)):
+    if is_scalar(spacing) and not isinstance(spacing, (str, bytes)):
         return as_spacing(spacing, 1)[0]
-    ndim = len(spacing) if hasattr(spacing, "__len__") and len(spacing) in (1, 2, 3) else 3
+    has_one_axis = hasattr(spacing, "__len__") and getattr(spacing, "ndim", 1) == 1
+    ndim = len(spacing) if has_one_axis and len(spacing) in (1, 2, 3) else 3
     return as_spacing(spacing, ndim)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -10,17 +11,14 @@ from numpy.typing import NDArray
 
 from fastseg.errors import InputError, InputTypeError
 from fastseg.inputs.device import as_device_array, is_on_device
+from fastseg.inputs.scalars import as_number, as_whole_number, is_scalar, shown
+from fastseg.inputs.shapes import hint_for_shapes, too_many_axes
+from fastseg.inputs.tensors import shared, widened
+from fastseg.inputs.whole_numbers import as_whole_numbers
 
 Array = NDArray[Any]  # or CuPy's, which has the same methods
 Spacing = tuple[float, ...]
 Box = tuple[slice, ...]  # along each axis, with a start and a stop
-
-# Narrowest first: what a float label map is converted to.
-_INTEGERS = tuple(np.dtype(f"{kind}{size}") for size in (1, 2, 4, 8) for kind in ("u", "i"))
-
-# Floats are checked and converted this many at a time, so that the pieces stay in the second-level cache:
-# whole-array temporaries of a map of 10⁸ voxels take six times as long.
-_PIECE = 1 << 16
 
 
 def as_array(value: object, name: str) -> Array:
@@ -35,18 +33,14 @@ def as_array(value: object, name: str) -> Array:
     ValueError
         For arrays without any voxel.
     """
+    if not isinstance(value, np.ndarray):
+        value = widened(value, name)
     if isinstance(value, np.ndarray):
         array: Array = value
     elif is_on_device(value):
         array = as_device_array(value, name)
     elif hasattr(value, "__dlpack__"):
-        try:
-            array = np.from_dlpack(value)
-        except (BufferError, RuntimeError, TypeError, ValueError) as error:
-            raise InputTypeError(
-                f"{name}: a {type(value).__module__}.{type(value).__name__} could not be shared with NumPy "
-                f"({error}); move it to the CPU and detach it first"
-            ) from error
+        array = shared(value, name)
     elif isinstance(value, (str, bytes)) or value is None:
         raise InputTypeError(f"{name}: expected an array, got {type(value).__name__} {value!r:.80}")
     else:
@@ -56,6 +50,8 @@ def as_array(value: object, name: str) -> Array:
             raise InputTypeError(
                 f"{name}: {type(value).__name__} is not an array ({error})"
             ) from error
+    if array.dtype.kind not in "biuf":
+        array = widened(array, name)
     if isinstance(array, np.ma.MaskedArray):
         raise InputTypeError(
             f"{name}: a masked array leaves open what its masked voxels are; fill it first, with a label of their "
@@ -85,74 +81,21 @@ def _native(array: Array) -> Array:
     return array.astype(array.dtype.newbyteorder("="))
 
 
-def _pieces(array: Array) -> tuple[Array, list[slice]]:
-    """Give a one-dimensional view (or copy) in memory order, and the pieces to go through it in."""
-    flat = array.reshape(-1, order="A") if is_contiguous(array) else array.ravel(order="K")
-    return flat, [slice(i, i + _PIECE) for i in range(0, flat.size, _PIECE)]
-
-
 def is_contiguous(array: Array) -> bool:
     """Tell whether the array is contiguous in C or Fortran order."""
     return bool(array.flags.c_contiguous or array.flags.f_contiguous)
 
 
-def _integers_for(low: float, high: float, name: str) -> np.dtype[Any]:
-    """Find the narrowest integer type for labels from `low` to `high`."""
-    if np.isnan(low) or np.isnan(high):
-        raise InputError(
-            f"{name}: the label map holds NaN; labels are whole numbers, so mark voxels to leave out with a label "
-            "and pass it as ignore_label"
-        )
-    if low < -(2.0**63) or high >= 2.0**64 or (low < 0 and high >= 2.0**63):
-        raise InputError(
-            f"{name}: labels from {low:g} to {high:g} go beyond 64 bits; renumber them"
-        )
-    return next(
-        dtype
-        for dtype in _INTEGERS
-        if np.iinfo(dtype).min <= low and high <= int(np.iinfo(dtype).max)
-    )
+def as_label_map(value: object, name: str, start: tuple[int, ...] | None = None) -> Array:
+    """Take a label map: bool or integers as they are, floats if they are whole numbers within rounding.
 
-
-def _fraction(wrong: float, name: str) -> InputError:
-    return InputError(
-        f"{name}: labels must be whole numbers, found {wrong:g}; probabilities or resampled maps need a "
-        "threshold or an argmax first"
-    )
-
-
-def _whole_numbers_on_device(array: Array, name: str) -> Array:
-    """Turn a float array on a GPU into whole numbers, all of it at once."""
-    whole = array.astype(_integers_for(float(array.min()), float(array.max()), name))
-    differs = whole != array
-    if differs.any():
-        raise _fraction(float(array[differs][0]), name)
-    return whole
-
-
-def _whole_numbers(array: Array, name: str) -> Array:
-    """Turn a float array into the narrowest integer type that holds its labels, in the same memory order."""
-    if not is_contiguous(array):
-        array = (
-            np.asfortranarray(array)
-            if array.strides[0] < array.strides[-1]
-            else np.ascontiguousarray(array)
-        )
-    flat, pieces = _pieces(array)
-    # np.min, not min: it passes NaN on
-    low = float(np.min([flat[piece].min() for piece in pieces]))
-    high = float(np.max([flat[piece].max() for piece in pieces]))
-    dtype = _integers_for(low, high, name)
-    whole = np.empty(flat.shape, dtype)
-    for piece in pieces:
-        whole[piece] = flat[piece]
-        if not np.array_equal(whole[piece], flat[piece]):
-            raise _fraction(flat[piece][whole[piece] != flat[piece]][0], name)
-    return whole.reshape(array.shape, order="F" if not array.flags.c_contiguous else "C")
-
-
-def as_label_map(value: object, name: str) -> Array:
-    """Take a label map: bool or integers as they are, floats if they are whole numbers.
+    Parameters
+    ----------
+    value : array_like
+    name : str
+        What messages call it.
+    start : tuple of int, optional
+        Where in a larger map it begins, if it is a part of one.
 
     Returns
     -------
@@ -165,13 +108,8 @@ def as_label_map(value: object, name: str) -> Array:
     """
     array = _native(as_array(value, name))
     if array.ndim > 3:
-        raise InputError(
-            f"{name}: expected a label map of 1 to 3 axes, got shape {array.shape}; a one-hot array needs an argmax "
-            "over its channels, a batch one call for each of its cases"
-        )
-    if array.dtype.kind != "f":
-        return array
-    return (_whole_numbers_on_device if is_on_device(array) else _whole_numbers)(array, name)
+        raise too_many_axes(array.shape, name)
+    return as_whole_numbers(array, name, start) if array.dtype.kind == "f" else array
 
 
 def as_mask(value: object, name: str) -> NDArray[np.bool_]:
@@ -199,13 +137,9 @@ def check_same_shape(reference: Shaped, prediction: Shaped) -> None:
         _check_same_memory(reference, prediction)
     if reference.shape == prediction.shape:
         return
-    hint = ""
-    if sorted(reference.shape) == sorted(prediction.shape):
-        hint = "; the axes seem to be in another order (x, y, z against z, y, x?): transpose one of them"
-    elif len(reference.shape) != len(prediction.shape):
-        hint = "; a one-hot array needs an argmax over its channels first"
     raise InputError(
-        f"reference and prediction must have one shape, got {reference.shape} and {prediction.shape}{hint}"
+        f"reference and prediction must have one shape, got {reference.shape} and {prediction.shape}"
+        f"{hint_for_shapes(reference.shape, prediction.shape)}"
     )
 
 
@@ -223,9 +157,11 @@ def _check_same_memory(reference: Any, prediction: Any) -> None:
 
 def as_label(value: object, name: str) -> int:
     """Take a label id as a Python integer; a TypeError names the argument."""
-    if isinstance(value, (int, np.integer)) or (isinstance(value, float) and value.is_integer()):
-        return int(value)
-    raise InputTypeError(f"{name}: labels are whole numbers, got {value!r}")
+    if isinstance(value, (bool, np.bool_)):
+        raise InputTypeError(
+            f"{name}: labels are whole numbers, got {value!r}; the label of a bool mask is 1"
+        )
+    return as_whole_number(value, name, "labels are whole numbers")
 
 
 def as_labels(labels: object, name: str) -> list[int]:
@@ -236,8 +172,8 @@ def as_labels(labels: object, name: str) -> list[int]:
     TypeError, ValueError
         For anything else.
     """
-    if isinstance(labels, (str, bytes)) or not isinstance(labels, Iterable):
-        raise InputTypeError(f"{name}: expected label ids, got {labels!r}")
+    if isinstance(labels, (str, bytes)) or not isinstance(labels, Iterable) or is_scalar(labels):
+        raise InputTypeError(f"{name}: expected label ids, as in [1, 2], got {shown(labels)}")
     ids = [as_label(label, name) for label in labels]
     if len(set(ids)) != len(ids):
         raise InputError(f"{name}: each label once, got {ids!r:.200}")
@@ -250,26 +186,33 @@ def as_spacing(
     """Take the size of a voxel along each array axis; None is 1, one number holds for all axes."""
     if spacing is None:
         return (1.0,) * ndim
+    expected = f"{ndim} numbers"
+    values: Spacing
+    if is_scalar(spacing):
+        values = (as_number(spacing, name, expected),) * ndim
+    else:
+        values = _numbers(spacing, ndim, name, expected)
+    if not all(math.isfinite(value) and value > 0 for value in values):
+        raise InputError(f"{name}: expected finite positive numbers, got {shown(spacing)}")
+    if not 1e-100 < min(values) <= max(values) < 1e100:
+        raise InputError(
+            f"{name}: {shown(spacing)} is out of any scale; its squares would not be numbers"
+        )
+    return values
+
+
+def _numbers(given: Any, many: int, name: str, expected: str) -> Spacing:
+    """Take so many numbers, of a sequence or of an array or tensor with one axis."""
+    if isinstance(given, (Mapping, Set)) or not hasattr(given, "__len__"):
+        raise InputTypeError(f"{name}: expected {expected}, got {shown(given)}")
+    if getattr(given, "ndim", 1) != 1 or len(given) != many:
+        raise InputError(
+            f"{name}: expected one number for each of the {many} array axes, got {shown(given)}"
+        )
     try:
-        numbers = np.asarray(spacing)
-        if numbers.dtype.kind not in "iuf":
-            raise InputTypeError(f"dtype {numbers.dtype}")
-        values = numbers.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputTypeError(f"{name}: expected {ndim} numbers, got {spacing!r}") from error
-    if values.ndim == 0:
-        values = np.full(ndim, values)
-    if values.shape != (ndim,):
-        raise InputError(
-            f"{name}: expected one number for each of the {ndim} array axes, got {spacing!r}"
-        )
-    if not (np.isfinite(values).all() and (values > 0).all()):
-        raise InputError(f"{name}: expected finite positive numbers, got {spacing!r}")
-    if not 1e-100 < values.min() <= values.max() < 1e100:
-        raise InputError(
-            f"{name}: {spacing!r} is out of any scale; its squares would not be numbers"
-        )
-    return tuple(float(value) for value in values)
+        return tuple(as_number(value, name, expected) for value in given)
+    except InputTypeError as error:
+        raise InputTypeError(f"{name}: expected {expected}, got {shown(given)}") from error
 
 
 def matched(reference: Array, prediction: Array) -> tuple[Array, Array]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastseg.errors import InputTypeError
+from fastseg.inputs.tensors import cannot_be_shared, kind_of
 
 DeviceArray = Any  # cupy.ndarray
 
@@ -27,7 +28,10 @@ def is_on_device(value: object) -> bool:
         return False
     kind = getattr(value, "__dlpack_device__", None)
     if callable(kind):
-        return kind()[0] in _GPU_KINDS
+        try:
+            return kind()[0] in _GPU_KINDS
+        except (BufferError, RuntimeError, TypeError, ValueError, NotImplementedError):
+            return False  # a device that cannot share, as torch's "meta": what is said of it comes with the sharing
     return hasattr(value, "__cuda_array_interface__")
 
 
@@ -39,7 +43,7 @@ def as_device_array(value: Any, name: str) -> DeviceArray:
     TypeError
         Without CuPy, and for what cannot be shared, such as a tensor that is part of a gradient.
     """
-    kind = f"{type(value).__module__}.{type(value).__name__}"
+    kind = kind_of(value)
     try:
         import cupy
     except ImportError as error:
@@ -52,9 +56,7 @@ def as_device_array(value: Any, name: str) -> DeviceArray:
     try:
         return cupy.from_dlpack(value) if hasattr(value, "__dlpack__") else cupy.asarray(value)
     except (AttributeError, BufferError, RuntimeError, TypeError, ValueError) as error:
-        raise InputTypeError(
-            f"{name}: a {kind} could not be shared with CuPy ({error}); detach it first"
-        ) from error
+        raise cannot_be_shared(value, name, "CuPy", error) from error
 
 
 def memory_of(array: Any) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from fastseg.errors import InputError, MissingPackageError
 
@@ -19,7 +19,8 @@ IGNORE = "ignore"
 
 FORMS = 'expected {"liver": 1, "tumour": [1, 2]}, {"1": "liver"} or a dataset.json with "labels"'
 
-_WHOLE = re.compile(r"\s*[+-]?\d+\s*")
+# 1.0 is what tables of floats make of 1
+_WHOLE = re.compile(r"\s*([+-]?\d+)(?:\.0*)?\s*")
 
 Labels = dict[str, int | tuple[int, ...]]
 
@@ -86,8 +87,9 @@ def parse_labels(text: str | None) -> tuple[list[int] | Labels | None, int | Non
     if text is None:
         return None, None
     parts = text.split(",")
-    if all(_WHOLE.fullmatch(part) for part in parts):
-        return [int(part) for part in parts], None
+    ids = [_WHOLE.fullmatch(part) for part in parts]
+    if all(ids):
+        return [int(found[1]) for found in ids if found], None
     if not text.lower().endswith(SUFFIXES):
         raise InputError(
             f"labels: expected ids separated by commas, or a file of names that ends in "
@@ -124,8 +126,8 @@ def parse_tolerance(
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise InputError(f"tolerance: expected a number for {str(key)!r}, got {value!r}")
         named = isinstance(labels, dict) and key in labels
-        is_id = not named and _WHOLE.fullmatch(str(key))
-        tolerances[int(key) if is_id else str(key)] = value
+        whole = None if named else _WHOLE.fullmatch(str(key))
+        tolerances[int(whole[1]) if whole else str(key)] = value
     return tolerances
 
 
@@ -169,21 +171,26 @@ def _by_name(content: dict[Any, Any], source: str) -> Labels:
                 f"{source}: expected a name, got {name!r}; put it in quotes if it is one"
             )
         if isinstance(value, list) and value and all(_is_id(part) for part in value):
-            labels[name] = tuple(dict.fromkeys(value))
+            labels[name] = tuple(dict.fromkeys(map(int, value)))
         elif _is_id(value):
-            labels[name] = value
+            labels[name] = int(value)
         else:
             raise InputError(f"{source}: {name!r} is {json.dumps(value, default=str):.80}; {FORMS}")
     return labels
 
 
-def _is_id(value: object) -> bool:
+def _is_id(value: object) -> TypeGuard[float]:
+    if isinstance(value, float):
+        return value.is_integer()
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _as_id(key: object, source: str) -> int:
-    if _is_id(key) or (isinstance(key, str) and _WHOLE.fullmatch(key)):
-        return int(key)  # type: ignore[call-overload, no-any-return]
+    if _is_id(key):
+        return int(key)
+    whole = _WHOLE.fullmatch(key) if isinstance(key, str) else None
+    if whole:
+        return int(whole[1])
     raise InputError(f"{source}: {key!r} is not a whole number; {FORMS}")
 
 

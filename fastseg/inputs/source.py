@@ -10,6 +10,10 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from fastseg.inputs.arrays import Array, Box, Spacing, as_label_map
+from fastseg.inputs.whole_numbers import nothing_left
+
+# Bytes of a map on disk.
+_CHECKED_AT_ONCE = 1 << 26
 
 
 class Source(Protocol):
@@ -110,7 +114,15 @@ class ConvertedSource:
 
     def window(self, box: Box) -> Array:
         """Convert a part of the array."""
-        return as_label_map(np.asarray(self.stored[box]), self.name)
+        start = tuple(along.start for along in box)
+        return as_label_map(np.asarray(self.stored[box]), self.name, start)
+
+    def check_background(self) -> None:
+        """Raise if the map, of which nothing but 0 was found, holds something that was rounded to 0."""
+        for box in self.slabs(_CHECKED_AT_ONCE):
+            part = np.asarray(self.stored[box])
+            if part.any():
+                raise nothing_left(float(part.min()), float(part.max()), self.name)
 
     def with_shape(self, shape: tuple[int, ...]) -> ConvertedSource:
         """Give the array on disk with axes of one entry left out."""

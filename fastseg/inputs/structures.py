@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from fastseg.errors import InputError, InputTypeError
 from fastseg.inputs.arrays import as_label, as_labels
 from fastseg.inputs.choices import did_you_mean
+from fastseg.inputs.scalars import as_tolerance, as_whole_number, is_scalar, shown
 
 #: the id of a structure: a label, or the labels that form a region
 Label = int | tuple[int, ...]
@@ -79,14 +77,14 @@ def _as_structure(name: str, value: object) -> Structure:
         return Structure.of(name, _as_label_or_region(value, f"labels[{name!r}]"))
     if set(value) != set(SIDES):
         raise InputError(
-            f"labels[{name!r}]: expected the keys 'reference' and 'prediction', got {dict(value)!r:.80}"
+            f"labels[{name!r}]: expected the keys 'reference' and 'prediction', got {shown(dict(value))}"
         )
     sides = [_as_label_or_region(value[side], f"labels[{name!r}][{side!r}]") for side in SIDES]
     return Structure.of(name, *sides)
 
 
 def _as_label_or_region(value: object, argument: str) -> Label:
-    if isinstance(value, (list, tuple, set, frozenset, range, np.ndarray)):
+    if isinstance(value, Iterable) and not is_scalar(value):
         parts = tuple(dict.fromkeys(as_label(part, argument) for part in value))
         if not parts:
             raise InputError(f"{argument}: a region needs at least one label")
@@ -94,24 +92,52 @@ def _as_label_or_region(value: object, argument: str) -> Label:
     return as_label(value, argument)
 
 
-def check_tolerance(value: object, name: str = "tolerance") -> float:
-    """Take a tolerance: a finite number that is not negative."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise InputTypeError(f"{name}: expected a number, got {value!r}")
-    if not (math.isfinite(value) and value >= 0):
-        raise InputError(f"{name}: expected a finite number that is not negative, got {value!r}")
-    return float(value)
+Tolerances = dict[str | int, float]
+
+
+def as_tolerance_or_mapping(tolerance: object) -> float | Tolerances:
+    """Read ``tolerance=``: one number, or one for each label by name or id, all of them checked.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        For what is no tolerance, a key that is neither a name nor an id, and a label given twice.
+    """
+    if not isinstance(tolerance, Mapping):
+        return as_tolerance(tolerance)
+    tolerances: Tolerances = {}
+    for given, value in tolerance.items():
+        key = str(given) if isinstance(given, str) else _as_id(given)
+        if key in tolerances:
+            raise InputError(f"tolerance: the label {key!r} is given twice")
+        tolerances[key] = as_tolerance(value, f"tolerance of {key!r}")
+    return tolerances
+
+
+def _as_id(key: object) -> int:
+    if isinstance(key, bool):
+        raise InputTypeError(f"tolerance: keys are names or ids of labels, got {key!r}")
+    return as_whole_number(key, "tolerance", "keys are names or ids of labels")
 
 
 def as_tolerances(
     tolerance: Mapping[str | int, float], wanted: Sequence[Structure], *, any_id: bool
 ) -> list[float]:
-    """Find the tolerance of each structure; `any_id` allows ids that this case does not have."""
+    """Find the tolerance of each structure in a mapping that :func:`as_tolerance_or_mapping` has read.
+
+    Parameters
+    ----------
+    tolerance : mapping of names and ids to float
+    wanted : sequence of Structure
+    any_id : bool
+        Allow ids that this case does not have.
+    """
     known: dict[str | int, None] = {"default": None}
     for structure in wanted:
         known |= dict.fromkeys((structure.name, *structure.reference, *structure.prediction))
     for key in tolerance:
-        if key not in known and not (any_id and isinstance(key, int)):
+        is_id = isinstance(key, int) or key.isdecimal()  # as text where it comes from JSON
+        if key not in known and not (any_id and is_id):
             raise InputError(
                 f"tolerance: {key!r} is no label that is evaluated; {did_you_mean(key, known)}"
             )
@@ -124,5 +150,5 @@ def as_tolerances(
                 f"tolerance: none given for label {structure.name!r} ({label_text(structure.label)}); "
                 "name it, or add 'default'"
             )
-        chosen.append(check_tolerance(given[0], f"tolerance of {structure.name!r}"))
+        chosen.append(given[0])
     return chosen

@@ -9,8 +9,9 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from fastseg.errors import InputError
 from fastseg.inputs.choices import unknown
+from fastseg.inputs.scalars import as_percentile
+from fastseg.measures.tolerances import widest_within
 from fastseg.threads import lazy
 
 PercentileMethod = Literal["max_of_directions", "pooled"]
@@ -102,9 +103,10 @@ class Distribution:
         return self.weighted_sum / self.total if len(self.distances) else math.nan
 
     def measure_within(self, tolerance: float) -> float:
-        """Count the elements that have at most this distance, or sum their area."""
+        """Count the elements within this distance, as :mod:`fastseg.measures.tolerances` has it, or sum their area."""
+        limit = widest_within(tolerance)
         distances, areas = self._summands
-        n = int(np.searchsorted(distances, tolerance, side="right"))
+        n = int(np.searchsorted(distances, limit, side="right"))
         return float(np.sum((self.counts if areas is None else areas)[:n]))
 
     def percentile(self, percentile: float) -> float:
@@ -179,16 +181,16 @@ class SurfaceReductions:
 
         Raises
         ------
-        ValueError
-            For a percentile outside 0 to 100 or an unknown method.
+        TypeError, ValueError
+            For a percentile that is no number or outside 0 to 100, or an unknown method.
 
         Notes
         -----
         Voxel surfaces interpolate linearly between order statistics, as ``numpy.percentile``. Surface elements with
         areas give the smallest distance within which that share of the area lies, as surface-distance does.
         """
-        if not 0 <= percentile <= 100:
-            raise InputError(f"percentile: expected a number from 0 to 100, got {percentile!r}")
+        if type(percentile) not in (int, float) or not 0 <= percentile <= 100:
+            percentile = as_percentile(percentile)
         if method not in PERCENTILE_METHODS:
             raise unknown("percentile_method", method, PERCENTILE_METHODS)
         missing = self._of_a_missing_surface()
@@ -229,13 +231,26 @@ class SurfaceReductions:
     def nsd(self, tolerance: float) -> float:
         """Normalised surface Dice: the share of both surfaces within `tolerance` (inclusive) of the other.
 
-        0 if one surface is empty, nan if both are.
+        Parameters
+        ----------
+        tolerance : float
+            In the units of the spacing, finite and not negative. What lies beyond it by no more than a rounding, a
+            millionth of it, is within.
+
+        Returns
+        -------
+        float
+            0 if one surface is empty, nan if both are.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For anything that is no such number.
         """
         forward, backward = self.distributions
+        within = forward.measure_within(tolerance) + backward.measure_within(tolerance)
         total = forward.total + backward.total
-        if not total:
-            return math.nan
-        return (forward.measure_within(tolerance) + backward.measure_within(tolerance)) / total
+        return within / total if total else math.nan
 
 
 @dataclass(frozen=True)

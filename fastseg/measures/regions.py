@@ -22,7 +22,7 @@ class Region(NamedTuple):
     box : tuple of slice, or None
         Holds all of them in both maps, along the arrays' axes; None is the whole volume.
     tolerance : float
-        Width of the boundary band, in the units of the spacing.
+        Width of the boundary band, in the units of the spacing, compared to the last bit.
     """
 
     reference: tuple[int, ...] = (1,)

@@ -11,6 +11,8 @@ from fastseg.metrics.registry import (
     MEASUREMENTS,
     Metric,
     Options,
+    canonical,
+    find,
     list_metrics,
     resolve,
 )
@@ -29,6 +31,8 @@ __all__ = [
     "Metric",
     "Options",
     "as_policy",
+    "canonical",
+    "find",
     "list_metrics",
     "resolve",
 ]

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from fastseg.errors import EmptyMaskError, InputError, InputTypeError
 from fastseg.inputs.choices import unknown
+from fastseg.inputs.scalars import as_number, shown
 from fastseg.measures.joint_histogram import Empty
-from fastseg.metrics.registry import Metric, resolve
+from fastseg.metrics.registry import Metric, find
 
 POLICIES = {
     "worst": "both empty: nan, there is nothing to measure; one empty: the worst score",
@@ -19,7 +20,11 @@ POLICIES = {
     "perfect": "both empty: the best score; one empty: the worst",
 }
 
-Value = str | float | Mapping[str, float]
+#: a policy's name or a number, or one for both masks empty and one for a single one
+Rule = str | float
+Value = Rule | Mapping[str, Rule]
+
+_SIDES = {"both", "one"}
 
 
 @dataclass(frozen=True)
@@ -54,11 +59,11 @@ class EmptyPolicy:
         label : str
             For the error message.
         """
-        rule = self.exceptions.get(metric.name, self.default)
-        if isinstance(rule, Mapping):
-            return float(rule["both" if empty == "both" else "one"])
+        given = self.exceptions.get(metric.name, self.default)
+        side = "both" if empty == "both" else "one"
+        rule = given[side] if isinstance(given, Mapping) else given
         if not isinstance(rule, str):
-            return float(rule)
+            return rule
         # A ratio may still be defined, as Dice is 0 for a missed structure; a distance to nothing is not.
         if metric.always_defined or math.isfinite(value):
             return value
@@ -78,37 +83,58 @@ class EmptyPolicy:
 def as_policy(empty: str | Mapping[str, Value]) -> EmptyPolicy:
     """Read ``empty=``: a policy's name, or a mapping from metric names to what they are worth.
 
-    In a mapping a value is a policy's name, a number for both cases, or ``{"both": number, "one": number}``; the key
-    "default" names the policy of all other metrics, "worst" if it is missing.
+    In a mapping a value is a policy's name, a number for both cases, or ``{"both": …, "one": …}`` with a policy's name
+    or a number each; the key "default" names the policy of all other metrics, "worst" if it is missing. All of it is
+    plain and checked from here on: an empty mask can come up hours later.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no policy, no number, no metric, and for a metric given twice by two of its names.
     """
     if isinstance(empty, str):
-        return EmptyPolicy(_check(empty), {})
+        return EmptyPolicy(_as_name(empty), {})
     if not isinstance(empty, Mapping):
-        raise InputTypeError(f"empty: expected a policy's name or a mapping, got {empty!r}")
+        raise InputTypeError(f"empty: expected a policy's name or a mapping, got {shown(empty)}")
+    if empty and set(empty) <= _SIDES:
+        raise InputError(
+            "empty: 'both' and 'one' belong to a metric, as in {'hd95': {'both': 0, 'one': 'diagonal'}}; for all "
+            f"metrics give a policy's name: {', '.join(POLICIES)}"
+        )
     exceptions: dict[str, Value] = {}
-    for name, rule in empty.items():
-        if name == "default":
+    for given, value in empty.items():
+        if given == "default":
             continue
-        resolve(name)
-        if isinstance(rule, str):
-            _check(rule)
-        elif isinstance(rule, Mapping):
-            if set(rule) != {"both", "one"}:
-                raise InputError(
-                    f"empty: {name!r} needs the keys 'both' and 'one', got {dict(rule)!r}"
-                )
-        elif isinstance(rule, bool) or not isinstance(rule, (int, float)):
-            raise InputTypeError(
-                f"empty: {name!r} must be a policy, a number or a mapping, got {rule!r}"
-            )
-        exceptions[name] = rule
+        name = find(given, "empty").name
+        if name in exceptions:
+            raise InputError(f"empty: {name!r} is given twice, the second time as {given!r}")
+        exceptions[name] = _as_value(value, str(given))
     default = empty.get("default", "worst")
     if not isinstance(default, str):
-        raise InputTypeError(f"empty: 'default' must be a policy's name, got {default!r}")
-    return EmptyPolicy(_check(default), exceptions)
+        raise InputTypeError(f"empty: 'default' must be a policy's name, got {shown(default)}")
+    return EmptyPolicy(_as_name(default), exceptions)
 
 
-def _check(policy: str) -> str:
+def _as_value(value: object, metric: str) -> Value:
+    """Read what a metric is worth: a rule, or one for each case."""
+    if not isinstance(value, Mapping):
+        return _as_rule(value, f"{metric!r}", "a policy, a number or a mapping")
+    if set(value) != _SIDES:
+        raise InputError(
+            f"empty: {metric!r} needs the keys 'both' and 'one', got {shown(dict(value))}"
+        )
+    return {
+        side: _as_rule(value[side], f"{metric!r}, {side!r}", "a policy or a number")
+        for side in ("both", "one")
+    }
+
+
+def _as_rule(rule: object, what: str, expected: str) -> Rule:
+    """Read a policy's name or a number, which may be nan or infinite."""
+    return _as_name(rule) if isinstance(rule, str) else as_number(rule, f"empty: {what}", expected)
+
+
+def _as_name(policy: str) -> str:
     if policy not in POLICIES:
         raise unknown("empty", policy, POLICIES, "policy")
-    return policy
+    return str(policy)

@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 
 from fastseg.errors import InputError, InputTypeError
 from fastseg.inputs.choices import unknown
+from fastseg.inputs.scalars import shown
 from fastseg.measures.distributions import PercentileMethod
+from fastseg.metrics.synonyms import AMBIGUOUS, SYNONYMS, one_name, plain_name
 
 
 class Measurement(NamedTuple):
@@ -62,7 +64,8 @@ TP, FP, FN and TN are the true and false positives and negatives, N is their sum
 R and P are the surfaces of reference and prediction, d(R→P) the distances from each element of R to P. A distance is
 √Σ(Δᵢ·sᵢ)² over the axes in order, in float64, from the centre of one surface element to the nearest one of the other
 surface; s is the spacing. `assd` is pooled over both surfaces, `masd` is the mean of the two means; other tools give
-either name to both.
+either name to both. Voxel sizes and tolerances come rounded, from float32 headers and as decimals: a distance that
+exceeds τ, the tolerance, by no more than a millionth of it is within τ.
 """,
         ),
         Measurement(
@@ -71,7 +74,8 @@ either name to both.
             gives="fastseg.measures.overlap.Overlap",
             title="Of boundary bands",
             about="""
-Rτ and Pτ are the voxels of each mask that lie nearer than τ, the tolerance, to its own voxel surface.
+Rτ and Pτ are the voxels of each mask that lie nearer than τ, the tolerance, to its own voxel surface; what lies τ away
+but for a rounding is not nearer.
 """,
         ),
     )
@@ -214,38 +218,95 @@ def list_metrics() -> tuple[Metric, ...]:
     return tuple(sorted(_metrics.values(), key=lambda metric: order.index(metric.measurement)))
 
 
+def canonical(name: str) -> str:
+    """Give the one name of a metric that goes by several, as the tables have it.
+
+    Parameters
+    ----------
+    name : str
+        A metric's name or a synonym of it, in upper or lower case: "sensitivity", "DSC", "hausdorff_95".
+
+    Returns
+    -------
+    str
+        A name that is none of a metric's is returned as it is: whoever looks it up says what is known.
+
+    Examples
+    --------
+    >>> canonical("sensitivity"), canonical("Dice"), canonical("liver")
+    ('recall', 'dice', 'liver')
+    """
+    if _known(name):
+        return name
+    other = one_name(name)
+    return other if _known(other) else name
+
+
 def resolve(names: str | Iterable[str] | None) -> tuple[Metric, ...]:
     """Find metrics by their names; None or "all" is every metric with a fixed name.
+
+    Synonyms are understood and answered with the one name of the table.
 
     Raises
     ------
     TypeError
         If a name is not text.
     ValueError
-        For an unknown name, with the nearest known one, for none at all, and for one given twice.
+        For an unknown name, with the nearest known one, for one that stands for several metrics, for none at all,
+        and for a metric given twice.
     """
     if names is None or names == "all":
         return list_metrics()
     wanted = [names] if isinstance(names, str) else list(names)
     if not wanted:
         raise InputError("metrics: give at least one name, or None for all")
+    found: dict[str, tuple[str, Metric]] = {}
     for name in wanted:
-        if not isinstance(name, str):
-            raise InputTypeError(
-                f"metrics: expected names, got {name!r} of type {type(name).__name__}"
+        metric = find(name)
+        if metric.name in found:
+            first, _ = found[metric.name]
+            raise InputError(
+                f"metrics: each name once, got {first!r} and {name!r}"
+                + ("" if first == name else f", which are both {metric.name}")
             )
-    if len(set(wanted)) != len(wanted):
-        raise InputError(f"metrics: each name once, got {', '.join(wanted)}")
-    return tuple(map(_find, wanted))
+        found[metric.name] = name, metric
+    return tuple(metric for _, metric in found.values())
 
 
-@functools.cache
-def _find(name: str) -> Metric:
+def find(name: str, argument: str = "metrics") -> Metric:
+    """Find one metric by its name or a synonym of it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`resolve`; the message begins with the argument.
+    """
+    if not isinstance(name, str):
+        raise InputTypeError(
+            f"{argument}: expected names, got {shown(name)} of type {type(name).__name__}"
+        )
+    metric = _find(canonical(name))
+    if metric is not None:
+        return metric
+    plain = plain_name(name)
+    if plain in AMBIGUOUS:
+        raise InputError(
+            f"{argument}: {shown(name)} is not the name of one metric; {AMBIGUOUS[plain]}"
+        )
+    examples = [example for _, example, _ in _families]
+    raise unknown(argument, name, [*_metrics, *examples], also=SYNONYMS)
+
+
+def _known(name: str) -> bool:
+    return _find(name) is not None
+
+
+@functools.lru_cache(maxsize=1024)
+def _find(name: str) -> Metric | None:
     if name in _metrics:
         return _metrics[name]
     for pattern, _, make in _families:
         match = pattern.fullmatch(name)
         if match:
             return make(name, float(match[1].replace("_", ".")))
-    examples = [example for _, example, _ in _families]
-    raise unknown("metrics", name, [*_metrics, *examples])
+    return None

@@ -95,7 +95,7 @@ def asd_prediction_to_reference(distances: SurfaceReductions, options: Options =
 
 @metric(
     "surface_distributions",
-    formula="(|d(R→P) ≤ τ| + |d(P→R) ≤ τ|) / (|R| + |P|)",
+    formula="(|d(R→P) ≤ τ(1 + 10⁻⁶)| + |d(P→R) ≤ τ(1 + 10⁻⁶)|) / (|R| + |P|)",
     source="Nikolov et al. 2021, doi:10.2196/26151",
     uses=("tolerance",),
 )
@@ -106,7 +106,7 @@ def nsd(distances: SurfaceReductions, options: Options = DEFAULTS) -> float:
 
 @metric(
     "band_overlap",
-    formula="|Rτ ∩ Pτ| / |Rτ ∪ Pτ|, Mτ = voxels of M nearer than τ to M's surface",
+    formula="|Rτ ∩ Pτ| / |Rτ ∪ Pτ|, Mτ = voxels of M nearer than τ(1 − 10⁻⁶) to M's surface",
     source="Cheng et al. 2021, arXiv:2103.16562",
     uses=("tolerance",),
 )

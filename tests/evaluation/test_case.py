@@ -182,6 +182,7 @@ def test_backends_agree_to_the_bit_on_medium_volumes(boundary: Any) -> None:
     [pair[1:] for pair in volumes.label_pairs()],
     ids=[pair[0] for pair in volumes.label_pairs()],
 )
+@pytest.mark.filterwarnings("ignore:.*no label in common:fastseg.errors.InputWarning")
 def test_labels_as_they_come(reference: Array, prediction: Array) -> None:
     """Sparse, large, signed, unsigned and float ids change no result."""
     results = {

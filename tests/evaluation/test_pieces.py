@@ -61,6 +61,7 @@ def rows(evaluation: fastseg.Evaluation) -> list[dict[str, Any]]:
     return evaluation.to_dict()
 
 
+@pytest.mark.filterwarnings("ignore:.*no label in common:fastseg.errors.InputWarning")
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("boundary", ["voxel", "surfel"])
 def test_chunks_give_the_rows_of_whole_arrays(backend: str, boundary: Any) -> None:
@@ -108,6 +109,28 @@ def test_empty_masks_in_chunks_have_a_row() -> None:
     nothing = np.zeros((5, 4), bool)
     found = evaluate_case(Chunked(nothing, []), Chunked(nothing, []), Settings.checked())
     assert repr(rows(found)) == repr(rows(fastseg.evaluate(nothing, nothing)))
+
+
+def test_windows_of_floats_within_rounding() -> None:
+    """A window may hold nothing but what rounds to 0, the whole map may not; places are the map's."""
+    labels = np.zeros((6, 5, 4))
+    labels[4:, 1:4, 1:3] = 2
+    noisy = labels * (1 + 6e-8) + 3e-9
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pieces, "SLAB_BYTES", noisy[0].nbytes)
+        found = evaluate_case(
+            ConvertedSource(noisy, name="a"), ConvertedSource(labels, name="b"), Settings.checked()
+        )
+        assert rows(found) == rows(fastseg.evaluate(labels, labels))
+        for pair in ((noisy * 1e-8, labels), (labels, noisy * 1e-8)):
+            first, second = (ConvertedSource(part, name="a file") for part in pair)
+            with pytest.raises(ValueError, match="^a file: every value rounds to 0"):
+                evaluate_case(first, second, Settings.checked(labels=[2]))
+        noisy[5, 3, 2] = 2.25
+        with pytest.raises(ValueError, match=r"^a: .*found 2.25 at index \(5, 3, 2\)"):
+            evaluate_case(
+                ConvertedSource(noisy, name="a"), ConvertedSource(labels), Settings.checked()
+            )
 
 
 def test_labels_of_slabs_share_a_type() -> None:

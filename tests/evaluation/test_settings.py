@@ -99,6 +99,74 @@ def test_what_is_equal_but_not_the_same_is_not_taken_from_what_is_kept() -> None
     assert kept(tolerance=1) is kept(tolerance=1)
 
 
+class Tensor:
+    """A scalar that may hold something else the next time, and is hashed by where it lies."""
+
+    shape = ()
+    dtype = "lib.float64"
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def item(self) -> float:
+        return self.value
+
+
+@pytest.mark.parametrize(
+    "held", [lambda it: it, lambda it: (1, 1, it)], ids=["alone", "in a tuple"]
+)
+def test_a_changed_tensor_is_seen(held: Any) -> None:
+    tensor = Tensor(1.0)
+    option = "tolerance" if held(tensor) is tensor else "spacing"
+    first = fastseg.evaluate(*maps(), **{option: held(tensor)})
+    tensor.value = 2.0
+    second = fastseg.evaluate(*maps(), **{option: held(tensor)})
+    assert first.settings[option] == held(1.0) or first.settings[option] == list(held(1.0))
+    assert second.settings[option] == held(2.0) or second.settings[option] == list(held(2.0))
+    assert [dict(row) for row in first] != [dict(row) for row in second]
+
+
+def test_a_generator_is_read_anew() -> None:
+    """Kept by itself it would pass for what it gave before."""
+    names = iter(["dice"])
+    assert fastseg.evaluate(*maps(), metrics=names).metrics == ("dice",)
+    with pytest.raises(ValueError, match="at least one name"):
+        fastseg.evaluate(*maps(), metrics=names)
+
+
+def test_truth_values_within_a_tuple_are_not_taken_from_what_is_kept() -> None:
+    assert fastseg.evaluate(*maps(), spacing=(1, 1, 1)).settings["spacing"] == [1, 1, 1]
+    with pytest.raises(TypeError, match=r"expected 3 numbers, got \(True, 1, 1\)"):
+        fastseg.evaluate(*maps(), spacing=(True, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "error", "told"),
+    [
+        ({1: float("nan"), "default": 1}, ValueError, "tolerance of 1: expected a finite number"),
+        ({"liver": 1, "default": -1}, ValueError, "tolerance of 'default': expected a finite"),
+        ({"liver": 1, "default": "1"}, TypeError, "tolerance of 'default': expected a number"),
+        ({True: 1}, TypeError, "keys are names or ids of labels, got True"),
+        ({None: 1}, TypeError, "keys are names or ids of labels, got None"),
+        ({1.5: 1}, TypeError, "keys are names or ids of labels, got 1.5"),
+        ({Tensor(1): 1, Tensor(1.0): 2}, ValueError, "the label 1 is given twice"),
+    ],
+)
+@pytest.mark.parametrize("labels", [None, {"liver": 1}])
+def test_tolerances_are_checked_before_any_label_is_known(
+    tolerance: Any, error: type[Exception], told: str, labels: Any
+) -> None:
+    with pytest.raises(error, match=told):
+        Settings.checked(tolerance=tolerance, labels=labels)
+
+
+def test_ids_as_text_hold_for_cases_that_lack_them() -> None:
+    """As JSON has the keys of a mapping."""
+    found = fastseg.evaluate(*maps(), tolerance={"1": 0, "2": 3, "77": 9})
+    expected = fastseg.evaluate(*maps(), tolerance={1: 0, 2: 3, 77: 9})
+    assert [dict(row) for row in found] == [dict(row) for row in expected]
+
+
 def test_a_changed_mapping_is_seen() -> None:
     tolerance: dict[str | int, float] = {1: 0.0, 2: 0.0}
     before = fastseg.evaluate(*maps(), tolerance=tolerance)[1]["nsd"]

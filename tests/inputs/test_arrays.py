@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
 import fastseg
-from fastseg.inputs import arrays, choices
+from fastseg.inputs import arrays, choices, whole_numbers
 from tests.oracle import hard_cases as volumes
 
 Array = NDArray[Any]
@@ -140,7 +142,9 @@ def test_float_label_maps_of_every_layout(dtype: type) -> None:
             assert labels.flags.f_contiguous, name  # what follows reads it in memory order
 
 
-@pytest.mark.parametrize("place", [0, arrays._PIECE - 1, arrays._PIECE, 2 * arrays._PIECE + 5])
+@pytest.mark.parametrize(
+    "place", [0, whole_numbers.PIECE - 1, whole_numbers.PIECE, 2 * whole_numbers.PIECE + 5]
+)
 @pytest.mark.parametrize(
     ("bad", "told"),
     [
@@ -148,14 +152,15 @@ def test_float_label_maps_of_every_layout(dtype: type) -> None:
         (np.inf, "to inf go beyond 64 bits"),
         (-np.inf, "from -inf"),
         (0.5, "must be whole numbers, found 0.5"),
-        (1e-300, "must be whole numbers, found 1e-300"),
+        (1e-300, "every value rounds to 0, but not all are 0"),
+        (1 - 2e-6, "must be whole numbers, found 0.999998 at index"),
         (2.0**64, "beyond 64 bits"),
         (-(2.0**63) - 2048, "beyond 64 bits"),
     ],
 )
 def test_floats_that_are_no_labels(bad: float, told: str, place: int) -> None:
     """Wherever they are: the map is gone through in pieces."""
-    values = np.zeros(2 * arrays._PIECE + 6)
+    values = np.zeros(2 * whole_numbers.PIECE + 6)
     values[place] = bad
     for array in (values.reshape(2, -1), values.reshape(-1, 2).T):
         with pytest.raises(ValueError, match=f"^prediction: .*{told}"):
@@ -168,7 +173,10 @@ def test_negative_floats_beside_too_large_ones() -> None:
 
 
 def test_one_hot_arrays_are_no_label_maps() -> None:
-    with pytest.raises(ValueError, match=r"shape \(4, 2, 3, 5\); a one-hot array needs an argmax"):
+    told = (
+        r"shape \(4, 2, 3, 5\); if it is one-hot, take the argmax over its 4 channels, argmax\(0\)"
+    )
+    with pytest.raises(ValueError, match=told):
         arrays.as_label_map(np.zeros((4, 2, 3, 5), np.uint8), "reference")
 
 
@@ -207,7 +215,17 @@ def test_nan_is_neither_inside_nor_outside() -> None:
         ((4, 5, 6), (6, 5, 4), "transpose"),
         ((4, 5, 6), (3, 4, 5, 6), "one-hot"),
         ((1, 5), (5, 5), ""),  # never broadcast
-        ((5,), (1, 5), "one-hot"),
+        ((5,), (1, 5), r"drop axis 0 of the prediction.*squeeze\(0\)"),
+        (
+            (1, 4, 5, 6),
+            (4, 5, 6),
+            r"drop axis 0 of the reference, which has one entry.*squeeze\(0\)",
+        ),
+        ((4, 5, 6), (4, 5, 6, 1), r"drop axis 3 of the prediction.*\[\.\.\., 0\]"),
+        ((4, 5), (1, 1, 4, 5), r"drop axes 0, 1 of the prediction.*squeeze\(\(0, 1\)\)"),
+        ((1, 4), (1, 1, 4), r"drop axis 0 of the prediction"),
+        ((4, 5, 6), (4, 5, 6, 3), r"argmax over its 3 channels, argmax\(3\)"),
+        ((4, 5), (3, 7, 8), "the prediction has 3 axes and the other 2"),
     ],
 )
 def test_shapes_that_differ(first: Any, second: Any, hint: str) -> None:
@@ -231,6 +249,11 @@ def test_shapes_that_differ(first: Any, second: Any, hint: str) -> None:
         ([0.1, 5], (0.1, 5.0)),
         (np.array([1.5, 2]), (1.5, 2.0)),
         ((1e-99, 1e99), (1e-99, 1e99)),
+        (np.array(2), (2.0, 2.0)),
+        (np.array([2], np.float32)[0], (2.0, 2.0)),
+        ([np.array(0.5), np.float16(2)], (0.5, 2.0)),
+        (range(1, 3), (1.0, 2.0)),
+        ((Decimal("0.7"), Fraction(1, 4)), (0.7, 0.25)),
     ],
 )
 def test_forms_of_spacing(given_spacing: Any, expected: tuple[float, ...]) -> None:
@@ -254,7 +277,13 @@ def test_forms_of_spacing(given_spacing: Any, expected: tuple[float, ...]) -> No
         ([None, 1], TypeError, r"\[None, 1\]"),
         ((1e-101, 1), ValueError, r"\(1e-101, 1\) is out of any scale"),
         ((1e101, 1), ValueError, r"\(1e\+101, 1\) is out of any scale"),
-        ("isotropic", TypeError, "expected 2 numbers, got 'isotropic'"),
+        ("isotropic", TypeError, "expected 2 numbers, got the text 'isotropic'"),
+        ((True, 1), TypeError, r"expected 2 numbers, got \(True, 1\)"),
+        (True, TypeError, "expected 2 numbers, got True"),
+        ({1.0, 2.0}, TypeError, "expected 2 numbers, got {"),
+        (iter([1, 2]), TypeError, "expected 2 numbers, got <"),
+        (np.array([[1, 2]]), ValueError, "each of the 2 array axes"),
+        (np.array(["1", "2"]), TypeError, "expected 2 numbers"),
         (["a", "b"], TypeError, r"expected 2 numbers, got \['a', 'b'\]"),
         (["1", "2"], TypeError, r"expected 2 numbers, got \['1', '2'\]"),
         ((1, (2, 3)), TypeError, r"expected 2 numbers, got \(1, \(2, 3\)\)"),

@@ -25,6 +25,10 @@ GOOD = {
     "an organ of that name": ("n.json", '{"ignore": 3, "liver": 1}', {"ignore": 3, "liver": 1}, None),
     "byte order mark": ("n.json", '\ufeff{"Großhirn": 1}', {"Großhirn": 1}, None),
     "large ids": ("n.json", '{"neuron": 720575940379279980}', {"neuron": 720575940379279980}, None),
+    "ids from a table of floats": (
+        "n.json", '{"labels": {"liver": 1.0, "both": [1.0, 2], "ignore": 3.0}}', {"liver": 1, "both": (1, 2)}, 3
+    ),
+    "float id to name": ("n.json", '{"0.0": "background", "3.0": "liver"}', {"liver": 3}, None),
     "yaml": ("n.yaml", "liver: 1\ntumour: [1, 2]\n", {"liver": 1, "tumour": (1, 2)}, None),
     "yaml, id to name": ("n.yml", "0: background\n1: liver\n", {"liver": 1}, None),
 }  # fmt: skip
@@ -63,6 +67,7 @@ def test_names_files_of_every_form(
 ) -> None:
     names = read_label_names(_write(tmp_path, name, content))
     assert names.labels == labels
+    assert {type(label) for label in names.labels.values()} <= {int, tuple}
     assert names.ignore_label == ignore
 
 

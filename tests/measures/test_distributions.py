@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from fastseg.errors import FastsegError
 from fastseg.measures.surface_distances import SurfaceDistances
 from tests.oracle import figures, naive
 
@@ -112,11 +115,77 @@ def test_a_percentile_has_the_bits_of_numpys(values: Floats, percentile: float) 
     )
 
 
-def test_the_tolerance_is_inclusive_to_the_last_bit() -> None:
+def test_the_tolerance_is_inclusive_and_a_millionth_wide() -> None:
     distances = SurfaceDistances(np.array([0.1 * 3]), np.array([0.3]))
-    assert distances.nsd(0.3) == 0.5
-    assert distances.nsd(0.1 * 3) == 1.0
-    assert distances.nsd(math.nextafter(0.3, 0)) == 0.0
+    assert distances.nsd(0.3) == distances.nsd(0.1 * 3) == 1.0
+    assert distances.nsd(math.nextafter(0.3, 0)) == 1.0
+    assert distances.nsd(0.3 / (1 + 0.9e-6)) == 1.0
+    assert distances.nsd(0.3 / (1 + 1.1e-6)) == 0.0
+
+
+def test_no_tolerance_is_as_wide_as_a_missing_surface_is_far() -> None:
+    """The largest float has no room for a rounding above it."""
+    distances = SurfaceDistances(np.array([np.inf, np.inf]), np.array([]))
+    assert distances.nsd(sys.float_info.max) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "error"),
+    [
+        (math.nan, ValueError),
+        (math.inf, ValueError),
+        (-1, ValueError),
+        (-1e-300, ValueError),
+        (np.float32("nan"), ValueError),
+        (10**400, ValueError),
+        (None, TypeError),
+        ("1", TypeError),
+        (True, TypeError),
+        (np.True_, TypeError),
+        ([1.0], TypeError),
+        (np.array([1.0, 2.0]), TypeError),
+        (1j, TypeError),
+    ],
+)
+@pytest.mark.parametrize("surfaces", ["both", "one", "none"])
+def test_what_is_no_tolerance(tolerance: Any, error: type[Exception], surfaces: str) -> None:
+    """Whatever the surfaces are, and by every way in."""
+    some, none = np.array([0.5, 2.0]), np.array([])
+    distances = SurfaceDistances(
+        some if surfaces != "none" else none, some if surfaces == "both" else none
+    )
+    for call in (distances.nsd, distances.distributions[0].measure_within):
+        with pytest.raises(error, match="^tolerance: expected a") as caught:
+            call(tolerance)
+        assert isinstance(caught.value, FastsegError)
+
+
+@pytest.mark.parametrize(
+    ("percentile", "error"),
+    [
+        (-0.1, ValueError),
+        (100.1, ValueError),
+        (math.nan, ValueError),
+        (math.inf, ValueError),
+        (None, TypeError),
+        ("95", TypeError),
+        (True, TypeError),
+        ([95], TypeError),
+    ],
+)
+def test_what_is_no_percentile(percentile: Any, error: type[Exception]) -> None:
+    distances = SurfaceDistances(np.array([0.5, 2.0]), np.array([1.0]))
+    empty = SurfaceDistances(np.array([]), np.array([]))
+    for call in (distances.hausdorff, empty.hausdorff, distances.distributions[0].percentile):
+        with pytest.raises(error, match="^percentile: expected a number from 0 to 100, got"):
+            call(percentile)
+
+
+@pytest.mark.parametrize("number", [95, np.int8(95), np.float32(95), np.array(95), Fraction(95)])
+def test_numbers_of_any_kind(number: Any) -> None:
+    distances = SurfaceDistances(np.arange(100.0), np.array([1.0]))
+    assert distances.hausdorff(number) == distances.hausdorff(95.0)
+    assert distances.nsd(number) == distances.nsd(95.0)
 
 
 def test_tolerances_with_areas() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -173,9 +174,65 @@ def test_a_mapping_sets_single_metrics() -> None:
     assert default["hd"] == math.inf
 
 
+def test_policies_and_numbers_for_either_case() -> None:
+    """Of any kind of number, and under any of the metric's names."""
+    result = rows(
+        empty={
+            "hausdorff_95": {"both": 0, "one": "diagonal"},
+            "DSC": {"both": "perfect", "one": np.float32(0.25)},
+            "assd": {"both": math.inf, "one": "nan"},
+            "hd": np.int64(45),
+            "precision": {"both": "worst", "one": math.nan},
+            "mcc": math.nan,
+        }
+    )
+    both, one = result["both"], result["prediction"]
+    assert both["hd95"] == 0
+    assert one["hd95"] == result["reference"]["hd95"] == DIAGONAL
+    assert (both["dice"], one["dice"]) == (1, 0.25)
+    assert both["assd"] == math.inf
+    assert math.isnan(one["assd"])
+    assert both["hd"] == one["hd"] == 45
+    assert all(map(math.isnan, (both["precision"], one["precision"], both["mcc"], one["mcc"])))
+    assert one.empty_policy == "worst (custom)"
+
+
+def test_raise_in_one_case_only() -> None:
+    rule: Any = {"dice": {"both": "raise", "one": 0}}
+    assert fastseg.evaluate(BLOCK, EMPTY, labels=[1], empty=rule)[1]["dice"] == 0
+    with pytest.raises(fastseg.EmptyMaskError, match="dice is not defined"):
+        fastseg.evaluate(EMPTY, EMPTY, labels=[1], empty=rule)
+
+
+def test_policies_in_the_settings_are_plain() -> None:
+    rule: Any = {"hausdorff": {"one": np.float32(4), "both": np.str_("nan")}, "dsc": np.array(1)}
+    found = fastseg.evaluate(BLOCK, BLOCK, empty=rule).settings["empty"]
+    assert json.dumps(found) == (
+        '{"default": "worst", "hd": {"both": "nan", "one": 4.0}, "dice": 1.0}'
+    )
+    again = fastseg.evaluate(BLOCK, EMPTY, labels=[1], empty=found)
+    assert again[1]["hd"] == fastseg.evaluate(BLOCK, EMPTY, labels=[1], empty=rule)[1]["hd"] == 4
+
+
 @pytest.mark.parametrize(
     ("policy", "error", "words"),
     [
+        ({"hd95": {"both": 0, "one": "diagonl"}}, ValueError, "did you mean 'diagonal'"),
+        ({"hd95": {"both": 0, "one": {"x": 1}}}, TypeError, "'hd95', 'one': expected a policy or"),
+        ({"hd95": {"both": None, "one": 1}}, TypeError, "'hd95', 'both': expected a policy or"),
+        ({"hd95": {"both": 0, "one": 1, "two": 2}}, ValueError, "'both' and 'one'"),
+        ({"hd95": None}, TypeError, "a policy, a number or a mapping"),
+        ({"hd95": [1]}, TypeError, "a policy, a number or a mapping"),
+        ({"hd95": np.array([1, 2])}, TypeError, "an array of shape"),
+        ({"both": 0, "one": "diagonal"}, ValueError, "'both' and 'one' belong to a metric"),
+        ({"all": 1}, ValueError, "empty: unknown 'all'"),
+        ({3: 1}, TypeError, "empty: expected names, got 3"),
+        ({"asd": 1}, ValueError, "empty: 'asd' is not the name of one metric"),
+        (
+            {"hd": 1, "hausdorff": 2},
+            ValueError,
+            "'hd' is given twice, the second time as 'hausdorff'",
+        ),
         ({"hd95": "best"}, ValueError, "unknown policy 'best'"),
         ({"hdd": 1}, ValueError, "unknown 'hdd'"),
         ({"hd95": {"both": 1}}, ValueError, "'both' and 'one'"),

@@ -255,7 +255,8 @@ def plane_shift(axis: int, shift: int, spacing: tuple[float, ...]) -> Figure:
         *_exact(dict.fromkeys(("hd", "hd95", "hd50", "assd", "masd"), apart)),
         *_exact({"hd95": apart}, percentile_method="pooled"),
         *_exact({"nsd": 1.0}, tolerance=apart),
-        *_exact({"nsd": 0.0}, tolerance=math.nextafter(apart, 0)),
+        *_exact({"nsd": 1.0}, tolerance=math.nextafter(apart, 0)),
+        *_exact({"nsd": 0.0}, tolerance=apart * (1 - 2e-6)),
         *_exact({"hd": apart, "assd": middle, "masd": middle}, boundary="surfel"),
         *_exact({"nsd": 0.5}, boundary="surfel", tolerance=(shift - 0.25) * spacing[axis]),
     ]
@@ -302,11 +303,11 @@ def overlapping_boxes(step: float) -> Figure:
 
 
 def rounding_tolerance(step: float, shift: int, tolerance: float) -> Figure:
-    """Planes whose distance in float64 is one rounding above `tolerance`, hence not within it."""
+    """Planes whose distance in float64 is one rounding above `tolerance`, which is what was meant: within it."""
     planes = plane_shift(0, shift, (step, 1.0, 1.0))
     expected = (
-        *_exact({"nsd": 0.0}, tolerance=tolerance),
-        *_exact({"nsd": 1.0}, tolerance=shift * step),
+        *_exact({"nsd": 1.0}, tolerance=tolerance),
+        *_exact({"nsd": 0.0}, tolerance=shift * step * (1 - 2e-6)),
     )
     name = f"{shift} times {step} against a tolerance of {tolerance}"
     return Figure(name, planes.reference, planes.prediction, planes.spacing, expected)

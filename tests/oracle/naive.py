@@ -309,8 +309,13 @@ def asd(distances: Array, areas: Array | None = None) -> float:
     return math.fsum(distances * weights) / math.fsum(weights)
 
 
+# What differs by a millionth of the tolerance is a rounding of it.
+MILLIONTH = Fraction(1, 10**6)
+
+
 def nsd(d1: Array, d2: Array, a1: Array | None, a2: Array | None, tolerance: float) -> float:
-    """Share of both surfaces, pooled, that lies within `tolerance` of the other."""
+    """Share of both surfaces, pooled, that lies within `tolerance` of the other, or beyond by a rounding."""
+    tolerance = float(Fraction(tolerance) * (1 + MILLIONTH))
     a1, a2 = _weights(d1, a1), _weights(d2, a2)
     total = math.fsum([*a1, *a2])
     near = math.fsum([*a1[d1 <= tolerance], *a2[d2 <= tolerance]])
@@ -324,7 +329,8 @@ def _weights(distances: Array, areas: Array | None) -> Array:
 def boundary_iou(
     reference: Array, prediction: Array, spacing: Sequence[float], width: float
 ) -> float:
-    """IoU of the two rims: the voxels of a mask strictly nearer than `width` to its own surface."""
+    """IoU of the two rims: the voxels of a mask nearer than `width`, by more than a rounding, to its own surface."""
+    width = float(Fraction(width) * (1 - MILLIONTH))
     rims = []
     for mask in (np.asarray(reference) != 0, np.asarray(prediction) != 0):
         rim = np.zeros(mask.shape, bool)
