@@ -119,7 +119,7 @@ def _fraction(
     """Make the error for values that are no whole numbers: the first of them in full, its place, and how many."""
     first = tuple(axis[0] for axis in where)
     place = tuple(map(sum, zip(first, start, strict=True))) if start else first
-    value, many = array[first], len(where[0])
+    value, many = array.dtype.type(array[first].item()), len(where[0])
     others = f", one of {many:,} such voxels" if many > 1 else ""
     # as text, which has all digits of its own type: 0.99999994 is not 1
     return InputError(

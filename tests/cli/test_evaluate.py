@@ -220,7 +220,7 @@ BAD = {
     "a damaged file": (["a.npy", "damaged.npy"], "damaged.npy: not a readable NumPy array"),
     "fractions": (["a.npy", "half.npy"], "half.npy: labels must be whole numbers, found 0.5"),
     "NaN": (["a.npy", "nan.npy"], "nan.npy: the label map holds NaN"),
-    "one-hot": (["one_hot.npy", "one_hot.npy"], "a one-hot array needs an argmax"),
+    "one-hot": (["one_hot.npy", "one_hot.npy"], "take the argmax over its 3 channels"),
     "file and folder": (["a.npy", "folder"], "expected two files or two folders"),
     "folder and file": (["folder", "a.npy"], "expected two files or two folders"),
     "empty folders": (["folder", "folder"], "folder: it holds no image"),

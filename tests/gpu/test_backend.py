@@ -355,9 +355,15 @@ def test_layouts_and_floats(quick: types.ModuleType) -> None:
     assert_same(quick, fastseg.confusion_matrix(*given), expected)
     strided = quick.asarray(np.repeat(reference, 2, axis=1))[:, ::2]
     assert_same(quick, fastseg.confusion_matrix(strided, given[1]), expected)
-    for wrong, told in ((0.5, "whole numbers, found 0.5"), (np.nan, "holds NaN")):
+    noisy = quick.asarray(reference.astype(np.float32) * np.float32(0.99999994))
+    assert_same(quick, fastseg.confusion_matrix(noisy, given[1]), expected)
+    for wrong, told in (
+        (0.5, r"whole numbers, found 0.5 at index \(1,\);"),
+        (np.nan, "holds NaN"),
+        (1e-9, "every value rounds to 0"),
+    ):
         with pytest.raises(ValueError, match=told):
-            fastseg.confusion_matrix(quick.asarray(np.array([1.0, wrong])), given[1])
+            fastseg.confusion_matrix(quick.asarray(np.array([0.0, wrong])), given[1])
 
 
 def test_the_transform_writes_into_arrays_of_the_device(quick: types.ModuleType) -> None:

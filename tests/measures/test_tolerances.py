@@ -100,6 +100,21 @@ def test_the_voxel_size_of_a_nifti_header(tmp_path: Path) -> None:
         assert evaluation[1]["nsd"] == 1.0, size
 
 
+def test_drop_ins_compare_as_their_hosts_do() -> None:
+    """To the last bit: 0.1 three times over is not within 0.3 there, and is here."""
+    from fastseg.compat import surface_distance
+
+    masks = blocks((3, 0, 0))
+    measured = surface_distance.compute_surface_distances(*masks, (0.1, 1.0, 1.0))
+    shares = [
+        surface_distance.compute_surface_dice_at_tolerance(measured, tolerance)
+        for tolerance in (0.3, 0.1 * 3)
+    ]
+    assert shares[0] < shares[1] == 1.0
+    ours = fastseg.surface_distances(*masks, spacing=(0.1, 1, 1), boundary="surfel")
+    assert ours.nsd(0.3) == 1.0
+
+
 def test_rounded_headers_agree_with_brute_force(backend: str) -> None:
     """The oracle has the rule of its own; sizes and tolerances as near the edge as they come."""
     rng = np.random.default_rng(11)
