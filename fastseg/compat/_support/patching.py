@@ -14,8 +14,9 @@ import functools
 import importlib
 import importlib.metadata
 import re
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, ParamSpec, TypeVar
 
 from fastseg.errors import MissingPackageError
@@ -27,6 +28,9 @@ MISSING = object()
 
 #: what stood where a drop-in stands now, by module and attribute
 originals: dict[tuple[str, str], Any] = {}
+
+#: modules of hosts that stand-ins of ours hide under their names, and how to load them
+hidden: dict[str, Callable[[], ModuleType]] = {}
 
 
 class NotCovered(Exception):  # noqa: N818 - no error: it sends a call on to the host
@@ -49,11 +53,15 @@ class Patch:
     replacement : object
         A module-level function or class of ``fastseg.compat.<host>``. What a host binds under several names
         (``from .utils import f``) takes a row for each.
+    known_in : callable, optional
+        Gives the table in which the host looks its functions up by themselves, None if it has none; the drop-in is
+        entered there as what it replaces.
     """
 
     module: str
     attribute: str
     replacement: Any
+    known_in: Callable[[], MutableMapping[Any, Any] | None] | None = None
 
     def __str__(self) -> str:
         return f"{self.module}.{self.attribute}"
@@ -70,12 +78,16 @@ class Host:
     since, until : str
         Tested: since <= version < until.
     rows : tuple of Patch
+    differs : callable, optional
+        Says by what the installed host is another than the drop-ins were tested with, though it calls itself the same
+        version; None if by nothing.
     """
 
     distribution: str
     since: str
     until: str
     rows: tuple[Patch, ...]
+    differs: Callable[[], str | None] | None = None
 
     @property
     def tested(self) -> str:
@@ -159,9 +171,9 @@ def host_function(module: str, attribute: str, reason: str = "this", ours: Any =
         If the host is not installed, or has no such attribute.
     """
     original = originals.get((module, attribute), MISSING)
-    if original is MISSING:
+    if original is MISSING or (original is ours and module in hidden):
         try:
-            owner, name = place(module, attribute)
+            owner, name = place(module, attribute, host_module)
         except ImportError as error:
             raise MissingPackageError(
                 f"fastseg does not cover {reason}, and {module}.{attribute}, which does, cannot be imported "
@@ -178,7 +190,14 @@ def host_function(module: str, attribute: str, reason: str = "this", ours: Any =
     return original
 
 
-def place(module: str, attribute: str) -> tuple[Any, str]:
+def host_module(name: str) -> ModuleType:
+    """Import a module of a host, its own also where a stand-in of ours has taken its name."""
+    return hidden[name]() if name in hidden else importlib.import_module(name)
+
+
+def place(
+    module: str, attribute: str, load: Callable[[str], ModuleType] = importlib.import_module
+) -> tuple[Any, str]:
     """Find the module or class that holds an attribute, and the name under which it does.
 
     Raises
@@ -186,7 +205,7 @@ def place(module: str, attribute: str) -> tuple[Any, str]:
     ImportError
         If there is none.
     """
-    owner: Any = importlib.import_module(module)
+    owner: Any = load(module)
     *classes, name = attribute.split(".")
     for part in classes:
         owner = getattr(owner, part, None)
@@ -202,7 +221,7 @@ def rest_of(module: str) -> Callable[[str], Any]:
         if name.startswith("__"):  # what Python looks for in any module
             raise AttributeError(name)
         try:
-            host = importlib.import_module(module)
+            host = host_module(module)
         except ImportError as error:
             raise AttributeError(
                 f"fastseg has no drop-in for {module}.{name}, and {module} cannot be imported ({error})"
