@@ -109,7 +109,11 @@ def compute_surface_distances(
     if ndim not in (2, 3):
         raise ValueError(f"Only 2D and 3D masks are supported, not {ndim}D.")
     check_one_shape(mask_gt, mask_pred, ("mask_gt", "mask_pred"))
-    if not mask_gt.size:
+    if not mask_gt.size and mask_gt.shape[0]:
+        raise ValueError(f"the masks hold no voxel, their shape is {mask_gt.shape}")
+    if (
+        not mask_gt.size
+    ):  # which the original takes for empty masks, if it is the first axis that has no voxel
         return {name: np.empty(0) for names in _SIDES for name in names}
     try:
         spacing = as_spacing(spacing_mm, ndim)
