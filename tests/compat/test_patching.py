@@ -295,6 +295,23 @@ def test_a_host_that_is_another_than_it_calls_itself(
         assert host.inner.f is f
 
 
+def test_a_host_whose_function_takes_more(host: Any) -> None:
+    def forked(x: Any, axis: int = 0, **others: Any) -> Any:
+        return ("fork", x)
+
+    host.inner.f = forked
+    with pytest.raises(
+        compat.UntestedVersionError, match=r"host\.inner\.f takes axis, which its drop-in does not"
+    ):
+        compat.patch("medpy")
+    assert host.inner.f is forked
+    with compat.patched("medpy", any_version=True):
+        assert host.inner.f is f
+    host.inner.f = lambda x, *rest, **others: ("wrapped", x)
+    with compat.patched("medpy"):
+        assert host.inner.f is f
+
+
 def test_a_table_of_the_hosts_knows_the_drop_in(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     table: dict[Any, str] = {host_f: "what it can do"}
     rows = (

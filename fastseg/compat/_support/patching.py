@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.metadata
+import inspect
 import re
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
@@ -212,6 +213,19 @@ def place(
     if not hasattr(owner, name):
         raise MissingPackageError(f"{module} has no {attribute}", name=module)
     return owner, name
+
+
+def uncovered_arguments(row: Patch) -> str | None:
+    """Say which arguments of the host's function its drop-in lacks, None if none: such a host is another one."""
+    owner, name = place(row.module, row.attribute)
+    functions = getattr(owner, name), row.replacement
+    if not all(map(inspect.isfunction, functions)):
+        return None
+    theirs, ours = (inspect.signature(function).parameters for function in functions)
+    catch_all = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    more = [each.name for each in theirs.values() if each.kind not in catch_all]
+    more = [argument for argument in more if argument not in ours]
+    return f"{row} takes {', '.join(more)}, which its drop-in does not" if more else None
 
 
 def rest_of(module: str) -> Callable[[str], Any]:

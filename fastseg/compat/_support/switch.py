@@ -9,7 +9,14 @@ from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from fastseg.compat._support.patching import MISSING, Host, Patch, originals, place
+from fastseg.compat._support.patching import (
+    MISSING,
+    Host,
+    Patch,
+    originals,
+    place,
+    uncovered_arguments,
+)
 from fastseg.errors import InputError, MissingPackageError, UntestedVersionError
 from fastseg.inputs.choices import did_you_mean
 
@@ -110,15 +117,22 @@ def _rows(host: str, any_version: bool) -> tuple[Patch, ...]:
             f"with {patches.tested}; any_version=True (--any-version) patches it all the same",
             name=host,
         )
-    found = patches.differs() if patches.differs and not any_version else None
+    if not any_version:
+        _check_that_it_is_the_host(host, patches)
+    for row in patches.rows:
+        place(row.module, row.attribute)
+    return patches.rows
+
+
+def _check_that_it_is_the_host(host: str, patches: Host) -> None:
+    """Refuse a library that calls itself a tested version and is another: a branch, or a fork."""
+    found = patches.differs() if patches.differs else None
+    found = found or next(filter(None, map(uncovered_arguments, patches.rows)), None)
     if found:
         raise UntestedVersionError(
             f"{host} is not patched: {found}; any_version=True (--any-version) patches it all the same",
             name=host,
         )
-    for row in patches.rows:
-        place(row.module, row.attribute)
-    return patches.rows
 
 
 def _place_all(wanted: dict[str, tuple[Patch, ...]]) -> None:
