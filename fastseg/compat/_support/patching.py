@@ -221,10 +221,14 @@ def uncovered_arguments(row: Patch) -> str | None:
     functions = getattr(owner, name), row.replacement
     if not all(map(inspect.isfunction, functions)):
         return None
-    theirs, ours = (inspect.signature(function).parameters for function in functions)
+    theirs, ours = (
+        # the first of a method is its object, whatever it is called
+        list(inspect.signature(function).parameters.values())["." in row.attribute :]
+        for function in functions
+    )
     catch_all = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    more = [each.name for each in theirs.values() if each.kind not in catch_all]
-    more = [argument for argument in more if argument not in ours]
+    known = {each.name for each in ours}
+    more = [each.name for each in theirs if each.kind not in catch_all and each.name not in known]
     return f"{row} takes {', '.join(more)}, which its drop-in does not" if more else None
 
 
