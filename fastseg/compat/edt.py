@@ -14,7 +14,6 @@ all other names (``each``, ``runs`` …).
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -152,8 +151,12 @@ def _checked(
     if not labels.size or labels.dtype.kind not in "biuf":
         raise NotCovered(f"labels of dtype {labels.dtype} and shape {labels.shape}")
     if not 1 <= labels.ndim <= 3:
-        raise TypeError(f"data: expected labels of 1 to 3 axes, got shape {labels.shape}")
-    operator.index(parallel)
+        raise TypeError(
+            f"Multi-Label EDT library only supports up to 3 dimensions got {labels.ndim}. "
+            f"Expected labels of 1 to 3 axes, their shape is {labels.shape}"
+        )
+    if not isinstance(parallel, (int, float, np.number)):
+        raise TypeError(f"an integer is required for parallel, got {parallel!r}")
     if not (labels.flags.c_contiguous or labels.flags.f_contiguous):
         labels = np.ascontiguousarray(labels)
     return _as_integers(labels), _steps(anisotropy, labels.ndim)
@@ -175,7 +178,11 @@ def _steps(anisotropy: Anisotropy, ndim: int) -> Spacing:
     if anisotropy is None:
         return (1.0,) * ndim
     sizes: Any = [anisotropy] if ndim == 1 else anisotropy
-    steps = [float(np.float32(1.0 * sizes[axis])) for axis in range(ndim)]
+    given = [sizes[axis] for axis in range(ndim)]
+    for size in given:
+        if size is None or isinstance(size, (str, bytes)):
+            raise TypeError(f"must be real number, not {type(size).__name__}")
+    steps = [float(np.float32(1.0 * size)) for size in given]
     try:
         return as_spacing(steps, ndim)
     except ValueError as error:

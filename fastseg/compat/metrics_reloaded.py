@@ -1,183 +1,60 @@
 """Drop-in for ``BinaryPairwiseMeasures`` of MetricsReloaded (``MetricsReloaded.metrics.pairwise_measures``).
 
-The class with its count and distance measures, under their names::
+The class of MetricsReloaded's branch main, its count and distance measures under their names::
 
     from fastseg.compat.metrics_reloaded import BinaryPairwiseMeasures
 
+Several branches and forks call themselves 0.1.0. This is main since November 2024, where ``positive_predictive_value``
+and ``negative_predictive_value`` have no plural; the older names work too. ``axis=`` and ``smooth_dr=``, of the branch
+monai-support, are a TypeError, and ``patch("metrics_reloaded")`` refuses what is not main.
+
 Prediction first, reference second, as MetricsReloaded has it. Distances, percentiles and the boundary IoU are those of
-MetricsReloaded to the bit, averages to a few units in the last place. All distance measures of an object share one
-computation. What differs on purpose:
+MetricsReloaded to the bit, averages to a few units in the last place; where a measure is undefined, value and words of
+the warning are MetricsReloaded's. All distance measures of an object share one computation. What differs on purpose:
 
 * Counts are exact and ratios float64; MetricsReloaded sums float32 maps, which round beyond 2²⁴ voxels.
 * Whole numbers other than 0 are inside; MetricsReloaded computes with them (a mask of 0 and 2 has a Dice of 0.667
   with itself). Fractions are a ValueError: a probability map needs a threshold first.
 * Masks of different shapes, and a `pixdim` that is not positive and finite, are always a ValueError.
+* Nothing is printed, and no warning says that an option keeps its default.
 
 As in MetricsReloaded `connectivity_type` does not matter (borders are those of face neighbours), and the boundary IoU
-is measured in voxels whatever `pixdim` is. clDice is left to MetricsReloaded, if it is installed.
+is measured in voxels whatever `pixdim` is. clDice and all that the class has beside (``border_distance``,
+``skeleton_versions``, ``topology_precision`` …) are left to MetricsReloaded; without it they are an AttributeError.
 """
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy import ndimage
 
-from fastseg.compat._support.masks import (
-    Floats,
-    Mask,
-    as_sampling,
-    border_distances,
-    check_one_shape,
-    operations_for,
-    pair_counts,
+from fastseg.compat._support.patching import Host, Patch, host_function, rest_of
+from fastseg.compat._support.reloaded import (
+    boundary_iou,
+    counts_of,
+    empty_masks,
+    fn,
+    fp,
+    masks_of,
+    measured_distance,
+    normalised_surface_distance,
+    spacing_of,
+    tn,
+    tp,
 )
-from fastseg.compat._support.patching import Host, NotCovered, Patch, host_function, rest_of
-from fastseg.inputs.arrays import matched
-from fastseg.measures.joint_histogram import Counts
-from fastseg.measures.regions import Region, Request
 
 __all__ = ["BinaryPairwiseMeasures"]
 
 _MODULE = "MetricsReloaded.metrics.pairwise_measures"
+_SOURCE = "MetricsReloaded's branch main (github.com/Project-MONAI/MetricsReloaded, since 2024-11)"
 
 __getattr__ = rest_of(_MODULE)
-
-# These functions take any object with the attributes of BinaryPairwiseMeasures: ours, or the patched host's.
-
-
-def _kept(measures: Any, name: str, compute: Callable[[], Any]) -> Any:
-    """What an object has computed before, as MetricsReloaded keeps it."""
-    kept = vars(measures).setdefault("_fastseg", {})
-    if name not in kept:
-        kept[name] = compute()
-    return kept[name]
-
-
-def _masks(measures: Any) -> tuple[Mask, Mask]:
-    """The reference and the prediction of an object."""
-
-    def compute() -> tuple[Mask, Mask]:
-        reference, prediction = (
-            _as_mask(getattr(measures, name), name) for name in ("ref", "pred")
-        )
-        check_one_shape(reference, prediction, ("ref", "pred"))
-        return reference, prediction
-
-    masks: tuple[Mask, Mask] = _kept(measures, "masks", compute)
-    return masks
-
-
-def _as_mask(values: Any, name: str) -> Mask:
-    array: NDArray[Any] = np.atleast_1d(values)
-    if array.dtype.kind == "f" and not np.array_equal(array, np.trunc(array)):
-        raise ValueError(
-            f"{name}: a mask holds 0 and 1, here are fractions or nan; a probability map needs a threshold first"
-        )
-    return array.astype(bool, copy=False)
-
-
-def _counts(measures: Any) -> Counts:
-    counts: Counts = _kept(measures, "counts", lambda: pair_counts(*_masks(measures)))
-    return counts
-
-
-def _distances(measures: Any) -> tuple[Floats, Floats]:
-    """From the reference's border to the prediction's, and back."""
-
-    def compute() -> tuple[Floats, Floats]:
-        reference, prediction = _masks(measures)
-        try:
-            spacing = as_sampling(measures.pixdim, reference.ndim)
-        except NotCovered as error:
-            raise ValueError(
-                f"pixdim: expected finite positive numbers, got {measures.pixdim!r}"
-            ) from error
-        return border_distances(reference, prediction, spacing)
-
-    distances: tuple[Floats, Floats] = _kept(measures, "distances", compute)
-    return distances
-
-
-def _empty(measures: Any) -> int:
-    """How many of the two masks are empty."""
-    tp, fp, fn, _ = _counts(measures)
-    return (tp + fp == 0) + (tp + fn == 0)
-
-
-def tp(measures: Any) -> np.float64:
-    """Number of true positives."""
-    return np.float64(_counts(measures).tp)
-
-
-def fp(measures: Any) -> np.float64:
-    """Number of false positives."""
-    return np.float64(_counts(measures).fp)
-
-
-def fn(measures: Any) -> np.float64:
-    """Number of false negatives."""
-    return np.float64(_counts(measures).fn)
-
-
-def tn(measures: Any) -> np.float64:
-    """Number of true negatives."""
-    return np.float64(_counts(measures).tn)
-
-
-def measured_distance(measures: Any) -> tuple[float, float, float, float]:
-    """Hausdorff distance, ASSD, percentile of the Hausdorff distance, MASD: mind the order.
-
-    The percentile is ``dict_args["hd_perc"]``, 95 if there is none: the larger of the two directions'. All are 0 if
-    both masks are empty, nan if one is.
-    """
-    empty = _empty(measures)
-    if empty:
-        return (0, 0, 0, 0) if empty == 2 else (np.nan, np.nan, np.nan, np.nan)
-    there, back = _distances(measures)
-    percent = measures.dict_args.get("hd_perc", 95)
-    sums = np.sum(there), np.sum(back)
-    return (
-        max(there.max(), back.max()),
-        (sums[0] + sums[1]) / (len(there) + len(back)),
-        max(np.percentile(there, percent), np.percentile(back, percent)),
-        0.5 * (sums[0] / len(there) + sums[1] / len(back)),
-    )
-
-
-def normalised_surface_distance(measures: Any) -> float:
-    """Share of both borders within ``dict_args["nsd"]`` (inclusive, default 1) of the other.
-
-    1 if both masks are empty, 0 if one is.
-    """
-    empty = _empty(measures)
-    if empty:
-        return 1 if empty == 2 else 0
-    there, back = _distances(measures)
-    tolerance = measures.dict_args.get("nsd", 1)
-    within = np.count_nonzero(there <= tolerance) + np.count_nonzero(back <= tolerance)
-    return np.float64(within / (len(there) + len(back)))
-
-
-def boundary_iou(measures: Any) -> float:
-    """Intersection over union of the voxels nearer than ``dict_args["boundary_dist"]`` voxels to their own border.
-
-    1 if both masks are empty, 0 if one is; nan where the width, default 1, takes in no voxel.
-    """
-    empty = _empty(measures)
-    if empty:
-        return 1 if empty == 2 else 0
-    masks = matched(*_masks(measures))
-    ndim, width = masks[0].ndim, float(measures.dict_args.get("boundary_dist", 1))
-    request = Request(frozenset({"band_overlap"}), (1.0,) * ndim)
-    operations = operations_for("band_overlap", ndim)
-    [measured] = operations.measure(*masks, [Region(tolerance=width)], request)
-    reference, prediction, both = measured["band_overlap"]
-    union = reference + prediction - both
-    return np.float64(both / union if union else np.nan)
 
 
 class BinaryPairwiseMeasures:
@@ -204,6 +81,15 @@ class BinaryPairwiseMeasures:
         By a measure, for different shapes and for fractions.
     RuntimeError
         By a distance measure, for a pixdim of another length.
+    TypeError
+        For an argument of another branch.
+    AttributeError
+        For what is neither here nor in an installed MetricsReloaded.
+
+    Warns
+    -----
+    UserWarning
+        By a measure that is undefined, in MetricsReloaded's words.
 
     Examples
     --------
@@ -225,7 +111,13 @@ class BinaryPairwiseMeasures:
         pixdim: float | Sequence[float] | None = None,
         empty: bool = False,
         dict_args: Mapping[str, Any] | None = None,
+        **unknown: Any,
     ) -> None:
+        if unknown:
+            raise TypeError(
+                f"BinaryPairwiseMeasures got an unexpected keyword argument {next(iter(unknown))!r}: this is the class "
+                f"of {_SOURCE}; axis= and smooth_dr= are of its branch monai-support"
+            )
         self.measures_dict: dict[str, tuple[Callable[[], Any], str]] = {
             "numb_ref": (self.n_pos_ref, "NumbRef"),
             "numb_pred": (self.n_pos_pred, "NumbPred"),
@@ -242,8 +134,8 @@ class BinaryPairwiseMeasures:
             "fbeta": (self.fbeta, "FBeta"),
             "dsc": (self.dsc, "DSC"),
             "youden_ind": (self.youden_index, "YoudenInd"),
-            "ppv": (self.positive_predictive_values, "PPV"),
-            "npv": (self.negative_predictive_values, "NPV"),
+            "ppv": (self.positive_predictive_value, "PPV"),
+            "npv": (self.negative_predictive_value, "NPV"),
             "ior": (self.intersection_over_reference, "IoR"),
             "sensitivity": (self.sensitivity, "Sens"),
             "specificity": (self.specificity, "Spec"),
@@ -259,11 +151,11 @@ class BinaryPairwiseMeasures:
         }
         self.pred = pred
         self.ref = ref
-        self.measures = measures if measures is not None else list(self.measures_dict)
+        self.measures = self.measures_dict if measures is None else measures
         self.connectivity = connectivity_type
         self.pixdim = pixdim
         self.flag_empty = empty
-        self.dict_args = dict_args or {}
+        self.dict_args = {} if dict_args is None else dict_args
 
     def to_dict_meas(self, fmt: str = "{:.4f}") -> dict[str, Any]:
         """The measures asked for, by name; `fmt` is without effect, as in MetricsReloaded."""
@@ -275,73 +167,112 @@ class BinaryPairwiseMeasures:
 
     def n_pos_ref(self) -> np.int64:
         """Number of voxels of the reference."""
-        return np.int64(_counts(self).tp + _counts(self).fn)
+        return np.int64(counts_of(self).tp + counts_of(self).fn)
 
     def n_neg_ref(self) -> np.int64:
         """Number of voxels outside the reference."""
-        return np.int64(_counts(self).tn + _counts(self).fp)
+        return np.int64(counts_of(self).tn + counts_of(self).fp)
 
     def n_pos_pred(self) -> np.int64:
         """Number of voxels of the prediction."""
-        return np.int64(_counts(self).tp + _counts(self).fp)
+        return np.int64(counts_of(self).tp + counts_of(self).fp)
 
     def n_neg_pred(self) -> np.int64:
         """Number of voxels outside the prediction."""
-        return np.int64(_counts(self).tn + _counts(self).fn)
+        return np.int64(counts_of(self).tn + counts_of(self).fn)
 
     def n_intersection(self) -> np.int64:
         """Number of voxels in both masks."""
-        return np.int64(_counts(self).tp)
+        return np.int64(counts_of(self).tp)
 
     def n_union(self) -> np.float64:
         """Number of voxels in either mask."""
         return self.tp() + self.fp() + self.fn()
 
+    @property
+    def flag_empty_ref(self) -> bool:
+        """Whether the reference is empty."""
+        return not self.n_pos_ref()
+
+    @property
+    def flag_empty_pred(self) -> bool:
+        """Whether the prediction is empty."""
+        return not self.n_pos_pred()
+
+    def pred_in_ref(self) -> int:
+        """1 if the masks share a voxel, else 0."""
+        return int(self.n_intersection() > 0)
+
+    # -------------------------------------------------------------------------------------- ratios
+
     def sensitivity(self) -> float:
         """TP / (TP + FN); nan, with a warning, if the reference is empty."""
-        return self._ratio(
-            self.tp(), self.tp() + self.fn(), "the reference is empty", "sensitivity"
-        )
+        if not self.n_pos_ref():
+            return _undefined("reference empty, sensitivity not defined")
+        return self.tp() / (self.tp() + self.fn())
 
     def specificity(self) -> float:
         """TN / (TN + FP); nan, with a warning, if the reference is full."""
-        return self._ratio(self.tn(), self.tn() + self.fp(), "the reference is full", "specificity")
+        if not self.n_neg_ref():
+            return _undefined("reference all positive, specificity not defined")
+        return self.tn() / (self.tn() + self.fp())
 
     def recall(self) -> float:
         """The same as :meth:`sensitivity`, but for a warning if the prediction is empty."""
-        if self.n_pos_ref() and not self.n_pos_pred():
-            warnings.warn("the prediction is empty, recall is set to 0", stacklevel=2)
-        return self._ratio(self.tp(), self.tp() + self.fn(), "the reference is empty", "recall")
+        if not self.n_pos_ref():
+            return _undefined("reference is empty, recall not defined")
+        if not self.n_pos_pred():
+            return _undefined("prediction is empty but ref not, recall not defined but set to 0", 0)
+        return self.tp() / (self.tp() + self.fn())
+
+    def positive_predictive_value(self) -> float:
+        """TP / (TP + FP); if the prediction is empty 0, or nan if both masks are, with a warning."""
+        if empty_masks(self) == 2:
+            return _undefined("ref and prediction empty ppv not defined")
+        if not self.n_pos_pred():
+            return _undefined("prediction empty, ppv not defined but set to 0", 0)
+        return self.tp() / (self.tp() + self.fp())
+
+    def negative_predictive_value(self) -> float:
+        """TN / (TN + FN); if the prediction is full 0, or nan if both masks are, with a warning."""
+        if self.n_neg_pred():
+            return self.tn() / (self.tn() + self.fn())
+        if self.n_neg_ref():
+            words = "Nothing negative in pred but should be NPV not defined but set to 0"
+            return _undefined(words, 0)
+        return _undefined("Nothing negative in either pred or ref, NPV not defined and set to nan")
 
     def positive_predictive_values(self) -> float:
-        """TP / (TP + FP); if the prediction is empty 0, or nan if both masks are, with a warning."""
-        undefined = np.nan if _empty(self) == 2 else 0
-        found = self.tp() + self.fp()
-        return self._ratio(self.tp(), found, "the prediction is empty", "PPV", undefined)
+        """The name of :meth:`positive_predictive_value` until November 2024."""
+        return self.positive_predictive_value()
 
     def negative_predictive_values(self) -> float:
-        """TN / (TN + FN); if the prediction is full 0, or nan if both masks are, with a warning."""
-        undefined = 0 if self.n_neg_ref() else np.nan
-        left = self.tn() + self.fn()
-        return self._ratio(self.tn(), left, "the prediction is full", "NPV", undefined)
+        """The name of :meth:`negative_predictive_value` until November 2024."""
+        return self.negative_predictive_value()
 
     def intersection_over_reference(self) -> float:
         """TP / (TP + FN); nan, with a warning, if the reference is empty."""
-        return self._ratio(self.tp(), self.tp() + self.fn(), "the reference is empty", "IoR")
+        if not self.n_pos_ref():
+            return _undefined("IoR not defined - Empty reference")
+        return self.tp() / (self.tp() + self.fn())
 
     def intersection_over_union(self) -> float:
         """TP / (TP + FP + FN); nan, with a warning, if both masks are empty."""
-        return self._ratio(self.tp(), self.n_union(), "both masks are empty", "IoU")
+        if empty_masks(self) == 2:
+            return _undefined("IoU not defined - Both reference and prediction are empty")
+        return self.tp() / self.n_union()
 
     def dsc(self) -> float:
         """Dice, 2 TP / (2 TP + FP + FN); 1, with a warning, if both masks are empty."""
-        sizes = 2 * self.tp() + self.fp() + self.fn()
-        return self._ratio(2 * self.tp(), sizes, "both masks are empty", "DSC", 1)
+        if empty_masks(self) == 2:
+            words = "Both Prediction and Reference are empty - set to 1 as correct solution even if not defined"
+            return _undefined(words, 1)
+        return 2 * self.tp() / (2 * self.tp() + self.fp() + self.fn())
 
     def fbeta(self) -> float:
         """(1 + β²) PPV · recall / (β² PPV + recall); where that is undefined 1 if both masks are equal, else 0."""
         square = np.square(self.dict_args.get("beta", 1))
-        precision, recall = self.positive_predictive_values(), self.recall()
+        precision, recall = self.positive_predictive_value(), self.recall()
         denominator = square * precision + recall
         if np.isnan(denominator) or denominator == 0:
             return 0 if self.fp() + self.fn() > 0 else 1
@@ -365,8 +296,15 @@ class BinaryPairwiseMeasures:
         return self.fp() / (self.tn() + self.fp())
 
     def positive_likelihood_ratio(self) -> float:
-        """Sensitivity / (1 − specificity)."""
-        return np.float64(self.sensitivity()) / np.float64(1 - self.specificity())
+        """Sensitivity / (1 − specificity); nan, with a warning, where one is undefined, and for a specificity of 1."""
+        sensitivity, specificity = self.sensitivity(), self.specificity()
+        if not self.n_neg_ref():
+            return _undefined("reference all positive, specificity not defined")
+        if not self.n_pos_ref():
+            return _undefined("reference empty - sensitivity not defined")
+        if not self.fp():  # the words are MetricsReloaded's, as it spells them
+            return _undefined("Perfect specifiicty - likelihood ratio not defined")
+        return sensitivity / (1 - specificity)
 
     def matthews_correlation_coefficient(self) -> float:
         """(TP·TN − FP·FN) / √((TP+FP)(TP+FN)(TN+FP)(TN+FN)); nan where that divides by 0."""
@@ -374,6 +312,14 @@ class BinaryPairwiseMeasures:
         product = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
         score: float = (tp * tn - fp * fn) / np.sqrt(product)
         return score
+
+    def expected_matching_ck(self) -> float:
+        """The accuracy that is to be expected of masks of these sizes by chance."""
+        pairs = (self.n_pos_ref(), self.n_pos_pred()), (self.n_neg_ref(), self.n_neg_pred())
+        expected: float = (
+            sum(float(ref) * float(pred) for ref, pred in pairs) / np.size(self.ref) ** 2
+        )
+        return expected
 
     def cohens_kappa(self) -> float:
         """(pₒ − pₑ) / (1 − pₑ), pₒ the accuracy, pₑ its expectation from both sizes; as one fraction of counts."""
@@ -400,16 +346,10 @@ class BinaryPairwiseMeasures:
 
     def absolute_volume_difference_ratio(self) -> float:
         """||prediction| − |reference|| / |reference|; nan, with a warning, if the reference is empty."""
-        difference = np.float64(abs(self.n_pos_pred() - self.n_pos_ref()))
-        return self._ratio(difference, self.tp() + self.fn(), "the reference is empty", "AVDR")
-
-    def _ratio(
-        self, part: np.float64, whole: np.float64, why: str, name: str, undefined: float = np.nan
-    ) -> float:
-        if whole:
-            return part / whole
-        warnings.warn(f"{why}, {name} is not defined and set to {undefined}", stacklevel=3)
-        return undefined
+        if not self.n_pos_ref():
+            return _undefined("Empty reference - absolute volume difference ratio not defined")
+        ratio: float = abs(self.n_pos_ref() - self.n_pos_pred()) / self.n_pos_ref()
+        return ratio
 
     # ----------------------------------------------------------------------------------- distances
 
@@ -433,13 +373,91 @@ class BinaryPairwiseMeasures:
         """Mean average surface distance, see :meth:`measured_distance`."""
         return self.measured_distance()[3]
 
+    def com_ref(self) -> Any:
+        """Centre of mass of the reference, in voxels; -1, with a warning, if it is empty."""
+        if not self.n_pos_ref():
+            return _undefined("Empty reference - centre of mass not defined", -1)
+        return ndimage.center_of_mass(masks_of(self)[0])
+
+    def com_pred(self) -> Any:
+        """Centre of mass of the prediction, in voxels; -1, with a warning, if it is empty."""
+        if not self.n_pos_pred():
+            return _undefined("Empty prediction - centre of mass not defined", -1)
+        return ndimage.center_of_mass(masks_of(self)[1])
+
+    def com_dist(self) -> float:
+        """Distance of the centres of mass, in the units of `pixdim`; -1, with a warning, if a mask is empty."""
+        if empty_masks(self):
+            return _undefined(
+                "Impossible to calculate distance between centre of masses as either reference of prediction is empty",
+                -1,
+            )
+        apart = np.subtract(self.com_ref(), self.com_pred())
+        distance: float = np.sqrt(np.sum(np.square(apart * spacing_of(self))))
+        return distance
+
+    # ------------------------------------------------------------------------- MetricsReloaded's own
+
     def centreline_dsc(self) -> float:
         """Centre line Dice, by MetricsReloaded; an ImportError if it is not installed."""
-        original = host_function(
-            _MODULE, "BinaryPairwiseMeasures", "clDice", BinaryPairwiseMeasures
-        )
-        score: float = original(self.pred, self.ref).centreline_dsc()
+        score: float = self._theirs("clDice").centreline_dsc()
         return score
+
+    def _theirs(self, wanted: str) -> Any:
+        """Give an object of MetricsReloaded's class, over the same masks and with the same options."""
+        kind = host_function(_MODULE, "BinaryPairwiseMeasures", wanted, BinaryPairwiseMeasures)
+        held = vars(self)
+        if type(held.get("_host")) is not kind:
+            arguments = (self.measures, self.connectivity, self.pixdim, self.flag_empty)
+            held["_host"] = kind(self.pred, self.ref, *arguments, self.dict_args)
+        host = held["_host"]
+        host.pixdim, host.dict_args = self.pixdim, self.dict_args
+        return host
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave MetricsReloaded's object out, which does not pickle."""
+        return {name: held for name, held in vars(self).items() if name != "_host"}
+
+    def __getattr__(self, name: str) -> Any:
+        """Look up what MetricsReloaded's class has beside what is here, if it is installed."""
+        if name.startswith("__") or "dict_args" not in vars(self):
+            raise AttributeError(name)
+        try:
+            host = self._theirs(f"BinaryPairwiseMeasures.{name}")
+        except ImportError as error:
+            raise AttributeError(f"{error}: {_SOURCE}") from error
+        return getattr(host, name)
+
+
+def _undefined(words: str, value: float = np.nan) -> float:
+    """Warn, in MetricsReloaded's words, that a measure is undefined, and give what stands for it."""
+    warnings.warn(words, stacklevel=3)
+    return value
+
+
+# ---------------------------------------------------------------------------------------- the host
+
+_PARAMETERS = ("pred", "ref", "measures", "connectivity_type", "pixdim", "empty", "dict_args")
+#: what main has, and what earlier and other branches lack
+_MARKS = ("measured_distance", "positive_predictive_value", "absolute_volume_difference_ratio")
+
+
+def _not_main() -> str | None:
+    """Say by what the installed MetricsReloaded is not main: they all call themselves 0.1.0."""
+    kind = getattr(importlib.import_module(_MODULE), "BinaryPairwiseMeasures", None)
+    parameters = tuple(inspect.signature(kind).parameters) if kind is not None else ()
+    missing = [name for name in _MARKS if not hasattr(kind, name)]
+    found = []
+    if parameters != _PARAMETERS:
+        found.append(f"takes ({', '.join(parameters)})"[:200])
+    if missing:
+        found.append(f"lacks {', '.join(missing)}")
+    if not found:
+        return None
+    return (
+        f"the drop-ins are for {_SOURCE}, and what is installed is another MetricsReloaded of the same version: its "
+        f"BinaryPairwiseMeasures {' and '.join(found)}"
+    )
 
 
 # It has no releases: its source calls itself 0.1.0 since 2022.
@@ -459,4 +477,5 @@ PATCHES = Host(
             boundary_iou,
         )
     ),
+    differs=_not_main,
 )

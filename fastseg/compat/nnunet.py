@@ -146,9 +146,9 @@ def region_or_label_to_mask(
     segmentation: NDArray[Any], region_or_label: LabelOrRegion
 ) -> NDArray[np.bool_]:
     """The mask of a label, or of the union of several."""
-    if isinstance(region_or_label, tuple):
-        return np.isin(segmentation, region_or_label)
-    return np.asarray(segmentation == region_or_label)
+    if np.isscalar(region_or_label):
+        return np.asarray(segmentation == region_or_label)
+    return np.isin(segmentation, tuple(region_or_label))  # type: ignore[arg-type]
 
 
 def compute_tp_fp_fn_tn(

@@ -58,6 +58,7 @@ def _instances(
 
 
 def _counts(reference: Array, prediction: Array) -> Counts:
+    reference, prediction = np.asarray(reference), np.asarray(prediction)
     check_one_shape(reference, prediction, ("reference", "prediction"))
     return pair_counts(reference.astype(bool, copy=False), prediction.astype(bool, copy=False))
 
@@ -84,6 +85,7 @@ def _compute_dice_coefficient(
 
     The masks hold 0 and 1: other numbers count with their value in the denominator, as in panoptica.
     """
+    reference, prediction = np.asarray(reference), np.asarray(prediction)
     tp, fp, fn, _ = _counts(reference, prediction)
     if reference.dtype == prediction.dtype == bool:
         total = np.int64(2 * tp + fp + fn)
@@ -253,7 +255,7 @@ def _compute_normalized_surface_dice(
         threshold = 0.5 if voxelspacing is None else min(np.atleast_1d(voxelspacing))
     if threshold == 0.5:
         warnings.warn(
-            "The threshold is set to 0.5, which is the default value, and may not suit your data.",
+            "The threshold is set to 0.5, which is the default value, which may not be appropriate for your data.",
             stacklevel=2,
         )
     if not (len(there) and len(back)):

@@ -12,7 +12,8 @@ finite and positive.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -76,8 +77,8 @@ def distance_transform_edt(
     _check_wanted(bool(return_distances), bool(return_indices), *places)
     foreground = _foreground(input)
     steps = _steps(sampling, foreground.ndim)
-    _check_place(places[0], "distances", foreground.shape, np.float64)
     _check_place(places[1], "indices", (foreground.ndim, *foreground.shape), np.int32)
+    _check_place(places[0], "distances", foreground.shape, np.float64)
     backend = dispatch.choose("distance_transform_edt", foreground.ndim)
     if backend.name == "scipy":
         raise NotCovered("a transform while the scipy backend is in use")
@@ -99,16 +100,16 @@ def _check_wanted(
     distances: NDArray[Any] | None,
     indices: NDArray[Any] | None,
 ) -> None:
+    """Raise in SciPy's words, which name all that is wrong at once."""
+    wrong = []
     if not return_distances and not return_indices:
-        raise RuntimeError("nothing to compute: return_distances and return_indices are both False")
-    for name, wanted, out in (
-        ("distances", return_distances, distances),
-        ("indices", return_indices, indices),
-    ):
-        if out is not None and not wanted:
-            raise RuntimeError(
-                f"{name}: an array to write to was given, but return_{name} is False"
-            )
+        wrong.append("at least one of return_distances/return_indices must be True")
+    if distances is not None and not return_distances:
+        wrong.append("return_distances must be True if distances is supplied")
+    if indices is not None and not return_indices:
+        wrong.append("return_indices must be True if indices is supplied")
+    if wrong:
+        raise RuntimeError(", ".join(wrong))
 
 
 def _foreground(input: ArrayLike) -> NDArray[Any]:
@@ -134,9 +135,17 @@ def _check_place(
     if out is None:
         return
     if out.shape != shape:
-        raise RuntimeError(f"{name}: expected an array of shape {shape}, got {out.shape}")
+        raise RuntimeError(f"{name} array has wrong shape: expected {shape}, got {out.shape}")
     if out.dtype.type is not dtype:
-        raise RuntimeError(f"{name}: expected a {dtype.__name__} array, got {out.dtype}")
+        raise RuntimeError(f"{name} array must be {dtype.__name__}, got {out.dtype}")
+
+
+def _capabilities() -> MutableMapping[Any, Any] | None:
+    """Find the table by which SciPy's own tests ask what a function can do, if it has one."""
+    table: MutableMapping[Any, Any] | None = getattr(
+        sys.modules.get("scipy._lib._array_api"), "xp_capabilities_table", None
+    )
+    return table
 
 
 PATCHES = Host(
@@ -144,7 +153,7 @@ PATCHES = Host(
     since="1.13",
     until="1.19",
     rows=(
-        Patch("scipy.ndimage", "distance_transform_edt", distance_transform_edt),
+        Patch("scipy.ndimage", "distance_transform_edt", distance_transform_edt, _capabilities),
         # where the deprecated scipy.ndimage.morphology finds it, and so surface-distance
         Patch("scipy.ndimage._morphology", "distance_transform_edt", distance_transform_edt),
     ),

@@ -1,9 +1,14 @@
 """Drop-in for SimpleITK's ``LabelOverlapMeasuresImageFilter`` and ``HausdorffDistanceImageFilter``.
 
 The classes derive from SimpleITK's and give the same values; what else a filter has (commands, progress, threads) is
-there and not used. Overlap measures equal ITK's to the bit. ITK's Hausdorff distance goes from all voxels of one mask
-to the nearest of the other, not between surfaces, with the images' spacing; it computes in float32, where distances
-here are exact, so they agree to 1e-6 of their size. A label that is in neither image gives 0 without ITK's warning.
+there and not used. Overlap measures equal ITK's to the bit, also where they are undefined: a quotient by 0 is the
+largest double (1.8e308). The false positive error, FP / (FP + TN), is what the installed ITK makes of it. ITK 5.4 asks
+whether the source holds the label at all, not whether it divides by 0 (repaired in ITK's main branch): of a label that
+the source lacks it gives the largest double, where the formula has 0, and of one that fills both images nan.
+
+ITK's Hausdorff distance goes from all voxels of one mask to the nearest of the other, not between surfaces, with the
+images' spacing; it computes in float32, where distances here are exact, so they agree to 1e-6 of their size. A label
+that is in neither image gives 0 without ITK's warning, and labels may be NumPy's integers.
 
 Left to SimpleITK: images that do not share size, pixel type and place exactly, empty masks, pixels that are not plain
 numbers, and anything but two or three axes.
@@ -11,6 +16,9 @@ numbers, and anything but two or three axes.
 
 from __future__ import annotations
 
+import functools
+import math
+import operator
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -28,6 +36,8 @@ __all__ = ["HausdorffDistanceImageFilter", "LabelOverlapMeasuresImageFilter"]
 __getattr__ = rest_of("SimpleITK")
 
 _UNDEFINED = sys.float_info.max  # what ITK gives for a quotient by 0
+
+_HOST: Any = sitk.LabelOverlapMeasuresImageFilter  # SimpleITK's own, also while it is patched
 
 
 class LabelOverlapMeasuresImageFilter(sitk.LabelOverlapMeasuresImageFilter):
@@ -65,12 +75,13 @@ class LabelOverlapMeasuresImageFilter(sitk.LabelOverlapMeasuresImageFilter):
             value: float = getattr(super(), name)(*label)
             return value
         found = self._histogram.labels
-        if label and label[0] not in found:
+        wanted = [_as_label(label)] if label else [one for one in found if one]
+        if label and wanted[0] not in found:
             return 0.0
-        counts = [
-            self._histogram.pair_counts([one]) for one in label or [one for one in found if one]
-        ]
+        counts = [self._histogram.pair_counts([one]) for one in wanted]
         sums = Counts(*(sum(each[i] for each in counts) for i in range(4)))
+        if name == "GetFalsePositiveError" and label and _asks_for_the_source():
+            return _false_positive_error(sums)
         return _FORMULAS[name](sums)
 
     def GetDiceCoefficient(self, *label: int) -> float:  # noqa: N802
@@ -98,12 +109,43 @@ class LabelOverlapMeasuresImageFilter(sitk.LabelOverlapMeasuresImageFilter):
         return self._measure("GetFalseNegativeError", label)
 
     def GetFalsePositiveError(self, *label: int) -> float:  # noqa: N802
-        """FP / (FP + TN)."""
+        """FP / (FP + TN); of a label that the source lacks, ITK 5.4's largest double."""
         return self._measure("GetFalsePositiveError", label)
 
     def GetFalseDiscoveryRate(self, *label: int) -> float:  # noqa: N802
         """FP / (TP + FP)."""
         return self._measure("GetFalseDiscoveryRate", label)
+
+
+def _as_label(label: tuple[Any, ...]) -> int:
+    """Read the one label that a getter takes, a whole number; SimpleITK raises a TypeError for anything else."""
+    try:
+        [number] = (operator.index(one) for one in label)
+        if -(1 << 63) <= number < 1 << 63:
+            return number
+    except (TypeError, ValueError):
+        pass
+    raise TypeError(
+        "Wrong number or type of arguments for overloaded function; expected one label, a whole number, "
+        f"got {', '.join(map(repr, label))[:200]}"
+    )
+
+
+@functools.cache
+def _asks_for_the_source() -> bool:
+    """Tell whether this ITK's false positive error of a label is undefined where the source lacks it, as in 5.4."""
+    overlap = _HOST()
+    source, target = sitk.Image(2, 1, sitk.sitkUInt8), sitk.Image(2, 1, sitk.sitkUInt8)
+    target[0, 0] = 1
+    overlap.Execute(source, target)
+    return bool(overlap.GetFalsePositiveError(1) == _UNDEFINED)
+
+
+def _false_positive_error(n: Counts) -> float:
+    """As ITK 5.4 has it for one label: it looks at the source's size, then divides by whatever there is."""
+    if not n.prediction:
+        return _UNDEFINED
+    return n.fp / (n.fp + n.tn) if n.fp + n.tn else math.nan
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -70,7 +70,7 @@ def hausdorff_distance(image0: Labels, image1: Labels, method: str = "standard")
     2.0
     """
     if method not in ("standard", "modified"):
-        raise ValueError(f"method: expected 'standard' or 'modified', got {method!r}")
+        raise ValueError(f"unrecognized method {method}; expected 'standard' or 'modified'")
     first, second = _masks(image0, image1)
     if not (first.any() and second.any()):
         return np.inf if first.any() or second.any() else 0
@@ -108,7 +108,7 @@ def hausdorff_pair(image0: Labels, image1: Labels) -> tuple[Any, Any]:
     """
     first, second = _masks(image0, image1)
     if not (first.any() and second.any()):
-        warnings.warn("there is no pair: an image is empty", stacklevel=3)
+        warnings.warn("One or both of the images is empty.", stacklevel=3)
         return (), ()
     forward, backward = directed_distances(first, second, (1.0,) * first.ndim)
     if forward.max() > backward.max():
@@ -160,7 +160,7 @@ def contingency_table(
     im_true: Labels,
     im_test: Labels,
     *,
-    ignore_labels: Sequence[int] | None = None,
+    ignore_labels: int | Sequence[int] | None = None,
     normalize: bool = False,
     sparse_type: str = "matrix",
 ) -> Any:
@@ -169,7 +169,7 @@ def contingency_table(
     Parameters
     ----------
     im_true, im_test : ndarray of non-negative integers
-    ignore_labels : sequence of int, optional
+    ignore_labels : int or sequence of int, optional
         True labels whose voxels are not counted.
     normalize : bool
         Divide by the number of counted voxels.
@@ -200,7 +200,7 @@ def contingency_table(
     if normalize:
         values /= pairs.counts.sum()
     if sparse_type not in ("matrix", "array"):
-        raise ValueError(f"sparse_type: expected 'matrix' or 'array', got {sparse_type!r}")
+        raise ValueError(f"`sparse_type` must be 'array' or 'matrix', got {sparse_type}")
     table = sparse.csr_array((values, (pairs.reference_labels, pairs.prediction_labels)))
     return table if sparse_type == "array" else sparse.csr_matrix(table)
 
@@ -211,7 +211,7 @@ def adapted_rand_error(
     image_test: Labels | None = None,
     *,
     table: Any = None,
-    ignore_labels: Sequence[int] = (0,),
+    ignore_labels: int | Sequence[int] = (0,),
     alpha: float = 0.5,
 ) -> tuple[float, float, float]:
     """Adapted Rand error of SNEMI3D, as ``skimage.metrics.adapted_rand_error``.
@@ -224,7 +224,7 @@ def adapted_rand_error(
     image_true, image_test : ndarray of non-negative integers
     table : sparse array, optional
         Left to scikit-image.
-    ignore_labels : sequence of int
+    ignore_labels : int or sequence of int
         True labels whose voxels are not counted.
     alpha : float
         0 to 1.
@@ -249,7 +249,7 @@ def adapted_rand_error(
     """
     pairs = _checked_pairs(image_true, image_test, table, ignore_labels)
     if alpha < 0 or alpha > 1:
-        raise ValueError(f"alpha: expected a number from 0 to 1, got {alpha!r}")
+        raise ValueError(f"alpha must be between 0 and 1, got {alpha!r}")
     values = pairs.counts.astype(np.float64)
     both, true, test = (n @ n - n.sum() for n in (values, *_sizes(pairs)))
     return 1.0 - both / (alpha * true + (1 - alpha) * test), both / true, both / test
@@ -261,7 +261,7 @@ def variation_of_information(
     image1: Labels | None = None,
     *,
     table: Any = None,
-    ignore_labels: Sequence[int] = (),
+    ignore_labels: int | Sequence[int] = (),
 ) -> NDArray[np.float64]:
     """Conditional entropies of two label images, as ``skimage.metrics.variation_of_information``.
 
@@ -273,7 +273,7 @@ def variation_of_information(
     image0, image1 : ndarray of non-negative integers
     table : sparse array, optional
         Left to scikit-image.
-    ignore_labels : sequence of int
+    ignore_labels : int or sequence of int
         Labels of `image0` whose voxels are not counted.
 
     Returns
@@ -307,7 +307,7 @@ def variation_of_information(
 
 
 def _checked_pairs(
-    first: Labels | None, second: Labels | None, table: Any, ignored: Sequence[int]
+    first: Labels | None, second: Labels | None, table: Any, ignored: int | Sequence[int]
 ) -> JointHistogram:
     if table is not None:
         raise NotCovered("table=")
@@ -315,11 +315,13 @@ def _checked_pairs(
     if first is None or second is None or None in shapes:
         raise NotCovered("images that are no arrays")
     if shapes[0] != shapes[1]:
-        raise ValueError(f"the images must have one shape, got {shapes[0]} and {shapes[1]}")
+        raise ValueError(
+            f"Input images must have the same dimensions. Their shapes are {shapes[0]} and {shapes[1]}"
+        )
     return _pairs(first, second, ignored)
 
 
-def _pairs(true: Labels, test: Labels, ignored: Sequence[int]) -> JointHistogram:
+def _pairs(true: Labels, test: Labels, ignored: int | Sequence[int]) -> JointHistogram:
     for image in (true, test):
         if not isinstance(image, np.ndarray) or image.dtype.kind not in "iu" or not image.size:
             raise NotCovered("images that are no arrays of integers")
@@ -336,7 +338,7 @@ def _pairs(true: Labels, test: Labels, ignored: Sequence[int]) -> JointHistogram
     # a table has a row for each label up to the largest
     if any(labels.min() < 0 or labels.max() > np.iinfo(np.int32).max for labels in found):
         raise NotCovered("labels below 0 or above 2**31")
-    counts = np.where(np.isin(found[0], list(ignored)), 0, histogram.counts)
+    counts = np.where(np.isin(found[0], ignored), 0, histogram.counts)
     if not counts.any():
         raise NotCovered("an image that is all ignored")
     # labels in the images' own types, after which SciPy chooses the type of a table's indices

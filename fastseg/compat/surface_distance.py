@@ -16,9 +16,12 @@ unit spacing, and else to a few units in the last place. What differs on purpose
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import find_spec, module_from_spec
 from types import ModuleType
 from typing import Any
 
@@ -26,7 +29,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg.compat._support.masks import check_one_shape, operations_for, pair_counts
-from fastseg.compat._support.patching import Host, NotCovered, Patch, falls_back_to, rest_of
+from fastseg.compat._support.patching import (
+    Host,
+    NotCovered,
+    Patch,
+    falls_back_to,
+    hidden,
+    rest_of,
+)
 from fastseg.inputs.arrays import as_spacing, matched
 from fastseg.measures.regions import Region
 
@@ -39,7 +49,9 @@ __all__ = [
     "compute_surface_overlap_at_tolerance",
 ]
 
-__getattr__ = rest_of("surface_distance.metrics")
+_METRICS = "surface_distance.metrics"
+
+__getattr__ = rest_of(_METRICS)
 
 Floats = NDArray[np.float64]
 Surfaces = Mapping[str, Floats]
@@ -47,7 +59,7 @@ Surfaces = Mapping[str, Floats]
 _SIDES = ("distances_gt_to_pred", "surfel_areas_gt"), ("distances_pred_to_gt", "surfel_areas_pred")
 
 
-@falls_back_to("surface_distance.metrics", "compute_surface_distances")
+@falls_back_to(_METRICS, "compute_surface_distances")
 def compute_surface_distances(
     mask_gt: NDArray[np.bool_], mask_pred: NDArray[np.bool_], spacing_mm: Sequence[float]
 ) -> dict[str, Floats]:
@@ -81,22 +93,28 @@ def compute_surface_distances(
     2.0
     """
     for name, mask in (("mask_gt", mask_gt), ("mask_pred", mask_pred)):
-        if not isinstance(mask, np.ndarray) or mask.dtype != bool:
-            given = mask.dtype if isinstance(mask, np.ndarray) else type(mask)
+        if not isinstance(mask, np.ndarray):
+            raise ValueError(f"The argument {name!r} should be a numpy array, not a {type(mask)}")
+        if mask.dtype != bool:
             raise ValueError(
-                f"The argument {name!r} should be a numpy array of type bool, not {given}"
+                f"The argument {name!r} should be a numpy array of type bool, not {mask.dtype}"
             )
     ndim = len(spacing_mm)
     if not mask_gt.ndim == mask_pred.ndim == ndim:
         raise ValueError(
-            f"The arguments must be of compatible shape. Got mask_gt of shape {mask_gt.shape} and mask_pred of "
-            f"shape {mask_pred.shape}, while spacing_mm has {ndim} elements."
+            f"The arguments must be of compatible shape. Got mask_gt with {mask_gt.ndim} dimensions "
+            f"({mask_gt.shape}) and mask_pred with {mask_pred.ndim} dimensions ({mask_pred.shape}), "
+            f"while the spacing_mm was {ndim} elements."
         )
     if ndim not in (2, 3):
         raise ValueError(f"Only 2D and 3D masks are supported, not {ndim}D.")
     check_one_shape(mask_gt, mask_pred, ("mask_gt", "mask_pred"))
-    if not mask_gt.size:
+    if not mask_gt.size and mask_gt.shape[0]:
         raise ValueError(f"the masks hold no voxel, their shape is {mask_gt.shape}")
+    if (
+        not mask_gt.size
+    ):  # which the original takes for empty masks, if it is the first axis that has no voxel
+        return {name: np.empty(0) for names in _SIDES for name in names}
     try:
         spacing = as_spacing(spacing_mm, ndim)
     except (TypeError, ValueError) as error:
@@ -207,8 +225,8 @@ def compute_surface_dice_at_tolerance(surface_distances: Surfaces, tolerance_mm:
 
 
 def _area_within(surfaces: Surfaces, side: tuple[str, str], tolerance: float) -> Any:
-    distances, areas = side
-    return np.sum(surfaces[areas][surfaces[distances] <= tolerance])
+    distances, areas = (surfaces[name] for name in side)
+    return np.sum(areas[distances <= tolerance])
 
 
 def compute_dice_coefficient(mask_gt: NDArray[Any], mask_pred: NDArray[Any]) -> float:
@@ -242,7 +260,8 @@ def compute_dice_coefficient(mask_gt: NDArray[Any], mask_pred: NDArray[Any]) -> 
 def install() -> None:
     """Let ``import surface_distance`` and ``import surface_distance.metrics`` find these functions.
 
-    The package itself need not be there; if it is, it stays aside until the process ends.
+    The package itself need not be there. If it is, its other modules (``surface_distance.lookup_tables``) and the names
+    that its modules have beside the six functions are its own; they are imported when they are asked for.
 
     Raises
     ------
@@ -258,13 +277,38 @@ def install() -> None:
             "surface_distance is imported already; call fastseg.compat.surface_distance.install() before that, "
             'or fastseg.compat.patch("surface_distance") now'
         )
-    package = ModuleType("surface_distance", __doc__)
-    metrics = ModuleType("surface_distance.metrics", __doc__)
-    functions = {name: globals()[name] for name in __all__}
-    for module in (package, metrics):
-        vars(module).update(functions, __all__=__all__, __fastseg__=True)
-    vars(package).update(__path__=[], __version__=PATCHES.since, metrics=metrics)
-    sys.modules.update({"surface_distance": package, "surface_distance.metrics": metrics})
+    sys.modules.update(_stand_ins())
+
+
+def _stand_ins() -> dict[str, ModuleType]:
+    """Make a package and its module metrics that hold our functions, and beside them what the installed ones hold."""
+    theirs = find_spec("surface_distance")
+    folders = list((theirs.submodule_search_locations if theirs else None) or ())
+
+    @functools.cache
+    def own_metrics() -> ModuleType:
+        """Load the installed metrics.py, aside: ours has its name."""
+        spec = PathFinder.find_spec(_METRICS, folders)
+        if spec is None or spec.loader is None:
+            raise ModuleNotFoundError("surface-distance is not installed", name=_METRICS)
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    hidden[_METRICS] = own_metrics
+    modules = {name: ModuleType(name, __doc__) for name in ("surface_distance", _METRICS)}
+    package, metrics = modules.values()
+    for name, module in modules.items():
+        spec = ModuleSpec(name, None, is_package=module is package)
+        vars(module).update({each: globals()[each] for each in __all__})
+        vars(module).update(
+            __all__=__all__, __fastseg__=True, __getattr__=rest_of(_METRICS), __spec__=spec
+        )
+    package.__path__ = folders
+    assert package.__spec__ is not None
+    package.__spec__.submodule_search_locations = folders
+    vars(package).update(__version__=PATCHES.since, metrics=metrics)
+    return modules
 
 
 PATCHES = Host(
@@ -273,7 +317,7 @@ PATCHES = Host(
     until="0.2",
     rows=tuple(
         Patch(module, name, globals()[name])
-        for module in ("surface_distance", "surface_distance.metrics")
+        for module in ("surface_distance", _METRICS)
         for name in __all__
     ),
 )

@@ -83,6 +83,8 @@ def _as_images(
     for image, other in ((target, preds), (preds, target)):
         if not isinstance(image, torch.Tensor) or image.dtype not in COUNTED:
             raise NotCovered("what is no tensor of labels")
+        if input_format == "mixed" and abs(image.ndim - other.ndim) != 1:
+            raise NotCovered("two images of one kind as mixed")
         is_map = input_format == "index" or (
             input_format == "mixed" and image.ndim + 1 == other.ndim
         )
@@ -227,7 +229,7 @@ def hausdorff_distance(
         low, high = (0, 1) if image.dtype == torch.bool else image.aminmax()
         if low < 0 or high >= (found.n_classes if is_map else 2):
             raise NotCovered("labels out of range")
-    sizes = as_spacing(spacing if spacing is None else list(map(float, spacing)), ndim)
+    sizes = _voxel_size(spacing, ndim)
     items = [(b, label) for b in range(len(preds)) for label in found.classes]
 
     def measure(item: tuple[int, int]) -> float:
@@ -248,6 +250,21 @@ def hausdorff_distance(
 
     distances = torch.tensor(threads.run(measure, items), dtype=torch.float32)
     return distances.reshape(len(preds), len(found.classes)).to(preds.device)
+
+
+def _voxel_size(spacing: torch.Tensor | list[float] | None, ndim: int) -> Spacing:
+    """Read a spacing; what is wrong about it is said in the words of TorchMetrics first."""
+    if spacing is None:
+        return as_spacing(None, ndim)
+    if len(spacing) != ndim:
+        raise ValueError(
+            f"Expected argument `sampling` to have length {ndim} but got length `{len(spacing)}`."
+        )
+    try:
+        sizes = [float(size) for size in spacing]
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"spacing: expected numbers, got {spacing!r}") from error
+    return as_spacing(sizes, ndim)
 
 
 def _directed(

@@ -98,6 +98,24 @@ def same_error(ours: Outcome, theirs: Outcome) -> None:
         assert ours.error[1] == theirs.error[1]
 
 
+def same_words(ours: Outcome, theirs: Outcome) -> None:
+    """Assert that what is told begins with the host's words, as filters and `pytest.raises(match=...)` look for them.
+
+    Both calls must raise or warn; exceptions of ours are of the host's type, warnings of its category.
+    """
+    assert theirs.error or theirs.warned, "the host has nothing to say"
+    assert (ours.error is None) == (theirs.error is None), f"{ours.error}, the host {theirs.error}"
+    told: list[tuple[type[Exception], str, type[Exception], str]] = [
+        (kind, text, its_kind, its_text)
+        for (kind, text), (its_kind, its_text) in zip(ours.warned, theirs.warned, strict=True)
+    ]
+    if ours.error and theirs.error:
+        told.append((*ours.error, *theirs.error))
+    for kind, text, its_kind, its_text in told:
+        assert issubclass(kind, its_kind)
+        assert text.startswith(its_text), f"{text!r}, the host {its_text!r}"
+
+
 def _array(tensor: Any) -> NDArray[Any]:
     """The numbers of a tensor, also of one of a subclass, as MONAI's are."""
     torch: Any = sys.modules["torch"]

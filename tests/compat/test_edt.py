@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fastseg import compat
 from fastseg.compat import edt as ours
 from tests.compat import cases
-from tests.compat.parity import outcome, same
+from tests.compat.parity import observed, outcome, same, same_words
 
 Array = NDArray[Any]
 
@@ -124,6 +124,28 @@ def test_what_edt_takes_is_taken_and_what_it_refuses_is_refused(labels: Any) -> 
 ], ids=lambda options: str(options)[:40])  # fmt: skip
 def test_options(options: dict[str, Any]) -> None:
     same(outcome(ours.edt, MAPS[2], **options), outcome(theirs["edt"], MAPS[2], **options))
+
+
+@pytest.mark.parametrize("name", theirs)
+@pytest.mark.parametrize(
+    ("labels", "options"),
+    [
+        (np.ones((1, 1, 2, 2), np.uint8), {}),
+        (np.array(5), {}),
+        (np.ones((2, 2), np.uint8), {"anisotropy": "ab"}),
+        (np.ones((2, 2), np.uint8), {"anisotropy": (1, None)}),
+        (np.ones((2, 2), np.uint8), {"parallel": "one"}),
+    ],
+)
+def test_the_words_are_edts(name: str, labels: Any, options: dict[str, Any]) -> None:
+    same_words(
+        observed(getattr(ours, name), labels, **options), observed(theirs[name], labels, **options)
+    )
+
+
+def test_a_number_of_threads_may_be_a_float() -> None:
+    labels = np.ones((3, 4), np.uint8)
+    same(ours.edt(labels, parallel=1.5), theirs["edt"](labels, parallel=1.5))  # type: ignore[arg-type]
 
 
 def test_one_axis_takes_a_number() -> None:

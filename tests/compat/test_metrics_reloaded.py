@@ -5,12 +5,16 @@ It is on no package index, so what runs everywhere is the formulas: `formulas` w
 
 from __future__ import annotations
 
+import copy
 import importlib
 import importlib.util
 import math
+import pickle
+import sys
 import warnings
 from collections.abc import Callable
 from fractions import Fraction
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,9 +22,11 @@ import pytest
 from scipy import ndimage
 
 from fastseg import compat
+from fastseg.compat._support import reloaded
+from fastseg.compat._support.patching import Host
 from fastseg.compat.metrics_reloaded import BinaryPairwiseMeasures
 from tests.compat.cases import Pair, extreme_pairs, filled_pairs, has_empty, with_spacings
-from tests.compat.parity import count_calls
+from tests.compat.parity import count_calls, observed
 
 if importlib.util.find_spec("MetricsReloaded") is None:
     host: Any = None
@@ -90,7 +96,7 @@ def formulas(
         "ec": (missed + invented) / min(cost_fn * foreground, cost_fp * background),
         "ba": (sensitivity + specificity) / 2,
         "cohens_kappa": float((agreed - chance) / (1 - chance)),
-        "lr+": sensitivity / (1 - specificity) if fp else math.inf,
+        "lr+": sensitivity / (1 - specificity) if fp else math.nan,
         "iou": tp / (tp + fp + fn),
         "fbeta": (1 + square) * precision * sensitivity / f_denominator if tp else 0.0,
         "dsc": 2 * tp / (2 * tp + fp + fn),
@@ -179,8 +185,267 @@ def test_full_masks() -> None:
 @pytest.mark.parametrize("name", ["dsc", "iou", "sensitivity", "ppv", "ior"])
 def test_what_is_undefined_is_told(name: str) -> None:
     nothing = np.zeros((3, 3), int)
-    with pytest.warns(UserWarning, match="empty"):
+    with pytest.warns(UserWarning, match="(?i)empty"):
         BinaryPairwiseMeasures(nothing, nothing, [name]).to_dict_meas()
+
+
+NOTHING, BLOCK, FULL = np.zeros((6, 7), int), np.zeros((6, 7), int), np.ones((6, 7), int)
+BLOCK[2:4, 2:5] = 1
+
+#: reference, prediction, measure, value, and the words by which MetricsReloaded's tests and users' filters know it
+UNDEFINED = [
+    (NOTHING, BLOCK, "sensitivity", math.nan, "reference empty, sensitivity not defined"),
+    (FULL, BLOCK, "specificity", math.nan, "reference all positive, specificity not defined"),
+    (NOTHING, BLOCK, "recall", math.nan, "reference is empty, recall not defined"),
+    (BLOCK, NOTHING, "recall", 0, "prediction is empty but ref not, recall not defined but set to 0"),
+    (NOTHING, NOTHING, "positive_predictive_value", math.nan, "ref and prediction empty ppv not defined"),
+    (BLOCK, NOTHING, "positive_predictive_value", 0, "prediction empty, ppv not defined but set to 0"),
+    (FULL, FULL, "negative_predictive_value", math.nan, "NPV not defined and set to nan"),
+    (BLOCK, FULL, "negative_predictive_value", 0, "NPV not defined but set to 0"),
+    (NOTHING, BLOCK, "intersection_over_reference", math.nan, "IoR not defined - Empty reference"),
+    (NOTHING, NOTHING, "intersection_over_union", math.nan, "Both reference and prediction are empty"),
+    (NOTHING, NOTHING, "dsc", 1, "Both Prediction and Reference are empty - set to 1"),
+    (NOTHING, NOTHING, "fbeta", 1, "reference is empty, recall not defined"),
+    (BLOCK, BLOCK, "positive_likelihood_ratio", math.nan, "likelihood ratio not defined"),
+    (NOTHING, BLOCK, "positive_likelihood_ratio", math.nan, "reference empty - sensitivity not defined"),
+    (FULL, BLOCK, "positive_likelihood_ratio", math.nan, "reference all positive, specificity not defined"),
+    (NOTHING, BLOCK, "absolute_volume_difference_ratio", math.nan, "volume difference ratio not defined"),
+    (NOTHING, NOTHING, "measured_distance", (0, 0, 0, 0), "distances set to 0"),
+    (NOTHING, BLOCK, "com_ref", -1, "Empty reference - centre of mass not defined"),
+    (BLOCK, NOTHING, "com_pred", -1, "Empty prediction - centre of mass not defined"),
+    (BLOCK, NOTHING, "com_dist", -1, "Impossible to calculate distance between centre of masses"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("reference", "prediction", "name", "value", "words"), UNDEFINED)
+def test_words_and_values_of_what_is_undefined(
+    reference: Any, prediction: Any, name: str, value: Any, words: str
+) -> None:
+    found = observed(getattr(BinaryPairwiseMeasures(prediction, reference), name))
+    np.testing.assert_equal(found.value, value)
+    assert any(words in text for kind, text in found.warned if kind is UserWarning)
+
+
+def test_a_band_without_voxels_is_told() -> None:
+    measures = BinaryPairwiseMeasures(BLOCK, BLOCK, dict_args={"boundary_dist": 0})
+    with pytest.warns(UserWarning, match="Union empty for boundary iou"):
+        assert math.isnan(measures.boundary_iou())
+
+
+def test_a_likelihood_ratio_without_false_positives_is_undefined() -> None:
+    inside = np.zeros_like(BLOCK)
+    inside[2, 2:5] = 1
+    for prediction in (BLOCK, inside, NOTHING):
+        measures = BinaryPairwiseMeasures(prediction, BLOCK, ["lr+"])
+        with pytest.warns(UserWarning, match="likelihood ratio"):
+            assert math.isnan(measures.to_dict_meas()["lr+"])
+    assert BinaryPairwiseMeasures(FULL, BLOCK).positive_likelihood_ratio() == 1
+
+
+def test_names_of_both_generations() -> None:
+    measures = BinaryPairwiseMeasures(FILLED[0].prediction * 1, FILLED[0].reference * 1)
+    for name in ("positive_predictive_value", "negative_predictive_value"):
+        one, other = getattr(measures, name)(), getattr(measures, f"{name}s")()
+        assert 0 < one == other
+
+
+def test_centres_of_mass() -> None:
+    first, second = block((14, 14), (0, 5, 0, 5)), block((14, 14), (2, 5, 3, 8))
+    measures = BinaryPairwiseMeasures(first, second, pixdim=(2, 0.5))
+    assert measures.com_pred() == (2, 2)
+    assert measures.com_ref() == (3, 5)
+    assert measures.com_dist() == pytest.approx(math.hypot(2, 1.5))
+    assert BinaryPairwiseMeasures(first, second).com_dist() == pytest.approx(math.hypot(1, 3))
+    assert BinaryPairwiseMeasures(first, second, pixdim=2).com_dist() == pytest.approx(40**0.5)
+    assert measures.pred_in_ref() == 1
+    assert BinaryPairwiseMeasures(first, second * 0).pred_in_ref() == 0
+    assert BinaryPairwiseMeasures(first, np.roll(first, 5)).pred_in_ref() == 0
+    assert (measures.flag_empty_ref, measures.flag_empty_pred) == (False, False)
+    found = measures.expected_matching_ck()
+    assert found == pytest.approx((25 * 15 + 171 * 181) / 196**2)
+
+
+def test_options_are_the_callers_own_mapping() -> None:
+    options: dict[str, Any] = {}
+    measures = BinaryPairwiseMeasures(
+        block((9, 9), (2, 5, 2, 5)), block((9, 9), (2, 5, 4, 7)), dict_args=options
+    )
+    options["nsd"] = 2
+    assert measures.normalised_surface_distance() == 1
+    measures.dict_args = {"nsd": 0}
+    assert measures.normalised_surface_distance() < 1
+
+
+def test_a_tolerance_is_compared_as_it_is() -> None:
+    """0.8 as a float32 header has it lies beyond 0.8; the boundary's width is a strict bound, to the bit too."""
+    spacing = float(np.float32(0.8))
+    first, second = block((9, 9), (2, 7, 2, 7)), block((9, 9), (3, 8, 2, 7))
+
+    def nsd(tolerance: float) -> float:
+        options = {"nsd": tolerance}
+        measures = BinaryPairwiseMeasures(first, second, pixdim=(spacing, 1), dict_args=options)
+        return measures.normalised_surface_distance()
+
+    assert nsd(0.8) == 0.5
+    assert nsd(spacing) == 1
+    outer, inner = block((11, 11), (1, 10, 1, 10)), block((11, 11), (2, 9, 2, 9))
+    for width, overlap in ((1.0, 0), (np.nextafter(1.0, 2.0), 24 / 72)):
+        measures = BinaryPairwiseMeasures(outer, inner, dict_args={"boundary_dist": width})
+        assert measures.boundary_iou() == overlap
+
+
+def test_arguments_of_another_branch() -> None:
+    for name in ("axis", "smooth_dr"):
+        unknown: dict[str, Any] = {name: 0}
+        with pytest.raises(TypeError, match=f"'{name}'.*branch main.*monai-support"):
+            BinaryPairwiseMeasures(BLOCK, BLOCK, **unknown)
+
+
+def test_pickle_and_copy() -> None:
+    measures = BinaryPairwiseMeasures(BLOCK, BLOCK)
+    for again in (
+        pickle.loads(pickle.dumps(measures)),
+        copy.copy(measures),
+        copy.deepcopy(measures),
+    ):
+        assert again.dsc() == 1
+        assert again.to_dict_meas() == {}
+
+
+# ------------------------------------------------------------------------- beside a MetricsReloaded
+
+
+class Main:
+    """What main's class is known by, and what is left to it."""
+
+    def __init__(
+        self, pred: Any, ref: Any, measures: Any = (), connectivity_type: int = 1,
+        pixdim: Any = None, empty: bool = False, dict_args: Any = None,
+    ) -> None:  # fmt: skip
+        self.given = pred, ref, measures, connectivity_type, pixdim, empty, dict_args
+        self.pred, self.ref = pred, ref
+        self.pixdim, self.dict_args, self.unpicklable = pixdim, dict_args, lambda: None
+
+    def tp(self) -> int:
+        return -1
+
+    def fp(self) -> int:
+        return -1
+
+    def fn(self) -> int:
+        return -1
+
+    def tn(self) -> int:
+        return -1
+
+    def measured_distance(self) -> int:
+        return -1
+
+    def normalised_surface_distance(self) -> int:
+        return -1
+
+    def boundary_iou(self) -> int:
+        return -1
+
+    def positive_predictive_value(self) -> int:
+        return -1
+
+    def absolute_volume_difference_ratio(self) -> int:
+        return -1
+
+    def centreline_dsc(self) -> float:
+        return 0.25
+
+    def skeleton_versions(self) -> Any:
+        return self.given, self.dict_args
+
+
+class Support(Main):
+    """The branch monai-support takes more."""
+
+    def __init__(self, *args: Any, axis: Any = None, smooth_dr: float = 0) -> None:
+        super().__init__(*args)
+
+
+class Earlier:
+    """What was there before a name lost its plural."""
+
+    def __init__(
+        self, pred: Any, ref: Any, measures: Any = (), connectivity_type: int = 1,
+        pixdim: Any = None, empty: bool = False, dict_args: Any = None,
+    ) -> None:  # fmt: skip
+        pass
+
+    def positive_predictive_values(self) -> float:
+        return 0.5
+
+
+@pytest.fixture
+def beside(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
+    """Let MetricsReloaded hold a class of the tests."""
+
+    def hold(kind: Any) -> None:
+        name, module = "MetricsReloaded", None
+        for part in ("", ".metrics", ".metrics.pairwise_measures"):
+            module = ModuleType(name + part)
+            monkeypatch.setitem(sys.modules, name + part, module)
+        monkeypatch.setattr(module, "BinaryPairwiseMeasures", kind, raising=False)
+        monkeypatch.setattr(Host, "version", lambda self: "0.1.0")
+
+    return hold
+
+
+def test_what_is_not_here_is_left_to_the_host(beside: Callable[[Any], None]) -> None:
+    beside(Main)
+    options = {"nsd": 2}
+    measures = BinaryPairwiseMeasures(BLOCK, FULL, ["dsc"], 2, (1, 2), True, options)
+    given, _ = measures.skeleton_versions()
+    assert given[0] is BLOCK
+    assert given[1] is FULL
+    assert given[2:] == (["dsc"], 2, (1, 2), True, options)
+    measures.dict_args = {"nsd": 3}
+    assert measures.skeleton_versions()[1] == {"nsd": 3}
+    assert BinaryPairwiseMeasures(BLOCK, FULL, ["cldice"]).to_dict_meas() == {"cldice": 0.25}
+    assert measures.tp() == 6
+    with pytest.raises(AttributeError, match="dice"):
+        measures.dice()
+    assert not hasattr(measures, "worse_dist")
+    assert pickle.loads(pickle.dumps(measures)).tp() == 6
+
+
+@pytest.mark.skipif(host is not None, reason="MetricsReloaded is installed")
+def test_what_is_nowhere_says_where_it_would_be() -> None:
+    measures = BinaryPairwiseMeasures(BLOCK, FULL)
+    for name in ("border_distance", "skeleton_versions", "topology_precision", "fppi"):
+        with pytest.raises(AttributeError, match=f"does not cover .*{name}.*branch main"):
+            getattr(measures, name)
+        assert not hasattr(measures, name)
+
+
+def test_patching_main(beside: Callable[[Any], None]) -> None:
+    beside(Main)
+    with compat.patched("metrics_reloaded"):
+        assert Main(BLOCK, FULL).tp() == 6
+    assert Main(BLOCK, FULL).tp() == -1
+
+
+@pytest.mark.parametrize(
+    ("kind", "found"),
+    [
+        (Support, r"takes \(args, axis, smooth_dr\);"),
+        (Earlier, "lacks measured_distance, positive_predictive_value, absolute"),
+        (object, r"takes \(\) and lacks measured_distance"),
+    ],
+)
+def test_what_is_not_main_is_not_patched(
+    beside: Callable[[Any], None], kind: Any, found: str
+) -> None:
+    beside(kind)
+    with pytest.raises(compat.UntestedVersionError, match=f"branch main .*same version.*{found}"):
+        compat.patch("metrics_reloaded")
+    if kind is Support:
+        with compat.patched("metrics_reloaded", any_version=True):
+            assert Support(BLOCK, FULL).tp() == 6
 
 
 def block(shape: tuple[int, int], *boxes: tuple[int, int, int, int]) -> Any:
@@ -216,9 +481,7 @@ def test_figures_of_the_metrics_pitfalls_paper() -> None:
 def test_the_order_of_measured_distance_and_one_computation(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from fastseg.compat import metrics_reloaded
-
-    searches = count_calls(monkeypatch, metrics_reloaded, "border_distances")
+    searches = count_calls(monkeypatch, reloaded, "border_distances")
     measures = BinaryPairwiseMeasures(FILLED[0].prediction, FILLED[0].reference, None)
     names = [name for name in measures.measures_dict if name != "cldice"]
     found = BinaryPairwiseMeasures(FILLED[0].prediction, FILLED[0].reference, names).to_dict_meas()

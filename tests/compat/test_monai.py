@@ -393,6 +393,25 @@ def test_classes_ignore_an_index(ignored: int) -> None:
         same(scores[0].value, scores[1].value)
 
 
+@pytest.mark.parametrize("use_subvoxels", [False, True])
+def test_a_threshold_is_compared_as_it_is(use_subvoxels: bool) -> None:
+    """0.8 as a float32 header has it lies beyond 0.8 in float64, and on it in MONAI's float32: as MONAI, either way."""
+    y = torch.zeros(1, 1, 9, 9, 9)
+    y[..., 2:6, 2:7, 2:7] = 1
+    spacing = float(np.float32(0.8))
+    for size in (spacing, 0.8, 0.6, 1.1):
+        for threshold in (spacing, 0.8, np.nextafter(0.8, 0), 0.8 * (1 - 5e-7), 0.6, 1.1):
+            options: Any = {"include_background": True, "use_subvoxels": use_subvoxels}
+            options["spacing"] = (size, 1.0, 1.0)
+            found, expected = (
+                observed(
+                    module.compute_surface_dice, y.roll(1, 2), y, [float(threshold)], **options
+                ).value
+                for module in (ours, metrics)
+            )
+            same(found, expected)
+
+
 def test_tensors_with_metadata() -> None:
     from monai.data import MetaTensor
 

@@ -122,13 +122,21 @@ def test_counts_of_masks(pair: Any) -> None:
 
 
 @needs_host
-@pytest.mark.parametrize("label", [1, (1,), (1, 3), 9, np.int64(2)])
+@pytest.mark.parametrize("label", [1, (1,), (1, 3), 9, np.int64(2), [1, 3], np.array([1, 3]), ()])
 def test_masks(label: Any) -> None:
     for reference, _ in label_maps():
         same(
             ours.region_or_label_to_mask(reference, label),
             host.region_or_label_to_mask(reference, label),
         )
+
+
+@needs_host
+def test_no_label_is_no_mask() -> None:
+    wrong: Any = None
+    for module in (ours, host):
+        with pytest.raises(TypeError, match="'NoneType' object is not iterable"):
+            module.region_or_label_to_mask(np.zeros((3, 4)), wrong)
 
 
 @pytest.mark.parametrize("label", [0, 12, (1,), (1, 2, 30)])

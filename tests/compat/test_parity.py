@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fastseg.errors import InputError
-from tests.compat.parity import observed, outcome, same, same_error, warned
+from tests.compat.parity import observed, outcome, same, same_error, same_words, warned
 
 ONE = np.ones(3)
 NEXT = np.nextafter(1.0, 2.0)
@@ -83,6 +83,28 @@ def test_our_exception_is_one_of_the_hosts_kind() -> None:
         for one, another in ((fails(InputError("no")), other), (other, fails(InputError("no")))):
             with pytest.raises(AssertionError):
                 same_error(one, another)
+
+
+def test_the_words_of_the_host_come_first() -> None:
+    def says(text: str, error: bool = True, category: type[Warning] = UserWarning) -> Any:
+        def call() -> None:
+            warnings.warn(text, category, stacklevel=2)
+            if error:
+                raise ValueError(text)
+
+        return observed(call)
+
+    same_words(says("no: it is 3"), says("no"))
+    same_words(says("no", error=False), says("no", error=False))
+    for mine, its in (
+        (says("it is 3: no"), says("no")),
+        (says("no", error=False), says("no")),
+        (says("no", category=FutureWarning), says("no")),
+        (observed(int, "no"), says("no")),
+        (observed(int), observed(int)),
+    ):
+        with pytest.raises((AssertionError, ValueError)):
+            same_words(mine, its)
 
 
 def test_tensors() -> None:

@@ -277,6 +277,54 @@ def test_a_host_whose_classes_are_needed_and_absent(monkeypatch: pytest.MonkeyPa
     assert "SimpleITK" in row.replaces
 
 
+def test_a_host_that_is_another_than_it_calls_itself(
+    host: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = Patch("host.inner", "f", f)
+    said: list[str | None] = ["it is a fork"]
+    install(monkeypatch, "medpy", Host("host", "1.2", "1.3", (row,), differs=lambda: said[0]))
+    with pytest.raises(
+        compat.UntestedVersionError, match="medpy is not patched: it is a fork; any_"
+    ):
+        compat.patch("medpy")
+    assert host.inner.f is host_f
+    with compat.patched("medpy", any_version=True):
+        assert host.inner.f is f
+    said[0] = None
+    with compat.patched("medpy"):
+        assert host.inner.f is f
+
+
+def test_a_host_whose_function_takes_more(host: Any) -> None:
+    def forked(x: Any, axis: int = 0, **others: Any) -> Any:
+        return ("fork", x)
+
+    host.inner.f = forked
+    with pytest.raises(
+        compat.UntestedVersionError, match=r"host\.inner\.f takes axis, which its drop-in does not"
+    ):
+        compat.patch("medpy")
+    assert host.inner.f is forked
+    with compat.patched("medpy", any_version=True):
+        assert host.inner.f is f
+    host.inner.f = lambda x, *rest, **others: ("wrapped", x)
+    with compat.patched("medpy"):
+        assert host.inner.f is f
+
+
+def test_a_table_of_the_hosts_knows_the_drop_in(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    table: dict[Any, str] = {host_f: "what it can do"}
+    rows = (
+        Patch("host.inner", "f", f, lambda: table),
+        Patch("host.inner", "Class.method", method, lambda: table),
+        Patch("host", "f", f, lambda: None),
+    )
+    install(monkeypatch, "medpy", Host("host", "1.2", "1.3", rows))
+    with compat.patched("medpy"):
+        assert table == {host_f: "what it can do", f: "what it can do"}
+    assert table == {host_f: "what it can do"}
+
+
 def test_what_someone_else_has_put_there_stays(host: Any) -> None:
     def other(x: Any) -> str:
         return "other"

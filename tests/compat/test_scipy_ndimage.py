@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from fastseg import compat
 from fastseg.compat import scipy_ndimage
 from fastseg.compat.scipy_ndimage import distance_transform_edt as ours
 from tests.compat import cases
-from tests.compat.parity import outcome, same
+from tests.compat.parity import observed, outcome, same, same_words
 
 Array = NDArray[Any]
 Spacing = tuple[float, ...] | None
@@ -134,6 +136,13 @@ def test_samplings(sampling: Any) -> None:
         {"distances": np.zeros((4, 3))},
         {"distances": np.zeros((3, 4), np.float32)},
         {"distances": np.zeros((3, 4), np.int64)},
+        {"return_distances": False, "distances": np.zeros((3, 4))},
+        {
+            "return_distances": False,
+            "distances": np.zeros((3, 4)),
+            "indices": np.zeros((2, 3, 4), np.int32),
+        },
+        {"distances": np.zeros(3), "indices": np.zeros(3), "return_indices": True},
         {"indices": np.zeros((3, 4), np.int32), "return_indices": True},
         {"indices": np.zeros((2, 3, 4), np.int64), "return_indices": True},
     ],
@@ -141,9 +150,7 @@ def test_samplings(sampling: Any) -> None:
 )
 def test_wrong_input_raises_what_scipy_raises(wrong: dict[str, Any]) -> None:
     mask = cases.blob((3, 4))
-    expected = outcome(theirs, mask, **wrong)
-    assert isinstance(expected, type)
-    same(outcome(ours, mask, **wrong), expected)
+    same_words(observed(ours, mask, **wrong), observed(theirs, mask, **wrong))
 
 
 def test_arrays_to_write_to() -> None:
@@ -192,3 +199,20 @@ def test_patched_it_is_found_everywhere_and_the_reference_backend_still_works(
         same(ndimage.distance_transform_edt(mask), expected)
         same(ndimage.distance_transform_edt(mask + 1j), theirs(mask + 1j))
     assert ndimage.distance_transform_edt is theirs
+
+
+def test_patched_it_is_in_the_table_by_which_scipys_own_tests_look_functions_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table: dict[Any, Any] = {theirs: {"cpu_only": True}, ndimage.label: {}}
+    array_api: Any = ModuleType("scipy._lib._array_api")
+    array_api.xp_capabilities_table = table
+    monkeypatch.setitem(sys.modules, array_api.__name__, array_api)
+    with compat.patched("scipy_ndimage"):
+        assert table[ndimage.distance_transform_edt] is table[theirs]
+        assert len(table) == 3
+    assert table.keys() == {theirs, ndimage.label}
+    del table[theirs], array_api.xp_capabilities_table  # an older SciPy
+    with compat.patched("scipy_ndimage"):
+        assert ndimage.distance_transform_edt is ours
+    assert table.keys() == {ndimage.label}

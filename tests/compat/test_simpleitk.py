@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import math
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -92,6 +94,47 @@ def test_negative_labels() -> None:
         OVERLAP, *(image(m.astype("i2") - 2) for m in MAPS[1]), labels=[-2, -1, 2]
     )
     assert found == expected
+
+
+@pytest.mark.parametrize("pair", PAIRS[:4] + cases.extreme_pairs(), ids=lambda pair: pair.name)
+def test_labels_that_one_image_lacks_and_that_fill_both(pair: cases.Pair) -> None:
+    """ITK 5.4's false positive error: the largest double where the source lacks a label, nan where all is the label."""
+    first = pair.prediction.astype("u1")
+    for second in (pair.reference * np.uint8(2), pair.reference.astype("u1")):
+        labels = [int(label) for label in np.union1d(first, second)]
+        found, expected = both(OVERLAP, image(first), image(second), labels=labels)
+        np.testing.assert_equal(found, expected)
+
+
+def test_the_false_positive_error_is_the_installed_itks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of ITK's main branch, which has repaired it, fastseg's formula gives 0 for a label that the source lacks."""
+    source, target = np.zeros((4, 5), "u1"), np.zeros((4, 5), "u1")
+    source[1], target[2] = 1, 2
+    images = image(source), image(target)
+    found = [measured(OVERLAP, host, *images, labels=[2]) for host in (False, True)]
+    assert found[0] == found[1]
+    monkeypatch.setattr(ours, "_asks_for_the_source", lambda: False)
+    assert measured(OVERLAP, False, *images, labels=[2])["GetFalsePositiveError", 2] == 0
+    monkeypatch.setattr(ours, "_asks_for_the_source", lambda: True)
+    error = measured(OVERLAP, False, *images, labels=[2])["GetFalsePositiveError", 2]
+    assert error == sys.float_info.max
+    whole = measured(OVERLAP, False, image(source * 0), image(source * 0), labels=[0])
+    assert math.isnan(whole["GetFalsePositiveError", 0])
+    assert whole["GetFalsePositiveError",] == sys.float_info.max
+
+
+@pytest.mark.parametrize("getter", MEASURES)
+def test_what_is_no_label_is_refused(getter: str) -> None:
+    """Two labels were once taken together, and text for a label without an overlap."""
+    for wrong in ((1.0,), ("1",), (None,), (1, 2), (1 << 70,), ([1],)):
+        for host in (False, True):
+            it = (theirs if host else vars(ours))[OVERLAP]()
+            it.Execute(*map(image, MAPS[0]))
+            with pytest.raises(TypeError, match="Wrong number or type of arguments"):
+                getattr(it, getter)(*wrong)
+    mine: Any = vars(ours)[OVERLAP]()
+    mine.Execute(*map(image, MAPS[0]))
+    assert getattr(mine, getter)(np.uint8(1)) == getattr(mine, getter)(1)
 
 
 def test_a_label_that_is_not_there_has_no_overlap() -> None:

@@ -12,7 +12,7 @@ import pytest
 from fastseg import compat
 from fastseg.compat import skimage as ours
 from tests.compat import cases
-from tests.compat.parity import outcome, same, warned
+from tests.compat.parity import observed, outcome, same, same_words, warned
 
 metrics = pytest.importorskip("skimage.metrics")
 
@@ -143,6 +143,44 @@ def test_adapted_rand_error_alpha() -> None:
 def test_measures_take_what_theirs_take(name: str, first: Any, second: Any) -> None:
     check(name, first, second, ulp=4)
     assert warned(getattr(ours, name), first, second) == warned(theirs[name], first, second)
+
+
+NOTHING = np.zeros_like(SMALL)
+
+
+@pytest.mark.parametrize(
+    ("name", "images", "options"),
+    [
+        ("hausdorff_distance", (SMALL, OTHER), {"method": "unknown"}),
+        ("hausdorff_distance", (SMALL, OTHER), {"method": None}),
+        ("hausdorff_pair", (SMALL, NOTHING), {}),
+        ("hausdorff_pair", (NOTHING, SMALL), {}),
+        ("hausdorff_pair", (NOTHING, NOTHING), {}),
+        ("contingency_table", (SMALL, OTHER), {"sparse_type": "unknown"}),
+        ("contingency_table", (SMALL, OTHER), {"sparse_type": None, "ignore_labels": [0]}),
+        ("adapted_rand_error", (SMALL, OTHER), {"alpha": -0.1}),
+        ("adapted_rand_error", (SMALL, OTHER), {"alpha": 2}),
+        ("adapted_rand_error", (SMALL, OTHER[:, :2]), {}),
+        ("adapted_rand_error", (SMALL, OTHER[:, :2]), {"alpha": 2}),
+        ("variation_of_information", (SMALL, OTHER[:, :2]), {}),
+    ],
+)
+def test_the_words_are_theirs(name: str, images: Any, options: dict[str, Any]) -> None:
+    same_words(
+        observed(getattr(ours, name), *images, **options),
+        observed(theirs[name], *images, **options),
+    )
+
+
+@EACH_MEASURE
+def test_one_label_to_ignore_may_be_a_number(name: str) -> None:
+    check(name, SMALL, OTHER, ignore_labels=1, ulp=4)
+    check(name, SMALL, OTHER, ignore_labels=np.array([0, 1]), ulp=4)
+    tables = (
+        function(SMALL, OTHER, ignore_labels=1).toarray()
+        for function in (ours.contingency_table, theirs["contingency_table"])
+    )
+    same(*tables)
 
 
 @EACH_MEASURE

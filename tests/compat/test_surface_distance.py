@@ -23,7 +23,7 @@ from tests.compat.cases import (
     one_voxel,
     with_spacings,
 )
-from tests.compat.parity import outcome, same
+from tests.compat.parity import observed, outcome, same, same_error
 
 host: Any = None
 if importlib.util.find_spec("surface_distance"):
@@ -152,6 +152,47 @@ def test_wrong_input_is_the_same_kind_of_error(arguments: Any) -> None:
     same(outcome(ours.compute_surface_distances, *arguments), expected)
 
 
+@needs_host
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (CUBE.astype(np.uint8), CUBE, (1, 1, 1)),
+        (CUBE, CUBE.tolist(), (1, 1, 1)),
+        (CUBE, CUBE, (1, 1)),
+        (CUBE, CUBE[0], (1, 1, 1)),
+        (CUBE[0, 0], CUBE[0, 0], (1,)),
+    ],
+)  # fmt: skip
+def test_the_words_are_the_hosts(arguments: Any) -> None:
+    expected = observed(host.compute_surface_distances, *arguments)
+    assert expected.error
+    same_error(observed(ours.compute_surface_distances, *arguments), expected)
+
+
+def test_masks_without_a_voxel_are_empty() -> None:
+    found = ours.compute_surface_distances(CUBE[:0], CUBE[:0], (1, 1, 1))
+    assert len(found) == 4
+    assert all(values.shape == (0,) and values.dtype == float for values in found.values())
+
+
+def test_a_tolerance_is_compared_as_it_is() -> None:
+    """0.8 as a float32 header has it lies beyond 0.8, here as in the original."""
+    spacing = float(np.float32(0.8))
+    mask = np.zeros((9, 9, 9), bool)
+    mask[2:6, 2:7, 2:7] = True
+    found = ours.compute_surface_distances(mask, np.roll(mask, 1, 0), (spacing, 1, 1))
+    assert ours.compute_surface_dice_at_tolerance(found, 0.8) < 0.7
+    assert ours.compute_surface_overlap_at_tolerance(found, 0.8)[0] < 0.7
+    assert ours.compute_surface_dice_at_tolerance(found, spacing) == 1
+    if host is not None:
+        theirs = outcome(host.compute_surface_distances, mask, np.roll(mask, 1, 0), (spacing, 1, 1))
+        for tolerance in (0.8, np.nextafter(0.8, 1), spacing, np.nextafter(spacing, 0)):
+            its = host.compute_surface_dice_at_tolerance(theirs, tolerance)
+            assert ours.compute_surface_dice_at_tolerance(found, tolerance) == pytest.approx(
+                its, rel=1e-12
+            )
+
+
 def test_shapes_that_numpy_would_broadcast_are_an_error() -> None:
     with pytest.raises(ValueError, match=r"\(4, 5, 6\) and \(1, 5, 6\)"):
         ours.compute_surface_distances(CUBE, CUBE[:1], (1, 1, 1))
@@ -213,6 +254,73 @@ print("fine", sorted(m for m in sys.modules if m.startswith("surface_distance"))
 def test_install_stands_in_for_both_module_paths(run_python: Callable[..., str]) -> None:
     out = run_python(INSTALL.format(first=""))
     assert out.strip() == "fine ['surface_distance', 'surface_distance.metrics']"
+
+
+REST = """
+from fastseg import compat
+from fastseg.compat import surface_distance as ours
+import importlib.util, math, sys
+import numpy as np
+ours.install()
+import surface_distance
+assert "surface_distance.lookup_tables" not in sys.modules
+assert importlib.util.find_spec("surface_distance").submodule_search_locations
+import surface_distance.lookup_tables as tables
+from surface_distance.metrics import _sort_distances_surfels, compute_dice_coefficient
+assert compute_dice_coefficient is ours.compute_dice_coefficient
+assert surface_distance.lookup_tables is tables and len(tables.ENCODE_NEIGHBOURHOOD_3D_KERNEL)
+assert _sort_distances_surfels is ours._sort_distances_surfels is surface_distance._sort_distances_surfels
+mask = np.ones((3, 4), bool)
+for patched in (False, True):
+    if patched:
+        compat.patch("surface_distance")
+    odd = surface_distance.compute_surface_distances(mask, mask, (1, -1))
+    assert isinstance(odd, dict), "left to the original, which the stand-in hides"
+for missing in ("surface_distance.nope", "surface_distance.metrics.nope"):
+    module, _, name = missing.rpartition(".")
+    assert not hasattr(sys.modules[module], name)
+print("fine")
+"""
+
+
+@needs_host
+def test_install_leaves_the_rest_of_the_package_reachable(run_python: Callable[..., str]) -> None:
+    assert run_python(REST).strip() == "fine"
+
+
+WITHOUT = """
+import importlib.util
+real = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "surface_distance" else real(name, *rest)
+from fastseg.compat import surface_distance as ours
+import numpy as np
+ours.install()
+import surface_distance
+mask = np.ones((3, 4), bool)
+assert surface_distance.compute_dice_coefficient(mask, mask) == 1
+for call in (
+    lambda: __import__("surface_distance.lookup_tables"),
+    lambda: surface_distance.compute_surface_distances(mask, mask, (1, -1)),
+    lambda: surface_distance.nope,
+):
+    try:
+        call()
+    except (ImportError, AttributeError) as error:
+        print(type(error).__name__, error)
+"""
+
+
+def test_install_without_the_package(run_python: Callable[..., str]) -> None:
+    lines = run_python(WITHOUT).splitlines()
+    assert lines[0].startswith(
+        "ModuleNotFoundError No module named 'surface_distance.lookup_tables'"
+    )
+    assert lines[1].startswith("MissingPackageError fastseg does not cover a spacing of (1, -1)")
+    assert lines[1].endswith("install surface_distance")
+    assert lines[2].startswith(
+        "AttributeError fastseg has no drop-in for surface_distance.metrics.nope"
+    )
+    assert len(lines) == 3
 
 
 @needs_host

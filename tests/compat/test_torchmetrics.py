@@ -23,7 +23,7 @@ import fastseg  # noqa: E402
 from fastseg import compat  # noqa: E402
 from fastseg.compat import torchmetrics as ours  # noqa: E402
 from tests.compat import cases  # noqa: E402
-from tests.compat.parity import observed, outcome, same, same_error  # noqa: E402
+from tests.compat.parity import observed, outcome, same, same_error, same_words  # noqa: E402
 
 CLASSES = 4
 
@@ -213,6 +213,34 @@ def test_arguments_that_are_refused(kwargs: dict[str, Any]) -> None:
     )
     assert expected is ValueError
     same(found, expected)
+
+
+@pytest.mark.parametrize("spacing", [[1.0, 2.0, 3.0], [1.0], ["a", 1.0], [None, 1.0]])
+def test_a_wrong_spacing_is_told_as_torchmetrics_does(spacing: Any) -> None:
+    preds, target = label_maps(8, 8)
+    mine, its = (
+        observed(function, preds, target, CLASSES, spacing=spacing, input_format="index")
+        for function in (ours.hausdorff_distance, functional.hausdorff_distance)
+    )
+    assert mine.error
+    assert its.error
+    if len(spacing) == 2:  # Python's own words
+        same(mine.error[0], its.error[0])
+    else:
+        same_words(mine, its)
+
+
+@pytest.mark.parametrize("name", ["dice_score", "mean_iou", "hausdorff_distance"])
+def test_mixed_are_a_label_map_and_a_one_hot_image(name: str) -> None:
+    """Two images of one kind were once taken for one-hot ones, which TorchMetrics refuses."""
+    preds, target = label_maps(8, 8)
+    for pair in ((preds, target), (hot(preds), hot(target))):
+        mine, its = (
+            observed(getattr(module, name), *pair, CLASSES, input_format="mixed")
+            for module in (ours, functional)
+        )
+        assert its.error
+        same_error(mine, its)
 
 
 def test_spacing_may_be_a_tensor() -> None:

@@ -13,9 +13,11 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.metadata
+import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, ParamSpec, TypeVar
 
 from fastseg.errors import MissingPackageError
@@ -27,6 +29,9 @@ MISSING = object()
 
 #: what stood where a drop-in stands now, by module and attribute
 originals: dict[tuple[str, str], Any] = {}
+
+#: modules of hosts that stand-ins of ours hide under their names, and how to load them
+hidden: dict[str, Callable[[], ModuleType]] = {}
 
 
 class NotCovered(Exception):  # noqa: N818 - no error: it sends a call on to the host
@@ -49,11 +54,15 @@ class Patch:
     replacement : object
         A module-level function or class of ``fastseg.compat.<host>``. What a host binds under several names
         (``from .utils import f``) takes a row for each.
+    known_in : callable, optional
+        Gives the table in which the host looks its functions up by themselves, None if it has none; the drop-in is
+        entered there as what it replaces.
     """
 
     module: str
     attribute: str
     replacement: Any
+    known_in: Callable[[], MutableMapping[Any, Any] | None] | None = None
 
     def __str__(self) -> str:
         return f"{self.module}.{self.attribute}"
@@ -70,12 +79,16 @@ class Host:
     since, until : str
         Tested: since <= version < until.
     rows : tuple of Patch
+    differs : callable, optional
+        Says by what the installed host is another than the drop-ins were tested with, though it calls itself the same
+        version; None if by nothing.
     """
 
     distribution: str
     since: str
     until: str
     rows: tuple[Patch, ...]
+    differs: Callable[[], str | None] | None = None
 
     @property
     def tested(self) -> str:
@@ -159,9 +172,9 @@ def host_function(module: str, attribute: str, reason: str = "this", ours: Any =
         If the host is not installed, or has no such attribute.
     """
     original = originals.get((module, attribute), MISSING)
-    if original is MISSING:
+    if original is MISSING or (original is ours and module in hidden):
         try:
-            owner, name = place(module, attribute)
+            owner, name = place(module, attribute, host_module)
         except ImportError as error:
             raise MissingPackageError(
                 f"fastseg does not cover {reason}, and {module}.{attribute}, which does, cannot be imported "
@@ -178,7 +191,14 @@ def host_function(module: str, attribute: str, reason: str = "this", ours: Any =
     return original
 
 
-def place(module: str, attribute: str) -> tuple[Any, str]:
+def host_module(name: str) -> ModuleType:
+    """Import a module of a host, its own also where a stand-in of ours has taken its name."""
+    return hidden[name]() if name in hidden else importlib.import_module(name)
+
+
+def place(
+    module: str, attribute: str, load: Callable[[str], ModuleType] = importlib.import_module
+) -> tuple[Any, str]:
     """Find the module or class that holds an attribute, and the name under which it does.
 
     Raises
@@ -186,13 +206,30 @@ def place(module: str, attribute: str) -> tuple[Any, str]:
     ImportError
         If there is none.
     """
-    owner: Any = importlib.import_module(module)
+    owner: Any = load(module)
     *classes, name = attribute.split(".")
     for part in classes:
         owner = getattr(owner, part, None)
     if not hasattr(owner, name):
         raise MissingPackageError(f"{module} has no {attribute}", name=module)
     return owner, name
+
+
+def uncovered_arguments(row: Patch) -> str | None:
+    """Say which arguments of the host's function its drop-in lacks, None if none: such a host is another one."""
+    owner, name = place(row.module, row.attribute)
+    functions = getattr(owner, name), row.replacement
+    if not all(map(inspect.isfunction, functions)):
+        return None
+    theirs, ours = (
+        # the first of a method is its object, whatever it is called
+        list(inspect.signature(function).parameters.values())["." in row.attribute :]
+        for function in functions
+    )
+    catch_all = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    known = {each.name for each in ours}
+    more = [each.name for each in theirs if each.kind not in catch_all and each.name not in known]
+    return f"{row} takes {', '.join(more)}, which its drop-in does not" if more else None
 
 
 def rest_of(module: str) -> Callable[[str], Any]:
@@ -202,7 +239,7 @@ def rest_of(module: str) -> Callable[[str], Any]:
         if name.startswith("__"):  # what Python looks for in any module
             raise AttributeError(name)
         try:
-            host = importlib.import_module(module)
+            host = host_module(module)
         except ImportError as error:
             raise AttributeError(
                 f"fastseg has no drop-in for {module}.{name}, and {module} cannot be imported ({error})"

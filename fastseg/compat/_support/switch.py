@@ -5,11 +5,18 @@ from __future__ import annotations
 import importlib
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from fastseg.compat._support.patching import MISSING, Host, Patch, originals, place
+from fastseg.compat._support.patching import (
+    MISSING,
+    Host,
+    Patch,
+    originals,
+    place,
+    uncovered_arguments,
+)
 from fastseg.errors import InputError, MissingPackageError, UntestedVersionError
 from fastseg.inputs.choices import did_you_mean
 
@@ -50,9 +57,20 @@ class _Placed(NamedTuple):
         except BaseException:
             del originals[key]
             raise
+        table = self.table
+        if table is not None and originals[key] in table:
+            table[self.row.replacement] = table[originals[key]]
+
+    @property
+    def table(self) -> MutableMapping[Any, Any] | None:
+        """Where the host looks its functions up."""
+        return self.row.known_in() if self.row.known_in else None
 
     def undo(self) -> bool:
         """Put the original back, unless someone else has put something there since."""
+        table = self.table
+        if table is not None:
+            table.pop(self.row.replacement, None)
         ours = self.is_there
         if ours and self.original is MISSING:
             delattr(self.owner, self.name)
@@ -99,9 +117,22 @@ def _rows(host: str, any_version: bool) -> tuple[Patch, ...]:
             f"with {patches.tested}; any_version=True (--any-version) patches it all the same",
             name=host,
         )
+    if not any_version:
+        _check_that_it_is_the_host(host, patches)
     for row in patches.rows:
         place(row.module, row.attribute)
     return patches.rows
+
+
+def _check_that_it_is_the_host(host: str, patches: Host) -> None:
+    """Refuse a library that calls itself a tested version and is another: a branch, or a fork."""
+    found = patches.differs() if patches.differs else None
+    found = found or next(filter(None, map(uncovered_arguments, patches.rows)), None)
+    if found:
+        raise UntestedVersionError(
+            f"{host} is not patched: {found}; any_version=True (--any-version) patches it all the same",
+            name=host,
+        )
 
 
 def _place_all(wanted: dict[str, tuple[Patch, ...]]) -> None:
@@ -161,7 +192,7 @@ def patch(*hosts: str, any_version: bool = False) -> None:
     *hosts : str
         Modules of ``fastseg.compat``: "medpy", "monai", "scipy_ndimage" …
     any_version : bool
-        Also patch a version that the drop-ins were not tested with.
+        Also patch a version, or a branch, that the drop-ins were not tested with.
 
     Raises
     ------
@@ -170,7 +201,8 @@ def patch(*hosts: str, any_version: bool = False) -> None:
     ImportError
         If a host is not installed or lacks what is to be replaced; then nothing is patched.
     UntestedVersionError
-        An ImportError, for a version outside the tested ones; then nothing is patched.
+        An ImportError, for a version outside the tested ones, and for another library that calls itself one of them;
+        then nothing is patched.
 
     Notes
     -----
