@@ -226,6 +226,7 @@ def evaluate_case(
         "backend": pair.backend.name,
         "shape": list(shape),
         "spacing": list(spacing),
+        "unit": "voxels" if settings.spacing is None and own is None else "mm",
         **settings.plain,
     }
     return Evaluation(tuple(rows.rows), settings.metric_names, about)
