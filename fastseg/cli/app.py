@@ -46,6 +46,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     command = typer.main.get_command(app)
+    if hasattr(
+        sys.stdout, "reconfigure"
+    ):  # a name that the terminal lacks letters for costs no table
+        sys.stdout.reconfigure(errors="backslashreplace")
     with one_line_warnings():
         try:
             status = command.main(
@@ -159,13 +163,10 @@ def evaluate(
         evaluation = fastseg.Evaluation.joined(evaluations)
         if output is not None:
             (evaluation.to_json if _suffix(output) == ".json" else evaluation.to_csv)(output)
-        files = [Path(path) for path in pairing.cases[0][1:]]
-        in_mm = spacing is not None or any(_suffix(path) not in (".npy", ".npz") for path in files)
         terminal.show_evaluation(
             evaluation,
             several=len(pairing.cases) > 1,
             shown=terminal.SHOWN if _names(metrics) == "all" else evaluation.metrics,
-            length="mm" if in_mm else "voxels",
         )
         _say_what_was_done(evaluation, time.perf_counter() - started, output)
     if failed:
