@@ -86,15 +86,10 @@ def show(
         say(text, "note")
     if text := absent_labels(evaluation, settings):
         say(text, "warning")
-    files = [path for path in pairing.cases[0][1:] if path is not None]
-    in_mm = settings.spacing is not None or any(
-        Path(path).suffix.lower() not in (".npy", ".npz") for path in files
-    )
     terminal.show_evaluation(
         evaluation,
         several=len(pairing.cases) > 1,
         shown=terminal.SHOWN if everything else evaluation.metrics,
-        length="mm" if in_mm else "voxels",
         title=_title(evaluation, pairing, failed) if len(pairing.cases) > 1 else None,
     )
 

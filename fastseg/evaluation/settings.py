@@ -134,7 +134,9 @@ class Settings:
     @lazy
     def plain(self) -> Mapping[str, Any]:
         """What a table needs to say of the settings, in plain values."""
+        structures = self.structures
         return {
+            "labels": None if structures is None else {one.name: one.label for one in structures},
             "tolerance": self.tolerance,
             "boundary": self.boundary,
             "percentile_method": self.percentile_method,

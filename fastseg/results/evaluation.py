@@ -7,31 +7,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fastseg.errors import InputError, MissingPackageError
-from fastseg.inputs.choices import did_you_mean
-from fastseg.inputs.structures import Label, label_text
-from fastseg.metrics import resolve
-from fastseg.results.files import csv_text, json_text, written
+from fastseg.errors import InputError, InputTypeError, MissingPackageError
+from fastseg.inputs.structures import Label
+from fastseg.results import json_table
+from fastseg.results.display import NOTHING, html_of, text_of
+from fastseg.results.files import csv_text, written
+from fastseg.results.joining import Joined, common_settings, renamed
+from fastseg.results.lookup import Index
 from fastseg.results.rows import Row, columns
 from fastseg.results.summary import Summary, summarise
-from fastseg.results.table import html_table, text_table
 from fastseg.threads import lazy
 
 if TYPE_CHECKING:
     import pandas
-
-#: shown for people where there are more metrics than a terminal takes
-BEST_KNOWN = (
-    "dice",
-    "iou",
-    "precision",
-    "recall",
-    "volume_similarity",
-    "hd",
-    "hd95",
-    "assd",
-    "nsd",
-)
 
 
 @dataclass(frozen=True)
@@ -56,57 +44,94 @@ class Evaluation:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def joined(cls, evaluations: Iterable[Evaluation]) -> Evaluation:
+    def joined(cls, evaluations: Iterable[Evaluation] | Mapping[str, Evaluation]) -> Evaluation:
         """Join the cases of several evaluations, which must have the same metrics.
+
+        Parameters
+        ----------
+        evaluations : iterable of Evaluation, or mapping of names to evaluations
+            Each case has a name of its own, given as ``evaluate(…, case=name)`` or here: a mapping names the cases,
+            whatever name they had.
+
+        Returns
+        -------
+        Evaluation
+            Its settings are those that all have in common.
 
         Raises
         ------
         ValueError
-            If there is none, or if their metrics differ.
+            If there is none, if their metrics differ, if two have no name for their case, and if two have the same
+            structure of the same case. It is raised before the next evaluation is asked for.
+        TypeError
+            For anything else than evaluations.
+
+        Examples
+        --------
+        >>> import numpy as np, fastseg
+        >>> mask = np.ones((3, 3, 3), bool)
+        >>> one, other = fastseg.evaluate(mask, mask), fastseg.evaluate(mask, mask)
+        >>> joined = fastseg.Evaluation.joined({"a": one, "b": other})
+        >>> joined.cases, joined["b", 1]["dice"]
+        (('a', 'b'), 1.0)
         """
-        parts = list(evaluations)
+        parts: list[Evaluation] = []
+        joined = Joined()
+        for name, part in _named(evaluations):
+            if not isinstance(part, Evaluation):
+                raise InputTypeError(
+                    f"joined: expected evaluations in a list, got {type(part).__name__}"
+                )
+            if parts and part.metrics != parts[0].metrics:
+                raise InputError("joined: the evaluations have different metrics")
+            joined.add(part.rows if name is None else renamed(part.rows, name))
+            parts.append(part)
         if not parts:
             raise InputError("joined: expected at least one evaluation")
-        if len({part.metrics for part in parts}) > 1:
-            raise InputError("joined: the evaluations have different metrics")
-        common = {
-            key: value
-            for key, value in parts[0].settings.items()
-            if all(part.settings.get(key) == value for part in parts)
-        }
-        return cls(tuple(row for part in parts for row in part.rows), parts[0].metrics, common)
+        common = common_settings([part.settings for part in parts])
+        return cls(tuple(joined.rows), parts[0].metrics, common)
+
+    @classmethod
+    def from_json(cls, source: str | os.PathLike[str]) -> Evaluation:
+        """Read what :meth:`to_json` wrote: the same rows, to the bit, metrics and settings.
+
+        Parameters
+        ----------
+        source : path, or str
+            A file, or the text itself, which begins with ``{``.
+
+        Raises
+        ------
+        ValueError
+            For what :meth:`to_json` did not write, or a newer version of it.
+        TypeError, OSError
+            For what is neither path nor text, and for a file that cannot be read.
+
+        Examples
+        --------
+        >>> import numpy as np, fastseg
+        >>> mask = np.ones((3, 3, 3), bool)
+        >>> evaluation = fastseg.evaluate(mask, mask, metrics="dice", case="a")
+        >>> fastseg.Evaluation.from_json(evaluation.to_json()) == evaluation
+        True
+        """
+        return cls(*json_table.read(source))
 
     # ------------------------------------------------------------------------------ looking up
+
+    @lazy
+    def _index(self) -> Index:
+        return Index(self.rows)
+
+    @lazy
+    def _found_cases(self) -> dict[str, Evaluation]:
+        """The cases that were asked for: each has an index of its own, which is made once."""
+        return {}
 
     @property
     def cases(self) -> tuple[str, ...]:
         """Names of the cases, each once."""
-        return tuple(self._by_case)
-
-    @lazy
-    def _by_case(self) -> dict[str, list[Row]]:
-        found: dict[str, list[Row]] = {}
-        for row in self.rows:
-            found.setdefault(row.case, []).append(row)
-        return found
-
-    @lazy
-    def _by_structure(self) -> dict[Label | str, list[Row]]:
-        """The rows of the level "structure" by their name, and by their label."""
-        found: dict[Label | str, list[Row]] = {}
-        for row in self.rows:
-            if row.level == "structure":
-                for key in (row.name, row.label):
-                    found.setdefault(key, []).append(row)
-        return found
-
-    @lazy
-    def _by_case_and_structure(self) -> dict[tuple[str, Label | str], Row]:
-        found: dict[tuple[str, Label | str], Row] = {}
-        for key, rows in self._by_structure.items():
-            for row in rows:
-                found.setdefault((row.case, key), row)
-        return found
+        return tuple(self._index.by_case)
 
     def case(self, name: str) -> Evaluation:
         """Give all rows of one case.
@@ -116,9 +141,12 @@ class Evaluation:
         KeyError
             If there is none of this name; it names the nearest.
         """
-        if name not in self._by_case:
-            raise KeyError(f"no case {name!r}; {did_you_mean(name, self._by_case)}")
-        return Evaluation(tuple(self._by_case[name]), self.metrics, self.settings)
+        if not self._index.is_case(name):
+            raise self._index.no_case(name)
+        if name not in self._found_cases:
+            rows = tuple(self._index.by_case[name])
+            self._found_cases[name] = Evaluation(rows, self.metrics, self.settings)
+        return self._found_cases[name]
 
     def row(self, structure: Label | str, case: str | None = None) -> Row:
         """Give the row of a structure, of the only case that has it or of the one that is named.
@@ -135,25 +163,11 @@ class Evaluation:
         KeyError
             If there is none; it names the nearest. Also if there are several.
         """
-        if isinstance(structure, bool) or structure not in self._by_structure:
-            raise KeyError(
-                f"label {structure!r} was not evaluated; {did_you_mean(structure, self._by_structure)}"
-            )
-        if case is not None:
-            found = self._by_case_and_structure.get((case, structure))
-            if found is None:
-                raise KeyError(
-                    f"case {case!r} has no label {structure!r}; {did_you_mean(case, self._by_case)}"
-                )
-            return found
-        rows = self._by_structure[structure]
-        cases = list(dict.fromkeys(row.case for row in rows))
-        if len(cases) > 1:
-            raise KeyError(
-                f"{len(cases)} cases have the label {structure!r}: name one, as in "
-                f"evaluation[{cases[0]!r}, {structure!r}]"
-            )
-        return rows[0]
+        if case is None:
+            return self._index.row(structure)
+        if not self._index.is_case(case):
+            raise self._index.no_case(case)
+        return self.case(case)._index.row(structure, f" in case {case!r:.80}")
 
     def __getitem__(self, key: Any) -> Any:
         """Look up ``[structure]``, ``[case, structure]`` or ``[case]``, whatever the number of cases.
@@ -162,15 +176,22 @@ class Evaluation:
         """
         if isinstance(key, tuple) and len(key) == 2 and isinstance(key[0], str):
             return self.row(key[1], key[0])
-        is_case = isinstance(key, str) and key in self._by_case
-        if is_case and key in self._by_structure:
+        is_case = self._index.is_case(key)
+        if is_case and self._index.is_structure(key):
             raise KeyError(
                 f"{key!r} names a case and a structure: ask for .case({key!r}) or .row({key!r})"
             )
-        if not is_case and isinstance(key, str) and key not in self._by_structure:
-            known = [*self._by_structure, *self._by_case]
-            raise KeyError(f"label {key!r} was not evaluated; {did_you_mean(key, known)}")
+        if not is_case and isinstance(key, str) and not self._index.is_structure(key):
+            raise self._index.no_structure(key, or_case=True)
         return self.case(key) if is_case else self.row(key)
+
+    def __contains__(self, key: object) -> bool:
+        """Tell whether there is such a structure, case, pair of case and structure, or row."""
+        if isinstance(key, Row):
+            return key in self.rows
+        if isinstance(key, tuple) and len(key) == 2 and isinstance(key[0], str):
+            return self._index.is_case(key[0]) and self.case(key[0])._index.is_structure(key[1])
+        return self._index.is_case(key) or self._index.is_structure(key)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -188,14 +209,15 @@ class Evaluation:
         by_label : bool
             One summary for each label over the cases, instead of one over all rows.
         """
-        groups: dict[str, list[Row]] = {}
-        for row in self.rows:
-            groups.setdefault(row.name if by_label else "all", []).append(row)
+        groups: dict[str, list[Row]] = {} if by_label else {"all": list(self.rows)}
+        for row in self.rows if by_label else ():
+            groups.setdefault(row.name, []).append(row)
         return Summary(
             {
                 (group, metric): summarise([row[metric] for row in rows])
                 for group, rows in groups.items()
                 for metric in self.metrics
+                if rows
             }
         )
 
@@ -214,65 +236,43 @@ class Evaluation:
         return pandas.DataFrame(self.to_dict(), columns=columns(self.metrics))
 
     def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Write the table as CSV, undefined values as ``nan``, to a file if a path is given.
+        r"""Write the table as CSV, undefined values as ``nan``, to a file if a path is given.
 
-        The file is written whole or not at all.
+        Bytes of names that are not UTF-8 are written as ``\udcff``. The file is written whole or not at all.
         """
         return written(csv_text(columns(self.metrics), self.to_dict()), path)
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Write rows, settings and summary as JSON, to a file if a path is given.
+        r"""Write rows, settings and summaries as JSON, to a file if a path is given.
 
-        JSON has no numbers for them, so undefined values are ``null`` and infinite ones the text ``"inf"``. The file
-        is written whole or not at all.
+        JSON has no numbers for what is undefined or infinite: such values are ``null``, and ``"not_finite"`` of the
+        same record says which they are, as in ``{"dice": 0.0, "hd": null, …, "not_finite": {"hd": "inf"}}``. The
+        summary is over all rows, and beside it by label where there are several cases. Bytes of names that are not
+        UTF-8 are written as ``\udcff``. The file is written whole or not at all; :meth:`from_json` reads it.
         """
-        content = {
-            "settings": dict(self.settings),
-            "rows": self.to_dict(),
-            "summary": self.summary().to_dict(),
-        }
-        return written(json_text(content), path)
+        by_label = self.summary(by_label=True) if len(self.cases) > 1 else Summary({})
+        text = json_table.json_text(
+            self.rows, self.metrics, self.settings, self.summary(), by_label
+        )
+        return written(text, path)
 
-    def _table(self) -> tuple[list[str], list[list[str]]]:
-        """Header and cells for a person, with the best-known metrics where there are too many."""
-        shown = [name for name in BEST_KNOWN if name in self.metrics]
-        if len(self.metrics) <= len(BEST_KNOWN) + 1 or not shown:
-            shown = list(self.metrics)
-        several = len(self.cases) > 1
-        header = [*(["case"] if several else []), "label", "name", *shown, "empty"]
-        units = {entry.name: entry.unit for entry in resolve(self.metrics)} if self.metrics else {}
-        header = [f"{name} [{units[name]}]" if units.get(name) else name for name in header]
-        cells = [
-            [
-                *([row.case] if several else []),
-                _shortened(label_text(row.label)),
-                _shortened(row.name),
-                *(f"{row[name]:.4g}" for name in shown),
-                row.empty,
-            ]
-            for row in self.rows
-        ]
-        keep = [
-            i
-            for i, name in enumerate(header)
-            if name != "empty" or any(row.empty for row in self.rows)
-        ]
-        return [header[i] for i in keep], [[row[i] for i in keep] for row in cells]
+    # ------------------------------------------------------------------------------- for people
 
     def __str__(self) -> str:
         if not self.rows:
-            return "nothing to evaluate: neither map has a label but the background"
-        header, cells = self._table()
-        lines = [text_table(header, cells, left=("case", "name", "empty"))]
-        more = len(self.metrics) - sum(name.split(" [")[0] in self.metrics for name in header)
-        if more:
-            lines.append(f"({more} more metrics: to_dict(), to_pandas(), to_csv(), to_json())")
-        return "\n".join(lines)
+            return NOTHING
+        return text_of(self.rows, self.metrics, self.settings)
 
     def _repr_html_(self) -> str:
-        return html_table(*self._table())
+        if not self.rows:
+            return f"<p>{NOTHING}</p>"
+        return html_of(self.rows, self.metrics, self.settings)
 
 
-def _shortened(text: str, width: int = 32) -> str:
-    """Shorten a name for the tables that a person reads: a region of many labels would fill the line."""
-    return text if len(text) <= width else text[: width - 1] + "…"
+def _named(
+    evaluations: Iterable[Evaluation] | Mapping[str, Evaluation],
+) -> Iterable[tuple[str | None, Evaluation]]:
+    """Give each evaluation with the name that it is given, or None."""
+    if isinstance(evaluations, Mapping):
+        return ((str(name), evaluation) for name, evaluation in evaluations.items())
+    return ((None, evaluation) for evaluation in evaluations)

@@ -1,11 +1,9 @@
-"""Tables as files: CSV and strict JSON, written whole or not at all."""
+"""Tables as text and as files: CSV, and files that are written whole or not at all."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
-import math
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,39 +13,43 @@ from typing import Any
 StrPath = str | os.PathLike[str]
 
 
+def encodable(text: str) -> str:
+    r"""Write as ``\udcff`` what UTF-8 has no bytes for: a byte of a file's name that is not UTF-8."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     """Write rows as CSV under a header; what is undefined as ``nan``."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    return text.getvalue()
-
-
-def json_text(content: Any) -> str:
-    """Write JSON that any reader takes: ``null`` for what is undefined, the text ``"inf"`` for what is infinite."""
-    return json.dumps(_plain(content), indent=1, allow_nan=False) + "\n"
-
-
-def _plain(value: Any) -> Any:
-    """Replace the floats that JSON lacks."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else ("inf" if value > 0 else "-inf")
-    if isinstance(value, Mapping):
-        return {str(key): _plain(part) for key, part in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(part) for part in value]
-    return value
+    return encodable(text.getvalue())
 
 
 def written(text: str, path: StrPath | None) -> str:
     """Write the text to a file beside its target and then move it there, so that no half of it is ever seen.
 
     Returns the text; without a path that is all.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; it names the target, not the file beside it.
     """
     if path is None:
         return text
     target = Path(path)
+    try:
+        _write(text, target)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(target)) from error
+    return text
+
+
+def _write(text: str, target: Path) -> None:
     handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         with os.fdopen(
@@ -61,4 +63,3 @@ def written(text: str, path: StrPath | None) -> str:
     except BaseException:
         os.unlink(temporary)
         raise
-    return text

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from fastseg.inputs.choices import did_you_mean
 from fastseg.inputs.structures import Label, label_text
 from fastseg.measures.joint_histogram import Counts, Empty
+from fastseg.metrics import canonical
 
 #: what a row is about: a structure as a whole, or one of its instances
 Level = Literal["structure", "instance"]
@@ -55,6 +56,9 @@ class Row(Mapping[str, float]):
         try:
             return self.values_by_metric[metric]
         except KeyError:
+            one_name = canonical(metric) if isinstance(metric, str) else metric
+            if one_name in self.values_by_metric:
+                return self.values_by_metric[one_name]
             raise KeyError(
                 f"{metric!r} was not evaluated; {did_you_mean(metric, self.values_by_metric)}"
             ) from None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastseg.inputs.choices import did_you_mean
 from fastseg.results.table import text_table
 
 if TYPE_CHECKING:
@@ -17,7 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MetricSummary:
-    """Statistics of the defined values of one metric; inf counts as a value, nan as undefined."""
+    """Statistics of the defined values of one metric; inf counts as a value, nan as undefined.
+
+    Attributes
+    ----------
+    mean, median, q25, q75, min, max : float
+        nan where no value is defined. The mean is infinite where one value is; the median where half of them are.
+    n, undefined, infinite : int
+        How many values are defined, how many are not, and how many of the defined ones are infinite.
+    """
 
     mean: float
     median: float
@@ -27,27 +37,45 @@ class MetricSummary:
     max: float
     n: int
     undefined: int
+    infinite: int = 0
 
 
 def summarise(values: Sequence[float]) -> MetricSummary:
     """Summarise values; all statistics are nan where none is defined."""
-    defined = np.sort([value for value in values if not math.isnan(value)])
+    defined = sorted(float(value) for value in values if not math.isnan(value))
     n = len(defined)
+    undefined = len(values) - n
     if not n:
         nan = math.nan
-        return MetricSummary(nan, nan, nan, nan, nan, nan, 0, len(values))
+        return MetricSummary(nan, nan, nan, nan, nan, nan, 0, undefined)
+    infinite = sum(map(math.isinf, defined))
+    if n == 1:
+        (only,) = defined
+        return MetricSummary(only, only, only, only, only, only, 1, undefined, infinite)
+    # infinite ones of both signs have no mean
+    ends = [value for value in (defined[0], defined[-1]) if math.isinf(value)]
+    mean = sum(ends) if infinite else _mean(defined)
     median, q25, q75 = (_quantile(defined, share) for share in (0.5, 0.25, 0.75))
-    mean = math.inf if np.isinf(defined[-1]) else float(np.mean(defined))
-    return MetricSummary(
-        mean, median, q25, q75, float(defined[0]), float(defined[-1]), n, len(values) - n
-    )
+    return MetricSummary(mean, median, q25, q75, defined[0], defined[-1], n, undefined, infinite)
 
 
-def _quantile(ascending: np.ndarray[Any, np.dtype[np.float64]], share: float) -> float:
-    """Linear interpolation that knows inf: between a number and inf lies inf."""
+def _mean(values: Sequence[float]) -> float:
+    """Add up and divide as np.mean does, which takes its time for a few values; a sum without bound is none."""
+    with np.errstate(over="ignore"):
+        total = float(np.add.reduce(values))
+    n = len(values)
+    return total / n if math.isfinite(total) else math.fsum(value / n for value in values)
+
+
+def _quantile(ascending: Sequence[float], share: float) -> float:
+    """Interpolate linearly; between a number and an infinite one lies the infinite one, and nothing between two."""
     place = share * (len(ascending) - 1)
     low, high = ascending[math.floor(place)], ascending[math.ceil(place)]
-    return float(low) if low == high else float(low + (high - low) * (place % 1))
+    if low == high:
+        return low
+    if math.isinf(low):
+        return low + high
+    return low + (high - low) * (place % 1)
 
 
 @dataclass(frozen=True)
@@ -60,10 +88,14 @@ class Summary(Mapping[str, MetricSummary]):
     groups: Mapping[tuple[str, str], MetricSummary]
 
     def __getitem__(self, key: Any) -> MetricSummary:
-        return self.groups[key if isinstance(key, tuple) else ("all", key)]
+        try:
+            return self.groups[key if isinstance(key, tuple) else ("all", key)]
+        except KeyError:
+            known = (str(name) for name in itertools.islice(self, 1000))
+            raise KeyError(f"no summary of {key!r:.80}; {did_you_mean(key, known)}") from None
 
     def __iter__(self) -> Iterator[Any]:
-        single = {group for group, _ in self.groups} == {"all"}
+        single = all(group == "all" for group, _ in self.groups)
         return iter([metric if single else (group, metric) for group, metric in self.groups])
 
     def __len__(self) -> int:
@@ -72,7 +104,7 @@ class Summary(Mapping[str, MetricSummary]):
     def to_dict(self) -> list[dict[str, Any]]:
         """Give a list of rows: label ("all" for all rows), metric and its statistics."""
         return [
-            {"label": group, "metric": metric, **asdict(statistics)}
+            {"label": group, "metric": metric, **vars(statistics)}
             for (group, metric), statistics in self.groups.items()
         ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -240,6 +241,87 @@ def test_undefined_and_infinite_values(
     assert ["1", "0.0000", "inf", "prediction"] in rows
     assert ["2", "–", "–", "both"] in rows
     assert math.isnan(evaluation[2]["hd"])
+
+
+def _cohort(**options: Any) -> Evaluation:
+    """Three cases: label 2 is missed in the second, and in neither map of the third."""
+    cases = []
+    for i in range(3):
+        reference = np.zeros((8, 6, 5), np.uint8)
+        reference[1:4, 1:4, 1:4] = 1
+        reference[5:7, 2:4, 1:3] = 2
+        prediction = np.roll(reference, i, 1)
+        prediction[(prediction == 2) & (i > 0)] = 0
+        reference[(reference == 2) & (i > 1)] = 0
+        cases.append(
+            fastseg.evaluate(
+                reference, prediction, labels={"liver": 1, "kidney": 2}, case=f"case_{i}",
+                backend="scipy", **options,
+            )
+        )  # fmt: skip
+    return Evaluation.joined(cases)
+
+
+def test_the_median_stands_below_an_infinite_mean(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One missed organ made three of five columns inf, and nothing else was told of them."""
+    cohort = _cohort(spacing=(1, 1, 2.5))
+    out = _shown(capsys, monkeypatch, cohort, width=80, several=True, shown=terminal.SHOWN)
+    lines = out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert sum("nsd" in line and "dice" in line for line in lines) == 1  # one table
+    cells = [line.split() for line in lines]
+    summary = cohort.summary()
+    assert ["kidney", "2", "3", "1", "1", "0.5000", *["inf", "(1)"] * 3, "0.5000"] in cells
+    total = ["all", "rows", "6", "1", "1", f"{summary['dice'].mean:.4f}", *["inf", "(1)"] * 3]
+    start = next(i for i, line in enumerate(cells) if line[: len(total)] == total)
+    metrics = ("dice", "hd", "hd95", "assd", "nsd")
+    assert [float(cell) for cell in cells[start + 1][1:]] == pytest.approx(
+        [summary[name].median for name in metrics], abs=1e-3
+    )
+    assert "inf (n): n rows are infinite, and so is the mean; the line below has the medians" in out
+    liver = next(i for i, line in enumerate(cells) if line[:1] == ["liver"])
+    assert "inf" not in cells[liver]
+    assert cells[liver + 1][0] != "median"
+    rules = [i for i, line in enumerate(lines) if not line.strip() or set(line.strip()) == {"─"}]
+    assert start - 1 in rules
+    without = _shown(capsys, monkeypatch, cohort.case("case_0"), several=True, shown=["dice", "hd"])
+    assert "median" not in without
+
+
+def test_units_and_title_come_from_the_evaluation(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = ["hd", "volume_difference", "nsd"]
+    out = _shown(capsys, monkeypatch, _cohort(), several=True, shown=shown)
+    assert out.startswith("Means over 3 cases\n")
+    assert (out.count("[voxels]"), out.count("mm")) == (2, 0)
+    assert "nsd: the tolerance is 1 voxel\n" in out
+    options: dict[str, Any] = {"several": True, "shown": shown, "title": "Means over 3 of 4 cases"}
+    out = _shown(capsys, monkeypatch, _cohort(spacing=2, tolerance=2), **options)
+    assert out.startswith("Means over 3 of 4 cases\n")
+    assert (out.count("[mm]"), out.count("[mm³]"), out.count("voxel")) == (1, 1, 0)
+    assert "nsd: the tolerance is 2 mm\n" in out
+    plane = np.ones((4, 4), np.uint8)
+    evaluation = fastseg.evaluate(plane, plane, spacing=0.5, metrics=shown, backend="scipy")
+    assert "[mm²]" in _shown(capsys, monkeypatch, evaluation)
+
+
+def test_a_policy_by_metric_is_told_as_words(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = _shown(capsys, monkeypatch, _cohort(empty={"hd": 99, "nsd": "nan"}), several=True)
+    assert "the policy 'worst, hd 99, nsd nan' holds" in out
+
+
+def test_names_that_cannot_be_encoded_cost_no_table(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volume = np.ones((4, 4, 4), np.uint8)
+    name = os.fsdecode(b"le\xe9")
+    evaluation = fastseg.evaluate(volume, volume, labels={name: 1}, metrics="dice", backend="scipy")
+    assert "le\\udce9" in _shown(capsys, monkeypatch, evaluation)
 
 
 def test_nothing_but_background(

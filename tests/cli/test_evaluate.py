@@ -143,7 +143,7 @@ def test_two_folders_give_a_row_for_each_case_and_label(
     lines = [line.split() for line in out.splitlines()]
     evaluation = cohort.evaluate_cohort(*folders, labels=[1, 2], backend="scipy")
     summary = evaluation.summary(by_label=True)
-    # label, cases, undefined, one empty, dice, hd …
+    # label, cases, no value, one empty, dice, hd …
     dice = summary["1", "dice"].mean
     assert ["1", "3", f"{dice:.4f}", f"{summary['1', 'hd'].mean:.3f}"] in [
         line[:4] for line in lines
@@ -376,3 +376,32 @@ def test_a_tolerance_by_id_without_labels(call: Call, pair: tuple[str, str]) -> 
     assert call("evaluate", *pair, *arguments, *SCIPY)[0] == 0
     expected = fastseg.evaluate(*pair, tolerance={1: 0, 2: 3}, metrics="nsd", backend="scipy")
     assert [float(row["nsd"]) for row in _rows("o.csv")] == [row["nsd"] for row in expected]
+
+
+def test_a_terminal_that_lacks_letters_costs_no_table(
+    folders: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ended in a traceback, after all the work."""
+    Path("names.json").write_text('{"größe": 1}', encoding="utf-8")
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    arguments = ["evaluate", *folders, "--labels", "names.json", "--output", "größe.csv", *SCIPY]
+    with processes.start("-m", "fastseg", *arguments, folder=Path.cwd()) as process:
+        status, out, _ = processes.finish(process)
+    assert status == 0
+    assert "gr\\xf6\\xdfe" in out
+    assert "3 cases" in out
+
+
+def test_a_table_is_joined_from_what_was_written(call: Call, folders: tuple[str, str]) -> None:
+    """The cases of two runs, read again."""
+    assert call("evaluate", *folders, "--output", "o.json", *SCIPY)[0] == 0
+    np.save("a.npy", _map(1))
+    np.save("b.npy", _map(2))
+    assert call("evaluate", "a.npy", "b.npy", "--output", "one.json", *SCIPY)[0] == 0
+    parts = [fastseg.Evaluation.from_json(name) for name in ("o.json", "one.json")]
+    joined = fastseg.Evaluation.joined(parts)
+    assert joined.cases == ("case_1", "case_2", "case_3", "b")
+    assert joined["b", 1]["dice"] == fastseg.evaluate("a.npy", "b.npy", backend="scipy")[1]["dice"]
+    assert joined.settings["unit"] == "voxels"
+    content = json.loads(Path("o.json").read_text())
+    assert {entry["label"] for entry in content["summary_by_label"]} == {"1", "2"}

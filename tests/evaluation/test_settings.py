@@ -48,6 +48,7 @@ def test_the_table_says_what_it_was_made_with() -> None:
         "shape": [6, 7, 8],
         "spacing": [2.0, 1.0, 0.5],
         "unit": "mm",
+        "labels": {"liver": 1, "both": (1, 2)},
         "tolerance": {"liver": 2, "default": 1},
         "boundary": "surfel",
         "percentile_method": "pooled",

@@ -64,8 +64,9 @@ def test_what_is_a_case_and_a_structure_is_said_so() -> None:
         ("livre", "did you mean 'liver'"),
         (3, "label 3 was not evaluated"),
         (True, "label True was not evaluated"),
-        (("a", "livre"), "did you mean 'liver'"),
-        (("c", "liver"), "case 'c' has no label 'liver'"),
+        (("a", "livre"), "'livre' was not evaluated in case 'a'; did you mean 'liver'"),
+        (("c", "liver"), "no case 'c'; known: a, b"),
+        ("seventy", r"known: liver, 1, tumour, 2, both, \(1, 2\), a, b"),
     ],
 )
 def test_unknown_keys_suggest_the_nearest(key: object, told: str) -> None:
@@ -87,10 +88,90 @@ def test_instances_are_no_structures() -> None:
     assert both.to_csv().splitlines()[1].startswith("a,instance,1,liver,7,,")
 
 
+def test_known_labels_are_told_once() -> None:
+    """A label that has no name is named as its id."""
+    plain = fastseg.evaluate(BLOCK, BLOCK, metrics="dice")
+    for key in (77, "seventy"):
+        with pytest.raises(KeyError, match="known: 1, 2['\"]$"):
+            plain[key]
+    thousands = Evaluation(
+        tuple(replace(ONE.rows[0], label=i, name=str(i)) for i in range(10_000)), ONE.metrics
+    )
+    with pytest.raises(KeyError) as told:
+        thousands[-5]
+    assert len(str(told.value)) < 400
+
+
+def test_one_of_several_rows_is_never_given_in_silence() -> None:
+    """Two structures may share a label on one side, and rows of two runs may have one name."""
+    shared = fastseg.evaluate(
+        BLOCK, BLOCK, labels={"x": 1, "y": {"reference": 1, "prediction": 2}}, metrics="dice"
+    )
+    assert (shared["x"]["dice"], shared["y"]["dice"]) == (1, 0)
+    key: object
+    for key in (1, ("", 1)):
+        with pytest.raises(KeyError, match=r"2 structures have the label 1: ask by name, 'x' or"):
+            shared[key]
+    twice = Evaluation((*ONE.rows, *map(replace, ONE.rows)), ONE.metrics)
+    again: object
+    for again in ("liver", ("a", 1)):
+        with pytest.raises(KeyError, match=r"2 rows are of the structure .* of the case 'a'"):
+            twice[again]
+    assert len(twice.case("a")) == 6
+
+
+def test_what_is_in_an_evaluation() -> None:
+    """It went through the rows, and found no label in any of them."""
+    for key in ("liver", 1, (1, 2), "both", "a", ("a", "liver"), ("b", 2), TWO.rows[4]):
+        assert key in TWO
+    for wrong in ("livre", 3, (1, 3), "c", ("c", 1), ("a", 3), True, [1, 2], None, ("a", [1])):
+        assert wrong not in TWO
+    with pytest.raises(KeyError, match="was not evaluated"):
+        TWO[[1, 2]]
+
+
 def test_looking_up_is_no_search() -> None:
     """Ten thousand labels, each asked for once: a search of all rows took minutes."""
-    rows = tuple(replace(ONE.rows[0], label=i, name=str(i)) for i in range(10_000))
+    n = 10_000
+    rows = tuple(replace(ONE.rows[0], label=i, name=str(i)) for i in range(n))
     many = Evaluation(rows, ONE.metrics)
     started = time.perf_counter()
-    assert all(many[i] is rows[i] and many["a", str(i)] is rows[i] for i in range(10_000))
+    assert all(many[i] is rows[i] and many["a", str(i)] is rows[i] for i in range(n))
+    assert all(many["a"][i] is rows[i] for i in range(n))  # each case has its index, made once
+    assert all(i in many for i in range(n))
     assert time.perf_counter() - started < 5
+
+
+def test_labels_that_are_not_there_are_told_in_no_time() -> None:
+    """Comparing each of a thousand wrong labels with ten thousand took five minutes."""
+    rows = tuple(replace(ONE.rows[0], label=i, name=f"n{i}") for i in range(10_000))
+    many = Evaluation(rows, ONE.metrics)
+    started = time.perf_counter()
+    for i in range(100):
+        with pytest.raises(KeyError):
+            many[-1 - i]
+    assert time.perf_counter() - started < 10
+
+
+def test_tables_of_many_labels_grow_with_them() -> None:
+    """Ten thousand rows to every table there is."""
+    rows = tuple(
+        replace(row, label=i, name=str(i))
+        for i in range(5000)
+        for row in (ONE.rows[0], TWO.rows[3])
+    )
+    many = Evaluation(rows, ONE.metrics, ONE.settings)
+    started = time.perf_counter()
+    summary = many.summary(by_label=True)
+    assert [summary[str(i), "dice"].n for i in range(5000)] == [2] * 5000
+    assert len(many.to_dict()) == len(rows)
+    assert Evaluation.from_json(many.to_json()) == many
+    assert time.perf_counter() - started < 30
+
+
+def test_a_metric_is_found_by_any_of_its_names() -> None:
+    row = fastseg.evaluate(BLOCK, BLOCK, labels=[1], metrics=["dsc", "sensitivity"])[1]
+    assert list(row) == ["dice", "recall"]
+    assert row["DSC"] == row["dice"] == row["sensitivity"] == row["tpr"] == 1
+    with pytest.raises(KeyError, match="'ppv' was not evaluated"):
+        row["ppv"]

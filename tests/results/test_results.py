@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
+import errno
 import io
 import json
 import math
@@ -86,11 +88,20 @@ def test_json_is_strict_and_marks_what_is_not_a_number(tmp_path: Path) -> None:
         raise AssertionError(name)
 
     content = json.loads((tmp_path / "table.json").read_text(), parse_constant=refuse)
-    assert content["rows"][0]["hd95"] == "inf"
-    assert content["rows"][1]["hd95"] is None
+    one, both = content["rows"][:2]
+    assert (one["hd95"], one["not_finite"]["hd95"]) == (None, "inf")
+    assert (both["hd95"], both["not_finite"]["hd95"]) == (None, "nan")
+    assert "dice" not in one["not_finite"]
     assert content["settings"]["spacing"] == [3, 1, 1]
-    dice = next(row for row in content["summary"] if row["metric"] == "dice")
+    dice, hd = (
+        next(row for row in content["summary"] if row["metric"] == name) for name in ("dice", "hd")
+    )
     assert (dice["n"], dice["undefined"]) == (2, 1)
+    assert "not_finite" not in dice
+    assert (hd["mean"], hd["infinite"], hd["not_finite"]["mean"]) == (None, 2, "inf")
+    for entry in (*content["rows"], *content["summary"]):
+        for name in (*evaluation.metrics, "mean", "median", "min", "max"):
+            assert isinstance(entry.get(name), (int, float, type(None)))
 
 
 def test_files_are_written_whole_or_not_at_all(
@@ -108,12 +119,54 @@ def test_files_are_written_whole_or_not_at_all(
             evaluation.to_csv(path)
     assert path.read_text() == "before"
     assert [entry.name for entry in tmp_path.iterdir()] == ["table.csv"]
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError) as failed:
         evaluation.to_csv(tmp_path / "missing" / "table.csv")
+    assert failed.value.filename == str(tmp_path / "missing" / "table.csv")
     evaluation.to_csv(path)
     umask = os.umask(0)
     os.umask(umask)
     assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EIO])
+@pytest.mark.parametrize("step", ["fdopen", "chmod", "replace"])
+def test_a_failed_write_names_the_file_that_was_asked_for(
+    evaluation: Evaluation,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    step: str,
+) -> None:
+    def fail(*args: Any, **options: Any) -> None:
+        raise OSError(number, os.strerror(number), "something else", None, "and another")
+
+    monkeypatch.setattr(os, step, fail)
+    with pytest.raises(OSError, match="table") as failed:
+        evaluation.to_json(tmp_path / "table.json")
+    error = failed.value
+    assert (error.errno, error.filename, error.filename2) == (
+        number,
+        str(tmp_path / "table.json"),
+        None,
+    )
+    assert isinstance(error, PermissionError) == (number == errno.EACCES)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_that_utf8_lacks_costs_no_table(evaluation: Evaluation, tmp_path: Path) -> None:
+    """A file's name may hold any bytes; Python keeps them as lone surrogates, which no file takes."""
+    odd = os.fsdecode(b"le\xe9") + "-größe"
+    rows = tuple(dataclasses.replace(row, case=odd, name=odd + row.name) for row in evaluation)
+    strange = Evaluation(rows, evaluation.metrics, {"of": [odd], odd: 1})
+    text = strange.to_csv(tmp_path / "t.csv")
+    assert text == (tmp_path / "t.csv").read_text("utf-8")
+    assert text.splitlines()[1].startswith("le\\udce9-größe,")
+    text = strange.to_json(tmp_path / "t.json")
+    assert text == (tmp_path / "t.json").read_text("utf-8")
+    assert json.loads(text)["rows"][0]["case"] == "le\\udce9-größe"
+    assert Evaluation.from_json(text).cases == ("le\\udce9-größe",)
+    for shown in (str(strange), strange._repr_html_()):
+        assert "le\\udce9-größe" in shown.encode("utf-8").decode("utf-8")
 
 
 def test_pandas(evaluation: Evaluation) -> None:
@@ -126,7 +179,7 @@ def test_pandas(evaluation: Evaluation) -> None:
 
 def test_text_and_notebook_tables_show_units_and_what_is_left_out(evaluation: Evaluation) -> None:
     text = str(evaluation)
-    assert "hd95 [mm]" in text
+    assert "hd95 [voxels]" in text
     assert "more metrics" in text
     assert "case" not in text.splitlines()[0]
     assert text.splitlines()[2].endswith("both")
@@ -138,6 +191,7 @@ def test_text_and_notebook_tables_show_units_and_what_is_left_out(evaluation: Ev
     assert "empty" not in str(few)
     assert "&lt;b&gt;" in few._repr_html_()
     assert "background" in str(fastseg.evaluate(EMPTY, EMPTY))
+    assert "background" in fastseg.evaluate(EMPTY, EMPTY)._repr_html_()
     assert fastseg.evaluate(EMPTY, EMPTY).to_csv() == evaluation.to_csv().splitlines()[0] + "\n"
     wide = fastseg.evaluate(BLOCK, BLOCK, labels={"all": range(1, 200)})
     assert max(map(len, str(wide).splitlines())) < 150
@@ -152,6 +206,7 @@ def test_several_cases_are_joined(evaluation: Evaluation) -> None:
     assert "spacing" not in joined.settings
     assert joined.settings["boundary"] == "voxel"
     assert "case_2" in str(joined)
+    assert "hd [mm or voxels]" in str(joined)
     with pytest.raises(KeyError, match="case_3"):
         joined["case_3"]
     with pytest.raises(ValueError, match="different metrics"):
@@ -172,6 +227,8 @@ def test_summary_counts_what_is_undefined(evaluation: Evaluation) -> None:
     assert next(iter(summary)) == "dice"
     assert len(summary) == len(evaluation.metrics)
     assert "undefined" in str(summary).splitlines()[0]
+    with pytest.raises(KeyError, match="no summary of 'dise'; did you mean 'dice'"):
+        summary["dise"]
     assert str(Evaluation((), ()).summary()) == "nothing to summarise"
 
 
@@ -193,7 +250,57 @@ def test_summary_with_inf_and_with_nothing() -> None:
         math.inf,
         math.inf,
     )
+    assert (summary.n, summary.undefined, summary.infinite) == (3, 0, 1)
     assert summarise([math.inf, math.inf]).median == math.inf
+    assert summarise([math.inf]).infinite == 1
     nothing = summarise([math.nan])
     assert math.isnan(nothing.mean)
-    assert (nothing.n, nothing.undefined) == (0, 1)
+    assert (nothing.n, nothing.undefined, nothing.infinite) == (0, 1, 0)
+
+
+def test_summary_with_minus_inf() -> None:
+    """A policy may give any number, and interpolating from -inf made nan of what is defined."""
+    summary = summarise([-math.inf, 1.0, 2.0])
+    assert (summary.mean, summary.q25, summary.median, summary.q75) == (
+        -math.inf,
+        -math.inf,
+        1,
+        1.5,
+    )
+    both = summarise([math.inf, 3.0, -math.inf])
+    assert (both.median, both.min, both.max, both.infinite) == (3, -math.inf, math.inf, 2)
+    assert math.isnan(both.mean)
+
+
+def test_the_mean_of_one_or_many_has_numpys_bits() -> None:
+    for n in (1, 2, 9, 200):
+        values = list(np.random.default_rng(n).random(n))
+        assert summarise(values).mean == np.mean(sorted(values))
+    assert summarise([1.5e308, 1.7e308]).mean == pytest.approx(1.6e308)
+
+
+def test_the_summary_by_label_is_in_the_file_of_several_cases(evaluation: Evaluation) -> None:
+    assert json.loads(evaluation.to_json())["summary_by_label"] == []  # the rows themselves
+    other = fastseg.evaluate(BLOCK, EMPTY, labels=LABELS, case="case_2")
+    joined = Evaluation.joined([evaluation, other])
+    found = {
+        (entry["label"], entry["metric"]): entry
+        for entry in json.loads(joined.to_json())["summary_by_label"]
+    }
+    assert len(found) == len(LABELS) * len(joined.metrics)
+    assert found["liver", "dice"]["mean"] == joined.summary(by_label=True)["liver", "dice"].mean
+    assert found["liver", "hd"]["not_finite"] == {"mean": "inf", "max": "inf", "median": "inf"} | {
+        "q75": "inf",
+        "q25": "inf",
+    }
+    assert found["tumour", "dice"]["undefined"] == 2
+
+
+def test_the_file_says_what_was_measured_and_in_what(evaluation: Evaluation) -> None:
+    content = json.loads(evaluation.to_json())
+    assert content["metrics"] == list(evaluation.metrics)
+    assert content["units"]["hd"] == content["units"]["volume_reference"] == "voxels"
+    plane = fastseg.evaluate(BLOCK[1], BLOCK[1], spacing=0.5, metrics=["dice", "volume_difference"])
+    assert json.loads(plane.to_json())["units"] == dict.fromkeys(
+        ("volume_difference", "volume_reference", "volume_prediction"), "mm²"
+    )

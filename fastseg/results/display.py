@@ -1,0 +1,71 @@
+"""The rows as a person reads them, in Python and in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastseg.inputs.structures import label_text
+from fastseg.results.files import encodable
+from fastseg.results.rows import Row
+from fastseg.results.table import html_table, text_table
+from fastseg.results.units import units_of
+
+NOTHING = "nothing to evaluate: neither map has a label but the background"
+
+#: shown where there are more metrics than a terminal takes
+BEST_KNOWN = (
+    "dice",
+    "iou",
+    "precision",
+    "recall",
+    "volume_similarity",
+    "hd",
+    "hd95",
+    "assd",
+    "nsd",
+)
+
+
+def text_of(rows: Sequence[Row], metrics: Sequence[str], settings: Mapping[str, Any]) -> str:
+    """Write rows as a table of text, and how many metrics it leaves out."""
+    shown = _shown(metrics)
+    header, cells = _table(rows, shown, settings)
+    text = text_table(header, cells, left=("case", "name", "empty"))
+    more = len(metrics) - len(shown)
+    if more:
+        text += f"\n({more} more metrics: to_dict(), to_pandas(), to_csv(), to_json())"
+    return text
+
+
+def html_of(rows: Sequence[Row], metrics: Sequence[str], settings: Mapping[str, Any]) -> str:
+    """Write the same table as HTML."""
+    return html_table(*_table(rows, _shown(metrics), settings))
+
+
+def _shown(metrics: Sequence[str]) -> list[str]:
+    """Choose the best-known metrics where there are too many."""
+    best = [name for name in BEST_KNOWN if name in metrics]
+    return best if best and len(metrics) > len(BEST_KNOWN) + 1 else list(metrics)
+
+
+def _table(
+    rows: Sequence[Row], shown: Sequence[str], settings: Mapping[str, Any]
+) -> tuple[list[str], list[list[str]]]:
+    """Make header and cells, without the columns of cases and of empty masks where these tell nothing."""
+    columns: dict[str, list[str]] = {}
+    if len({row.case for row in rows}) > 1:
+        columns["case"] = [row.case for row in rows]
+    columns["label"] = [_shortened(label_text(row.label)) for row in rows]
+    columns["name"] = [_shortened(row.name) for row in rows]
+    for name, unit in units_of(shown, settings).items():
+        columns[f"{name} [{unit}]" if unit else name] = [f"{row[name]:.4g}" for row in rows]
+    if any(row.empty for row in rows):
+        columns["empty"] = [row.empty for row in rows]
+    cells = zip(*columns.values(), strict=True)
+    return list(columns), [[encodable(cell) for cell in row] for row in cells]
+
+
+def _shortened(text: str, width: int = 32) -> str:
+    """Shorten a name: a region of many labels would fill the line."""
+    return text if len(text) <= width else text[: width - 1] + "…"
