@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import fastseg
+from fastseg.cli import surroundings
 from fastseg.cli.messages import is_bad_input, one_line, one_line_warnings, say
 from fastseg.errors import InputError
 
@@ -42,17 +43,16 @@ INFO_PACKAGES = ("numpy", "scipy", "numba", "nibabel", "SimpleITK", "zlib-ng")
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit status.
 
-    0: done; 1: some of several cases failed; 2: wrong usage or bad input; 130: interrupted.
+    0: done; 1: some of several cases failed; 2: wrong usage or bad input; 130: interrupted; 143: terminated.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    command = typer.main.get_command(app)
-    with one_line_warnings():
+    termination = surroundings.Termination()
+    with surroundings.lasting_streams(), one_line_warnings(), termination.heard():
         try:
-            status = command.main(
-                args=arguments or ["--help"], prog_name="fastseg", standalone_mode=False
-            )
-        except (typer.Abort, KeyboardInterrupt):
-            status = 130
+            status = _run(arguments)
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            status = surroundings.INTERRUPTED
         except Exception as error:
             if isinstance(error, _UsageError):
                 say(f"{error.format_message()} (see fastseg --help)")  # type: ignore[attr-defined]
@@ -61,8 +61,22 @@ def run(arguments: Sequence[str] | None = None) -> int:
             else:
                 raise
             return 2
-    if status == 130:
-        say("interrupted", "stopped")
+        if status == surroundings.INTERRUPTED:
+            say("terminated" if termination.came else "interrupted", "stopped")
+            return surroundings.TERMINATED if termination.came else status
+        return status
+
+
+def _run(arguments: list[str]) -> int:
+    """Run one command line; whatever stops it is raised, or is its status."""
+    command = typer.main.get_command(app)
+    try:
+        status = command.main(
+            args=arguments or ["--help"], prog_name="fastseg", standalone_mode=False
+        )
+    except typer.Abort as abort:
+        # typer takes the end of a file that somebody reads for that of the keyboard's input
+        raise abort.__cause__ or KeyboardInterrupt from None
     return status if isinstance(status, int) else 0
 
 
@@ -120,7 +134,7 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option(help="Write the whole table to this .csv or .json file.")
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="Default: all cores.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Default: all cores.")] = None,
     backend: Annotated[
         str | None, typer.Option(help="numba, scipy or cupy. Default: the best.")
     ] = None,
@@ -314,8 +328,8 @@ def demo(
 
 @app.command()
 def info() -> None:
-    """Show versions, backends, threads, numba's cache and the names of the metrics."""
-    from fastseg.cli.kernel_cache import numba_cache
+    """Show versions, backends, threads, the cache of machine code and the names of the metrics."""
+    from fastseg.cli import kernel_cache
     from fastseg.cli.terminal import show_pairs
 
     def version(package: str) -> str:
@@ -332,7 +346,7 @@ def info() -> None:
             *((package, version(package)) for package in INFO_PACKAGES),
             ("backends", fastseg.explain()),
             ("threads", str(fastseg.get_num_threads())),
-            ("numba cache", str(numba_cache() or "not in use")),
+            ("machine code", kernel_cache.described(kernel_cache.kept())),
             ("metrics", f"{metrics}\nand any hdNN (hd99, hd99_5) and fN (f2, f0_5)"),
         ]
     )
@@ -352,12 +366,15 @@ def warm() -> None:
     from fastseg.cli import kernel_cache
     from fastseg.cli.terminal import progress
 
-    if (folder := kernel_cache.numba_cache("numba")) is None:
+    if (before := kernel_cache.kept("numba")) is None:
         raise InputError("NUMBA_DISABLE_JIT is set, so there is nothing to compile")
+    kernel_cache.check_can_be_filled(before)
     started = time.perf_counter()
-    with progress(len(kernel_cache.all_kernels()), "kernels") as advance:
+    with progress(before.total, "kernels") as advance:
         n, compiled = kernel_cache.compile_all(advance)
+    after = kernel_cache.kept("numba")
+    kernel_cache.check_is_full(after)
     print(
         f"{n} kernels ready in {time.perf_counter() - started:.1f} s: {compiled} compiled, "
-        f"{n - compiled} were in the cache\n{folder}"
+        f"{n - compiled} were in the cache\n{kernel_cache.described(after)}"
     )
