@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from fastseg.errors import InputError
 from fastseg.inputs.arrays import as_label_map
 from fastseg.inputs.source import ArraySource, ConvertedSource, Source
 from fastseg.io.image import Format, Image, check_one_number_a_voxel
+from fastseg.io.npy_header import read_header
 from fastseg.io.voxels import DEFLATE_LIMIT, VoxelFile, open_voxels
 
 # What the label map is called among several arrays: by nnU-Net, and by NumPy if not named.
@@ -73,18 +74,7 @@ def _choose(members: list[zipfile.ZipInfo], path: str) -> zipfile.ZipInfo:
 
 def _header(voxel_file: VoxelFile, path: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Read the shape, whether it is in Fortran order, and the dtype of an array."""
-    # NumPy asks of a file no more than its method read.
-    file = cast(Any, voxel_file)
-    try:
-        version = np.lib.format.read_magic(file)
-        if version == (1, 0):
-            shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
-        elif version == (2, 0):
-            shape, fortran_order, dtype = np.lib.format.read_array_header_2_0(file)
-        else:
-            raise InputError(f"format version {version} is only for tables")
-    except ValueError as error:
-        raise InputError(f"{path}: not a readable NumPy array: {error}") from error
+    shape, fortran_order, dtype = read_header(voxel_file.read, path)
     check_one_number_a_voxel(dtype, path)
     return shape, fortran_order, dtype
 

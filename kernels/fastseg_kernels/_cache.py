@@ -4,8 +4,8 @@ numba's own cache uses a folder only if it can write there, so that what was com
 used; it raises whatever a damaged file makes pickle raise; and a full disk fails the call. Here:
 
 * The places are, in this order, the folder that the environment variable ``FASTSEG_CACHE_DIR`` names, the one that
-  ``NUMBA_CACHE_DIR`` names, ``__pycache__`` beside the kernels, and numba's folder in the user's cache. An empty
-  variable is unset. Machine code is read from each in turn, up to the first that can be written; new code is kept there.
+  ``NUMBA_CACHE_DIR`` names, ``__pycache__`` beside the kernels, and numba's folder in the user's cache; an empty
+  variable is unset. Machine code is read from each in turn, up to the first that can be written. New code goes there.
 * Where none can be written, kernels are compiled in memory, and a warning says so once.
 * Every file begins with a digest of what follows and of the key. A file that is empty, cut short or of another kernel,
   signature or machine is as good as missing: it is never unpickled, and is replaced where it can be written.
