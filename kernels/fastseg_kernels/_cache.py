@@ -75,6 +75,10 @@ def _users_folder():
 @functools.cache
 def refusal(folder):
     """Say why nothing can be written to a folder, which is made if it is not there; None if something can."""
+    return _try_to_write(folder)
+
+
+def _try_to_write(folder):
     try:
         os.makedirs(folder, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
