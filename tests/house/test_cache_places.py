@@ -65,7 +65,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """A function that makes places read-only, as far as the cache can tell; no permission keeps root from writing."""
 
     def refuse(*folders: Path | str) -> None:
-        known = _cache._try_to_write
+        known: Any = _cache._try_to_write
 
         def write(folder: str) -> Any:
             inside = any(folder.startswith(str(place)) for place in folders)
