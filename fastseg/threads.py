@@ -11,8 +11,9 @@ import operator
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from fastseg.errors import InputError, shortened
@@ -212,6 +213,35 @@ def submit(
     except RuntimeError:
         call(here=True)
     return future
+
+
+@contextmanager
+def own_pool(n: int, name: str) -> Iterator[Callable[[Callable[[Any], Any], Any], Future[Any]]]:
+    """Give a function that has a pool of its own call a function on an item, as `submit` does.
+
+    For what waits for a disk beside what computes. The pool ends with the block, as soon as what it was given is done.
+
+    Parameters
+    ----------
+    n : int
+        How many threads.
+    name : str
+        What they are called, and a number.
+    """
+    made: list[ThreadPoolExecutor] = []
+
+    def pool() -> ThreadPoolExecutor:
+        if not made:
+            from concurrent.futures import ThreadPoolExecutor
+
+            made.append(ThreadPoolExecutor(n, thread_name_prefix=name))
+        return made[0]
+
+    try:
+        yield lambda function, item: submit(pool, function, item)
+    finally:
+        for one in made:
+            one.shutdown()
 
 
 def run_from_both_ends(

@@ -312,6 +312,37 @@ def test_an_exception_of_what_the_pool_refuses_stops_the_rest(
     assert done == [0, 1]
 
 
+def test_a_pool_of_its_own() -> None:
+    meeting = threading.Barrier(3, timeout=30)
+
+    def name(_: int) -> str:
+        meeting.wait()
+        return threading.current_thread().name
+
+    with threads.own_pool(2, "reader") as submit:
+        futures = [submit(name, i) for i in range(2)]
+        meeting.wait()
+        assert sorted(future.result() for future in futures) == ["reader_0", "reader_1"]
+        failing = submit(lambda i: 1 // i, 0)
+        with pytest.raises(ZeroDivisionError):
+            failing.result()
+        last = submit(time.sleep, 0.05)
+    assert last.done()
+    assert not [thread for thread in threading.enumerate() if "reader" in thread.name]
+
+
+def test_a_pool_of_its_own_while_the_interpreter_shuts_down(run_python: Callable[..., str]) -> None:
+    out = run_python(
+        "import atexit\n"
+        "from fastseg import threads\n"
+        "def read():\n"
+        "    with threads.own_pool(2, 'reader') as submit:\n"
+        "        print([submit(abs, -i).result() for i in range(3)])\n"
+        "atexit.register(read)\n"
+    )
+    assert out == "[0, 1, 2]\n"
+
+
 SHUTDOWN = """
 import atexit, threading
 import numpy as np, fastseg
