@@ -134,13 +134,17 @@ def compile_all(advance: Callable[[], None]) -> tuple[int, int]:
         return n, _count(map(_compile, range(n)), advance)
     # fresh ones: a fork would take over locks that other threads of this process may hold
     fresh = multiprocessing.get_context("spawn")
+    others = set(multiprocessing.active_children())
     with concurrent.futures.ProcessPoolExecutor(workers, fresh, _start) as pool:
         tasks = [pool.submit(_compile, i) for i in range(n)]
         try:
             ready = concurrent.futures.as_completed(tasks)
             return n, _count((task.result() for task in ready), advance)
-        finally:
+        except BaseException:
+            for child in set(multiprocessing.active_children()) - others:
+                child.terminate()  # a kernel may take ten seconds more; files are written whole or not at all
             pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _count(compiled: Iterable[bool], advance: Callable[[], None]) -> int:

@@ -312,6 +312,18 @@ def test_a_warm_cache_need_not_be_written(
         kernel_cache.check_can_be_filled(cache)
 
 
+@needs_pipes
+@pytest.mark.usefixtures("sigint")
+def test_an_interrupt_ends_what_compiles(compiled: None, tmp_path: Path) -> None:
+    """In one line, and without waiting for kernels that are half done; no half of a file is left."""
+    given = {"FASTSEG_CACHE_DIR": str(tmp_path / "cold"), "FASTSEG_NUM_THREADS": "2"}
+    with processes.start("-m", "fastseg", "warm", folder=tmp_path, **given) as process:
+        time.sleep(5)
+        process.send_signal(signal.SIGINT)
+        assert processes.finish(process) == (130, "", "fastseg: stopped: interrupted\n")
+    assert not list(tmp_path.rglob("*.tmp*"))
+
+
 def test_warm_says_when_the_disk_was_full() -> None:
     cache = kernel_cache.Kept(Path("/small"), "", 30, 32)
     with pytest.raises(InputError, match=r"2 of 32 kernels could not be kept in /small: is the"):
