@@ -31,18 +31,12 @@ _num_threads: int | None = None
 _inside = threading.local()
 
 
-def _cores() -> int:
-    """Count the cores that the process may run on."""
-    has_affinity = hasattr(os, "sched_getaffinity")
-    return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
-
-
 def most_threads() -> int:
     """Tell how many threads are used at most, whatever was asked for: four a core, and 64 on a small machine.
 
     More of them only cost memory and time.
     """
-    return max(64, 4 * _cores())
+    return max(64, 4 * (os.cpu_count() or 1))
 
 
 def get_num_threads() -> int:
@@ -61,7 +55,8 @@ def get_num_threads() -> int:
         return _num_threads
     text = os.environ.get("FASTSEG_NUM_THREADS")
     if not text:
-        return _cores()
+        has_affinity = hasattr(os, "sched_getaffinity")
+        return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
     if not text.isdecimal() or not text.strip("0"):
         raise InputError(
             f"FASTSEG_NUM_THREADS: expected a whole number of at least 1, got {shortened(repr(text))}"

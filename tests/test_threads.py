@@ -432,7 +432,7 @@ def test_what_is_no_whole_number_of_other_libraries(n: Any) -> None:
 
 @pytest.mark.parametrize("n", [100_000, 10**30])
 def test_more_threads_than_are_of_use_are_not_made(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "_cores", lambda: 3)
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
     fastseg.set_num_threads(64)
     assert fastseg.get_num_threads() == 64
     fastseg.set_num_threads(n)
@@ -441,7 +441,7 @@ def test_more_threads_than_are_of_use_are_not_made(n: int, monkeypatch: pytest.M
     for text in (str(n), f"000{n}", "9" * 10_000):
         monkeypatch.setenv("FASTSEG_NUM_THREADS", text)
         assert fastseg.get_num_threads() == 64
-    monkeypatch.setattr(threads, "_cores", lambda: 100)
+    monkeypatch.setattr("os.cpu_count", lambda: 100)
     assert fastseg.get_num_threads() == 400
 
 

@@ -316,8 +316,10 @@ def test_a_warm_cache_need_not_be_written(
 @pytest.mark.usefixtures("sigint")
 def test_an_interrupt_ends_what_compiles(compiled: None, tmp_path: Path) -> None:
     """In one line, and without waiting for kernels that are half done; no half of a file is left."""
-    given = {"FASTSEG_CACHE_DIR": str(tmp_path / "cold"), "FASTSEG_NUM_THREADS": "2"}
-    with processes.start("-m", "fastseg", "warm", folder=tmp_path, **given) as process:
+    cold = str(tmp_path / "cold")
+    with processes.start(
+        "-m", "fastseg", "warm", folder=tmp_path, FASTSEG_CACHE_DIR=cold, FASTSEG_NUM_THREADS="2"
+    ) as process:
         time.sleep(5)
         process.send_signal(signal.SIGINT)
         assert processes.finish(process) == (130, "", "fastseg: stopped: interrupted\n")
