@@ -26,6 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+    except KeyboardInterrupt:  # before anything of ours listens
+        print("fastseg: stopped: interrupted", file=sys.stderr)
+        return 130
     return run(arguments)
 
 

@@ -18,6 +18,36 @@ Files that are missing or cannot be read or written are Python's own OSErrors (F
 
 from __future__ import annotations
 
+#: how many characters of a text that is not ours stand in a message
+MOST_CHARACTERS = 200
+
+
+def shortened(text: object, most: int = MOST_CHARACTERS) -> str:
+    r"""Cut a text that is not ours (a header, a name, another library's message) for a message, which stays one line.
+
+    What is cut is counted; line breaks become spaces, and other characters that cannot be shown become escapes.
+
+    Examples
+    --------
+    >>> shortened("a" * 300, most=10)
+    'aaaaaaaaaa… (300 characters)'
+    """
+    full = str(text)
+    line = " ".join(full.split())
+    shown = escaped(line[:most])
+    return shown if len(line) <= most else f"{shown}… ({len(full):,} characters)"
+
+
+def escaped(text: str) -> str:
+    r"""Write the characters that cannot be shown, those that steer a terminal among them, as escapes.
+
+    Examples
+    --------
+    >>> print(escaped("a\x1bb"))
+    a\x1bb
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
 
 class FastsegError(Exception):
     """Base of all that fastseg raises on purpose."""

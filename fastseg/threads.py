@@ -7,14 +7,19 @@ layers abort the process when called from several threads or after a fork.
 from __future__ import annotations
 
 import itertools
+import operator
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Generic, TypeVar, overload
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from fastseg.errors import InputError
+from fastseg.errors import InputError, shortened
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, ThreadPoolExecutor
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -26,11 +31,19 @@ _num_threads: int | None = None
 _inside = threading.local()
 
 
+def most_threads() -> int:
+    """Tell how many threads are used at most, whatever was asked for: four a core, and 64 on a small machine.
+
+    More of them only cost memory and time.
+    """
+    return max(64, 4 * (os.cpu_count() or 1))
+
+
 def get_num_threads() -> int:
     """Tell how many threads one call may use.
 
-    As set by :func:`set_num_threads`, else by the environment variable ``FASTSEG_NUM_THREADS``, else the cores
-    that the process may run on.
+    As set by :func:`set_num_threads`, else by the environment variable ``FASTSEG_NUM_THREADS`` (unset if empty), else
+    the cores that the process may run on. Never more than four a core, or 64 where that is more.
 
     Examples
     --------
@@ -41,14 +54,15 @@ def get_num_threads() -> int:
     if _num_threads is not None:
         return _num_threads
     text = os.environ.get("FASTSEG_NUM_THREADS")
-    if text is None:
+    if not text:
         has_affinity = hasattr(os, "sched_getaffinity")
         return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
-    if not text.isdecimal() or int(text) < 1:
+    if not text.isdecimal() or not text.strip("0"):
         raise InputError(
-            f"FASTSEG_NUM_THREADS: expected a whole number of at least 1, got {text!r}"
+            f"FASTSEG_NUM_THREADS: expected a whole number of at least 1, got {shortened(repr(text))}"
         )
-    return int(text)
+    digits = text.lstrip("0")
+    return most_threads() if len(digits) > 9 else min(int(digits), most_threads())
 
 
 def set_num_threads(n: int | None) -> None:
@@ -57,7 +71,7 @@ def set_num_threads(n: int | None) -> None:
     Parameters
     ----------
     n : int or None
-        At least 1.
+        At least 1; NumPy's integers too. More than four a core, or 64 where that is more, are taken as that many.
 
     Raises
     ------
@@ -73,13 +87,22 @@ def set_num_threads(n: int | None) -> None:
     >>> fastseg.set_num_threads(None)
     """
     global _num_threads, _pool
-    if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
-        raise InputError(
-            f"set_num_threads: expected a whole number of at least 1 or None, got {n!r}"
-        )
+    count = None if n is None else _checked(n)
     with _lock:
-        _num_threads = n
+        _num_threads = count
         _pool = None  # threads of the old pool finish what they have and end
+
+
+def _checked(n: Any) -> int:
+    try:
+        count = 0 if isinstance(n, bool) else operator.index(n)
+    except TypeError:
+        count = 0
+    if count < 1:
+        raise InputError(
+            f"set_num_threads: expected a whole number of at least 1 or None, got {shortened(repr(n))}"
+        )
+    return min(count, most_threads())
 
 
 def _after_fork() -> None:
@@ -98,6 +121,9 @@ def _the_pool(n: int) -> ThreadPoolExecutor:
     global _pool
     with _lock:
         if _pool is None:
+            # Here, as it cannot be imported for the first time while the interpreter shuts down.
+            from concurrent.futures import ThreadPoolExecutor
+
             _pool = ThreadPoolExecutor(max_workers=n, thread_name_prefix="fastseg")
         return _pool
 
@@ -113,7 +139,8 @@ def run(
     """Call the function on every item, on the pool, and give the results in order.
 
     Runs serially for one item, for one thread, where all of it costs less than `LEAST_COST`, and inside another
-    ``run``: work is split once, at the outermost level, so that a pool thread never waits for the pool.
+    ``run``: work is split once, at the outermost level, so that a pool thread never waits for the pool. What the pool
+    does not take, as no thread can be started any more, is run here.
     """
     items = list(items)
     n = get_num_threads()
@@ -127,12 +154,89 @@ def run(
         finally:
             _inside.busy = False
 
-    futures = [_the_pool(n).submit(task, item) for item in items]
+    futures: list[Future[_Result]] = []
     try:
+        for item in items:
+            futures.append(submit(lambda: _the_pool(n), task, item))
+            if futures[-1].done() and futures[-1].exception() is not None:
+                break
         return [future.result() for future in futures]
     finally:
         for future in futures:
             future.cancel()
+
+
+def submit(
+    pool: Callable[[], Executor], function: Callable[[_Item], _Result], item: _Item
+) -> Future[_Result]:
+    """Have a pool call the function on an item; where it cannot, the call is made here and now.
+
+    The interpreter starts no thread while it shuts down (in a function that was registered with :mod:`atexit`, say),
+    and the system none where memory or processes are at their limit.
+
+    Parameters
+    ----------
+    pool : callable
+        Gives the pool.
+    function : callable
+    item : object
+
+    Returns
+    -------
+    Future
+        Of the result, or of what was raised.
+    """
+    future: Future[_Result] = Future()
+    unclaimed = [function]  # a pool that can start no thread has queued the call before it says so
+
+    def call(here: bool = False) -> None:
+        try:
+            claimed = unclaimed.pop()
+        except IndexError:
+            return
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            future.set_result(claimed(item))
+        except BaseException as error:
+            future.set_exception(error)
+            if here and not isinstance(error, Exception):
+                raise
+
+    try:
+        pool().submit(call)
+    except RuntimeError:
+        call(here=True)
+    return future
+
+
+@contextmanager
+def own_pool(n: int, name: str) -> Iterator[Callable[[Callable[[Any], Any], Any], Future[Any]]]:
+    """Give a function that has a pool of its own call a function on an item, as `submit` does.
+
+    For what waits for a disk beside what computes. The pool ends with the block, as soon as what it was given is done.
+
+    Parameters
+    ----------
+    n : int
+        How many threads.
+    name : str
+        What they are called, and a number.
+    """
+    made: list[ThreadPoolExecutor] = []
+
+    def pool() -> ThreadPoolExecutor:
+        if not made:
+            from concurrent.futures import ThreadPoolExecutor
+
+            made.append(ThreadPoolExecutor(n, thread_name_prefix=name))
+        return made[0]
+
+    try:
+        yield lambda function, item: submit(pool, function, item)
+    finally:
+        for one in made:
+            one.shutdown()
 
 
 def run_from_both_ends(

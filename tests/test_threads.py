@@ -256,6 +256,125 @@ def test_an_exception_drops_what_has_not_begun() -> None:
     assert len(done) < 100
 
 
+class Refusing(ThreadPoolExecutor):
+    """A pool that takes so many calls and refuses the others, which it may have queued before."""
+
+    def __init__(self, takes: int, queues: bool) -> None:
+        super().__init__(2, thread_name_prefix="fastseg")
+        self.takes, self.queues = takes, queues
+
+    def submit(self, *call: Any, **options: Any) -> Any:
+        self.takes -= 1
+        if self.takes < 0 and not self.queues:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        future = super().submit(*call, **options)
+        if self.takes < 0:
+            raise RuntimeError("can't start new thread")
+        return future
+
+
+@pytest.mark.parametrize("queues", [False, True])
+@pytest.mark.parametrize("takes", [0, 1, 5])
+def test_what_the_pool_refuses_is_done_here_and_once(
+    takes: int, queues: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fastseg.set_num_threads(2)
+    done: list[int] = []
+
+    def task(i: int) -> int:
+        done.append(i)
+        return i * i
+
+    with Refusing(takes, queues) as pool:
+        monkeypatch.setattr(threads, "_pool", pool)
+        assert threads.run(task, range(20)) == [i * i for i in range(20)]
+        assert sorted(done) == list(range(20))
+        assert threads.run_from_both_ends(task, range(20)) == [i * i for i in range(20)]
+    assert sorted(done) == sorted([*range(20), *range(20)])
+    assert len(threads.slabs(100, cost=1 << 40)) == 2
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_exception_of_what_the_pool_refuses_stops_the_rest(
+    error: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fastseg.set_num_threads(2)
+    monkeypatch.setattr(threads, "_pool", Refusing(0, False))
+    done: list[int] = []
+
+    def task(i: int) -> None:
+        if i == 2:
+            raise error("two")
+        done.append(i)
+
+    with pytest.raises(error, match="two"):
+        threads.run(task, range(20))
+    assert done == [0, 1]
+
+
+def test_a_pool_of_its_own() -> None:
+    meeting = threading.Barrier(3, timeout=30)
+
+    def name(_: int) -> str:
+        meeting.wait()
+        return threading.current_thread().name
+
+    with threads.own_pool(2, "reader") as submit:
+        futures = [submit(name, i) for i in range(2)]
+        meeting.wait()
+        assert sorted(future.result() for future in futures) == ["reader_0", "reader_1"]
+        failing = submit(lambda i: 1 // i, 0)
+        with pytest.raises(ZeroDivisionError):
+            failing.result()
+        last = submit(time.sleep, 0.05)
+    assert last.done()
+    assert not [thread for thread in threading.enumerate() if "reader" in thread.name]
+
+
+def test_a_pool_of_its_own_while_the_interpreter_shuts_down(run_python: Callable[..., str]) -> None:
+    out = run_python(
+        "import atexit\n"
+        "from fastseg import threads\n"
+        "def read():\n"
+        "    with threads.own_pool(2, 'reader') as submit:\n"
+        "        print([submit(abs, -i).result() for i in range(3)])\n"
+        "atexit.register(read)\n"
+    )
+    assert out == "[0, 1, 2]\n"
+
+
+SHUTDOWN = """
+import atexit, threading
+import numpy as np, fastseg
+reference = np.zeros((200, 200, 200), np.uint8)
+reference[50:150, 60:160, 70:170] = 1
+prediction = np.roll(reference, 3, 1)
+fastseg.set_num_threads(2)
+def save():
+    evaluation = fastseg.evaluate(reference, prediction, metrics=["hd", "dice"])
+    print("hd", evaluation[1]["hd"], flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "save()\natexit.register(save)\n",
+        "atexit.register(save)\n",  # which imports the pool, and compiles or loads, only then
+        "import time\n"
+        "def late():\n    threading.main_thread().join()\n    save()\n"
+        "threading.Thread(target=late).start()\n",
+    ],
+    ids=["used before", "first use", "a thread that outlives the main one"],
+)
+@pytest.mark.parametrize("backend", ["numba", "scipy"])
+def test_work_while_the_interpreter_shuts_down(
+    compiled: None, run_python: Callable[..., str], script: str, backend: str
+) -> None:
+    out = run_python(SHUTDOWN + script, FASTSEG_BACKEND=backend)
+    assert set(out.splitlines()) == {"hd 3.0"}
+
+
 @pytest.mark.usefixtures("sigint")
 def test_a_keyboard_interrupt_while_waiting(run_python: Callable[..., str]) -> None:
     """Ctrl-C reaches the main thread while it waits for the pool."""
@@ -298,7 +417,41 @@ def test_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fastseg.get_num_threads() == 7
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", "²", " "])
+@pytest.mark.parametrize("n", [np.int64(3), np.uint8(3), np.array(3)])
+def test_whole_numbers_of_other_libraries(n: Any) -> None:
+    fastseg.set_num_threads(n)
+    assert type(fastseg.get_num_threads()) is int
+    assert fastseg.get_num_threads() == 3
+
+
+@pytest.mark.parametrize("n", [np.bool_(True), np.float64(2), np.array([1, 2]), 10**30 * -1])
+def test_what_is_no_whole_number_of_other_libraries(n: Any) -> None:
+    with pytest.raises(ValueError, match="^set_num_threads: "):
+        fastseg.set_num_threads(n)
+
+
+@pytest.mark.parametrize("n", [100_000, 10**30])
+def test_more_threads_than_are_of_use_are_not_made(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    fastseg.set_num_threads(64)
+    assert fastseg.get_num_threads() == 64
+    fastseg.set_num_threads(n)
+    assert fastseg.get_num_threads() == 64
+    fastseg.set_num_threads(None)
+    for text in (str(n), f"000{n}", "9" * 10_000):
+        monkeypatch.setenv("FASTSEG_NUM_THREADS", text)
+        assert fastseg.get_num_threads() == 64
+    monkeypatch.setattr("os.cpu_count", lambda: 100)
+    assert fastseg.get_num_threads() == 400
+
+
+def test_an_empty_variable_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    default = fastseg.get_num_threads()
+    monkeypatch.setenv("FASTSEG_NUM_THREADS", "")
+    assert fastseg.get_num_threads() == default
+
+
+@pytest.mark.parametrize("text", ["0", "000", "-1", "two", "1.5", "²", " "])
 def test_what_is_no_number_in_the_environment(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FASTSEG_NUM_THREADS", text)
     with pytest.raises(ValueError, match=r"^FASTSEG_NUM_THREADS: expected a whole number .* got "):

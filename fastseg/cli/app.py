@@ -6,7 +6,6 @@ numba, SciPy and the image libraries are imported within the commands, so that `
 from __future__ import annotations
 
 import importlib.metadata
-import io
 import platform
 import sys
 import time
@@ -17,7 +16,7 @@ from typing import Annotated
 import typer
 
 import fastseg
-from fastseg.cli import options
+from fastseg.cli import options, surroundings
 from fastseg.cli.messages import is_bad_input, one_line, one_line_warnings, say
 from fastseg.errors import InputError
 
@@ -38,19 +37,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit status.
 
     0: done; 1: some of several cases failed, or have no prediction; 2: wrong usage or bad input, so that nothing was
-    evaluated, or an output that cannot be written; 130: interrupted.
+    evaluated, or an output that cannot be written; 130: interrupted; 143: terminated.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # no name or sign may cost the table
-    command = typer.main.get_command(app)
-    with one_line_warnings():
+    termination = surroundings.Termination()
+    with surroundings.lasting_streams(), one_line_warnings(), termination.heard():
         try:
-            status = command.main(
-                args=arguments or ["--help"], prog_name="fastseg", standalone_mode=False
-            )
-        except (typer.Abort, KeyboardInterrupt):
-            status = 130
+            status = _run(arguments)
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            status = surroundings.INTERRUPTED
         except Exception as error:
             if isinstance(error, _UsageError):
                 say(f"{error.format_message()} (see fastseg --help)")  # type: ignore[attr-defined]
@@ -59,8 +55,22 @@ def run(arguments: Sequence[str] | None = None) -> int:
             else:
                 raise
             return 2
-    if status == 130:
-        say("interrupted", "stopped")
+        if status == surroundings.INTERRUPTED:
+            say("terminated" if termination.came else "interrupted", "stopped")
+            return surroundings.TERMINATED if termination.came else status
+        return status
+
+
+def _run(arguments: list[str]) -> int:
+    """Run one command line; whatever stops it is raised, or is its status."""
+    command = typer.main.get_command(app)
+    try:
+        status = command.main(
+            args=arguments or ["--help"], prog_name="fastseg", standalone_mode=False
+        )
+    except typer.Abort as abort:
+        # typer takes the end of a file that somebody reads for that of the keyboard's input
+        raise abort.__cause__ or KeyboardInterrupt from None
     return status if isinstance(status, int) else 0
 
 
@@ -171,7 +181,7 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option(help="Write the whole table to this .csv or .json file.")
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="Default: all cores.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Default: all cores.")] = None,
     backend: Annotated[
         str | None, typer.Option(help="numba, scipy or cupy. Default: the best.")
     ] = None,
@@ -286,8 +296,8 @@ def demo(
 
 @app.command()
 def info() -> None:
-    """Show versions, backends, threads, numba's cache and the names of the metrics."""
-    from fastseg.cli.kernel_cache import numba_cache
+    """Show versions, backends, threads, the cache of machine code and the names of the metrics."""
+    from fastseg.cli import kernel_cache
     from fastseg.cli.terminal import show_pairs
 
     def version(package: str) -> str:
@@ -304,7 +314,7 @@ def info() -> None:
             *((package, version(package)) for package in INFO_PACKAGES),
             ("backends", fastseg.explain()),
             ("threads", str(fastseg.get_num_threads())),
-            ("numba cache", str(numba_cache() or "not in use")),
+            ("machine code", kernel_cache.described(kernel_cache.kept())),
             ("metrics", f"{metrics}\nand any hdNN (hd99, hd99_5) and fN (f2, f0_5)"),
         ]
     )
@@ -324,12 +334,15 @@ def warm() -> None:
     from fastseg.cli import kernel_cache
     from fastseg.cli.terminal import progress
 
-    if (folder := kernel_cache.numba_cache("numba")) is None:
+    if (before := kernel_cache.kept("numba")) is None:
         raise InputError("NUMBA_DISABLE_JIT is set, so there is nothing to compile")
+    kernel_cache.check_can_be_filled(before)
     started = time.perf_counter()
-    with progress(len(kernel_cache.all_kernels()), "kernels") as advance:
+    with progress(before.total, "kernels") as advance:
         n, compiled = kernel_cache.compile_all(advance)
+    after = kernel_cache.kept("numba")
+    kernel_cache.check_is_full(after)
     print(
         f"{n} kernels ready in {time.perf_counter() - started:.1f} s: {compiled} compiled, "
-        f"{n - compiled} were in the cache\n{folder}"
+        f"{n - compiled} were in the cache\n{kernel_cache.described(after)}"
     )

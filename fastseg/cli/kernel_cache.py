@@ -1,4 +1,4 @@
-"""numba's cache of machine code: where it is, whether it is cold, and what would fill it."""
+"""The cache of machine code: where it is, whether it can be written, whether it is cold, and what would fill it."""
 
 from __future__ import annotations
 
@@ -7,38 +7,110 @@ import importlib
 import multiprocessing
 import os
 import pkgutil
+import signal
+import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastseg import dispatch, threads
+from fastseg.errors import InputError
 
 _MOST_PROCESSES = 8  # the longest kernel takes a seventh of all time
 
 
-def cache_folders(backend: str | None = None) -> set[Path]:
-    """Find the folders of numba's cache, one for each folder of kernels; none where no machine code is made.
+class Kept(NamedTuple):
+    """What the cache of machine code is like, for this machine and these versions.
+
+    Attributes
+    ----------
+    folder : Path or None
+        What holds the folders of the kernels; None where none of them can be read or written.
+    refusal : str
+        Why new machine code cannot be kept, or not where it was asked to be; empty if it can.
+    ready, total : int
+        How many kernels are in the cache, of how many.
+    """
+
+    folder: Path | None
+    refusal: str
+    ready: int
+    total: int
+
+
+def kept(backend: str | None = None) -> Kept | None:
+    """Look at the cache of machine code; None where no machine code is made.
 
     That is where another backend runs, and under ``NUMBA_DISABLE_JIT=1``.
     """
-    if dispatch.choose("surface_distances", 3, backend).name != "numba":
-        return set()
-    from fastseg_kernels._jit import KERNELS  # which the backend has imported
+    if not _compiles(backend):
+        return None
+    from fastseg_kernels import _cache
 
-    dispatchers = [getattr(kernel, "dispatcher", None) for kernel in KERNELS]
-    return {Path(entry.stats.cache_path) for entry in dispatchers if entry is not None}
+    kernels = all_kernels()
+    ready = [Path(folder) for kernel in kernels if (folder := kernel.kept_in())]
+    writable = [kernel.cache.writable_folder() for kernel in kernels]
+    refusal = ""
+    if None in writable:
+        refusal = _cache.reasons(_cache.places(kernels[0].cache.function))
+    elif _cache.named_folder():
+        asked = [_cache.places(kernel.cache.function)[0] for kernel in kernels]
+        if asked != writable:
+            refusal = _cache.reasons(asked[:1])
+    folders = ready or [Path(folder) for folder in writable if folder]
+    folder = Path(os.path.commonpath(folders)) if folders else None
+    return Kept(folder, refusal, len(ready), len(kernels))
 
 
-def numba_cache(backend: str | None = None) -> Path | None:
-    """Find the folder that holds those of numba's cache; None where no machine code is made."""
-    folders = cache_folders(backend)
-    return Path(os.path.commonpath(folders)) if folders else None
+def described(cache: Kept | None) -> str:
+    """Say where machine code is kept, whether it can be, and how much of it is there."""
+    if cache is None:
+        return "not in use"
+    if cache.folder is None:
+        return f"kept nowhere: {cache.refusal}"
+    writing = "cannot be written" if cache.refusal else "can be written"
+    return f"{cache.folder} ({cache.ready} of {cache.total} kernels; {writing})"
+
+
+def check_can_be_filled(cache: Kept) -> None:
+    """Raise unless every kernel is in the cache already or can be put there, where it was asked to be."""
+    from fastseg_kernels import _cache
+
+    named = _cache.named_folder()
+    astray = named and cache.folder and not cache.folder.is_relative_to(named)
+    if cache.refusal and (cache.ready < cache.total or astray):
+        raise InputError(
+            f"machine code cannot be kept: {cache.refusal}; "
+            f"set {_cache.VARIABLE} to a folder that can be written"
+        )
+
+
+def check_is_full(cache: Kept | None) -> None:
+    """Raise unless every kernel is in the cache: the disk may be full."""
+    if cache is not None and cache.ready < cache.total:
+        raise InputError(
+            f"{cache.total - cache.ready} of {cache.total} kernels could not be kept in "
+            f"{cache.folder}: is the disk full?"
+        )
 
 
 def is_cold(backend: str | None = None) -> bool:
-    """Tell whether a run would have to compile all its kernels first."""
-    folders = cache_folders(backend)
-    return bool(folders) and not any(path for folder in folders for path in folder.glob("*.nbi"))
+    """Tell whether a run would have to compile all its kernels first, and later ones would not."""
+    if not _compiles(backend):
+        return False
+    from fastseg_kernels._jit import KERNELS  # which the backend has imported
+
+    return KERNELS[0].cache.writable_folder() is not None and not any(
+        kernel.kept_in() for kernel in KERNELS
+    )
+
+
+def _compiles(backend: str | None) -> bool:
+    if dispatch.choose("surface_distances", 3, backend).name != "numba":
+        return False
+    from fastseg_kernels._jit import KERNELS
+
+    return hasattr(KERNELS[0], "kept_in")  # plain functions have no cache
 
 
 def all_kernels() -> list[Any]:
@@ -62,13 +134,17 @@ def compile_all(advance: Callable[[], None]) -> tuple[int, int]:
         return n, _count(map(_compile, range(n)), advance)
     # fresh ones: a fork would take over locks that other threads of this process may hold
     fresh = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(workers, fresh) as pool:
+    others = set(multiprocessing.active_children())
+    with concurrent.futures.ProcessPoolExecutor(workers, fresh, _start) as pool:
         tasks = [pool.submit(_compile, i) for i in range(n)]
         try:
             ready = concurrent.futures.as_completed(tasks)
             return n, _count((task.result() for task in ready), advance)
-        finally:
+        except BaseException:
+            for child in set(multiprocessing.active_children()) - others:
+                child.terminate()  # a kernel may take ten seconds more; files are written whole or not at all
             pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _count(compiled: Iterable[bool], advance: Callable[[], None]) -> int:
@@ -79,9 +155,16 @@ def _count(compiled: Iterable[bool], advance: Callable[[], None]) -> int:
     return count
 
 
+def _start() -> None:
+    """Leave an interrupt to the process that waits: it ends the others, and says so once."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def _compile(i: int) -> bool:
     kernel = all_kernels()[i]
-    kernel.compile()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what was not kept is seen in the end
+        kernel.compile()
     return was_compiled(kernel)
 
 

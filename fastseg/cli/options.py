@@ -16,7 +16,7 @@ OUTPUT_SUFFIXES = (".csv", ".json")
 
 STATUSES = (
     "Exit status: 0 done; 1 some cases failed, or have no prediction; 2 wrong usage or bad input, "
-    "nothing was evaluated, or the output could not be written; 130 interrupted."
+    "nothing was evaluated, or the output could not be written; 130 interrupted; 143 terminated."
 )
 
 

@@ -6,7 +6,7 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
@@ -22,7 +22,7 @@ from fastseg.evaluation.settings import Settings
 from fastseg.inputs.choices import unknown
 from fastseg.inputs.source import ArraySource
 from fastseg.results import Evaluation
-from fastseg.threads import get_num_threads
+from fastseg.threads import get_num_threads, own_pool
 
 _Result = TypeVar("_Result")
 
@@ -67,7 +67,7 @@ def evaluate_cases(cases: Iterable[Case], settings: Settings) -> Iterator[Outcom
     cases = list(cases)
     # A thread for each of the two files: unzipping one is serial, and takes about as long as measuring.
     count = min(2, get_num_threads())
-    with ThreadPoolExecutor(count, thread_name_prefix="fastseg-read") as readers:
+    with own_pool(count, "fastseg-read") as submit:
 
         def start(index: int) -> list[Future[io.ReadMap]] | Exception | None:
             if index == len(cases):
@@ -76,7 +76,7 @@ def evaluate_cases(cases: Iterable[Case], settings: Settings) -> Iterator[Outcom
             if isinstance(prepared, Exception):
                 return prepared
             _tell(prepared.notes, cases[index], told)
-            return [readers.submit(read) for read in prepared.reads]
+            return [submit(lambda read: read(), read) for read in prepared.reads]
 
         told: Counter[str] = Counter()
         reading = start(0)

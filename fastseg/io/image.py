@@ -244,9 +244,3 @@ def numbers(values: Iterable[float], digits: int = 8) -> str:
     """Write numbers as a tuple, with digits enough to tell voxel sizes and places apart."""
     # adding 0 turns -0.0 into 0.0
     return "(" + ", ".join(f"{round(float(value), 8) + 0.0:.{digits}g}" for value in values) + ")"
-
-
-def shortened(text: object, most: int = 200) -> str:
-    """Write what another library or a file says as one line that is not longer than a person reads."""
-    line = " ".join(str(text).split())
-    return line if len(line) <= most else line[: most - 1] + "…"

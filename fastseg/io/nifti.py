@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastseg.errors import InputError
+from fastseg.errors import InputError, shortened
 from fastseg.io.image import (
     Format,
     Grid,
@@ -22,7 +22,6 @@ from fastseg.io.image import (
     native,
     numbers,
     require,
-    shortened,
     spatial_shape,
 )
 from fastseg.io.voxels import Encoding, open_voxels

@@ -7,13 +7,14 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 
 from fastseg.errors import InputError
 from fastseg.inputs.source import ArraySource, ConvertedSource, Source
 from fastseg.io.image import Format, Image, Opened, check_one_number_a_voxel
+from fastseg.io.npy_header import read_header
 from fastseg.io.voxels import DEFLATE_LIMIT, VoxelFile, open_voxels
 
 # What the label map is called among several arrays: by nnU-Net, and by NumPy if not named.
@@ -84,18 +85,7 @@ def _choose(members: list[zipfile.ZipInfo], path: str) -> zipfile.ZipInfo:
 
 def _header(voxel_file: VoxelFile, path: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Read the shape, whether it is in Fortran order, and the dtype of an array."""
-    # NumPy asks of a file no more than its method read.
-    file = cast(Any, voxel_file)
-    try:
-        version = np.lib.format.read_magic(file)
-        if version == (1, 0):
-            shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
-        elif version == (2, 0):
-            shape, fortran_order, dtype = np.lib.format.read_array_header_2_0(file)
-        else:
-            raise InputError(f"format version {version} is only for tables")
-    except ValueError as error:
-        raise InputError(f"{path}: not a readable NumPy array: {error}") from error
+    shape, fortran_order, dtype = read_header(voxel_file.read, path)
     check_one_number_a_voxel(dtype, path)
     return shape, fortran_order, dtype
 

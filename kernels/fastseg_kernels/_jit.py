@@ -1,11 +1,10 @@
 """One numba kernel, one signature: compiled on first use, cached on disk, never specialised again.
 
-Three traps of numba's cache shape this file. Two processes that fill an empty cache of one function with two
-signatures can leave an index that points at the other's machine code, so a kernel has exactly one signature and a
-variant for another dtype is a function of its own name. The cache does not see edits in other files, so a kernel
-file stands alone, and the files that kernels do share, those of this folder, enter every kernel's cache key by a
-digest. And a dispatcher that may still compile would specialise silently for a strided or a wrong array, so it is
-closed after its one signature: such an argument is then a TypeError.
+Two traps of numba's shape this file; what becomes of its cache is the matter of `_cache`. The cache does not see edits
+in other files, so a kernel file stands alone, and the files that kernels do share, those of this folder, enter every
+kernel's name, and so its place in the cache, by a digest. And a dispatcher that may still compile would specialise
+silently for a strided or a wrong array, so it is closed after its one signature: such an argument is then a TypeError.
+A variant for another dtype is a function of its own name.
 """
 
 import functools
@@ -19,6 +18,8 @@ import numba
 import numpy as np
 from numba import types
 from numba.core import config
+
+from fastseg_kernels._cache import KernelCache
 
 _compiling = threading.Lock()
 
@@ -74,8 +75,9 @@ class Kernel:
     def __init__(self, function, signature):
         functools.update_wrapper(self, function)
         self._signature = signature
-        function.__qualname__ = f"{function.__qualname__}_{_DIGEST}"  # part of numba's cache key
-        self._dispatcher = numba.njit(nogil=True, cache=True)(function)
+        function.__qualname__ = f"{function.__qualname__}_{_DIGEST}"  # of its files in the cache
+        self._dispatcher = numba.njit(nogil=True)(function)
+        self._dispatcher._cache = self._cache = KernelCache(function)  # in place of numba's own
         self._ready = False
         KERNELS.append(self)
 
@@ -94,6 +96,15 @@ class Kernel:
     def dispatcher(self):
         """The numba dispatcher, for looking at types and assembly."""
         return self._dispatcher
+
+    @property
+    def cache(self):
+        """Where the machine code is kept."""
+        return self._cache
+
+    def kept_in(self):
+        """Find the folder that has the kernel's machine code for this machine; None if it has to be compiled."""
+        return self._cache.find(self._signature, self._dispatcher.targetctx.codegen())[0]
 
     def __call__(self, *args):
         if not self._ready:

@@ -111,11 +111,12 @@ def test_warm_makes_every_kernel_ready(capsys: pytest.CaptureFixture[str], n: in
     assert counts
     compiled, cached = map(int, counts.groups())
     assert compiled + cached == len(kernels)
-    cache = warmup.numba_cache()
+    cache = warmup.kept()
     assert cache
-    folders = warmup.cache_folders()
-    assert all(folder.is_relative_to(cache) for folder in folders)
-    assert sum(len(list(folder.glob("*.nbi"))) for folder in folders) >= len(kernels)
+    assert cache.folder
+    assert (cache.ready, cache.total, cache.refusal) == (len(kernels), len(kernels), "")
+    assert f"{cache.folder} ({len(kernels)} of {len(kernels)} kernels; can be written)" in out
+    assert len(list(cache.folder.rglob("*.nbi"))) >= len(kernels)
     assert not warmup.is_cold()
 
 
@@ -134,10 +135,13 @@ def test_warm_fills_an_empty_cache_once(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_cold_cache_is_announced(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    compiled: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
     np.save(tmp_path / "a.npy", np.ones((3, 3, 3), np.uint8))
-    monkeypatch.setattr(warmup, "cache_folders", lambda backend=None: {tmp_path})
+    monkeypatch.setenv("FASTSEG_CACHE_DIR", str(tmp_path / "cold"))
     assert main(["evaluate", str(tmp_path / "a.npy"), str(tmp_path / "a.npy")]) == 0
     assert capsys.readouterr().err.startswith("fastseg: note: compiling for this machine")
 

@@ -244,7 +244,7 @@ BAD = {
     "empty": (["a.npy", "b.npy", "--empty", "wrost"], "did you mean 'worst'?"),
     "empty masks": (["a.npy", "b.npy", "--labels", "9", "--empty", "raise"], "prediction are empty"),
     "backend": (["a.npy", "b.npy", "--backend", "nmba"], "did you mean 'numba'?"),
-    "threads": (["a.npy", "b.npy", "--threads", "0"], "at least 1"),
+    "threads": (["a.npy", "b.npy", "--threads", "0"], "Invalid value for '--threads'"),
     "threads' text": (["a.npy", "b.npy", "--threads", "two"], "Invalid value for '--threads'"),
     "output's suffix": (["a.npy", "b.npy", "--output", "o.txt"], "ends in .csv or .json"),
     "output's folder": (["a.npy", "b.npy", "--output", "no/o.csv"], "no: no such folder"),
