@@ -44,14 +44,16 @@ def open_dicom(path: str) -> Opened:
     pydicom = require("pydicom", "reading DICOM segmentations", "dicom")
     with _trouble_as_one_line(path):
         later = None if _is_deflated(pydicom, path) else LATER
-        _check_kind(pydicom, pydicom.dcmread(path, stop_before_pixels=True, defer_size=later), path)
-        segmentation = _segmentation(pydicom, path, later)
-        geometry = segmentation.get_volume_geometry()
-        segments = [
-            Segment(_name(segmentation, number), order, int(number))
-            for order, number in enumerate(n for n in segmentation.segment_numbers if n != 0)
-        ]
-        frames = int(segmentation.NumberOfFrames)
+        head = pydicom.dcmread(path, defer_size=later)
+        _check_kind(pydicom, head, path)
+        if "PixelData" not in head:
+            raise InputError(f"{path}: truncated: the file stops before its voxels")
+        highdicom = require("highdicom", "reading DICOM segmentations", "dicom")
+        segments, frames = _segments(head), int(head.NumberOfFrames)
+        # Checks of segments, of which there may be a hundred, are left to the reading of voxels.
+        geometry = highdicom.Image.from_dataset(head, copy=False).get_volume_geometry(
+            allow_missing_positions=True, allow_duplicate_positions=True
+        )
     if geometry is None:
         raise InputError(
             f"{path}: its frames do not lie one behind the other at equal distances, so that they are no volume"
@@ -71,20 +73,14 @@ def open_dicom(path: str) -> Opened:
     def read() -> Image:
         with _trouble_as_one_line(path):
             # parsed again, since highdicom's tables of frames serve only the thread that made them
-            segmentation = _segmentation(pydicom, path, later)
+            dataset = pydicom.dcmread(path, defer_size=later)
+            segmentation = highdicom.seg.Segmentation.from_dataset(dataset, copy=False)
             array, named, own = _voxels(segmentation, segments, shape, path)
         # slices, rows, columns become columns, rows, slices
         array = np.asfortranarray(array[:: 1 if upwards else -1].transpose())
         return Image(array, grid, path, named, own, notes)
 
     return Opened(path, shape[::-1], grid, read)
-
-
-def _segmentation(pydicom: Any, path: str, later: int | None) -> Any:
-    """Parse a file as highdicom's object."""
-    highdicom = require("highdicom", "reading DICOM segmentations", "dicom")
-    dataset = pydicom.dcmread(path, defer_size=later)
-    return highdicom.seg.Segmentation.from_dataset(dataset, copy=False)
 
 
 def _voxels(
@@ -179,8 +175,17 @@ def _check_kind(pydicom: Any, head: Any, path: str) -> None:
         )
 
 
-def _name(segmentation: Any, number: int) -> str:
-    return str(segmentation.get_segment_description(number).segment_label) or f"Segment {number}"
+def _segments(head: Any) -> list[Segment]:
+    """Give the segments; number 0 is the background of a label map."""
+    items = [item for item in head.SegmentSequence if int(item.SegmentNumber) != 0]
+    return [
+        Segment(
+            str(item.get("SegmentLabel", "")) or f"Segment {item.SegmentNumber}",
+            order,
+            int(item.SegmentNumber),
+        )
+        for order, item in enumerate(items)
+    ]
 
 
 @contextmanager

@@ -7,15 +7,16 @@ import json
 import logging
 import math
 import os
+import re
 import threading
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from fastseg.errors import InputError
+from fastseg.errors import InputError, MissingPackageError
 from fastseg.io.image import (
     Format,
     Grid,
@@ -39,11 +40,18 @@ MOST_BYTES_OF_OTHERS = 1 << 16
 
 LOSSY = {6: "JPEG", 7: "JPEG", 34892: "JPEG", 33007: "JPEG", 50001: "WebP"}
 
+NEEDS_CODECS = (
+    "its pixels are compressed in a way that needs a package more: pip install imagecodecs"
+)
+
 # A series may have one axis beside y and x: z, or one that nobody named (pages, a sequence).
 STACKS = "ZQI"
 
 # The kinds of series whose pages belong together although tifffile gives each of them alone.
 LOOSE_PAGES = ("shaped", "generic", "uniform")
+
+# What tifffile logs about fields that are not used here; all else means that pixels are lost or misunderstood.
+HARMLESS = re.compile(r"TiffTag|GDAL_NODATA|_metadata>? raised|get_resolution|subfiletype|uic1tag")
 
 LONGEST_JSON = 1 << 20
 
@@ -63,6 +71,7 @@ def open_tiff(path: str) -> Opened:
     It is that of the file case.json beside case.tif ({"spacing": [z, y, x]}, in mm, as nnU-Net has it), else that of
     OME or ImageJ in their units. The resolution of other TIFF files is one of printers and is not used.
     """
+    _check_pages(path)
     tifffile = require("tifffile", "reading TIFF images")
     with _opened(tifffile, path) as file:
         found = _interpret(file, path)
@@ -77,26 +86,70 @@ def open_tiff(path: str) -> Opened:
     return Opened(path, shape, grid, read)
 
 
+def _check_pages(path: str) -> None:
+    """Follow the chain of pages, which in damaged files leads in circles or out of the file.
+
+    tifffile then reads one page fewer, or goes on for hours.
+    """
+    size = os.path.getsize(path)
+    with open(path, "rb") as file:
+        head = file.read(16)
+        order: Literal["little", "big"] = "little" if head[:2] == b"II" else "big"
+        version = int.from_bytes(head[2:4], order)
+        if head[:2] not in (b"II", b"MM") or version not in (42, 43):
+            raise InputError(f"{path}: not a TIFF image")
+        # widths of a count of fields, of a field, and of the place of the next page
+        for_count, for_field, for_place = (2, 12, 4) if version == 42 else (8, 20, 8)
+        place = int.from_bytes(head[for_place : 2 * for_place], order)
+        seen: set[int] = set()
+        while place:
+            if place in seen or place + for_count > size:
+                break
+            seen.add(place)
+            file.seek(place)
+            fields = int.from_bytes(file.read(for_count), order)
+            end = place + for_count + fields * for_field
+            if not fields or end + for_place > size:
+                break
+            file.seek(end)
+            place = int.from_bytes(file.read(for_place), order)
+        else:
+            if seen:
+                return
+    raise InputError(
+        f"{path}: truncated or damaged: what is told of page {max(1, len(seen))} cannot be read, or leads nowhere"
+    )
+
+
 @contextmanager
 def _opened(tifffile: Any, path: str) -> Iterator[Any]:
-    """Open a file; what tifffile raises becomes one line, and what it logs is kept off the terminal."""
+    """Open a file; what tifffile raises becomes one line, and so does what it only logs, such as lost pages."""
     thread = threading.get_ident()
+    said: list[str] = []
 
     def of_others(record: logging.LogRecord) -> bool:
-        return record.thread != thread
+        if record.thread != thread:
+            return True
+        if record.levelno >= logging.WARNING and not HARMLESS.search(record.getMessage()):
+            said.append(record.getMessage())
+        return False
 
     logger = logging.getLogger("tifffile")
     logger.addFilter(of_others)
     try:
         with tifffile.TiffFile(path) as file:
             yield file
-    except (InputError, MemoryError, FileNotFoundError, PermissionError):
+        if said:
+            raise InputError(f"{path}: the file is damaged: {shortened(said[0])}")
+    except (InputError, MissingPackageError, MemoryError, FileNotFoundError, PermissionError):
         raise
+    except ImportError as error:
+        raise InputError(f"{path}: {NEEDS_CODECS} ({shortened(error)})") from error
     # Damaged files make it raise its own errors and struct.error, KeyError, IndexError, ZeroDivisionError and more.
     except Exception as error:
-        reason = shortened(error)
-        if "imagecodecs" in reason:
-            reason = f"{reason.replace('<', '').replace('>', '')}: pip install imagecodecs"
+        if "imagecodecs" in str(error):
+            raise InputError(f"{path}: {NEEDS_CODECS} ({shortened(error)})") from error
+        reason = shortened(error) or type(error).__name__
         raise InputError(f"{path}: not a readable TIFF image: {reason}") from error
     finally:
         logger.removeFilter(of_others)
