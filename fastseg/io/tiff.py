@@ -30,6 +30,7 @@ from fastseg.io.image import (
     shortened,
     spatial_shape,
 )
+from fastseg.io.quiet import without_lines
 from fastseg.io.units import millimetres
 from fastseg.io.voxels import DEFLATE_LIMIT
 
@@ -39,6 +40,11 @@ MOST_BYTES = {1: 1, 5: 2731, 8: DEFLATE_LIMIT, 32946: DEFLATE_LIMIT, 32773: 64}
 MOST_BYTES_OF_OTHERS = 1 << 16
 
 LOSSY = {6: "JPEG", 7: "JPEG", 34892: "JPEG", 33007: "JPEG", 50001: "WebP"}
+
+# LZW and fax codes, for which tifffile needs a package that is large and may not be installed.
+BY_PILLOW = (2, 3, 4, 5)
+# The library below Pillow writes what it finds wrong to the terminal.
+LIBTIFF = re.compile(r"tempfile\.tif|_?TIFF\w+:|LZW\w*:|Fax\w*:")
 
 NEEDS_CODECS = (
     "its pixels are compressed in a way that needs a package more: pip install imagecodecs"
@@ -252,18 +258,18 @@ def _read(file: Any, path: str, found: _Found) -> np.ndarray:
         arrays = [np.asarray(series.asarray()) for series in every]
         array: np.ndarray = arrays[0] if len(arrays) == 1 else np.stack(arrays)
     except ValueError as error:
-        if "imagecodecs" not in str(error):
+        if every[0].keyframe.compression not in BY_PILLOW:
             raise
         array = _by_pillow(path, count, error)
     return array.reshape(found.shape).astype(found.dtype, copy=False)
 
 
 def _by_pillow(path: str, count: int, trouble: ValueError) -> np.ndarray:
-    """Read LZW and fax codes, for which tifffile needs a package that is large and may not be installed."""
+    """Read the pages with Pillow."""
     require("PIL", "reading compressed TIFF images")
     plugin = importlib.import_module("PIL.TiffImagePlugin")
     numpy_pages = []
-    with plugin.TiffImageFile(path) as picture:
+    with without_lines(LIBTIFF), plugin.TiffImageFile(path) as picture:
         if (
             picture.mode not in ("1", "L", "P", "I;16", "I;16B", "I", "F")
             or picture.n_frames != count
