@@ -5,15 +5,27 @@ from __future__ import annotations
 import os
 
 from fastseg.errors import InputError
-from fastseg.io import itk, nifti, numpy_files
+from fastseg.io import dicom, metaimage, mgh, nifti, nrrd, numpy_files, pictures, tiff
 from fastseg.io.image import Image, Opened
+from fastseg.io.unread import advice_on
 
 #: a new kind of file is a file of this folder, and an entry here
-FORMATS = (nifti.FORMAT, itk.NRRD, itk.METAIMAGE, numpy_files.NPY, numpy_files.NPZ)
+FORMATS = (
+    nifti.FORMAT,
+    nrrd.FORMAT,
+    metaimage.FORMAT,
+    mgh.FORMAT,
+    dicom.FORMAT,
+    tiff.FORMAT,
+    pictures.PNG,
+    pictures.BMP,
+    numpy_files.NPY,
+    numpy_files.NPZ,
+)
 
 _FORMAT_OF = {suffix: entry for entry in FORMATS for suffix in entry.suffixes}
 
-IMAGE_SUFFIXES = tuple(_FORMAT_OF)
+IMAGE_SUFFIXES = tuple(sorted(_FORMAT_OF, key=lambda suffix: -suffix.count(".")))
 """The endings of the file names that `read_image` reads, in lower case; of two that fit, the longer comes first."""
 
 
@@ -31,7 +43,9 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     Image
         The voxels with axes (x, y) or (x, y, z), whatever the format, and their grid. The dtype is
         the stored one; only NIfTI voxels with a scaling (scl_slope, scl_inter) become float64.
-        .npy and .npz files have no grid, and their arrays have the axes that they were saved with.
+        Lengths are in mm, whatever the unit of the file.
+        .npy and .npz files and pictures have no grid, and the arrays of .npy and .npz files have the
+        axes that they were saved with.
 
     Raises
     ------
@@ -42,7 +56,8 @@ def read_image(path: str | os.PathLike[str]) -> Image:
         or more than three axes, or its voxel sizes or affine make no sense. Memory is taken only
         after the header's promise was compared with the size of the file.
     ImportError
-        nibabel (NIfTI) or SimpleITK (NRRD, MetaImage) is not installed.
+        nibabel (NIfTI, FreeSurfer), SimpleITK (NRRD), Pillow (PNG, BMP), tifffile (TIFF) or
+        highdicom (DICOM) is not installed.
 
     Examples
     --------
@@ -66,6 +81,8 @@ def open_image(path: str | os.PathLike[str]) -> Opened:
 def _checked_path(path: str | os.PathLike[str]) -> str:
     """Refuse what is no file of a known format, or holds nothing."""
     path = os.fsdecode(path)
+    if os.path.isdir(path) and (advice := advice_on(path)):
+        raise InputError(f"{path}: not a file that is read: {advice}")
     if os.path.isdir(path):
         raise InputError(f"{path}: expected an image file, but this is a directory")
     if not os.path.exists(path):
@@ -97,6 +114,8 @@ def _suffix(path: str) -> str:
     for suffix in IMAGE_SUFFIXES:
         if path.lower().endswith(suffix):
             return suffix
+    if advice := advice_on(path):
+        raise InputError(f"{path}: not a kind of file that is read: {advice}")
     raise InputError(
         f"{path}: not the name of an image; known endings are {', '.join(IMAGE_SUFFIXES)}"
     )

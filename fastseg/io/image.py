@@ -230,13 +230,13 @@ def native(array: np.ndarray) -> np.ndarray:
     return array.astype(array.dtype.newbyteorder("="), order="K", copy=False)
 
 
-def require(module: str, purpose: str) -> Any:
+def require(module: str, purpose: str, extra: str = "io") -> Any:
     """Import an optional library, or say how to install it."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
         raise MissingPackageError(
-            f'{purpose} needs {module}: pip install "fastseg-metrics[io]"', name=module
+            f'{purpose} needs {module}: pip install "fastseg-metrics[{extra}]"', name=module
         ) from error
 
 

@@ -1,99 +1,150 @@
-"""Where the voxels of NRRD and MetaImage files are: the part of their headers that says so."""
+"""Where the voxels of NRRD and MetaImage files are, in one file or many, and how they come off the disk."""
 
 from __future__ import annotations
 
+import math
 import os
 import re
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from fastseg.errors import InputError
-from fastseg.io.voxels import Encoding
+import numpy as np
+
+from fastseg.errors import InputError, shortened
+from fastseg.io.voxels import Encoding, open_voxels
 
 # Headers are a few hundred bytes; a 3D Slicer segmentation adds some 600 a segment.
 LONGEST_HEADER = 1 << 20
 
+# A file a slice; more would be a header that lies.
+MOST_FILES = 100_000
+
 
 class Storage(NamedTuple):
-    """The voxels begin `skip` bytes into the (unzipped) data that begin at byte `offset`."""
+    """The voxels begin `skip` bytes into the (unzipped) data that begin at byte `offset`.
 
-    path: str
+    Of several files each holds an equally long piece of them, one after another.
+    """
+
+    paths: tuple[str, ...]
     encoding: Encoding
     offset: int
     skip: int  # −1: raw voxels at the very end of the file
     big_endian: bool
 
+    def check(self, voxels: int, dtype: np.dtype[Any]) -> None:
+        """Refuse a header that promises more than its files can hold."""
+        size = self._size_of_a_piece(voxels, dtype)
+        for path in self.paths:
+            offset, skip = self._start(path, size)
+            with open_voxels(path, self.encoding, offset) as voxel_file:
+                voxel_file.check_promise(skip + size)
 
-def nrrd_storage(path: str, head: bytes) -> Storage:
-    """Read a NRRD header (https://teem.sourceforge.net/nrrd/format.html)."""
-    if not head.startswith(b"NRRD"):
-        raise InputError(f"{path}: not a NRRD image")
-    blank_line = re.search(rb"\n\r?\n", head)
-    offset = blank_line.end() if blank_line else len(head)
-    fields: dict[str, str] = {}
-    for line in head[:offset].decode("latin-1").splitlines():
-        # "field: value"; a comment begins with #, and "key:=value" is the writer's own business.
-        key, colon, value = line.partition(":")
-        if colon and not line.startswith("#") and not value.startswith("="):
-            fields[key.lower().replace(" ", "")] = value.strip()
-    name = fields.get("encoding", "").lower()
-    encodings: dict[str, Encoding] = {"raw": "raw", "gzip": "gzip", "gz": "gzip"}
-    skip = _integer(path, fields.get("byteskip", "0"))
-    if name not in encodings or fields.get("lineskip", "0") != "0" or (skip < 0 and name != "raw"):
+    def read(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+        """Read the voxels: a Fortran-ordered, writable array."""
+        dtype = dtype.newbyteorder(">" if self.big_endian else "<")
+        size = self._size_of_a_piece(math.prod(shape), dtype)
+        if len(self.paths) == 1:
+            return self._read(self.paths[0], shape, dtype, size)
+        self.check(math.prod(shape), dtype)
+        count = size // dtype.itemsize
+        voxels = np.empty(count * len(self.paths), dtype.newbyteorder("="))
+        for i, path in enumerate(self.paths):
+            voxels[i * count : (i + 1) * count] = self._read(path, (count,), dtype, size)
+        return voxels.reshape(shape, order="F")
+
+    def _read(
+        self, path: str, shape: tuple[int, ...], dtype: np.dtype[Any], size: int
+    ) -> np.ndarray:
+        offset, skip = self._start(path, size)
+        with open_voxels(path, self.encoding, offset) as voxel_file:
+            return voxel_file.voxels(skip, shape, dtype)
+
+    def _start(self, path: str, size: int) -> tuple[int, int]:
+        if self.skip >= 0:
+            return self.offset, self.skip
+        return max(self.offset, os.path.getsize(path) - size), 0
+
+    def _size_of_a_piece(self, voxels: int, dtype: np.dtype[Any]) -> int:
+        count, rest = divmod(voxels, len(self.paths))
+        if rest:
+            raise InputError(
+                f"{self.paths[0]}: {voxels:,} voxels cannot lie in {len(self.paths)} files of one size"
+            )
+        return count * dtype.itemsize
+
+
+def data_files(path: str, names: Sequence[str], expected: int) -> tuple[str, ...]:
+    """Return the files that a header names, all of which there must be.
+
+    Raises
+    ------
+    FileNotFoundError
+        One or some are missing; the message names them.
+    """
+    if len(names) != expected:
         raise InputError(
-            f"{path}: only the encodings raw and gzip, without line skip, can be read, "
-            f"but the header says {name!r}: save the image again in one of them"
+            f"{path}: the header names {len(names)} files of voxels, but its sizes ask for {expected}"
         )
-    data_path, offset = _data_file(path, fields.get("datafile"), offset)
-    big_endian = fields.get("endian", "").lower() == "big"
-    return Storage(data_path, encodings[name], offset, skip, big_endian)
+    paths = tuple(os.path.join(os.path.dirname(path), name) for name in names)
+    missing = [data_path for data_path in paths if not os.path.isfile(data_path)]
+    if missing:
+        more = f" (nor {len(missing) - 1} more, of {len(paths)})" if len(missing) > 1 else ""
+        raise FileNotFoundError(
+            f"{missing[0]}: no such file{more}, but {path} keeps its voxels in it"
+        )
+    return paths
 
 
-def metaimage_storage(path: str, head: bytes) -> Storage:
-    """Read a MetaImage header (https://itk.org/Wiki/MetaIO/Documentation)."""
-    # ElementDataFile is the last field; the voxels may follow on the next line.
-    last = re.search(rb"^ElementDataFile[ \t]*=[^\n]*(?:\n|\Z)", head, re.MULTILINE)
-    if last is None:
-        raise InputError(f"{path}: not a MetaImage")
-    fields: dict[str, str] = {}
-    for line in head[: last.end()].decode("latin-1").splitlines():
-        key, _, value = line.partition("=")
-        fields[key.strip()] = value.strip()
-
-    def is_true(field: str, default: str) -> bool:
-        return fields.get(field, default)[:1] in ("T", "t", "1")
-
-    if not is_true("BinaryData", "True"):
-        raise InputError(f"{path}: the voxels are stored as text: save the image again as binary")
-    data_file: str | None = fields["ElementDataFile"]
-    if data_file is not None and data_file.upper() == "LOCAL":
-        data_file = None
-    data_path, offset = _data_file(path, data_file, last.end())
-    skip = _integer(path, fields.get("HeaderSize", "0"))
-    if skip > 0:  # counted from the front of the file
-        offset, skip = skip, 0
-    big_endian = is_true("BinaryDataByteOrderMSB", "F") or is_true("ElementByteOrderMSB", "F")
-    zipped = is_true("CompressedData", "False")
-    if zipped and skip < 0:
-        raise InputError(f"{path}: HeaderSize = {skip} cannot be used with zipped data")
-    return Storage(data_path, "zlib" if zipped else "raw", offset, skip, big_endian)
-
-
-def _data_file(path: str, name: str | None, offset: int) -> tuple[str, int]:
-    """Return the file with the voxels and the byte where they begin."""
-    if name is None:
-        return path, offset
-    if name.split(maxsplit=1)[:1] == ["LIST"] or "%" in name:
+def numbered(path: str, pattern: str, numbers: range) -> list[str]:
+    """Write out a pattern of file names such as slice%03d.raw."""
+    if len(numbers) > MOST_FILES:
+        raise InputError(f"{path}: the header names {len(numbers):,} files of voxels")
+    if not re.fullmatch(r"[^%]*%0?\d{0,2}[diu][^%]*", pattern):
         raise InputError(
-            f"{path}: the voxels are spread over several files ({name!r}): save them as one image"
+            f"{path}: {shortened(pattern)!r} is no pattern of file names such as slice%03d.raw"
         )
-    data_path = os.path.join(os.path.dirname(path), name)
-    if not os.path.isfile(data_path):
-        raise FileNotFoundError(f"{data_path}: no such file, but {path} keeps its voxels in it")
-    return data_path, 0
+    return [pattern % number for number in numbers]
 
 
-def _integer(path: str, text: str) -> int:
+def integers(path: str, field: str, text: str, count: int | None = None) -> tuple[int, ...]:
+    """Read the whole numbers of a field."""
+    words = text.split()
     try:
-        return int(text)
+        values = tuple(int(word) for word in words)
     except ValueError:
-        raise InputError(f"{path}: expected a whole number in the header, not {text!r}") from None
+        raise InputError(
+            f"{path}: expected whole numbers in the header's {field}, not {shortened(text)!r}"
+        ) from None
+    if count is not None and len(values) != count:
+        raise InputError(_count(path, field, text, count))
+    return values
+
+
+def floats(path: str, field: str, text: str, count: int) -> tuple[float, ...]:
+    """Read the finite numbers of a field."""
+    try:
+        values = tuple(float(word) for word in text.split())
+    except ValueError:
+        values = (math.nan,)
+    if not all(map(math.isfinite, values)):
+        raise InputError(
+            f"{path}: expected numbers in the header's {field}, not {shortened(text)!r}"
+        )
+    if len(values) != count:
+        raise InputError(_count(path, field, text, count))
+    return values
+
+
+def _count(path: str, field: str, text: str, count: int) -> str:
+    what = "one number" if count == 1 else f"{count} numbers"
+    return f"{path}: expected {what} in the header's {field}, not {shortened(text)!r}"
+
+
+def lines_of(header: bytes) -> list[str]:
+    """Return the lines of a header, which is ASCII by its rules and UTF-8 or Latin-1 by its writers."""
+    try:
+        text = header.decode("utf-8")
+    except UnicodeDecodeError:
+        text = header.decode("latin-1")
+    return [line.rstrip("\r") for line in text.split("\n")]

@@ -77,12 +77,14 @@ class VoxelFile:
         buffer = bytearray(count)
         return bytes(buffer[: self._fill(memoryview(buffer))])
 
-    def voxels(self, start: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    def voxels(
+        self, start: int, shape: tuple[int, ...], dtype: np.dtype[Any], trailer: int = BLOCK
+    ) -> np.ndarray:
         """Read the voxels that begin at byte `start`: a Fortran-ordered, writable array.
 
         Nothing is allocated before it is known that the file can hold so many voxels. Data that end
-        early are refused, and so are data that go on for more than a block (a little padding is
-        harmless; more of it means that the header does not describe the data).
+        early are refused, and so are data that go on for more than `trailer` bytes, a block (a little
+        padding is harmless; more of it means that the header does not describe the data).
         """
         size = math.prod(shape) * dtype.itemsize
         self.check_promise(start + size)
@@ -97,7 +99,9 @@ class VoxelFile:
                 f"{self._path}: truncated: the header promises {size:,} bytes of voxels, "
                 f"but the data end after {found:,}"
             )
-        if self._fill(scratch) > BLOCK:
+        while trailer >= 0 and (more := self._fill(scratch)):
+            trailer -= more
+        if trailer < 0:
             raise InputError(
                 f"{self._path}: the data do not end where the header says, "
                 f"after {size:,} bytes of voxels (shape {shape}, {dtype})"

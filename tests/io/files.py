@@ -13,10 +13,24 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import SimpleITK
+import tifffile
+from PIL import Image as Picture
 
 from fastseg.io import Grid, Image, as_image, read_image
 
 Array = npt.NDArray[Any]
+
+FLAT = (".png", ".bmp")
+WITHOUT_GRID = (*FLAT, ".npy", ".npz")
+WITHOUT_ORIENTATION = (".tif", ".tiff", ".ome.tif", ".ome.tiff")
+#: what each kind of file can hold, where that is not everything
+DTYPES_OF = {
+    ".png": ("uint8", "uint16"),
+    ".bmp": ("uint8",),
+    ".dcm": ("uint8",),
+    ".mgh": ("uint8", "int32", "float32"),
+    ".mgz": ("uint8", "int32", "float32"),
+}
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 IDENTITY = np.eye(3)
@@ -79,6 +93,16 @@ def write(path: Path, array: Array, affine: Array | None = None) -> Path:
         nibabel.save(nibabel.Nifti1Image(array, affine), path)
     elif name.endswith((".hdr", ".img")):
         nibabel.save(nibabel.Nifti1Pair(array, affine), path)
+    elif name.endswith((".mgh", ".mgz")):
+        nibabel.save(nibabel.MGHImage(array, affine), path)
+    elif name.endswith(FLAT):
+        Picture.fromarray(array.T).save(path)
+    elif name.endswith(WITHOUT_ORIENTATION):
+        write_tiff(path, array, np.linalg.norm(affine[:3, :3], axis=0).tolist())
+    elif name.endswith(".dcm"):
+        from tests.io.dicom_files import write_segmentation  # takes a second to import
+
+        write_segmentation(path, array, affine)
     elif name.endswith(".npy"):
         np.save(path, array)
     elif name.endswith(".npz"):
@@ -86,6 +110,21 @@ def write(path: Path, array: Array, affine: Array | None = None) -> Path:
     else:
         SimpleITK.WriteImage(sitk_image(array, affine), name, name.endswith("z.nrrd"))
     return path
+
+
+def write_tiff(path: Path, array: Array, spacing: list[float]) -> None:
+    """Write a zipped stack with its spacing in mm, as ImageJ or OME has it."""
+    if ".ome" in path.name:
+        sizes = {f"PhysicalSize{axis}": size for axis, size in zip("XYZ", spacing, strict=True)}
+        units = dict.fromkeys((f"PhysicalSize{axis}Unit" for axis in "XYZ"), "mm")
+        metadata = {"axes": "ZYX", **sizes, **units}
+        tifffile.imwrite(path, array.T, compression="zlib", ome=True, metadata=metadata)
+        return
+    text = f"ImageJ=1.54f\nimages={array.shape[2]}\nslices={array.shape[2]}\nunit=mm\nspacing={spacing[2]}\n"
+    resolution = (1 / spacing[0], 1 / spacing[1])
+    tifffile.imwrite(
+        path, array.T, compression="zlib", description=text, metadata=None, resolution=resolution
+    )
 
 
 def nifti_bytes(array: Array, affine: Array | None = None, **fields: Any) -> bytes:

@@ -11,7 +11,7 @@ import pytest
 import SimpleITK
 
 from fastseg.io import IMAGE_SUFFIXES
-from tests.io.files import huge_npy, labels, nifti_bytes, refused, sitk_image, write
+from tests.io.files import FLAT, huge_npy, labels, nifti_bytes, refused, sitk_image, write
 from tests.io.text_headers import META, NRRD
 
 
@@ -39,11 +39,15 @@ def test_headers_that_promise_too_much_cost_nothing(tmp_path: Path, suffix: str)
     refused(path, "1,000,000,000", "promises")
 
 
-@pytest.mark.parametrize("suffix", [s for s in IMAGE_SUFFIXES if s != ".mhd"] + ["z.nrrd"])
+@pytest.mark.parametrize(
+    "suffix", [s for s in IMAGE_SUFFIXES if s not in (".mhd", ".nhdr")] + ["z.nrrd"]
+)
 @pytest.mark.parametrize("kept", [0.7, 0.2])
 @pytest.mark.usefixtures("unzip")
 def test_truncated_files_are_refused(tmp_path: Path, suffix: str, kept: float) -> None:
-    path = write(tmp_path / f"a{suffix}", labels(shape=(20, 20, 20)))
+    path = write(
+        tmp_path / f"a{suffix}", labels(shape=(20, 20) if suffix in FLAT else (20, 20, 20))
+    )
     data = path.read_bytes()
     path.write_bytes(data[: int(kept * len(data))])
     refused(path)

@@ -21,7 +21,11 @@ from fastseg.io import (
 )
 from tests.io.files import (
     DIRECTIONS,
+    DTYPES_OF,
+    FLAT,
     SPACING,
+    WITHOUT_GRID,
+    WITHOUT_ORIENTATION,
     affine_in,
     affine_of,
     grid_of,
@@ -42,32 +46,44 @@ def test_the_fast_unzipper_is_the_one_in_use() -> None:
     assert [module.__name__ for module in _inflaters()] == ["zlib_ng.gzip_ng", "zlib_ng.zlib_ng"]
 
 
-@pytest.mark.parametrize("suffix", [*IMAGE_SUFFIXES, "z.nrrd", ".NII.GZ"])
-@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int32", "uint32", "float32"])
+@pytest.mark.parametrize(
+    ("suffix", "dtype"),
+    [
+        (suffix, dtype)
+        for suffix in (*IMAGE_SUFFIXES, "z.nrrd", ".NII.GZ", ".SEG.NRRD", ".OME.TIF")
+        for dtype in ("uint8", "int8", "uint16", "int32", "uint32", "float32")
+        if dtype in DTYPES_OF.get(suffix, (dtype,))
+    ],
+)
 @pytest.mark.usefixtures("unzip")
 def test_every_format_gives_back_values_dtype_and_grid(
     tmp_path: Path, suffix: str, dtype: str
 ) -> None:
-    array = labels(dtype)
+    array = labels(dtype, (5, 7) if suffix in FLAT else (5, 7, 9))
     path = write(tmp_path / f"case{suffix.lower()}", array).rename(tmp_path / f"case{suffix}")
     image = read_image(str(path))
     assert image.array.dtype == array.dtype
     np.testing.assert_array_equal(image.array, array)
     assert image.source == str(path)
-    if suffix in (".npy", ".npz"):
+    if suffix in WITHOUT_GRID:
         assert image.grid is None
         assert image.spacing is None
+        return
+    assert image.array.flags.f_contiguous
+    assert grid_of(image).shape == array.shape
+    assert image.spacing == grid_of(image).spacing == pytest.approx(SPACING, rel=1e-6)
+    if suffix.lower() in WITHOUT_ORIENTATION:
+        assert grid_of(image).affine is None
     else:
-        assert image.array.flags.f_contiguous
-        assert grid_of(image).shape == array.shape
-        assert image.spacing == grid_of(image).spacing == pytest.approx(SPACING, rel=1e-6)
         np.testing.assert_allclose(affine_in(image), affine_of(), atol=1e-6)
 
 
 @pytest.mark.parametrize("name", DIRECTIONS)
 def test_one_image_has_one_grid_in_all_formats(tmp_path: Path, name: str) -> None:
     affine = affine_of(DIRECTIONS[name])
-    suffixes = (".nii.gz", ".hdr", ".nrrd", ".mha", ".mhd")
+    suffixes = [".nii.gz", ".hdr", ".nrrd", ".nhdr", ".mha", ".mhd", ".mgz"]
+    if np.linalg.det(affine) > 0:  # slices of DICOM run along the normal of rows and columns
+        suffixes.append(".dcm")
     images = [read_image(write(tmp_path / f"a{s}", labels(), affine)) for s in suffixes]
     images += [taken(sitk_image(labels(), affine))]
     images += [taken(nibabel.Nifti1Image(labels(), affine))]
@@ -158,17 +174,46 @@ def test_paths_that_are_no_image_files(tmp_path: Path) -> None:
         read_image(tmp_path / "none.nii.gz")
     (tmp_path / "folder.nii").mkdir()
     refused(tmp_path / "folder.nii", "directory")
-    (tmp_path / "scan.dcm").write_bytes(b"x")
-    refused(tmp_path / "scan.dcm", ".nii.gz, .nii, .hdr, .img, .nrrd, .mha, .mhd, .npy, .npz")
+    (tmp_path / "scan.xyz").write_bytes(b"x")
+    refused(tmp_path / "scan.xyz", ".nii.gz, .seg.nrrd, ", ".nii, .hdr, .img, .nrrd, .nhdr, .mha")
     write(tmp_path / "pair.hdr", labels())
     (tmp_path / "pair.img").unlink()
     with pytest.raises(FileNotFoundError, match=r"pair\.img: no such file"):
         read_image(tmp_path / "pair.hdr")
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("a.JPG", "does not keep labels"),
+        ("a.jpeg", "save them as .png"),
+        ("a.h5", "h5py.File"),
+        ("a.mat", "scipy.io.loadmat"),
+        ("a.mnc", "nibabel"),
+        ("a.gipl.gz", "SimpleITK"),
+        ("a.stl", "a surface"),
+        ("a.zip", "unpack"),
+    ],
+)
+def test_kinds_that_are_not_read_come_with_advice(tmp_path: Path, name: str, words: str) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    refused(tmp_path / name, "not a kind of file that is read", words)
+    assert not name.lower().endswith(IMAGE_SUFFIXES)
+
+
+def test_folders_that_are_images_come_with_advice(tmp_path: Path) -> None:
+    (tmp_path / "a.zarr").mkdir()
+    refused(tmp_path / "a.zarr", "zarr.open")
+    (tmp_path / "scan").mkdir()
+    refused(tmp_path / "scan", "expected an image file, but this is a directory")
+    (tmp_path / "scan" / "1.DCM").touch()
+    refused(tmp_path / "scan", "name the one that is the segmentation")
+
+
 def test_names() -> None:
     assert image_stem("/data/case.nii.gz") == "case"
     assert image_stem("case.0000.NRRD") == "case.0000"
+    assert image_stem("case.seg.nrrd") == image_stem("case.Ome.TIF") == "case"
     with pytest.raises(ValueError, match="known endings"):
         image_stem("case.txt")
     assert is_image_path("a.nii")
@@ -176,14 +221,25 @@ def test_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "suffix"), [("nibabel", ".nii.gz"), ("nibabel", ".img"), ("SimpleITK", ".mha")]
+    ("module", "suffix"),
+    [
+        ("nibabel", ".nii.gz"),
+        ("nibabel", ".img"),
+        ("nibabel", ".mgz"),
+        ("SimpleITK", ".nrrd"),
+        ("tifffile", ".tif"),
+        ("PIL", ".png"),
+        ("PIL", ".bmp"),
+        ("highdicom", ".dcm"),
+    ],
 )
 def test_missing_libraries_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, suffix: str
 ) -> None:
-    path = write(tmp_path / f"a{suffix}", labels())
+    path = write(tmp_path / f"a{suffix}", labels(shape=(5, 7) if suffix in FLAT else (5, 7, 9)))
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ImportError, match=rf'{module}: pip install "fastseg-metrics\[io\]"'):
+    extra = "dicom" if suffix == ".dcm" else "io"
+    with pytest.raises(ImportError, match=rf'{module}: pip install "fastseg-metrics\[{extra}\]"'):
         read_image(path)
     assert as_image(labels()) is None
     np.save(tmp_path / "a.npy", labels())
