@@ -7,6 +7,7 @@ failure, ends the process on a negative NDims, and takes the voxel size from a n
 from __future__ import annotations
 
 import math
+import os
 import re
 
 import numpy as np
@@ -224,7 +225,7 @@ def _files(
             ndim = int(named[0]) if 0 < int(named[0]) <= len(sizes) else ndim
         expected = math.prod(sizes[ndim:])
         return data_files(path, names, expected), 0
-    if "%" in value:
+    if "%" in value and not os.path.isfile(os.path.join(os.path.dirname(path), value)):
         words = value.split()
         given = integers(path, "ElementDataFile", " ".join(words[1:4]))
         first = given[0] if given else 1

@@ -91,7 +91,12 @@ def open_nrrd(path: str) -> Opened:
         raise InputError(
             f"{path}: its header puts a segment into layer {max(s.layer for s in segments)}, but it has {sizes[across]}"
         )
-    return Opened(path, shape, grid, read)
+    # Its place means nothing then, and does not fit the other map's; messages say what it is.
+    is_empty = math.prod(shape) == 1 and bool(segments or path.lower().endswith(".seg.nrrd"))
+    name = (
+        f"{path} (a single voxel: 3D Slicer's segmentation without segments)" if is_empty else path
+    )
+    return Opened(name, shape, grid, read)
 
 
 def _named(image: Image, segments: list[Segment], notes: list[str]) -> Image:

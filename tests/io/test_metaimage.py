@@ -59,9 +59,11 @@ def test_metaimage_header_size_counts_from_the_front(tmp_path: Path) -> None:
 def test_voxels_in_a_file_of_their_own(tmp_path: Path) -> None:
     array = labels(np.int16)
     (tmp_path / "my voxels.raw").write_bytes(as_file(array))
+    (tmp_path / "50%.raw").write_bytes(as_file(array))
     (tmp_path / "skip.raw").write_bytes(b"12345" + as_file(array))
     heads = {
         "a.mhd": META + "ElementDataFile = my voxels.raw\n",
+        "c.mhd": META + "ElementDataFile = 50%.raw\n",
         "b.mhd": META + "HeaderSize = 5\nElementDataFile = skip.raw",
     }
     for name, text in heads.items():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import SimpleITK
 
-from fastseg.io import image_stem, read_image
+from fastseg.io import image_stem, open_image, read_image
 from tests.io.files import Array, affine_in, affine_of, refused
 
 MASKS = np.zeros((3, 5, 7, 9), np.uint8)  # layers first
@@ -139,6 +139,17 @@ def test_layers_that_say_nothing_are_refused(
 ) -> None:
     path = write_segmentation(tmp_path / "a.seg.nrrd", MASKS, fields, axis, kind)
     refused(path, reason)
+
+
+def test_a_segmentation_without_segments_is_called_so(tmp_path: Path) -> None:
+    """3D Slicer writes a single voxel, anywhere, where there is nothing to write."""
+    path = write_segmentation(tmp_path / "a.seg.nrrd", np.zeros((1, 1, 1), np.uint8), "")
+    assert (
+        open_image(path).name
+        == f"{path} (a single voxel: 3D Slicer's segmentation without segments)"
+    )
+    assert not read_image(path).array.any()
+    assert open_image(write_segmentation(path, MASKS[0], "")).name == str(path)
 
 
 def test_layers_that_are_promised_and_not_there(tmp_path: Path) -> None:
