@@ -109,6 +109,15 @@ DAMAGES: tuple[Damage, ...] = (
 )
 
 
+#: endings of files that hold one slice
+PICTURES = (".png", ".bmp")
+
+
+def shaped_for(suffix: str, array: Array) -> Array:
+    """Take the slice of an array that a picture can hold, and all of it for other files."""
+    return array[:, :, array.shape[2] // 2] if suffix in PICTURES else array
+
+
 def mutants(folder: Path, array: Array, count: int, seed: int) -> Iterator[Damaged]:
     """Write files of all formats in turn, damaged in one way after another.
 
@@ -122,7 +131,7 @@ def mutants(folder: Path, array: Array, count: int, seed: int) -> Iterator[Damag
         damage = DAMAGES[(i // len(IMAGE_SUFFIXES)) % len(DAMAGES)]
         place = folder / f"{i}"
         place.mkdir()
-        path = write(place / f"a{suffix}", array)
+        path = write(place / f"a{suffix}", shaped_for(suffix, array))
         data = path.read_bytes()
         if suffix.endswith(".gz") and random.random() < 0.5:  # within what is zipped
             data = gzip.compress(damage(random, gzip.decompress(data)), 1)
@@ -155,7 +164,7 @@ def misnamed(folder: Path, array: Array) -> Iterator[Damaged]:
         other = IMAGE_SUFFIXES[(i + 3) % len(IMAGE_SUFFIXES)]
         place = folder / f"misnamed{i}"
         place.mkdir()
-        path = write(place / f"a{suffix}", array)
+        path = write(place / f"a{suffix}", shaped_for(suffix, array))
         target = place / f"b{other}"
         target.write_bytes(path.read_bytes())
         yield Damaged(target, f"{suffix} named {other}")

@@ -24,6 +24,15 @@ def read_by_other_library(path: str) -> Any:
     if name.endswith(".npz"):
         with np.load(path) as arrays:
             return _whole(next(iter(arrays.values())))
+    if name.endswith((".png", ".bmp")):
+        from PIL import Image
+
+        with Image.open(path) as picture:
+            return np.asarray(picture).T
+    if name.endswith((".tif", ".tiff")):
+        import tifffile
+
+        return np.squeeze(tifffile.imread(path)).T
     return None
 
 

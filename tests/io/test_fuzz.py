@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.io.damage import Damaged, bombs, misnamed, mutants, no_files
+from tests.io.damage import Damaged, bombs, misnamed, mutants, no_files, shaped_for
 from tests.io.files import write
 
 #: what a file of 18 × 15 × 12 voxels may take beyond what a healthy one does
@@ -26,7 +26,7 @@ import fastseg
 from fastseg.cli.app import run
 from tests.io.readers import read_by_other_library
 
-reference, limit = sys.argv[1], int(sys.argv[2])
+reference, flat, limit = *sys.argv[1:3], int(sys.argv[3])
 fastseg.set_num_threads(2)
 
 def peak():
@@ -37,7 +37,8 @@ def evaluate(path):
     table = path + ".csv"
     said, shown = io.StringIO(), io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(shown):
-        status = run(["evaluate", reference, path, "--metrics", "dice", "--output", table])
+        against = flat if path.endswith((".png", ".bmp")) else reference
+        status = run(["evaluate", against, path, "--metrics", "dice", "--output", table])
     rows = None
     if status == 0:
         with open(table) as file:
@@ -76,14 +77,14 @@ for line in sys.stdin:
 
 
 def outcomes_of(
-    files: list[Damaged], reference: Path, folder: Path, budget: float
+    files: list[Damaged], references: list[Path], folder: Path, budget: float
 ) -> tuple[list[dict[str, Any]], str]:
     """Evaluate files one after another in a process of their own; what it said itself comes second."""
     script = folder / "child.py"
     script.write_text(CHILD, encoding="utf-8")
     root = Path(__file__).parents[2]
     child = subprocess.run(
-        [sys.executable, script, reference, str(MOST_MEMORY)],
+        [sys.executable, script, *references, str(MOST_MEMORY)],
         input="".join(f"{one.path}\n" for one in files),
         capture_output=True,
         text=True,
@@ -127,14 +128,17 @@ def truth() -> np.ndarray:
 def test_damaged_files_are_refused_in_a_line_or_read_right(
     tmp_path: Path, truth: np.ndarray
 ) -> None:
-    reference = write(tmp_path / "reference.nii.gz", truth)
+    references = [
+        write(tmp_path / "reference.nii.gz", truth),
+        write(tmp_path / "flat.npy", shaped_for(".png", truth)),
+    ]
     files = [
         *no_files(tmp_path),
         *bombs(tmp_path, truth),
         *misnamed(tmp_path, truth),
     ]
     files += mutants(tmp_path, truth, 600 - len(files), seed=7)
-    outcomes, aside = outcomes_of(files, reference, tmp_path, budget=200)
+    outcomes, aside = outcomes_of(files, references, tmp_path, budget=200)
     assert [outcome["path"] for outcome in outcomes] == [str(one.path) for one in files]
     wrong, accepted, compared = [aside[-500:]] if aside else [], 0, 0
     for damaged, outcome in zip(files, outcomes, strict=True):
@@ -169,6 +173,7 @@ def _fault(damaged: Damaged, outcome: dict[str, Any], truth: np.ndarray) -> str:
         return ""
     values, shape = outcome["other"]
     theirs = np.array(values).reshape(shape)
+    truth = shaped_for(damaged.path.suffix, truth)
     if theirs.shape != truth.shape:  # laid onto the reference, or an axis dropped
         return ""
     right = counts_by_label(truth, theirs), counts_by_label(truth, truth)
