@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg import threads
-from fastseg.backends.numba.many_pairs import count_many_pairs
+from fastseg.backends.numba.many_pairs import ManyPairs
 from fastseg.backends.shared.offsets import Words
 from fastseg.backends.shared.volume import Volume
 from fastseg.inputs.arrays import Array
@@ -29,19 +29,15 @@ def joint_histogram(reference: Array, prediction: Array) -> JointHistogram:
     in_turn = int(_collide(references, predictions))
     axes = list(range(first.ndim))[:: 1 if first.reverse else -1]  # of the map, for x, y, z
 
-    def histogram(
-        pairs: tuple[Words, Words], counts: Counts, starts: Counts, stops: Counts
-    ) -> JointHistogram:
-        found = pairs[0].astype(references.dtype), pairs[1].astype(references.dtype)
-        labels = found[0].view(first.dtype), found[1].view(first.dtype)
-        return JointHistogram(*labels, counts, starts[:, axes], stops[:, axes])
-
     def count(slab: tuple[int, int]) -> JointHistogram | None:
         counted = _count_rows(references, predictions, *slab, in_turn)
         if counted is None:
             return None
         pairs, counts, boxes = counted
-        return histogram(pairs, counts, -boxes[:, 1:6:2], boxes[:, :6:2])
+        found = pairs[0].astype(references.dtype), pairs[1].astype(references.dtype)
+        labels = found[0].view(first.dtype), found[1].view(first.dtype)
+        starts, stops = -boxes[:, 1:6:2], boxes[:, :6:2]
+        return JointHistogram(*labels, counts, starts[:, axes], stops[:, axes])
 
     rows = references.shape[0] * references.shape[1]
     parts = threads.run(count, threads.slabs(rows, references.size))
@@ -49,8 +45,7 @@ def joint_histogram(reference: Array, prediction: Array) -> JointHistogram:
     if len(counted) == len(parts):
         return JointHistogram.merged(counted)
     del parts, counted
-    left, right, counts, starts, stops = count_many_pairs(references, predictions, in_turn)
-    return histogram((left, right), counts, starts[:, ::-1], stops[:, ::-1])
+    return ManyPairs.of(first, Volume.of(prediction), in_turn)
 
 
 def _count_rows(
@@ -59,7 +54,7 @@ def _count_rows(
     """Count the pairs of some rows, making room whenever the kernel asks for more; None where they are many."""
     kernel = confusion.joint_histogram[reference.dtype]
     dense = reference.itemsize == 1
-    room, known = max(_FEWEST_PAIRS, 2 * reference.shape[2]), 0
+    room, known = max(_FEWEST_PAIRS, 2 * min(reference.shape[2], confusion.LONG_ROW)), 0
     pairs = (np.empty(room, np.uint64), np.empty(room, np.uint64))
     counts, boxes = np.empty(room, np.int64), np.empty((room, confusion.BOX_COLUMNS), np.int64)
     table = np.full(confusion.DENSE_SLOTS if dense else power_of_two(2 * room), -1, np.int32)
@@ -80,9 +75,11 @@ def _count_rows(
             ends,
             known,
         )
+        if known < 0:
+            return None
         if row == stop:
             return (pairs[0][:known], pairs[1][:known]), counts[:known], boxes[:known]
-        if known > _MANY_PAIRS:
+        if known > _MANY_PAIRS and not dense:
             return None
         room *= 4
         pairs = (_grown(pairs[0], room), _grown(pairs[1], room))

@@ -50,6 +50,9 @@ SPARE_ENDS = 4
 #: slots of the table where labels have 8 bits: one for every pair there is
 DENSE_SLOTS = 1 << 16
 
+#: rows longer than this need not find room for as many pairs; they end the count where room runs out
+LONG_ROW = 1 << 16
+
 _NOTHING = -(2**63)
 
 
@@ -142,7 +145,8 @@ def joint_histogram(
 ):
     """Count the rows from `row` on, until `stop` or until another row might not find room for its pairs.
 
-    Returns the row reached and the number of pairs known. The caller makes room and calls again.
+    Returns the row reached and the number of pairs known. The caller makes room and calls again. The number is -1 where
+    room ran out within a row longer than `LONG_ROW`, and all has to be counted anew.
 
     `table` holds -1 where it is free. It has `DENSE_SLOTS` slots for labels of 8 bits, else a power of two, at least
     twice as many as `counts` has rows. `changes` has a word for each vector of a row, `ends` room for a row and
@@ -156,7 +160,8 @@ def joint_histogram(
     flat_boxes = boxes.reshape(-1)
     height = np.uint64(reference.shape[1])
     width = np.uint64(reference.shape[2])
-    while row < stop and n_pairs + reference.shape[2] <= counts.size:
+    needed = reference.shape[2] if reference.shape[2] <= LONG_ROW else 0
+    while row < stop and n_pairs + needed <= counts.size:
         z = np.uint64(row) // height
         y = np.uint64(row) - z * height
         row_box = splat(np.int64(_NOTHING))
@@ -180,6 +185,8 @@ def joint_histogram(
             pair = np.int64(table[slot])
             box = np.uint64(pair) * np.uint64(BOX_COLUMNS)
             if pair < 0:
+                if n_pairs == counts.size:
+                    return row, np.int64(-1)
                 pair = n_pairs
                 n_pairs += 1
                 table[slot] = pair
@@ -215,7 +222,8 @@ def index_pairs(pairs, n_pairs, table):
 # A table of millions of pairs lies in no cache, and each run would wait for five lines of memory. So runs are first
 # dealt out by the hash of their pair, to parts whose tables do: three passes in order, which take a tenth of the time.
 
-RECORD_COLUMNS = 4  # both labels of a run, where it starts and where it ends in the flat volume
+#: a span is where a run starts in the flat volume, above so many bits of its length; longer runs are cut
+SPAN_BITS = 24
 
 
 @inlined
@@ -242,7 +250,8 @@ def _deal_signature(label):
         write(
             i64, 1
         ),  # places of the parts: where the next record of each goes; else how many there are
-        write(u64, 2),  # records (n, RECORD_COLUMNS); empty to count only
+        write(label, 2),  # labels (n, 2) of the runs; empty to count only
+        write(u64, 1),  # spans of the runs
     )
 
 
@@ -259,13 +268,15 @@ def deal_runs(
     first_part,
     stop_part,
     places,
-    records,
+    labels,
+    spans,
 ):
     """Count the runs of some rows by the part that their pair belongs to, or write them where their part is."""
     flat_reference = reference.reshape(-1)
     flat_prediction = prediction.reshape(-1)
     width = np.uint64(reference.shape[2])
     low, high = np.uint64(first_part), np.uint64(stop_part)
+    longest = np.uint64((1 << SPAN_BITS) - 1)
     for r in range(np.uint64(row), np.uint64(stop)):
         start = r * width
         runs = _run_ends(
@@ -276,35 +287,44 @@ def deal_runs(
             reference_label = np.uint64(flat_reference[start])
             prediction_label = np.uint64(flat_prediction[start])
             part = _mixed(reference_label, prediction_label) >> np.uint64(shift)
-            if part >= low and part < high:
+            while start < end and part >= low and part < high:
                 place = np.uint64(places[part])
                 places[part] += 1
-                if records.shape[0] > 0:
-                    records[place, np.uint64(0)] = reference_label
-                    records[place, np.uint64(1)] = prediction_label
-                    records[place, np.uint64(2)] = start
-                    records[place, np.uint64(3)] = end
+                length = min(end - start, longest)
+                if spans.size > 0:
+                    labels[place, np.uint64(0)] = flat_reference[start]
+                    labels[place, np.uint64(1)] = flat_prediction[start]
+                    spans[place] = (start << np.uint64(SPAN_BITS)) | length
+                start += length
             start = end
 
 
-@kernel(
-    read(u64, 2),  # records (n, RECORD_COLUMNS), part after part
-    read(i64, 1),  # edges: where each part starts, and where the last one ends
-    i64,  # height
-    i64,  # width
-    write(
-        i32, 1
-    ),  # table: room for a power of two of slots, at least twice as many as the largest part has runs
-    types.Tuple((write(u64, 1), write(u64, 1))),  # pairs: the labels of each
-    write(i64, 1),  # counts of the pairs
-    types.Tuple((write(i64, 2), write(i64, 2))),  # starts and stops (n, 3) along z, y, x
-)
-def tally_runs(records, edges, height, width, table, pairs, counts, boxes):
+def _tally_signature(label):
+    return (
+        read(label, 2),  # labels (n, 2) of the runs, part after part
+        read(u64, 1),  # spans of the runs
+        read(i64, 1),  # edges: where each part starts, and where the last one ends
+        i64,  # height
+        i64,  # width
+        write(
+            i32, 1
+        ),  # table: room for a power of two of slots, twice the runs of the largest part
+        write(label, 1),  # references of the pairs
+        write(label, 1),  # predictions of the pairs
+        write(i64, 1),  # counts of the pairs
+        write(i64, 2),  # starts (n, 3) of their boxes along z, y, x; empty if they are not wanted
+        write(i64, 2),  # stops, likewise
+    )
+
+
+@label_kernels(_tally_signature)
+def tally_runs(
+    labels, spans, edges, height, width, table, references, predictions, counts, starts, stops
+):
     """Count the pairs of dealt runs, which are in one part each, and return how many there are."""
-    references, predictions = pairs
-    starts, stops = boxes
     n_pairs = np.int64(0)
     x, y, z = np.uint64(2), np.uint64(1), np.uint64(0)
+    longest = np.uint64((1 << SPAN_BITS) - 1)
     for part in range(np.uint64(edges.size - 1)):
         first, stop = np.uint64(edges[part]), np.uint64(edges[part + np.uint64(1)])
         slots = np.uint64(1)
@@ -313,37 +333,49 @@ def tally_runs(records, edges, height, width, table, pairs, counts, boxes):
         mask = slots - np.uint64(1)
         table[:slots] = -1
         for run in range(first, stop):
-            reference_label = records[run, np.uint64(0)]
-            prediction_label = records[run, np.uint64(1)]
-            start = records[run, np.uint64(2)]
-            end = records[run, np.uint64(3)]
-            row = start // np.uint64(width)
-            at_x = np.int64(start - row * np.uint64(width))
-            at_z = np.int64(row // np.uint64(height))
-            at_y = np.int64(row) - at_z * np.int64(height)
-            length = np.int64(end - start)
-            slot = (_mixed(reference_label, prediction_label) >> np.uint64(16)) & mask
+            reference_label = labels[run, np.uint64(0)]
+            prediction_label = labels[run, np.uint64(1)]
+            start = spans[run] >> np.uint64(SPAN_BITS)
+            length = np.int64(spans[run] & longest)
+            mixed = _mixed(np.uint64(reference_label), np.uint64(prediction_label))
+            slot = (mixed >> np.uint64(16)) & mask
             while True:
-                pair = np.uint64(table[slot])
-                if table[slot] < 0:
-                    table[slot] = n_pairs
+                entry = table[slot]
+                pair = np.uint64(entry)
+                if entry < 0:
                     pair = np.uint64(n_pairs)
+                    table[slot] = n_pairs
                     n_pairs += 1
                     references[pair] = reference_label
                     predictions[pair] = prediction_label
                     counts[pair] = length
-                    starts[pair, z], stops[pair, z] = at_z, at_z + 1
-                    starts[pair, y], stops[pair, y] = at_y, at_y + 1
-                    starts[pair, x], stops[pair, x] = at_x, at_x + length
+                    if starts.shape[0] > 0:
+                        starts[pair] = np.int64(0x7FFFFFFFFFFFFFFF)
+                        stops[pair] = 0
                     break
                 if references[pair] == reference_label and predictions[pair] == prediction_label:
                     counts[pair] += length
-                    starts[pair, z] = min(starts[pair, z], at_z)
-                    stops[pair, z] = max(stops[pair, z], at_z + 1)
-                    starts[pair, y] = min(starts[pair, y], at_y)
-                    stops[pair, y] = max(stops[pair, y], at_y + 1)
-                    starts[pair, x] = min(starts[pair, x], at_x)
-                    stops[pair, x] = max(stops[pair, x], at_x + length)
                     break
                 slot = (slot + np.uint64(1)) & mask
+            if starts.shape[0] > 0:
+                row = start // np.uint64(width)
+                slice_of_row = row // np.uint64(height)
+                _widen(starts[pair], stops[pair], z, np.int64(slice_of_row), 1)
+                _widen(
+                    starts[pair],
+                    stops[pair],
+                    y,
+                    np.int64(row - slice_of_row * np.uint64(height)),
+                    1,
+                )
+                _widen(
+                    starts[pair], stops[pair], x, np.int64(start - row * np.uint64(width)), length
+                )
     return n_pairs
+
+
+@inlined
+def _widen(starts, stops, axis, start, length):
+    """Widen a box along an axis."""
+    starts[axis] = min(starts[axis], start)
+    stops[axis] = max(stops[axis], start + length)
