@@ -10,7 +10,6 @@ import pytest
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
-import fastseg
 from fastseg import threads
 from fastseg.backends import numba as numba_backend
 from fastseg.backends import scipy as scipy_backend
@@ -160,12 +159,16 @@ def test_maps_that_change_before_their_boxes_are_found() -> None:
         _ = histogram.starts
 
 
-@pytest.mark.parametrize("labels", [None, [3, -7, 5], [900, 2], []])
-def test_matrix(labels: list[int] | None) -> None:
+@pytest.mark.parametrize("few", [0, 1 << 20])
+@pytest.mark.parametrize("labels", [None, [3, -7, 5], [900, 2, 2**70], [900], []])
+def test_matrix(labels: list[int] | None, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a loop over the pairs and by array operations, for labels beyond the type of the maps, too."""
+    monkeypatch.setattr("fastseg.measures.joint_histogram._FEW_PAIRS", few)
     reference, prediction = maps("random", (9, 10, 11))
     if labels == []:
         assert numba_backend.joint_histogram(reference, prediction).matrix([]).shape == (0, 0)
         return
     wanted = sorted({*reference.flat, *prediction.flat}) if labels is None else labels
     expected = [[int(((reference == a) & (prediction == b)).sum()) for b in wanted] for a in wanted]
-    assert_array_equal(fastseg.confusion_matrix(reference, prediction, labels=labels), expected)
+    histogram = numba_backend.joint_histogram(reference, prediction)
+    assert_array_equal(histogram.matrix(wanted), expected)
