@@ -122,6 +122,8 @@ def test_all_pairs(shape: tuple[int, ...], steps: tuple[float, ...]) -> None:
         ((driver._LEAST_LENGTH_OF_FEW - 1, 2, 2), None),
         ((driver._LEAST_LENGTH_OF_FEW, 2, 2), None),
         ((2, driver._LEAST_LENGTH_OF_FEW, 3), (0.7, 1.3, 0.9)),
+        ((driver._MOST_COMPARED, driver._LEAST_LENGTH), (0.7, 1.3)),
+        ((driver._MOST_COMPARED + 1, driver._LEAST_LENGTH), (0.7, 1.3)),
         ((driver._MOST_LINES, driver._LEAST_LENGTH), (0.7, 1.3)),
         ((driver._MOST_LINES + 1, driver._LEAST_LENGTH), (0.7, 1.3)),
         ((5, 8, driver._LEAST_LENGTH), (0.7, 1.3, 0.9)),
@@ -155,6 +157,8 @@ def test_which_arrays_are_thin() -> None:
     assert not driver.is_thin((thin.LONGEST, 2))
     assert driver.compare_lines((2, long), 0)
     assert not driver.compare_lines((2, long), 1)
+    assert driver.compare_lines((driver._MOST_COMPARED, long), 0)
+    assert not driver.compare_lines((driver._MOST_COMPARED + 1, long), 0)
     assert driver.compare_lines((2, driver._LEAST_LENGTH_OF_FEW), 1)
 
 

@@ -16,6 +16,8 @@ from fastseg_kernels.cpu.edt import thin
 # Arrays of no more lines than this along an axis that is at least so long: of more the passes are as fast.
 _MOST_LINES = 40
 _LEAST_LENGTH = 1 << 10
+# Of more lines than this the passes are as fast, where background is sparse twice as fast.
+_MOST_COMPARED = 24
 # Of so few lines, all are compared even where the long axis comes first and so needs no min-plus.
 _FEW_LINES = 4
 _LEAST_LENGTH_OF_FEW = 1 << 13
@@ -31,8 +33,9 @@ def is_thin(shape: tuple[int, ...]) -> bool:
 def compare_lines(shape: tuple[int, ...], first: int) -> bool:
     """Tell whether to compare the lines along the longest axis, where axis `first` would be the first of the passes."""
     longest = max(shape)
-    few = math.prod(shape) <= _FEW_LINES * longest and longest >= _LEAST_LENGTH_OF_FEW
-    return is_thin(shape) and (few or shape[first] != longest)
+    lines = math.prod(shape) // longest
+    few = lines <= _FEW_LINES and longest >= _LEAST_LENGTH_OF_FEW
+    return is_thin(shape) and lines <= _MOST_COMPARED and (few or shape[first] != longest)
 
 
 def thin_transform(
