@@ -6,13 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg import threads
+from fastseg.backends.numba.many_pairs import ManyPairs
 from fastseg.backends.shared.offsets import Words
 from fastseg.backends.shared.volume import Volume
 from fastseg.inputs.arrays import Array
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg_kernels.cpu import confusion
 
+Counts = NDArray[np.int64]
+
 _FEWEST_PAIRS = 1 << 10  # room for pairs of labels that a slab starts with
+# Pairs of a slab whose table is in no cache any more: with more, runs are dealt out first.
+_MANY_PAIRS = 1 << 15
 _LARGER_THAN_CACHES = 1 << 25  # bytes
 _COLLISION = 1 << 14  # bytes that addresses may differ by and still be nearly the same
 
@@ -21,31 +26,39 @@ def joint_histogram(reference: Array, prediction: Array) -> JointHistogram:
     """Count the pairs of labels in one pass over both volumes."""
     first = Volume.of(reference)
     references, predictions = first.labels, Volume.of(prediction).labels
+    in_turn = int(_collide(references, predictions))
+    axes = list(range(first.ndim))[:: 1 if first.reverse else -1]  # of the map, for x, y, z
 
-    def count(slab: tuple[int, int]) -> JointHistogram:
-        pairs, counts, boxes = _count_rows(references, predictions, *slab)
-        stops, starts = boxes[:, :6:2], -boxes[:, 1:6:2]  # x, y, z
-        axes = list(range(first.ndim))[:: 1 if first.reverse else -1]
+    def count(slab: tuple[int, int]) -> JointHistogram | None:
+        counted = _count_rows(references, predictions, *slab, in_turn)
+        if counted is None:
+            return None
+        pairs, counts, boxes = counted
         found = pairs[0].astype(references.dtype), pairs[1].astype(references.dtype)
         labels = found[0].view(first.dtype), found[1].view(first.dtype)
+        starts, stops = -boxes[:, 1:6:2], boxes[:, :6:2]
         return JointHistogram(*labels, counts, starts[:, axes], stops[:, axes])
 
     rows = references.shape[0] * references.shape[1]
-    return JointHistogram.merged(threads.run(count, threads.slabs(rows, references.size)))
+    parts = threads.run(count, threads.slabs(rows, references.size))
+    counted = [part for part in parts if part is not None]
+    if len(counted) == len(parts):
+        return JointHistogram.merged(counted)
+    del parts, counted
+    return ManyPairs.of(first, Volume.of(prediction), in_turn)
 
 
 def _count_rows(
-    reference: Array, prediction: Array, row: int, stop: int
-) -> tuple[tuple[Words, Words], NDArray[np.int64], NDArray[np.int64]]:
-    """Count the pairs of some rows, making room whenever the kernel asks for more."""
+    reference: Array, prediction: Array, row: int, stop: int, in_turn: int
+) -> tuple[tuple[Words, Words], Counts, Counts] | None:
+    """Count the pairs of some rows, making room whenever the kernel asks for more; None where they are many."""
     kernel = confusion.joint_histogram[reference.dtype]
     dense = reference.itemsize == 1
-    room, known = max(_FEWEST_PAIRS, 2 * reference.shape[2]), 0
+    room, known = max(_FEWEST_PAIRS, 2 * min(reference.shape[2], confusion.LONG_ROW)), 0
     pairs = (np.empty(room, np.uint64), np.empty(room, np.uint64))
     counts, boxes = np.empty(room, np.int64), np.empty((room, confusion.BOX_COLUMNS), np.int64)
     table = np.full(confusion.DENSE_SLOTS if dense else power_of_two(2 * room), -1, np.int32)
     changes = np.empty(reference.shape[2], np.uint64)
-    in_turn = int(_collide(reference, prediction))
     ends = np.empty(reference.shape[2] + confusion.SPARE_ENDS, np.uint64)
     while True:
         row, known = kernel(
@@ -62,8 +75,12 @@ def _count_rows(
             ends,
             known,
         )
+        if known < 0:
+            return None
         if row == stop:
             return (pairs[0][:known], pairs[1][:known]), counts[:known], boxes[:known]
+        if known > _MANY_PAIRS and not dense:
+            return None
         room *= 4
         pairs = (_grown(pairs[0], room), _grown(pairs[1], room))
         counts, boxes = _grown(counts, room), _grown(boxes, room)

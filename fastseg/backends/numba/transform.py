@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg import threads
+from fastseg.backends.numba.thin import compare_lines, is_thin, thin_transform
 from fastseg.backends.shared.exactness import sums_are_exact
 from fastseg.backends.shared.offsets import squares
 from fastseg.backends.shared.plan import DOUBLE, SINGLE, Plan, plan_for
@@ -76,13 +77,20 @@ def transform(
         Coordinates at which distances are wanted, along each axis; elsewhere the last pass may be left out.
     """
     shape = foreground.shape
+    dtype = np.dtype(dtype)
     long = [axis for axis in range(len(shape)) if shape[axis] > 1] or [len(shape) - 1]
     sizes = tuple(shape[axis] for axis in long)
     steps = tuple(spacing[axis] for axis in long)
     order = tuple(long.index(axis) for axis in axes if axis in long)
-    dtype = np.dtype(dtype)
     # float32 answers need no bits of SciPy's
-    plan = plan_for(sizes, steps, order, dtype, indices=indices, may_round=dtype == SINGLE)
+    plan = plan_for(
+        sizes, steps, order, dtype, indices=indices, may_round=dtype == SINGLE, thin=is_thin(sizes)
+    )
+    if compare_lines(sizes, plan.axes[0]):
+        mask = foreground.foreground() if isinstance(foreground, Targets) else foreground
+        room = np.empty((len(shape), *shape), np.int32) if indices else None
+        found = thin_transform(mask.view(np.uint8), spacing, axes, dtype, squared, room)
+        return found, room
     if isinstance(foreground, Targets):
         rows_first = long[plan.axes[0]] == len(shape) - 1
         source: NDArray[Any] = (

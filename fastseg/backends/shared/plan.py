@@ -41,8 +41,11 @@ def plan_for(
     *,
     indices: bool = False,
     may_round: bool = False,
+    thin: bool = False,
 ) -> Plan:
     """Take the narrowest type that is exact, and contiguous rows first wherever the order of the axes does not show.
+
+    Of thin arrays the longest axis comes first, whose pass is then two sweeps.
 
     It shows in sums that are rounded, and in the indices: of several nearest voxels SciPy gives the one that passes in
     the image's own order lead to.
@@ -59,14 +62,26 @@ def plan_for(
         Whether indices of the nearest voxels are wanted.
     may_round : bool
         Whether the answers need not have the bits of SciPy's.
+    thin : bool
+        Whether one axis is so long, and lines along it are so few, that the other passes hardly count.
     """
     long = tuple(axis for axis in order if shape[axis] > 1) or order[-1:]
     sizes = tuple(shape[axis] for axis in long)
     steps = tuple(spacing[axis] for axis in long)
     rows_first = long if indices else tuple(sorted(long, reverse=True))
+    in_order = long
+    if thin and not indices:
+        longest = max(long, key=shape.__getitem__)
+        rows_first = _with_first(longest, rows_first)
+        if longest in long[:2]:  # a sum of two has no order
+            in_order = _with_first(longest, long)
     for dtype in dict.fromkeys((narrowest, DOUBLE)):
         if sums_are_exact(sizes, steps, dtype):
             return Plan(dtype, rows_first, True)
         if may_round and dtype != DOUBLE and is_monotone(sizes, steps, dtype):
             return Plan(dtype, rows_first, True)
-    return Plan(DOUBLE, rows_first if may_round else long, is_monotone(sizes, steps, DOUBLE))
+    return Plan(DOUBLE, rows_first if may_round else in_order, is_monotone(sizes, steps, DOUBLE))
+
+
+def _with_first(axis: int, axes: tuple[int, ...]) -> tuple[int, ...]:
+    return axis, *(other for other in axes if other != axis)

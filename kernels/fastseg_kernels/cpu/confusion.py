@@ -50,6 +50,9 @@ SPARE_ENDS = 4
 #: slots of the table where labels have 8 bits: one for every pair there is
 DENSE_SLOTS = 1 << 16
 
+#: rows longer than this need not find room for as many pairs; they end the count where room runs out
+LONG_ROW = 1 << 16
+
 _NOTHING = -(2**63)
 
 
@@ -142,7 +145,8 @@ def joint_histogram(
 ):
     """Count the rows from `row` on, until `stop` or until another row might not find room for its pairs.
 
-    Returns the row reached and the number of pairs known. The caller makes room and calls again.
+    Returns the row reached and the number of pairs known. The caller makes room and calls again. The number is -1 where
+    room ran out within a row longer than `LONG_ROW`, and all has to be counted anew.
 
     `table` holds -1 where it is free. It has `DENSE_SLOTS` slots for labels of 8 bits, else a power of two, at least
     twice as many as `counts` has rows. `changes` has a word for each vector of a row, `ends` room for a row and
@@ -156,7 +160,8 @@ def joint_histogram(
     flat_boxes = boxes.reshape(-1)
     height = np.uint64(reference.shape[1])
     width = np.uint64(reference.shape[2])
-    while row < stop and n_pairs + reference.shape[2] <= counts.size:
+    needed = reference.shape[2] if reference.shape[2] <= LONG_ROW else 0
+    while row < stop and n_pairs + needed <= counts.size:
         z = np.uint64(row) // height
         y = np.uint64(row) - z * height
         row_box = splat(np.int64(_NOTHING))
@@ -180,6 +185,8 @@ def joint_histogram(
             pair = np.int64(table[slot])
             box = np.uint64(pair) * np.uint64(BOX_COLUMNS)
             if pair < 0:
+                if n_pairs == counts.size:
+                    return row, np.int64(-1)
                 pair = n_pairs
                 n_pairs += 1
                 table[slot] = pair
@@ -208,3 +215,167 @@ def index_pairs(pairs, n_pairs, table):
     for pair in range(np.uint64(n_pairs)):
         slot = _slot(references[pair], predictions[pair], references, predictions, table)
         table[slot] = pair
+
+
+# ---------------------------------------------------------------------------- millions of pairs
+#
+# A table of millions of pairs lies in no cache, and each run would wait for five lines of memory. So runs are first
+# dealt out by the hash of their pair, to parts whose tables do: three passes in order, which take a tenth of the time.
+
+#: a span is where a run starts in the flat volume, above so many bits of its length; longer runs are cut
+SPAN_BITS = 24
+
+
+@inlined
+def _mixed(reference_label, prediction_label):
+    """Mix both labels: the highest bits of the result choose the part, some of the others the slot."""
+    mixed = np.uint64(reference_label) * np.uint64(0x9E3779B97F4A7C15)
+    mixed ^= np.uint64(prediction_label) * np.uint64(0xC2B2AE3D27D4EB4F)
+    mixed ^= mixed >> np.uint64(32)
+    return mixed * np.uint64(0xD6E8FEB86659FD93)
+
+
+def _deal_signature(label):
+    return (
+        read(label, 3),  # reference
+        read(label, 3),  # prediction
+        i64,  # row to start with (z, y flattened)
+        i64,  # row to stop before
+        i64,  # in_turn, as in `joint_histogram`
+        i64,  # shift: of a mixed pair to the number of its part
+        write(u64, 1),  # changes: room for a bit a voxel of a row
+        write(u64, 1),  # ends: room for the ends of a row's runs
+        i64,  # first part
+        i64,  # part to stop before
+        write(
+            i64, 1
+        ),  # places of the parts: where the next record of each goes; else how many there are
+        write(label, 2),  # labels (n, 2) of the runs; empty to count only
+        write(u64, 1),  # spans of the runs
+    )
+
+
+@label_kernels(_deal_signature)
+def deal_runs(
+    reference,
+    prediction,
+    row,
+    stop,
+    in_turn,
+    shift,
+    changes,
+    ends,
+    first_part,
+    stop_part,
+    places,
+    labels,
+    spans,
+):
+    """Count the runs of some rows by the part that their pair belongs to, or write them where their part is."""
+    flat_reference = reference.reshape(-1)
+    flat_prediction = prediction.reshape(-1)
+    width = np.uint64(reference.shape[2])
+    low, high = np.uint64(first_part), np.uint64(stop_part)
+    longest = np.uint64((1 << SPAN_BITS) - 1)
+    for r in range(np.uint64(row), np.uint64(stop)):
+        start = r * width
+        runs = _run_ends(
+            flat_reference, flat_prediction, start, start + width, in_turn, changes, ends
+        )
+        for run in range(runs):
+            end = ends[run]
+            reference_label = np.uint64(flat_reference[start])
+            prediction_label = np.uint64(flat_prediction[start])
+            part = _mixed(reference_label, prediction_label) >> np.uint64(shift)
+            while start < end and part >= low and part < high:
+                place = np.uint64(places[part])
+                places[part] += 1
+                length = min(end - start, longest)
+                if spans.size > 0:
+                    labels[place, np.uint64(0)] = flat_reference[start]
+                    labels[place, np.uint64(1)] = flat_prediction[start]
+                    spans[place] = (start << np.uint64(SPAN_BITS)) | length
+                start += length
+            start = end
+
+
+def _tally_signature(label):
+    return (
+        read(label, 2),  # labels (n, 2) of the runs, part after part
+        read(u64, 1),  # spans of the runs
+        read(i64, 1),  # edges: where each part starts, and where the last one ends
+        i64,  # height
+        i64,  # width
+        write(
+            i32, 1
+        ),  # table: room for a power of two of slots, twice the runs of the largest part
+        write(label, 1),  # references of the pairs
+        write(label, 1),  # predictions of the pairs
+        write(i64, 1),  # counts of the pairs
+        write(i64, 2),  # starts (n, 3) of their boxes along z, y, x; empty if they are not wanted
+        write(i64, 2),  # stops, likewise
+    )
+
+
+@label_kernels(_tally_signature)
+def tally_runs(
+    labels, spans, edges, height, width, table, references, predictions, counts, starts, stops
+):
+    """Count the pairs of dealt runs, which are in one part each, and return how many there are."""
+    n_pairs = np.int64(0)
+    x, y, z = np.uint64(2), np.uint64(1), np.uint64(0)
+    longest = np.uint64((1 << SPAN_BITS) - 1)
+    for part in range(np.uint64(edges.size - 1)):
+        first, stop = np.uint64(edges[part]), np.uint64(edges[part + np.uint64(1)])
+        slots = np.uint64(1)
+        while slots < np.uint64(2) * (stop - first):
+            slots *= np.uint64(2)
+        mask = slots - np.uint64(1)
+        table[:slots] = -1
+        for run in range(first, stop):
+            reference_label = labels[run, np.uint64(0)]
+            prediction_label = labels[run, np.uint64(1)]
+            start = spans[run] >> np.uint64(SPAN_BITS)
+            length = np.int64(spans[run] & longest)
+            mixed = _mixed(np.uint64(reference_label), np.uint64(prediction_label))
+            slot = (mixed >> np.uint64(16)) & mask
+            while True:
+                entry = table[slot]
+                pair = np.uint64(entry)
+                if entry < 0:
+                    pair = np.uint64(n_pairs)
+                    table[slot] = n_pairs
+                    n_pairs += 1
+                    references[pair] = reference_label
+                    predictions[pair] = prediction_label
+                    counts[pair] = length
+                    if starts.shape[0] > 0:
+                        starts[pair] = np.int64(0x7FFFFFFFFFFFFFFF)
+                        stops[pair] = 0
+                    break
+                if references[pair] == reference_label and predictions[pair] == prediction_label:
+                    counts[pair] += length
+                    break
+                slot = (slot + np.uint64(1)) & mask
+            if starts.shape[0] > 0:
+                row = start // np.uint64(width)
+                slice_of_row = row // np.uint64(height)
+                _widen(starts[pair], stops[pair], z, np.int64(slice_of_row), 1)
+                _widen(
+                    starts[pair],
+                    stops[pair],
+                    y,
+                    np.int64(row - slice_of_row * np.uint64(height)),
+                    1,
+                )
+                _widen(
+                    starts[pair], stops[pair], x, np.int64(start - row * np.uint64(width)), length
+                )
+    return n_pairs
+
+
+@inlined
+def _widen(starts, stops, axis, start, length):
+    """Widen a box along an axis."""
+    starts[axis] = min(starts[axis], start)
+    stops[axis] = max(stops[axis], start + length)
