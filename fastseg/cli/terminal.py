@@ -136,5 +136,12 @@ def _policy(settings: Mapping[str, Any]) -> str:
     policy = settings.get("empty", "")
     if not isinstance(policy, Mapping):
         return str(policy)
-    default, *exceptions = (f"{name} {rule}" for name, rule in policy.items())
+    default, *exceptions = (f"{name} {_rule(rule)}" for name, rule in policy.items())
     return ", ".join([default.removeprefix("default "), *exceptions])
+
+
+def _rule(rule: object) -> str:
+    """Write a policy's name, a number, or one of these for each way of being empty."""
+    if isinstance(rule, Mapping):
+        return " ".join(f"{way}: {_rule(part)}" for way, part in rule.items())
+    return f"{rule:g}" if isinstance(rule, float) else str(rule)

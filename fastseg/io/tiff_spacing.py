@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from fastseg.errors import InputError
-from fastseg.io.image import check_spacing, numbers, shortened
+from fastseg.errors import InputError, shortened
+from fastseg.io.image import check_spacing, numbers
 from fastseg.io.units import millimetres
 
 LONGEST_JSON = 1 << 20

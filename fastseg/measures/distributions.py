@@ -111,6 +111,8 @@ class Distribution:
 
     def percentile(self, percentile: float) -> float:
         """Take a percentile as :meth:`SurfaceReductions.hausdorff` defines it; there must be at least one distance."""
+        if type(percentile) not in (int, float) or not 0 <= percentile <= 100:
+            percentile = as_percentile(percentile)
         if percentile == 100 or math.isinf(self.distances[-1]):
             return float(self.distances[-1])
         share = percentile / 100

@@ -54,7 +54,7 @@ def replacing(target: Path) -> Iterator[TextIO]:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         if isinstance(error, OSError) and error.errno:  # a full disk, say; the system names no file
-            error.filename = str(target)
+            error.filename, error.filename2 = str(target), None
         raise
 
 

@@ -210,15 +210,14 @@ def test_labels_of_two_numberings_are_looked_for_on_either_side() -> None:
 
 
 def test_labels_that_were_not_asked_for_are_added_up_over_the_cases() -> None:
-    one = evaluate(_map(1), _map(2), labels=[1], **SCIPY)
-    parts = [
-        replace(one, settings={**one.settings, "unlisted_labels": unlisted})
-        for unlisted in (
-            {"reference": {3: 10, 2: 5}},
-            {"reference": {3: 1}, "prediction": {7: 2}},
-            {},
-        )
-    ]
+    parts = []
+    for case, unlisted in (
+        ("a", {"reference": {3: 10, 2: 5}}),
+        ("b", {"reference": {3: 1}, "prediction": {7: 2}}),
+        ("c", {}),
+    ):
+        one = evaluate(_map(1), _map(2), labels=[1], case=case, **SCIPY)
+        parts.append(replace(one, settings={**one.settings, "unlisted_labels": unlisted}))
     pairing = Pairing([], [], [], [])
     joined = joined_cases(parts, pairing, {})
     assert joined.settings["unlisted_labels"] == {"reference": {2: 5, 3: 11}, "prediction": {7: 2}}

@@ -123,6 +123,7 @@ def test_it_is_read_back_to_the_bit(seed: int, tmp_path: Path) -> None:
         {"labels": [1, 9]},
     ],
 )
+@pytest.mark.filterwarnings("ignore:the reference's only label")
 def test_what_evaluate_gives_is_read_back(options: dict[str, Any]) -> None:
     evaluation = fastseg.evaluate(MASK, np.roll(MASK, 1), **options)
     joined = Evaluation.joined({"a": evaluation, "b": fastseg.evaluate(MASK, 2 * MASK, **options)})
