@@ -38,7 +38,7 @@ def replacing(target: Path) -> Iterator[TextIO]:
     try:
         file, temporary = _locked_file(target.parent, stem)
     except OSError as error:
-        error.filename = str(target)
+        error.filename, error.filename2 = str(target), None
         raise
     try:
         with file:
@@ -62,8 +62,13 @@ def _locked_file(folder: Path, stem: str) -> tuple[TextIO, str]:
     """Make a temporary file that is locked; one that another process took for a leftover meanwhile is given up."""
     while True:
         handle, name = tempfile.mkstemp(_END, f"{_START}{stem}.", folder)
-        # a name that is not UTF-8 may not cost the table
-        file = os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="")
+        try:
+            # a name that is not UTF-8 may not cost the table
+            file = os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="")
+        except BaseException:
+            os.close(handle)
+            os.unlink(name)
+            raise
         if _lock(handle) is not False and _is_at(handle, name):
             return file, name
         file.close()
