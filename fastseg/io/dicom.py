@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastseg.errors import InputError, shortened
-from fastseg.io.image import Format, Grid, Image, Opened, make_grid, require
+from fastseg.io.image import Grid, Image, Opened, make_grid, require
 from fastseg.io.segments import Segment, merged, with_names_of_their_own
 
 SEGMENTATION = (
@@ -199,6 +199,3 @@ def _trouble_as_one_line(path: str) -> Iterator[None]:
         raise InputError(
             f"{path}: not a readable DICOM segmentation: {shortened(error) or type(error).__name__}"
         ) from error
-
-
-FORMAT = Format((".dcm",), open_dicom)

@@ -2,25 +2,53 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+from typing import NamedTuple
 
 from fastseg.errors import InputError
-from fastseg.io import dicom, metaimage, mgh, nifti, nrrd, numpy_files, pictures, tiff
 from fastseg.io.image import Image, Opened
 from fastseg.io.unread import advice_on
 
+
+class Format(NamedTuple):
+    """A kind of file, whose reader is imported when there is such a file.
+
+    Attributes
+    ----------
+    suffixes : tuple of str
+        The endings of its files, in lower case.
+    module : str
+        The file of this folder that reads it.
+    function : str
+        Its function from a path to :class:`Opened`, which reads the header, refuses what makes no sense, and takes no
+        memory.
+    """
+
+    suffixes: tuple[str, ...]
+    module: str
+    function: str
+
+    def open(self, path: str) -> Opened:
+        """Read the header of a file of this kind."""
+        opened: Opened = getattr(
+            importlib.import_module(f"fastseg.io.{self.module}"), self.function
+        )(path)
+        return opened
+
+
 #: a new kind of file is a file of this folder, and an entry here
 FORMATS = (
-    nifti.FORMAT,
-    nrrd.FORMAT,
-    metaimage.FORMAT,
-    mgh.FORMAT,
-    dicom.FORMAT,
-    tiff.FORMAT,
-    pictures.PNG,
-    pictures.BMP,
-    numpy_files.NPY,
-    numpy_files.NPZ,
+    Format((".nii.gz", ".nii", ".hdr", ".img"), "nifti", "open_nifti"),
+    Format((".nrrd", ".seg.nrrd", ".nhdr"), "nrrd", "open_nrrd"),
+    Format((".mha", ".mhd"), "metaimage", "open_metaimage"),
+    Format((".mgz", ".mgh"), "mgh", "open_mgh"),
+    Format((".dcm",), "dicom", "open_dicom"),
+    Format((".ome.tif", ".ome.tiff", ".tif", ".tiff"), "tiff", "open_tiff"),
+    Format((".png",), "pictures", "open_png"),
+    Format((".bmp",), "pictures", "open_bmp"),
+    Format((".npy",), "numpy_files", "open_npy"),
+    Format((".npz",), "numpy_files", "open_npz"),
 )
 
 _FORMAT_OF = {suffix: entry for entry in FORMATS for suffix in entry.suffixes}

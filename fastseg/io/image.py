@@ -138,22 +138,6 @@ class Opened:
     map: Callable[[], Source] | None = None
 
 
-@dataclass(frozen=True)
-class Format:
-    """A kind of file.
-
-    Attributes
-    ----------
-    suffixes : tuple of str
-        The endings of its files, in lower case.
-    open : callable
-        From a path to :class:`Opened`: reads the header, refuses what makes no sense, and takes no memory.
-    """
-
-    suffixes: tuple[str, ...]
-    open: Callable[[str], Opened]
-
-
 def make_grid(shape: tuple[int, ...], affine: Any, source: str) -> Grid:
     """Build the grid of an image, refusing an affine that does not tell voxels apart.
 

@@ -14,7 +14,6 @@ import numpy as np
 
 from fastseg.errors import InputError, shortened
 from fastseg.io.image import (
-    Format,
     Grid,
     Image,
     Opened,
@@ -235,6 +234,3 @@ def _files(
     if not value:
         raise InputError(f"{path}: its header's ElementDataFile names no file")
     return data_files(path, [value], 1), 0
-
-
-FORMAT = Format((".mha", ".mhd"), open_metaimage)

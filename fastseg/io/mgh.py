@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastseg.errors import InputError
-from fastseg.io.image import Format, Grid, Image, Opened, make_grid, require, spatial_shape
+from fastseg.io.image import Grid, Image, Opened, make_grid, require, spatial_shape
 from fastseg.io.voxels import Encoding, open_voxels
 
 # FreeSurfer's codes: MRI_UCHAR, MRI_INT, MRI_FLOAT, MRI_SHORT, MRI_USHRT
@@ -77,6 +77,3 @@ def _grid(
     with np.errstate(all="ignore"):  # what is not finite is refused
         affine = header.get_affine()
     return make_grid(shape, affine, path), ()
-
-
-FORMAT = Format((".mgz", ".mgh"), open_mgh)

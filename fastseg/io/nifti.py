@@ -12,7 +12,6 @@ import numpy as np
 
 from fastseg.errors import InputError, shortened
 from fastseg.io.image import (
-    Format,
     Grid,
     Image,
     Opened,
@@ -286,6 +285,3 @@ def _whole_again(array: np.ndarray, stored: np.dtype[Any], slope: float | None) 
         array.any()
     )  # a mask whose scale is wrong, not an empty one
     return array if vanishes else rounded
-
-
-FORMAT = Format((".nii.gz", ".nii", ".hdr", ".img"), open_nifti)

@@ -15,7 +15,6 @@ import numpy as np
 
 from fastseg.errors import InputError, shortened
 from fastseg.io.image import (
-    Format,
     Grid,
     Image,
     Opened,
@@ -281,6 +280,3 @@ def _units(path: str, text: str, notes: list[str]) -> list[float]:
             )
         units.append(1.0 if known is None else known)
     return units
-
-
-FORMAT = Format((".nrrd", ".seg.nrrd", ".nhdr"), open_nrrd)

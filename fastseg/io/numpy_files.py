@@ -13,7 +13,7 @@ import numpy as np
 
 from fastseg.errors import InputError
 from fastseg.inputs.source import ArraySource, ConvertedSource, Source
-from fastseg.io.image import Format, Image, Opened, check_one_number_a_voxel
+from fastseg.io.image import Image, Opened, check_one_number_a_voxel
 from fastseg.io.npy_header import read_header
 from fastseg.io.voxels import DEFLATE_LIMIT, VoxelFile, open_voxels
 
@@ -98,7 +98,3 @@ def _read_array(voxel_file: VoxelFile, path: str) -> Image:
     else:
         array = voxel_file.voxels(voxel_file.position, shape[::-1], dtype).transpose()
     return Image(array, None, path)
-
-
-NPY = Format((".npy",), open_npy)
-NPZ = Format((".npz",), open_npz)

@@ -5,16 +5,26 @@ None of the libraries is imported: there can be no such object before someone el
 
 from __future__ import annotations
 
+import importlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastseg.errors import InputError
-from fastseg.io import itk, nifti
 from fastseg.io.image import LPS_TO_RAS, Grid, Image, check_spacing, make_grid, spatial_shape
 from fastseg.io.units import millimetres
+
+#: the module and the class that an object is of, and the file of this folder and its function that takes it
+KINDS = (
+    ("SimpleITK", "Image", "itk", "from_simpleitk"),
+    ("nibabel.spatialimages", "SpatialImage", "nifti", "from_nibabel"),
+    ("itk", "DataObject", "objects", "from_itk"),
+    ("monai.data.meta_tensor", "MetaTensor", "objects", "from_metatensor"),
+    ("xarray", "DataArray", "objects", "from_xarray"),
+    ("zarr", "Array", "objects", "from_zarr"),
+)
 
 # Coordinates typed with a few decimals, or kept in float32, are even within this part of a step.
 EVEN = 1e-3
@@ -34,10 +44,12 @@ def as_image(value: object) -> Image | None:
     """
     if isinstance(value, Image):
         return value
-    for module, name, take in _KINDS:
+    for module, name, reader, function in KINDS:
         kind: Any = getattr(sys.modules.get(module), name, None)
         if kind is not None and isinstance(value, kind):
-            return take(value)
+            take = getattr(importlib.import_module(f"fastseg.io.{reader}"), function)
+            image: Image | None = take(value)
+            return image
     return None
 
 
@@ -183,13 +195,3 @@ def _multiscale_of(array: Any) -> tuple[Mapping[str, Any] | None, Sequence[Mappi
                 if f"{parent}/{dataset.get('path')}".strip("/") == path:
                     return multiscale, dataset.get("coordinateTransformations", ())
     return None, ()
-
-
-_KINDS: tuple[tuple[str, str, Callable[[Any], Image | None]], ...] = (
-    ("SimpleITK", "Image", itk.from_simpleitk),
-    ("nibabel.spatialimages", "SpatialImage", nifti.from_nibabel),
-    ("itk", "DataObject", from_itk),
-    ("monai.data.meta_tensor", "MetaTensor", from_metatensor),
-    ("xarray", "DataArray", from_xarray),
-    ("zarr", "Array", from_zarr),
-)

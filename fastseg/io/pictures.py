@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastseg.errors import InputError, shortened
-from fastseg.io.image import Format, Image, Opened, native, require
+from fastseg.io.image import Image, Opened, native, require
 from fastseg.io.voxels import BLOCK, DEFLATE_LIMIT
 
 # Pillow's names of the kinds of pixels that hold one number: bits, bytes, indices into a palette, 16 and 32 bits.
@@ -116,7 +116,3 @@ def _check_chunks(path: str) -> None:
                 raise InputError(f"{path}: the data are corrupt: a checksum is wrong")
             if name == b"IEND":
                 return
-
-
-PNG = Format((".png",), open_png)
-BMP = Format((".bmp",), open_bmp)

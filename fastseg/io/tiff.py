@@ -16,7 +16,6 @@ import numpy as np
 
 from fastseg.errors import InputError, MissingPackageError, shortened
 from fastseg.io.image import (
-    Format,
     Grid,
     Image,
     Opened,
@@ -272,7 +271,3 @@ def _by_pillow(path: str, count: int, trouble: ValueError) -> np.ndarray:
             picture.seek(page)
             numpy_pages.append(np.array(picture))
     return np.stack(numpy_pages)
-
-
-SUFFIXES = (".ome.tiff", ".ome.tif", ".tiff", ".tif")
-FORMAT = Format(SUFFIXES, open_tiff)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from fastseg.errors import InputError, InputTypeError, MissingPackageError
 from fastseg.inputs.structures import Label
-from fastseg.results import json_table
 from fastseg.results.display import NOTHING, html_of, text_of
 from fastseg.results.files import csv_text, written
 from fastseg.results.joining import Joined, common_settings, renamed
@@ -115,6 +114,8 @@ class Evaluation:
         >>> fastseg.Evaluation.from_json(evaluation.to_json()) == evaluation
         True
         """
+        from fastseg.results import json_table
+
         return cls(*json_table.read(source))
 
     # ------------------------------------------------------------------------------ looking up
@@ -251,6 +252,8 @@ class Evaluation:
         UTF-8 are written as ``\udcff``. The file is written whole or not at all; :meth:`from_json` reads it.
         """
         by_label = self.summary(by_label=True) if len(self.cases) > 1 else Summary({})
+        from fastseg.results import json_table
+
         text = json_table.json_text(
             self.rows, self.metrics, self.settings, self.summary(), by_label
         )

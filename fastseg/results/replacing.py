@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import sys
@@ -33,6 +32,8 @@ def replacing(target: Path) -> Iterator[TextIO]:
     """
     stem = target.name
     if len(os.fsencode(stem)) > _LONGEST_NAME:
+        import hashlib
+
         stem = hashlib.sha256(os.fsencode(stem)).hexdigest()
     _remove_leftovers(target.parent, stem)
     try:
