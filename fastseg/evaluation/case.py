@@ -14,7 +14,7 @@ import numpy as np
 from fastseg import dispatch, io, threads
 from fastseg._version import __version__
 from fastseg.backends.protocol import Backend
-from fastseg.errors import InputWarning
+from fastseg.errors import InputError, InputWarning
 from fastseg.evaluation.naming import named_structures, unlisted_labels
 from fastseg.evaluation.pieces import PiecewisePair
 from fastseg.evaluation.settings import FIXED, Settings, SingleSlice, kept
@@ -305,6 +305,10 @@ def _structures(settings: Settings, histogram: JointHistogram) -> Sequence[Struc
     if settings.structures is not None:
         return settings.structures
     if histogram.reference_labels.dtype == histogram.prediction_labels.dtype == bool:
+        if settings.ignore_label == 1:
+            raise InputError(
+                "ignore_label: two bool masks have the one label 1, so that leaving it out leaves nothing"
+            )
         return (Structure("1", 1, (1,), (1,)),)  # a pair of masks has a row even if both are empty
     found = []
     for label in histogram.labels:

@@ -134,7 +134,9 @@ def as_tolerances(
     """
     known: dict[str | int, None] = {"default": None}
     for structure in wanted:
-        known |= dict.fromkeys((structure.name, *structure.reference, *structure.prediction))
+        known[structure.name] = None
+        if isinstance(structure.label, int):  # a region goes by its name alone
+            known[structure.label] = None
     for key in tolerance:
         is_id = isinstance(key, int) or key.isdecimal()  # as text where it comes from JSON
         if key not in known and not (any_id and is_id):

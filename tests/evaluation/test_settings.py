@@ -173,3 +173,17 @@ def test_a_changed_mapping_is_seen() -> None:
     before = fastseg.evaluate(*maps(), tolerance=tolerance)[1]["nsd"]
     tolerance[1] = 9.0
     assert fastseg.evaluate(*maps(), tolerance=tolerance)[1]["nsd"] == 1 > before
+
+
+@pytest.mark.parametrize("key", [2, 3])
+def test_a_tolerance_that_nothing_would_use_is_refused(key: int) -> None:
+    """A label within a region, and the number that a structure has in the prediction, choose no structure."""
+    labels = {"region": (1, 2), "liver": {"reference": 1, "prediction": 3}}
+    with pytest.raises(ValueError, match=f"tolerance: {key} is no label that is evaluated"):
+        fastseg.evaluate(*maps(), labels=labels, tolerance={key: 2, "default": 1})
+
+
+def test_two_masks_without_their_one_label_are_refused() -> None:
+    masks = [one > 1 for one in maps()]
+    with pytest.raises(ValueError, match="ignore_label: two bool masks have the one label 1"):
+        fastseg.evaluate(*masks, ignore_label=1)
