@@ -71,7 +71,7 @@ def unlisted_labels(evaluation: Evaluation) -> str:
     parts = []
     for side in SIDES:
         sizes = Counter(unlisted.get(side, {})).most_common()
-        texts = [f"{label} ({size} voxels)" for label, size in sizes]
+        texts = [f"{label} ({size} voxel{'s' * (size != 1)})" for label, size in sizes]
         if texts:
             parts.append(f"{some(texts)} in the {side}")
     return f"labels that were not asked for: {'; '.join(parts)}" if parts else ""

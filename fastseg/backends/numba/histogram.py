@@ -41,7 +41,7 @@ def joint_histogram(reference: Array, prediction: Array) -> JointHistogram:
 
     rows = references.shape[0] * references.shape[1]
     parts = threads.run(count, threads.slabs(rows, references.size))
-    counted = [part for part in parts if part is not None]
+    counted = list(filter(None, parts))
     if len(counted) == len(parts):
         return JointHistogram.merged(counted)
     del parts, counted
