@@ -356,6 +356,7 @@ def save():
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "script",
     [
@@ -562,6 +563,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_children_that_use_threads(method: str, run_python: Callable[..., str]) -> None:
     """Of a parent whose own threads are in the middle of it."""

@@ -40,12 +40,15 @@ class Grid:
         third column is the unit normal of its plane. None where only the voxel size is known.
     axes : tuple of str
         Names of the array's axes where it has them, as xarray's and OME-Zarr's arrays do; else empty.
+    rounding : float
+        How far, in voxels, the precision of its header may have moved a corner, where that is much.
     """
 
     shape: tuple[int, ...]
     spacing: tuple[float, ...]
     affine: np.ndarray | None
     axes: tuple[str, ...] = ()
+    rounding: float = 0.0
 
     @property
     def shear(self) -> float:

@@ -29,6 +29,9 @@ MOST_VOXELS = 1 << 28
 MOST_TIMES = 64
 
 
+# What a header's own rounding may add to the tolerance, unless it was chosen.
+_MOST_ROUNDING = 0.3
+
 # beyond this a voxel of one lattice is no more that of the other than its neighbour is
 _LESS_THAN_HALF = 0.49
 
@@ -121,6 +124,9 @@ def aligned(
             raise _differ_in_shape(reference, prediction, first, second)
         _check_spacing(first, second, rules.tolerance)
         return same_axes
+    if rules.tolerance == TOLERANCE_VOXELS:
+        rounding = max(first.grid.rounding, second.grid.rounding)
+        rules = rules._replace(tolerance=max(TOLERANCE_VOXELS, min(rounding, _MOST_ROUNDING)))
     if first.shape == second.shape and _apart(first.grid, second.grid) <= rules.tolerance:
         return same_axes
     mapping = whole_mapping(first.grid, second.grid, min(rules.tolerance, _LESS_THAN_HALF))

@@ -94,6 +94,7 @@ def test_info_tells_versions_backends_and_metrics(capsys: pytest.CaptureFixture[
     assert all(f" {metric.name}" in out for metric in fastseg.list_metrics())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 2])
 def test_warm_makes_every_kernel_ready(capsys: pytest.CaptureFixture[str], n: int) -> None:
     """In this process, and in as many as there are cores."""
@@ -120,6 +121,7 @@ def test_warm_makes_every_kernel_ready(capsys: pytest.CaptureFixture[str], n: in
     assert not warmup.is_cold()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(config.DISABLE_JIT), reason="there is no cache without numba")
 def test_warm_fills_an_empty_cache_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two processes, and a second run that has nothing to do; few kernels, since compiling takes long."""

@@ -16,6 +16,8 @@ from fastseg.__main__ import main
 from fastseg.cli import run_patched as running
 from tests import processes
 
+pytestmark = pytest.mark.slow
+
 RUN = ("-m", "fastseg", "run", "--patch", "scipy_ndimage")
 
 TELLS = """\

@@ -22,6 +22,8 @@ from fastseg.errors import InputError
 from fastseg.evaluation import cohort
 from tests import processes
 
+pytestmark = pytest.mark.slow
+
 SCIPY = ("--backend", "scipy")
 
 needs_pipes = pytest.mark.skipif(sys.platform == "win32", reason="signals and pipes of Unix")

@@ -61,6 +61,7 @@ def rows(evaluation: fastseg.Evaluation) -> list[dict[str, Any]]:
     return evaluation.to_dict()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*no label in common:fastseg.errors.InputWarning")
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("boundary", ["voxel", "surfel"])

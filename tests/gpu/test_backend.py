@@ -28,6 +28,8 @@ from tests.gpu.conftest import REAL, need, real_cupy
 from tests.gpu.emulator.cupy_stand_in import Engine, emulated
 from tests.oracle import hard_cases as volumes
 
+pytestmark = pytest.mark.slow
+
 Array = NDArray[Any]
 SHAPE = (7, 13, 37)  # odd, and rows of more than a word
 ORDERS: tuple[Literal["C", "F"], ...] = ("C", "F")

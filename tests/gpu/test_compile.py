@@ -15,6 +15,8 @@ from tests.gpu.conftest import absent
 from tests.gpu.emulator import build, nvrtc
 from tests.gpu.emulator.cupy_stand_in import SAME_AS_NUMPY, Engine, emulated
 
+pytestmark = pytest.mark.slow
+
 SOURCES = sorted((Path(fastseg_kernels.__file__).parent / "gpu").glob("*.cu"))
 OPTIONS = ("-std=c++17", "--fmad=false")
 

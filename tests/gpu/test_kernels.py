@@ -17,6 +17,8 @@ from fastseg.measures.surface_areas import surfel_measures
 from tests.oracle import hard_cases as volumes
 from tests.oracle import naive
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (21, 23, 37)  # odd, and rows of a word and a bit
 SPACINGS = ((1.0, 1.0, 1.0), (2.5, 0.7, 1.0 / 3))
 

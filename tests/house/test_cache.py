@@ -32,7 +32,10 @@ KERNEL_FILES = tuple(
 )
 SHARED_FILES = sorted(path.name for path in PACKAGE.glob("_*.py"))
 
-pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="there is no cache without numba")
+pytestmark = [
+    pytest.mark.skipif(bool(config.DISABLE_JIT), reason="there is no cache without numba"),
+    pytest.mark.slow,
+]
 
 
 def name_of(kernel: Any) -> str:

@@ -22,7 +22,10 @@ from fastseg_kernels import _cache, _jit
 
 PACKAGE = Path(fastseg_kernels.__file__).parent
 
-pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="there is no cache without numba")
+pytestmark = [
+    pytest.mark.skipif(bool(config.DISABLE_JIT), reason="there is no cache without numba"),
+    pytest.mark.slow,
+]
 
 
 def _double(number: Any) -> Any:

@@ -14,6 +14,8 @@ import pytest
 from tests.io.damage import Damaged, bombs, misnamed, mutants, no_files, shaped_for
 from tests.io.files import write
 
+pytestmark = pytest.mark.slow
+
 #: what a file of 18 × 15 × 12 voxels may take beyond what a healthy one does
 MOST_MEMORY = 256 << 20
 MOST_SECONDS = 5

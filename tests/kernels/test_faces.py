@@ -176,6 +176,7 @@ for kernel in (faces.face_surface, corners.corner_surface):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(config.DISABLE_JIT), reason="there is no machine code without numba")
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="how x86-64 processors name vectors")
 @pytest.mark.parametrize(("cpu", "register"), [("haswell", "%ymm"), ("znver4", "%zmm")])

@@ -101,6 +101,7 @@ def test_threads_change_nothing(kind: str, monkeypatch: pytest.MonkeyPatch) -> N
     assert rows[0] == rows[1] == rows[2] == by_pair(scipy_backend.joint_histogram(*pair))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [5, 1 << 17, (1 << 17) + 1, 1 << 19])
 def test_one_long_row(n: int) -> None:
     """A map of one axis is one row, which does not find room for as many pairs as it has voxels."""

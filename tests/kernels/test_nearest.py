@@ -418,6 +418,7 @@ def test_rows_do_not_see_each_other(width: int, spacing: tuple[float, ...]) -> N
     assert_array_equal(found, naive.nearest(places[0], places[1], spacing))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("looks_per_voxel", [0, 2, 10**9])
 def test_the_switch_to_a_transform(
     looks_per_voxel: int, medium: int, monkeypatch: pytest.MonkeyPatch

@@ -261,6 +261,7 @@ FOUR = pytest.param(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("ndim", [1, 2, 3, FOUR])
 def test_hard_masks(ndim: int, order: Literal["C", "F"]) -> None:

@@ -25,6 +25,8 @@ from fastseg.metrics import list_metrics
 from tests.oracle import figures, naive
 from tests.oracle import hard_cases as volumes
 
+pytestmark = pytest.mark.slow
+
 Mask = NDArray[np.bool_]
 
 # Of several voxels equally near, SciPy takes one, which need not be that with the least rounded
