@@ -173,7 +173,11 @@ def _check_files(case: Case) -> None:
 
 def _evaluate_missing(case: Case, settings: Settings) -> Evaluation:
     """Evaluate a reference against an empty prediction on its grid."""
-    reference = io.open_source(case.reference)
+    same = io.prepare_pair(case.reference, case.reference, settings.grid_rules, ("", ""))
+    read = same.reads[0]()
+    for note in read.notes:
+        warnings.warn(note, InputWarning, stacklevel=2)
+    reference = read.source
     name = "the missing prediction"
     if isinstance(reference, ArraySource):  # what its file says of labels holds for both
         prediction = replace(reference, array=np.zeros_like(reference.array), name=name)

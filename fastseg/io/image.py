@@ -114,7 +114,7 @@ class Image:
 
     def opened(self) -> Opened:
         """Give it as what is read already."""
-        return Opened(self.source, self.shape, self.grid, lambda: self)
+        return Opened(self.source, self.shape, self.grid, lambda: self, notes=self.notes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +132,8 @@ class Opened:
         Reads the voxels.
     map : callable or None
         Gives a source that is read while it is measured; None where files of this kind are read whole.
+    notes : tuple of str
+        What was assumed of the header; :attr:`Image.notes` has it too.
     """
 
     name: str
@@ -139,6 +141,7 @@ class Opened:
     grid: Grid | None
     read: Callable[[], Image]
     map: Callable[[], Source] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def make_grid(shape: tuple[int, ...], affine: Any, source: str) -> Grid:

@@ -84,7 +84,7 @@ def open_nifti(path: str) -> Opened:
             array = _whole_again(scaled, header.dtype, header.slope)
         return Image(array, header.grid, path, notes=header.notes)
 
-    return Opened(path, header.shape, header.grid, read)
+    return Opened(path, header.shape, header.grid, read, notes=header.notes)
 
 
 def from_nibabel(image: Any) -> Image:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from fastseg.errors import GridMismatchError
 from fastseg.inputs.arrays import as_label_map
 from fastseg.inputs.source import ArraySource, Source
 from fastseg.io.formats import is_image_path, open_image
@@ -64,7 +65,10 @@ def prepare_pair(
     """
     first, second = _opened(reference, names[0]), _opened(prediction, names[1])
     are_files = is_image_path(reference) or is_image_path(prediction)
-    alignment = aligned(first, second, rules, are_files)
+    try:
+        alignment = aligned(first, second, rules, are_files)
+    except GridMismatchError as error:  # what a header says against itself may be the reason
+        raise GridMismatchError("; ".join([str(error), *first.notes, *second.notes])) from None
 
     def reading(
         opened: Opened, arrangement: Arrangement | None, grid: Grid | None, name: str

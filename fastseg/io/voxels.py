@@ -92,7 +92,10 @@ class VoxelFile:
         while self.position < start:
             if not self._fill(scratch[: min(BLOCK, start - self.position)]):
                 break
-        data = np.empty(size, np.uint8)
+        try:
+            data = np.empty(size, np.uint8)
+        except MemoryError as error:
+            raise MemoryError(f"{self._path}: {error}") from None
         found = self._fill(data.data)
         if found < size:
             raise InputError(

@@ -244,6 +244,16 @@ def test_sheared_images_are_counted_and_not_measured(tmp_path: Path) -> None:
         fastseg.evaluate(pair[0], other, metrics="dice")
 
 
+def test_a_mismatch_tells_what_a_header_says_against_itself(tmp_path: Path) -> None:
+    write(tmp_path / "a.nii", labels(), affine_of(spacing=(0.5, 0.5, 0.5)))
+    pixdim = [1, 0.5, 0.5, 0.5, 0, 0, 0, 0]
+    (tmp_path / "b.nii").write_bytes(
+        nifti_bytes(labels(), affine_of(spacing=(1, 1, 1)), pixdim=pixdim)
+    )
+    with pytest.raises(io.GridMismatchError, match=r"spacing .*b\.nii: its header contradicts"):
+        arrays_of(tmp_path / "a.nii", tmp_path / "b.nii")
+
+
 def test_a_quaternion_near_a_half_turn_is_as_precise_as_its_header(tmp_path: Path) -> None:
     """Of such a rotation float32 holds so little that the far corner lies a tenth of a voxel off, and more."""
     random = np.random.default_rng(0)
