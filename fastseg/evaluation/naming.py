@@ -38,15 +38,20 @@ def named_structures(
         ]
     own_labels = reference.own_labels and prediction.own_labels
     if all(sides) and (not own_labels or set(sides[0]) & set(sides[1])):
+        names = dict.fromkeys((*sides[0], *sides[1]))
+        own = [
+            side if source.own_labels else {}
+            for side, source in zip(sides, (reference, prediction), strict=True)
+        ]
         return [
-            Structure(name, _label(sides, name), *(side.get(name, ()) for side in sides))
-            for name in dict.fromkeys((*sides[0], *sides[1]))
+            Structure(name, _label(own, name, place), *(side.get(name, ()) for side in sides))
+            for place, name in enumerate(names, start=1)
         ]
     if not own_labels:
         source = reference if not reference.own_labels else prediction
-        names = ", ".join(map(repr, source.segments))
+        listed = ", ".join(map(repr, source.segments))
         raise InputError(
-            f"{source.name}: its segments overlap, so that only their names tell them apart ({names:.200}), and the "
+            f"{source.name}: its segments overlap, so that only their names tell them apart ({listed:.200}), and the "
             'other map has no names: say which label is which segment, as in labels={"liver": 1} (--labels)'
         )
     if all(sides):
@@ -68,9 +73,9 @@ def named_structures(
     ]
 
 
-def _label(sides: tuple[Mapping[str, tuple[int, ...]], ...], name: str) -> Label:
-    """Give the label that stands for a named segment in tables: the reference's, or else the prediction's."""
-    labels = sides[0].get(name) or sides[1].get(name, ())
+def _label(sides: Sequence[Mapping[str, tuple[int, ...]]], name: str, place: int) -> Label:
+    """Give the label that stands for a segment in tables: the reference's, else the prediction's, else its place."""
+    labels = sides[0].get(name) or sides[1].get(name) or (place,)
     return labels[0] if len(labels) == 1 else labels
 
 
