@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 #: what a file of 18 × 15 × 12 voxels may take beyond what the process has
 MOST_MEMORY = 256 << 20
-MOST_SECONDS = 5
+MOST_SECONDS = 10
 
 CHILD = """
 import contextlib, csv, io, json, os, resource, sys, time
@@ -136,6 +136,7 @@ def truth() -> np.ndarray:
     return array
 
 
+@pytest.mark.timeout(600)  # where all kernels are compiled first, beside other tests
 def test_damaged_files_are_refused_in_a_line_or_read_right(
     tmp_path: Path, truth: np.ndarray
 ) -> None:
@@ -154,7 +155,7 @@ def test_damaged_files_are_refused_in_a_line_or_read_right(
         *misnamed(tmp_path, truth),
     ]
     files += mutants(tmp_path, truth, 600 - len(files), seed=7)
-    outcomes, aside = outcomes_of(files, references, healthy, tmp_path, budget=200)
+    outcomes, aside = outcomes_of(files, references, healthy, tmp_path, budget=500)
     assert [outcome["path"] for outcome in outcomes] == [str(one.path) for one in files]
     wrong, accepted, compared = [aside[-500:]] if aside else [], 0, 0
     for damaged, outcome in zip(files, outcomes, strict=True):
