@@ -53,8 +53,15 @@ def raised(tree: ast.AST) -> list[tuple[str, int]]:
 
 # Drop-ins raise what their hosts do; a backend that cannot be imported says so as any module does.
 ELSEWHERE = ("compat", "backends")
-# of a protocol of Python: attribute and item look-ups, and faults of ours
-BUILT_IN = {"AttributeError", "KeyError", "AssertionError", "NotImplementedError", "EOFError"}
+# of a protocol of Python: attribute and item look-ups, faults of ours, and memory that is not there, for which file
+BUILT_IN = {
+    "AttributeError",
+    "KeyError",
+    "AssertionError",
+    "NotImplementedError",
+    "EOFError",
+    "MemoryError",
+}
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
