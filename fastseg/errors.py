@@ -12,8 +12,8 @@
     └── MissingPackageError       (also an ImportError)  an optional package that is not installed
         └── UntestedVersionError                         a host whose drop-ins were not tested with this version
 
-Files that are missing or cannot be read or written are Python's own OSErrors (FileNotFoundError and its like), and memory
-that is not there its MemoryError.
+Files that are missing or cannot be read or written are Python's own OSErrors (FileNotFoundError and its like), and
+memory that is not there its MemoryError.
 :class:`BackendFallbackWarning` and :class:`InputWarning` are the warnings with a class of their own.
 """
 
