@@ -89,10 +89,13 @@ def evaluate_cases(cases: Iterable[Case], settings: Settings) -> Iterator[Outcom
             _tell([note for one in read for note in one.notes], case, told)
             found = _attempt(_evaluate, read, settings, case.name)
             del read
-            if isinstance(found, Exception):
-                yield Outcome(case.name, error=found)
-            else:
-                yield Outcome(case.name, found)
+            yield _outcome(case, found)
+
+
+def _outcome(case: Case, found: Evaluation | Exception) -> Outcome:
+    if isinstance(found, Exception):
+        return Outcome(case.name, error=found)
+    return Outcome(case.name, found)
 
 
 def _results(reading: list[Future[io.ReadMap]]) -> list[io.ReadMap]:
@@ -158,11 +161,7 @@ def evaluate_pairing(pairing: Pairing, settings: Settings) -> Iterator[Outcome]:
         elif case.prediction is not None:
             yield next(outcomes)
         else:
-            found = _attempt(_evaluate_missing, case, settings)
-            if isinstance(found, Exception):
-                yield Outcome(case.name, error=found)
-            else:
-                yield Outcome(case.name, found)
+            yield _outcome(case, _attempt(_evaluate_missing, case, settings))
 
 
 def _check_files(case: Case) -> None:
@@ -173,8 +172,7 @@ def _check_files(case: Case) -> None:
 
 def _evaluate_missing(case: Case, settings: Settings) -> Evaluation:
     """Evaluate a reference against an empty prediction on its grid."""
-    same = io.prepare_pair(case.reference, case.reference, settings.grid_rules, ("", ""))
-    read = same.reads[0]()
+    read = io.read_map(case.reference)
     for note in read.notes:
         warnings.warn(note, InputWarning, stacklevel=2)
     reference = read.source

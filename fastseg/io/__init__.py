@@ -10,7 +10,7 @@ from fastseg.io.formats import (
 )
 from fastseg.io.image import Grid, Image, check_right_angles
 from fastseg.io.objects import as_image
-from fastseg.io.pairs import PreparedPair, ReadMap, open_source, prepare_pair
+from fastseg.io.pairs import PreparedPair, ReadMap, prepare_pair, read_map
 from fastseg.io.same_grid import GridRules, check_same_grid
 
 __all__ = [
@@ -27,7 +27,7 @@ __all__ = [
     "image_stem",
     "is_image_path",
     "open_image",
-    "open_source",
     "prepare_pair",
     "read_image",
+    "read_map",
 ]

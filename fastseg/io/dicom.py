@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastseg.errors import InputError, shortened
-from fastseg.io.image import Grid, Image, Opened, make_grid, require
+from fastseg.io.image import LPS_TO_RAS, Grid, Image, Opened, make_grid, require
 from fastseg.io.segments import Segment, merged, with_names_of_their_own
 
 SEGMENTATION = (
@@ -110,7 +110,7 @@ def _grid(geometry: Any, path: str) -> tuple[Grid, bool]:
     if not upwards:
         affine[:3, 3] += affine[:3, 0] * (shape[0] - 1)
         affine[:3, 0] *= -1
-    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine[:, [2, 1, 0, 3]]
+    affine = LPS_TO_RAS @ affine[:, [2, 1, 0, 3]]
     return make_grid(shape[::-1], affine, path), upwards
 
 

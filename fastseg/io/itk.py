@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastseg.errors import InputError, shortened
-from fastseg.io.image import Image, check_spacing, make_grid, require, spatial_shape
+from fastseg.io.image import LPS_TO_RAS, Image, check_spacing, make_grid, require, spatial_shape
 
 SIGNED = ("Int8", "Int16", "Int32", "Int64")
 PIXEL_TYPES = (*SIGNED, *(f"U{name}" for name in SIGNED), "Float32", "Float64")
@@ -66,7 +66,7 @@ def geometry_of(image: Any, source: str) -> tuple[tuple[int, ...], np.ndarray]:
     affine[:ndim, :ndim] = direction * spacing
     affine[:ndim, 3] = image.GetOrigin()[:ndim]
     # ITK's x grows to the left and its y to the back (LPS), RAS+ to the right and to the front.
-    to_ras: np.ndarray = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
+    to_ras: np.ndarray = LPS_TO_RAS @ affine
     return shape, to_ras
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from fastseg.errors import InputError, shortened
 from fastseg.io.image import (
+    LPS_TO_RAS,
     Grid,
     Image,
     Opened,
@@ -182,7 +183,7 @@ def _grid(
     affine[:kept, :kept] = matrix[:kept, :kept] * spacing
     affine[:kept, 3] = np.array(offset[:kept]) * unit
     # x grows to the left and y to the back (LPS), RAS+ to the right and to the front
-    return make_grid(shape, np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine, path)
+    return make_grid(shape, LPS_TO_RAS @ affine, path)
 
 
 def _storage(

@@ -84,8 +84,8 @@ def prepare_pair(
     )
 
 
-def open_source(value: Any, argument: str = "") -> Source:
-    """Open a label map: a file, an image of `read_image`, SimpleITK or nibabel, or anything that is an array.
+def read_map(value: Any, argument: str = "") -> ReadMap:
+    """Read a label map: a file, an image of `read_image`, SimpleITK or nibabel, or anything that is an array.
 
     Labels are checked here, once. A .npy file is mapped into memory and not read before it is measured.
 
@@ -96,7 +96,7 @@ def open_source(value: Any, argument: str = "") -> Source:
         What messages call it; a file is called by its own name where this is left out.
     """
     opened = _opened(value, argument)
-    return _read(opened, None, opened.grid, argument).source
+    return _read(opened, None, opened.grid, argument)
 
 
 def _opened(value: Any, argument: str) -> Opened:

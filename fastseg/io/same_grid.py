@@ -112,7 +112,7 @@ def aligned(
         return same_axes  # who measures two arrays compares their shapes
     if rules.ignore or first.grid is None or second.grid is None:
         if first.shape != second.shape:
-            raise _differ_in_shape(reference, prediction, first, second)
+            raise _differ_in_shape(reference, prediction)
         return same_axes
     if first.grid.axes and second.grid.axes and first.grid.axes != second.grid.axes:
         orders = " against ".join(", ".join(grid.axes) for grid in (first.grid, second.grid))
@@ -121,7 +121,7 @@ def aligned(
         )
     if first.grid.affine is None or second.grid.affine is None:
         if first.shape != second.shape:
-            raise _differ_in_shape(reference, prediction, first, second)
+            raise _differ_in_shape(reference, prediction)
         _check_spacing(first, second, rules.tolerance)
         return same_axes
     if rules.tolerance == TOLERANCE_VOXELS:
@@ -132,7 +132,7 @@ def aligned(
     mapping = whole_mapping(first.grid, second.grid, min(rules.tolerance, _LESS_THAN_HALF))
     if mapping is None:
         if first.shape != second.shape:
-            raise _differ_in_shape(reference, prediction, first, second)
+            raise _differ_in_shape(reference, prediction)
         raise _lie_elsewhere(first, second, rules)
     axes, flips, start = mapping
     if (axes != tuple(range(len(axes))) or any(flips)) and not rules.reorient:
@@ -239,12 +239,7 @@ def _names(reference: Gridded, prediction: Gridded) -> str:
     return f"reference {reference.name} and prediction {prediction.name}"
 
 
-def _differ_in_shape(
-    reference: Gridded,
-    prediction: Gridded,
-    first: Gridded | None = None,
-    second: Gridded | None = None,
-) -> GridMismatchError:
+def _differ_in_shape(reference: Gridded, prediction: Gridded) -> GridMismatchError:
     """Make the error for two shapes, with what may be behind it."""
     hint = ""
     if None in (reference.grid, prediction.grid) and sorted(reference.shape) == sorted(

@@ -166,7 +166,7 @@ def test_npy_files_are_mapped_and_not_read(
         paths.append(tmp_path / f"{name}.npy")
         np.save(paths[-1], np.asarray(labels.astype(dtype), order=order))
     monkeypatch.setattr(pieces, "SLAB_BYTES", 100)
-    source = io.open_source(paths[0])
+    source = io.read_map(paths[0]).source
     if isinstance(source, ArraySource):
         assert not source.array.flags.owndata  # it lies in the file
         assert not source.array.flags.writeable

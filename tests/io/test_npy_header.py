@@ -16,7 +16,7 @@ from fastseg import read_image
 from fastseg.errors import InputError
 from fastseg.inputs.source import Source
 from fastseg.io.npy_header import Header, read_header
-from fastseg.io.pairs import open_source
+from fastseg.io.pairs import read_map
 
 WHOLE = "{'descr': '<u2', 'fortran_order': False, 'shape': (4, 3, 2), }"
 VOXELS = np.arange(24, dtype="<u2").reshape(4, 3, 2)
@@ -223,8 +223,8 @@ def test_any_header_is_refused_in_words_or_read_as_numpy_reads_it() -> None:
 def test_a_mapped_array_has_the_same_header(tmp_path: Path) -> None:
     path = tmp_path / "a.npy"
     path.write_bytes(npy(WHOLE, (2, 0)))
-    source: Source = open_source(path)
+    source: Source = read_map(path).source
     assert source.shape == (4, 3, 2)
     path.write_bytes(npy(WHOLE.replace("(4,", "(True,")))
     with pytest.raises(InputError, match="header"):
-        open_source(path)
+        read_map(path)
