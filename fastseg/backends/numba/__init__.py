@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from fastseg import threads
 from fastseg.backends.numba import allocator as _allocator
 from fastseg.backends.numba import nearest as _nearest
+from fastseg.backends.numba import small_structures as _small_structures
 from fastseg.backends.numba import transform as _transform
 from fastseg.backends.numba.bands import band_overlap
 from fastseg.backends.numba.histogram import joint_histogram
@@ -60,10 +61,24 @@ def unsupported(operation: str, ndim: int) -> str | None:
 def measure(
     reference: Array, prediction: Array, regions: Sequence[Region], request: Request
 ) -> list[Measured]:
-    """Measure regions with large boxes one by one, each on all threads, then the others side by side."""
+    """Measure small regions in one loop, those with large boxes one by one on all threads, the others side by side."""
     volumes = Volume.of(reference), Volume.of(prediction)
-    if len(regions) == 1:
-        return [_measured(*volumes, regions[0], request)]
+    found = _small_structures.measure(volumes, regions, request)
+    others = [i for i, measured in enumerate(found) if measured is None]
+    for i, measured in zip(
+        others, _one_by_one(*volumes, [regions[i] for i in others], request), strict=True
+    ):
+        found[i] = measured
+    return found
+
+
+def _one_by_one(
+    reference: Volume, prediction: Volume, regions: Sequence[Region], request: Request
+) -> list[Measured]:
+    """Measure regions with large boxes one by one, each on all threads, then the others side by side."""
+    volumes = reference, prediction
+    if len(regions) < 2:
+        return [_measured(*volumes, region, request) for region in regions]
     sizes = [
         math.prod(part.stop - part.start for part in region.box) if region.box else _LARGE_BOX
         for region in regions

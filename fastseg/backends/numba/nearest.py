@@ -78,6 +78,12 @@ class NearestOffsets:
         """The different distances, and the first offset of each."""
         return np.unique(np.sqrt(self.squares), return_index=True)
 
+    @lazy
+    def kinds(self) -> tuple[Floats, NDArray[np.int64]]:
+        """The different distances, and which of them each offset has."""
+        distances, starts = self._distances
+        return distances, np.searchsorted(starts, np.arange(len(self.squares)), side="right") - 1
+
     def distribution(self, counts: NDArray[np.int64]) -> Distribution:
         """Turn how often each offset occurs into how often each distance does."""
         distances, starts = self._distances
