@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
 import os
@@ -14,10 +15,12 @@ import numpy as np
 from fastseg import dispatch, io, threads
 from fastseg._version import __version__
 from fastseg.backends.protocol import Backend
-from fastseg.errors import InputError, InputWarning
+from fastseg.errors import InputWarning
 from fastseg.evaluation.naming import named_structures, unlisted_labels
 from fastseg.evaluation.pieces import PiecewisePair
+from fastseg.evaluation.rows import rows_of
 from fastseg.evaluation.settings import FIXED, Settings, SingleSlice, kept
+from fastseg.evaluation.structures import counts_of, regions_of, structures_of
 from fastseg.inputs.arrays import (
     Array,
     Spacing,
@@ -28,16 +31,15 @@ from fastseg.inputs.arrays import (
 )
 from fastseg.inputs.device import memory_of
 from fastseg.inputs.source import ArraySource, Source
-from fastseg.inputs.structures import Label, Labels, Structure, as_tolerances
+from fastseg.inputs.structures import Labels, as_tolerances
 from fastseg.measures.distributions import PercentileMethod
-from fastseg.measures.joint_histogram import Counts, JointHistogram
+from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.mask_hint import mask_hint
 from fastseg.measures.regions import Measured, Region, Request
 from fastseg.measures.surface_distances import Boundary
 from fastseg.measures.tolerances import width_of_band
-from fastseg.metrics import Options
 from fastseg.metrics.empty_masks import Value
-from fastseg.results import Evaluation, Row
+from fastseg.results import Evaluation
 
 # from `dispatch.choose` to the line that called `evaluate`
 _STACKLEVEL = 6
@@ -250,39 +252,48 @@ def evaluate_case(
     if reference.segments or prediction.segments:
         structures = named_structures(settings, histogram, reference, prediction)
     else:
-        structures = _structures(settings, histogram)
+        structures = structures_of(settings, histogram)
     if isinstance(settings.tolerance, Mapping):
         any_id = settings.structures is None
         tolerances = as_tolerances(settings.tolerance, structures, any_id=any_id)
     else:
         tolerances = [settings.tolerance] * len(structures)
-    counts: list[Counts] = []
-    regions: list[Region] = []
-    agree = False
-    has_bands = "band_overlap" in settings.measurements
-    for structure, tolerance in zip(structures, tolerances, strict=True):
-        sides = structure.reference, structure.prediction
-        counts.append(histogram.pair_counts(*sides))
-        agree = agree or counts[-1].tp > 0
-        if settings.measurements and not counts[-1].empty:
-            width = width_of_band(tolerance) if has_bands else 0.0
-            regions.append(Region(*sides, histogram.box(*sides), width))
-    if settings.structures is None and not agree and (hint := mask_hint(histogram, ignored)):
+    counts = counts_of(histogram, structures)
+    agree = settings.structures is not None or any(count.tp for count in counts)
+    if not agree and (hint := mask_hint(histogram, ignored)):
         warnings.warn(hint, InputWarning, stacklevel=3)
+    regions: Sequence[Region] = ()
+    if settings.measurements:
+        has_bands = "band_overlap" in settings.measurements
+        widths = {one: width_of_band(one) if has_bands else 0.0 for one in set(tolerances)}
+        occur = [not count.empty for count in counts]
+        regions = regions_of(
+            histogram,
+            list(itertools.compress(structures, occur)),
+            [widths[one] for one in itertools.compress(tolerances, occur)],
+        )
     request = Request(
         settings.measurements, spacing, settings.boundary, () if ignored is None else (ignored,)
     )
-    measured = iter(pair.measure(regions, request) if regions else ())
-    rows = _Rows(case, settings, math.hypot(*map(operator.mul, pair.shape, spacing)), voxel_volume)
-    for structure, count, tolerance in zip(structures, counts, tolerances, strict=True):
-        is_measured = settings.measurements and not count.empty
-        rows.add(structure, count, next(measured) if is_measured else {}, tolerance)
+    found = iter(pair.measure(regions, request) if regions else ())
+    is_measured = bool(settings.measurements)
+    measured = [next(found) if is_measured and not one.empty else {} for one in counts]
+    rows = rows_of(
+        case,
+        settings,
+        structures,
+        counts,
+        measured,
+        tolerances,
+        math.hypot(*map(operator.mul, pair.shape, spacing)),
+        voxel_volume,
+    )
     about["backend"] = pair.backend.name
     if settings.structures is not None:
         unlisted = unlisted_labels(structures, histogram, ignored)
         if unlisted:
             about["unlisted_labels"] = unlisted
-    return Evaluation(tuple(rows.rows), settings.metric_names, about)
+    return Evaluation(rows, settings.metric_names, about)
 
 
 def _in_plane(
@@ -298,65 +309,3 @@ def _in_plane(
         prediction.with_shape(plane),
         tuple(spacing[axis] for axis in kept),
     )
-
-
-def _structures(settings: Settings, histogram: JointHistogram) -> Sequence[Structure]:
-    """List what to evaluate: what was asked for, or all that was found but the background."""
-    if settings.structures is not None:
-        return settings.structures
-    if histogram.reference_labels.dtype == histogram.prediction_labels.dtype == bool:
-        if settings.ignore_label == 1:
-            raise InputError(
-                "ignore_label: two bool masks have the one label 1, so that leaving it out leaves nothing"
-            )
-        return (Structure("1", 1, (1,), (1,)),)  # a pair of masks has a row even if both are empty
-    found = []
-    for label in histogram.labels:
-        if label and label != settings.ignore_label:
-            found.append(Structure(str(label), label, (label,), (label,)))  # noqa: PERF401
-    return found
-
-
-class _Rows:
-    """Makes the rows of one case: each metric of what was measured, and the policy where it is not defined."""
-
-    def __init__(self, case: str, settings: Settings, diagonal: float, voxel_volume: float) -> None:
-        self.rows: list[Row] = []
-        self._case, self._settings = case, settings
-        self._diagonal, self._voxel_volume = diagonal, voxel_volume
-
-    def add(
-        self, structure: Structure, counts: Counts, measured: Measured, tolerance: float
-    ) -> None:
-        """Make the row of a structure."""
-        policy, empty = self._settings.policy, counts.empty
-        options = Options(tolerance, self._settings.percentile_method, self._voxel_volume)
-        measured = {"counts": counts, **measured}
-        values = {}
-        for metric in self._settings.metrics:
-            if metric.measurement in measured:
-                value = metric.function(measured[metric.measurement], options)
-            else:  # a distance to nothing is inf, and between nothings there is none
-                value = math.nan if empty == "both" else metric.worst
-            if empty:
-                value = policy.value(metric, value, empty, self._diagonal, structure.name)
-            values[metric.name] = value
-        same = structure.reference == structure.prediction
-        self.rows.append(
-            Row(
-                case=self._case,
-                label=structure.label,
-                name=structure.name,
-                reference_label=structure.label,
-                prediction_label=structure.label if same else _as_label(structure.prediction),
-                values_by_metric=values,
-                counts=counts,
-                voxel_volume=self._voxel_volume,
-                empty=empty,
-                empty_policy=policy.name if empty else "",
-            )
-        )
-
-
-def _as_label(labels: tuple[int, ...]) -> Label:
-    return labels[0] if len(labels) == 1 else labels

@@ -44,7 +44,7 @@ class _Segments:
     def percentile(self, percentile: float) -> Floats:
         """Take a percentile of each, as `Distribution.percentile`."""
         if percentile == 100:
-            return self.distances[self.ends - 1]
+            return np.asarray(self.distances[self.ends - 1])
         share = percentile / 100
         places = (self.totals - 1) * share
         indices = places.astype(np.int64)
@@ -52,9 +52,7 @@ class _Segments:
         below = self.distances[self._at(self._before + indices)]
         above = self.distances[self._at(above_at)]
         steps, fractions = above - below, places - indices
-        return np.where(
-            fractions < 0.5, below + steps * fractions, above - steps * (1 - fractions)
-        )
+        return np.where(fractions < 0.5, below + steps * fractions, above - steps * (1 - fractions))
 
     def is_ascending(self) -> bool:
         """Tell whether each distance of a distribution is there once, after all shorter ones."""
@@ -153,7 +151,8 @@ class ManyDistributions:
 
     @lazy
     def _means(self) -> Floats:
-        return (self._segments.weighted_sums / self._segments.totals).reshape(-1, 2)
+        means: Floats = self._segments.weighted_sums / self._segments.totals
+        return means.reshape(-1, 2)
 
     @lazy
     def assd(self) -> list[float]:
@@ -187,7 +186,7 @@ class OneOfMany(SurfaceReductions):
     def __init__(self, many: ManyDistributions, place: int) -> None:
         self._many, self._place = many, place
 
-    @lazy
+    @property
     def distributions(self) -> tuple[Distribution, Distribution]:
         """From the reference's surface to the prediction's, and back."""
         return self._many.distributions(self._place)

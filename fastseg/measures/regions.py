@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fastseg.inputs.arrays import Box, Spacing
 from fastseg.measures.surface_distances import Boundary
@@ -29,6 +32,44 @@ class Region(NamedTuple):
     prediction: tuple[int, ...] = (1,)
     box: Box | None = None
     tolerance: float = 0.0
+
+
+class ManyRegions(Sequence[Region]):
+    """Regions whose boxes are kept in arrays: of ten thousand, the slices alone would be thirty thousand objects.
+
+    Attributes
+    ----------
+    reference, prediction : list of tuple of int
+        The labels of each on either side.
+    starts, stops : int64 ndarray (n, ndim)
+        Of the boxes, along the arrays' axes.
+    tolerances : list of float
+    """
+
+    def __init__(
+        self,
+        reference: Sequence[tuple[int, ...]],
+        prediction: Sequence[tuple[int, ...]],
+        starts: NDArray[np.int64],
+        stops: NDArray[np.int64],
+        tolerances: Sequence[float],
+    ) -> None:
+        self.reference, self.prediction = reference, prediction
+        self.starts, self.stops, self.tolerances = starts, stops, tolerances
+
+    def __len__(self) -> int:
+        return len(self.reference)
+
+    @overload
+    def __getitem__(self, place: int) -> Region: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Region]: ...
+    def __getitem__(self, place: int | slice) -> Region | list[Region]:
+        if isinstance(place, slice):
+            return [self[i] for i in range(len(self))[place]]
+        box = tuple(map(slice, self.starts[place].tolist(), self.stops[place].tolist()))
+        sides = self.reference[place], self.prediction[place]
+        return Region(*sides, box, self.tolerances[place])
 
 
 class Request(NamedTuple):

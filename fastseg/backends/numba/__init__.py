@@ -63,13 +63,10 @@ def measure(
 ) -> list[Measured]:
     """Measure small regions in one loop, those with large boxes one by one on all threads, the others side by side."""
     volumes = Volume.of(reference), Volume.of(prediction)
-    found = _small_structures.measure(volumes, regions, request)
-    others = [i for i, measured in enumerate(found) if measured is None]
-    for i, measured in zip(
-        others, _one_by_one(*volumes, [regions[i] for i in others], request), strict=True
-    ):
-        found[i] = measured
-    return found
+    small = _small_structures.measure(volumes, regions, request)
+    others = [region for region, found in zip(regions, small, strict=True) if found is None]
+    rest = iter(_one_by_one(*volumes, others, request))
+    return [next(rest) if found is None else found for found in small]
 
 
 def _one_by_one(

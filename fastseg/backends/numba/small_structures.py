@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -15,10 +14,14 @@ from fastseg.backends.numba.nearest import nearest_offsets
 from fastseg.backends.shared.offsets import Floats, Offsets, Words, ball
 from fastseg.backends.shared.volume import Volume
 from fastseg.inputs.arrays import Spacing
-from fastseg.measures.distributions import SurfaceDistributions
+from fastseg.measures.distributions import (
+    Distribution,
+    SurfaceDistributions,
+    SurfaceReductions,
+)
 from fastseg.measures.many_distributions import ManyDistributions, OneOfMany
 from fastseg.measures.overlap import Overlap
-from fastseg.measures.regions import Region, Request
+from fastseg.measures.regions import ManyRegions, Measured, Region, Request
 from fastseg_kernels.cpu import structures
 
 # Words of a mask, with the zeros between its rows, up to which a structure is small: the copies that are at work then
@@ -49,7 +52,7 @@ class _Shifts(NamedTuple):
     kinds: Integers
     distances: Floats
     ball: Offsets
-    reach: tuple[int, int, int]
+    reach: Integers
 
 
 @functools.lru_cache(maxsize=64)
@@ -69,8 +72,8 @@ def _shifts(
     if of_band is None:
         return None
     least = [int(axis >= 3 - ndim) for axis in range(3)]  # a step of one is taken for the surface
-    z, y, x = np.abs(np.concatenate([near, of_band, [least]])).max(axis=0).tolist()
-    return _Shifts(near, kinds, different, of_band, (z, y, x))
+    reach = np.abs(np.concatenate([near, of_band, [least]])).max(axis=0)
+    return _Shifts(near, kinds, different, of_band, reach)
 
 
 class _Batch(NamedTuple):
@@ -82,50 +85,32 @@ class _Batch(NamedTuple):
         Which of the regions they are.
     boxes : int64 ndarray (n, 6)
         Start and size along z, y, x.
-    layouts : int64 ndarray (n, 5)
-        Where each lies among the words of all, see `structures.pack`.
+    n_words : int64 ndarray (n,)
+        Words of each one's masks.
     shifts : _Shifts
     """
 
     places: Integers
     boxes: Integers
-    layouts: Integers
+    n_words: Integers
     shifts: _Shifts
 
     @classmethod
     def of(cls, places: Integers, boxes: Integers, shifts: _Shifts) -> _Batch:
         """Take those structures that are small."""
-        reach_z, reach_y, reach_x = shifts.reach
-        nz, ny, nx = boxes[:, 3], boxes[:, 4], boxes[:, 5]
-        row_bits = nx + reach_x
-        rows = ny + reach_y
-        guard = ((reach_z * rows + reach_y) * row_bits + reach_x) // 64 + 2
-        bits = ((nz - 1) * rows + ny - 1) * row_bits + nx
-        n_words = (bits + 63) // 64 + 2 * guard
-        layouts = np.stack([n_words, n_words, guard, row_bits, rows * row_bits], axis=1)
+        _, _, n_words, _ = structures.words_of(*boxes.T[3:], *shifts.reach)
         small = n_words <= _MOST_WORDS
-        if not small.all():
-            places, boxes, layouts = places[small], boxes[small], layouts[small]
-        layouts[:, structures.BASE] = np.cumsum(layouts[:, structures.N_WORDS])
-        layouts[:, structures.BASE] -= layouts[:, structures.N_WORDS]
-        return cls(places, boxes, layouts, shifts)
+        if small.all():
+            return cls(places, boxes, n_words, shifts)
+        return cls(places[small], boxes[small], n_words[small], shifts)
 
-    @property
-    def n_words(self) -> int:
-        """Words of all."""
-        if not len(self.layouts):
-            return 0
-        last = self.layouts[-1]
-        return int(last[structures.BASE] + last[structures.N_WORDS])
-
-    def chunks(self) -> Iterator[tuple[int, int]]:
+    def chunks(self, n_words: int) -> Iterator[tuple[int, int]]:
         """Cut them into runs whose words lie in the cache together, and of which each thread has some."""
-        n = len(self.places)
-        step = min(_CHUNK_WORDS, self.n_words // (4 * threads.get_num_threads()) + 1)
-        bases = self.layouts[:, structures.BASE]
+        step = min(_CHUNK_WORDS, n_words // (4 * threads.get_num_threads()) + 1)
+        before = np.cumsum(self.n_words) - self.n_words
         first = 0
-        while first < n:
-            stop = int(np.searchsorted(bases, bases[first] + step, side="left"))
+        while first < len(before):
+            stop = int(np.searchsorted(before, before[first] + step, side="left"))
             yield first, stop
             first = stop
 
@@ -140,22 +125,17 @@ class _Labels(NamedTuple):
     @classmethod
     def of(cls, volume: Volume, labels: Sequence[tuple[int, ...]]) -> _Labels:
         """Take the labels that the volume's type can hold."""
-        bits = volume.bits_of
-        values = [bits(of_one) for of_one in dict.fromkeys(labels)]
-        known = dict(zip(dict.fromkeys(labels), values, strict=True))
-        lists = [known[of_one] for of_one in labels]
-        starts = np.zeros(len(lists) + 1, np.int64)
-        np.cumsum([len(one) for one in lists], out=starts[1:])
-        flat = np.array([value for one in lists for value in one], np.uint64)
-        return cls(volume, flat, starts)
+        values: list[int] = []
+        starts = [0]
+        for of_one in labels:
+            values += volume.bits_of(of_one)
+            starts.append(len(values))
+        return cls(volume, np.array(values, np.uint64), np.array(starts, np.int64))
 
-    def pack(self, batch: _Batch, first: int, stop: int, layouts: Integers, words: Words) -> None:
-        """Set the bits of some structures of a batch."""
-        labels = self.volume.labels
-        starts = self.starts[first : stop + 1]
-        structures.pack[labels.dtype](
-            labels, self.values, starts, batch.boxes[first:stop], layouts, words
-        )
+    def pack(self, boxes: Integers, reach: Integers, first: int, stop: int, words: Words) -> None:
+        """Set the bits of some structures, which have these boxes."""
+        labels, starts = self.volume.labels, self.starts[first : stop + 1]
+        structures.pack[labels.dtype](labels, self.values, starts, boxes, reach, words)
 
 
 class _Found(NamedTuple):
@@ -169,16 +149,21 @@ class _Found(NamedTuple):
 
 def measure(
     volumes: tuple[Volume, Volume], regions: Sequence[Region], request: Request
-) -> list[dict[str, Any] | None]:
+) -> list[Measured | None]:
     """Measure those regions that are small; None for every other one."""
-    measured: list[dict[str, Any] | None] = [None] * len(regions)
+    measured: list[Measured | None] = [None] * len(regions)
     if request.boundary != "voxel" or not request.measurements <= _OFFERED:
         return measured
-    has_bands = "band_overlap" in request.measurements
-    by_width: dict[float | None, list[int]] = {}
-    for place, region in enumerate(regions):
-        if region.box is not None:
-            by_width.setdefault(region.tolerance if has_bands else None, []).append(place)
+    by_width: dict[float | None, list[int]] = {None: list(range(len(regions)))}
+    if "band_overlap" in request.measurements:
+        by_width = {}
+        widths: Sequence[float] = (
+            regions.tolerances
+            if isinstance(regions, ManyRegions)
+            else [region.tolerance for region in regions]
+        )
+        for place, width in enumerate(widths):
+            by_width.setdefault(width, []).append(place)
     for width, places in by_width.items():
         _measure_alike(volumes, regions, request, width, places, measured)
     return measured
@@ -190,7 +175,7 @@ def _measure_alike(
     request: Request,
     width: float | None,
     places: list[int],
-    measured: list[dict[str, Any] | None],
+    measured: list[Measured | None],
 ) -> None:
     """Measure those of some regions that are small, with bands of one width or none."""
     volume, wants_distances = volumes[0], "surface_distributions" in request.measurements
@@ -198,27 +183,43 @@ def _measure_alike(
     shifts = _shifts(spacing, volume.ndim, volume.reverse, wants_distances, width)
     if shifts is None:
         return
-    boxes = np.array([sum(volume.part(regions[place].box), ()) for place in places], np.int64)
+    boxes, labels = _unpacked(volume, regions, places)
     batch = _Batch.of(np.array(places), boxes, shifts)
-    if not len(batch.places):
+    small = batch.places.tolist()
+    if not small:
         return
-    chosen = [regions[place] for place in batch.places.tolist()]
     sides = [
-        _Labels.of(volumes[0], [region.reference for region in chosen]),
-        _Labels.of(volumes[1], [region.prediction for region in chosen]),
+        _Labels.of(of_side, [own[place] for place in small])
+        for of_side, own in zip(volumes, labels, strict=True)
     ]
-    ignored = None
-    if request.ignored:
-        ignored = _Labels.of(volumes[0], [request.ignored] * len(chosen))
+    ignored = _Labels.of(volume, [request.ignored] * len(small)) if request.ignored else None
+    n_words = int(batch.n_words.sum())
     parts = threads.run(
         lambda chunk: _measured(batch, sides, ignored, spacing, *chunk),
-        batch.chunks(),
-        _COST_OF_A_WORD * batch.n_words,
+        batch.chunks(n_words),
+        _COST_OF_A_WORD * n_words,
     )
-    for place, found in zip(
-        batch.places.tolist(), _each(parts, wants_distances, width is not None), strict=True
-    ):
+    for place, found in zip(small, _each(parts, wants_distances, width is not None), strict=True):
         measured[place] = found
+
+
+def _unpacked(
+    volume: Volume, regions: Sequence[Region], places: list[int]
+) -> tuple[Integers, list[Sequence[tuple[int, ...]]]]:
+    """Give the boxes of some regions, start and size along z, y, x, and the labels of all, on either side."""
+    if not isinstance(regions, ManyRegions):
+        boxes = [volume.part(regions[place].box) for place in places]
+        sides = [one.reference for one in regions], [one.prediction for one in regions]
+        return np.array(boxes, np.int64).reshape(-1, 6), list(sides)
+    starts, sizes = regions.starts[places], regions.stops[places] - regions.starts[places]
+    if volume.reverse:
+        starts, sizes = starts[:, ::-1], sizes[:, ::-1]
+    missing, n = 3 - volume.ndim, len(places)
+    start, size = np.zeros((n, missing), np.int64), np.ones((n, missing), np.int64)
+    return (
+        np.concatenate([start, starts, size, sizes], axis=1),
+        [regions.reference, regions.prediction],
+    )
 
 
 def _measured(
@@ -231,17 +232,15 @@ def _measured(
 ) -> _Found:
     """Pack some structures of a batch, and measure them."""
     volume, shifts = sides[0].volume, batch.shifts
-    layouts = batch.layouts[first:stop].copy()
-    layouts[:, structures.BASE] -= layouts[0, structures.BASE]
-    n_words = int(layouts[-1, structures.BASE] + layouts[-1, structures.N_WORDS])
-    masks = np.zeros((2, n_words), np.uint64)
+    boxes, n_words = batch.boxes[first:stop], batch.n_words[first:stop]
+    masks = np.zeros((2, int(n_words.sum())), np.uint64)
     for side, words in zip(sides, masks, strict=True):
-        side.pack(batch, first, stop, layouts, words)
+        side.pack(boxes, shifts.reach, first, stop, words)
     if ignored is not None:
-        left_out = np.zeros(n_words, np.uint64)
-        ignored.pack(batch, first, stop, layouts, left_out)
+        left_out = np.zeros_like(masks[0])
+        ignored.pack(boxes, shifts.reach, first, stop, left_out)
         masks &= ~left_out
-    largest = int(layouts[:, structures.N_WORDS].max())
+    largest = int(n_words.max())
     most_places, n_kinds = min(64 * largest, _MOST_PLACES), len(shifts.distances)
     room = (
         np.empty((3, largest), np.uint64),
@@ -260,7 +259,8 @@ def _measured(
         out = np.empty(most), np.empty(most, np.int64)
         reached = structures.measure(
             masks,
-            layouts,
+            boxes,
+            shifts.reach,
             done,
             volume.ndim,
             shifts.near,
@@ -287,35 +287,41 @@ def _measured(
 
 def _each(
     parts: Sequence[_Found], wants_distances: bool, wants_bands: bool
-) -> Iterator[dict[str, Any] | None]:
+) -> Iterator[Measured | None]:
     """Give what was measured of each structure; None for one that was given up."""
-    shift, ends = 0, []
-    for part in parts:
-        ends.append(part.ends + np.where(part.ends < 0, 0, shift))
-        shift += len(part.distances)
-    all_ends = np.concatenate(ends)
-    is_kept = all_ends[:, 0] >= 0
-    distributions: Iterator[Any] = iter(())
-    if wants_distances and is_kept.any():
-        many = ManyDistributions(
-            np.concatenate([part.distances for part in parts]),
-            np.concatenate([part.counts for part in parts]),
-            all_ends[is_kept],
-        )
-        distributions = (
-            OneOfMany(many, place)
-            if len(many) >= _MANY
-            else SurfaceDistributions(*many.distributions(place))
-            for place in range(len(many))
-        )
-    bands = np.concatenate([part.bands for part in parts]).tolist() if wants_bands else None
+    found = parts[0]
+    if len(parts) > 1:
+        shift, ends = 0, []
+        for part in parts:
+            ends.append(np.where(part.ends < 0, -1, part.ends + shift))
+            shift += len(part.distances)
+        distances, counts, _, bands = map(np.concatenate, zip(*parts, strict=True))
+        found = _Found(distances, counts, np.concatenate(ends), bands)
+    is_kept = found.ends[:, 0] >= 0
+    distributions = _distributions(found, found.ends[is_kept]) if wants_distances else iter(())
+    overlaps = found.bands.tolist() if wants_bands else ()
     for place, kept in enumerate(is_kept.tolist()):
-        if not kept:
-            yield None
-            continue
-        found: dict[str, Any] = {}
-        if bands is not None:
-            found["band_overlap"] = Overlap(*bands[place])
-        if wants_distances:
-            found["surface_distributions"] = next(distributions)
-        yield found
+        measured: dict[str, Any] = {}
+        if wants_bands:
+            measured["band_overlap"] = Overlap(*overlaps[place])
+        if kept and wants_distances:
+            measured["surface_distributions"] = next(distributions)
+        yield measured if kept else None
+
+
+def _distributions(found: _Found, ends: Integers) -> Iterator[SurfaceReductions]:
+    """Give the distributions of those structures that have ends, of many ones with what is found for all at once."""
+    if len(ends) >= _MANY:
+        many = ManyDistributions(found.distances, found.counts, ends)
+        for place in range(len(ends)):
+            yield OneOfMany(many, place)
+        return
+    first = 0
+    for both in ends.tolist():
+        directions = []
+        for end in both:
+            of_one = Distribution(found.distances[first:end], found.counts[first:end])
+            in_order = bool((of_one.distances[1:] > of_one.distances[:-1]).all())
+            directions.append(of_one if in_order else Distribution.joined(of_one))
+            first = end
+        yield SurfaceDistributions(*directions)

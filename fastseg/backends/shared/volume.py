@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -57,11 +58,7 @@ class Volume(NamedTuple):
 
     def bits_of(self, labels: Sequence[int]) -> list[int]:
         """Give labels as the unsigned numbers that their bits are, without those that the dtype cannot hold."""
-        low, high = 0, 1
-        if self.dtype.kind != "b":
-            limits = np.iinfo(self.dtype)
-            low, high = int(limits.min), int(limits.max)
-        mask = (1 << 8 * self.dtype.itemsize) - 1
+        low, high, mask = _limits(self.dtype)
         bits = []
         for label in labels:
             if low <= label <= high:
@@ -77,6 +74,16 @@ class Volume(NamedTuple):
         """Give an array (nz, ny, nx) the axes of the map."""
         voxels = voxels.reshape(voxels.shape[3 - self.ndim :])
         return voxels.T if self.reverse else voxels
+
+
+@functools.lru_cache(maxsize=16)  # thousands of structures ask for it
+def _limits(dtype: np.dtype[Any]) -> tuple[int, int, int]:
+    """Find the least and the largest label of a type, and the largest number of its bits."""
+    mask = (1 << 8 * dtype.itemsize) - 1
+    if dtype.kind == "b":
+        return 0, 1, mask
+    limits = np.iinfo(dtype)
+    return int(limits.min), int(limits.max), mask
 
 
 def is_reversed(array: Array) -> bool:

@@ -1,11 +1,11 @@
 """Many small structures in one compiled loop: surfaces, distances both ways and boundary bands of each.
 
-Idea: a box of a few voxels a side has rows that fill a tenth of a word, so its rows are packed one after the other, with
-just as many zeros between them as the furthest offset leads along x, and as many rows of zeros between the slices. Then
-every step (dz, dy, dx) is a shift by one number of bits, whatever the word, and 64 voxels of several rows go through an
-operation together. The surface is the mask without the AND of its six shifts; the band is the OR of the surface's
-shifts; and the nearest targets are found by shifts in order of distance, as in `nearest`. What none of these finds is
-compared with every target, which are few, or given up where they are many.
+Idea: a row of a box of a few voxels a side fills a tenth of a word, so its rows are packed one behind the other, with
+just as many zeros between them as the furthest offset leads along x, and as many rows of zeros between the slices.
+Then every step (dz, dy, dx) is a shift by one number of bits, and 64 voxels of several rows go through an operation
+together. The surface is the mask without the AND of its six shifts; the band is the OR of the surface's shifts; and the
+nearest targets are found by shifts in order of distance, as in `nearest`. What none of these finds is compared with
+every target, where these are few, or else given up.
 
 Cost: of a structure of 100 voxels some microseconds, where it takes a hundred to hand it from kernel to kernel
 (benchmarks: evaluate labels, structures_10000).
@@ -31,10 +31,6 @@ from fastseg_kernels._jit import f64, i64, inlined, kernel, label_kernels, read,
 
 ALL = 0xFFFFFFFFFFFFFFFF
 
-# columns of a layout: where a structure lies among the words of all, in words of 64 bits and in bits
-BASE, N_WORDS, GUARD, ROW_BITS, SLICE_BITS = range(5)
-LAYOUT_COLUMNS = 5
-
 
 def _signature(label):
     return (
@@ -42,9 +38,24 @@ def _signature(label):
         read(u64, 1),  # values of all structures
         read(i64, 1),  # where the values of each structure start, and where the last ones end
         read(i64, 2),  # boxes: start and size along z, y, x
-        read(i64, 2),  # layouts
+        read(i64, 1),  # reach along z, y, x
         write(u64, 1),  # words
     )
+
+
+def words_of(nz, ny, nx, reach_z, reach_y, reach_x):
+    """Compute the bits from row to row and from slice to slice of a box, its words, and how many at either end are 0.
+
+    Whole numbers, or arrays of these.
+    """
+    row_bits = nx + reach_x
+    slice_bits = (ny + reach_y) * row_bits
+    guard = (reach_z * slice_bits + reach_y * row_bits + reach_x) // 64 + 2
+    bits = (nz - 1) * slice_bits + (ny - 1) * row_bits + nx
+    return row_bits, slice_bits, (bits + 63) // 64 + 2 * guard, guard
+
+
+_words_of = inlined(words_of)
 
 
 @inlined
@@ -66,7 +77,7 @@ def _matches(labels, start, count, value):
 
 
 @label_kernels(_signature)
-def pack(labels, values, value_starts, boxes, layouts, words):
+def pack(labels, values, value_starts, boxes, reach, words):
     """Set the bits of the voxels of each structure's box whose label is one of its values.
 
     Parameters
@@ -77,27 +88,30 @@ def pack(labels, values, value_starts, boxes, layouts, words):
     value_starts : int64 (n + 1,)
     boxes : int64 (n, 6)
         Of each structure: where its box starts in `labels` along z, y, x, and its size.
-    layouts : int64 (n, 5)
-        Of each structure: its first word, how many words it has, how many of these at either end are zeros, and how
-        many bits lie from row to row and from slice to slice.
+    reach : int64 (3,)
+        How far the furthest offset leads along z, y, x; at least 1 along the axes that the image has.
     words : uint64
-        OR-ed into; the caller zeroes them.
+        OR-ed into; the caller zeroes them. One structure after the other has as many as `words_of` says.
     """
     flat = labels.reshape(-1)
     row_size = np.uint64(labels.shape[2])
     slice_size = np.uint64(labels.shape[1]) * row_size
-    for i in range(np.uint64(layouts.shape[0])):
+    base = np.int64(0)
+    for i in range(np.uint64(boxes.shape[0])):
+        row_bits, slice_bits, n_words, guard = _words_of(
+            boxes[i, 3], boxes[i, 4], boxes[i, 5], reach[0], reach[1], reach[2]
+        )
         start = np.uint64(boxes[i, 0]) * slice_size + np.uint64(boxes[i, 1]) * row_size
         start += np.uint64(boxes[i, 2])
         width = np.uint64(boxes[i, 5])
-        origin = np.uint64(64) * np.uint64(layouts[i, BASE] + layouts[i, GUARD])
+        origin = np.uint64(64) * np.uint64(base + guard)
+        base += n_words
         for j in range(np.uint64(value_starts[i]), np.uint64(value_starts[i + np.uint64(1)])):
             value = labels.dtype.type(values[j])
             for z in range(np.uint64(boxes[i, 3])):
                 for y in range(np.uint64(boxes[i, 4])):
                     source = start + z * slice_size + y * row_size
-                    place = origin + z * np.uint64(layouts[i, SLICE_BITS])
-                    place += y * np.uint64(layouts[i, ROW_BITS])
+                    place = origin + z * np.uint64(slice_bits) + y * np.uint64(row_bits)
                     for x in range(np.uint64(0), width, np.uint64(64)):
                         n = min(width - x, np.uint64(64))
                         bits = _matches(flat, source + x, n, value)
@@ -194,7 +208,8 @@ def _least_square(targets, n, z, y, x, spacing, reverse, sums):
 
 @kernel(
     read(u64, 2),  # masks
-    read(i64, 2),  # layouts
+    read(i64, 2),  # boxes
+    read(i64, 1),  # reach
     i64,  # first structure
     i64,  # ndim
     read(i64, 2),  # offsets
@@ -216,7 +231,8 @@ def _least_square(targets, n, z, y, x, spacing, reverse, sums):
 )
 def measure(
     masks,
-    layouts,
+    boxes,
+    reach,
     first,
     ndim,
     offsets,
@@ -242,7 +258,7 @@ def measure(
     ----------
     masks : uint64 (2, n_words)
         The reference's and the prediction's, as `pack` has made them.
-    layouts : int64 (n, 5)
+    boxes, reach : int64 (n, 6), (3,)
     ndim : int
         How many of the axes z, y, x, counted from the last, the image has.
     offsets : int64 (k, 3)
@@ -279,33 +295,35 @@ def measure(
     left = np.uint64(2) * room
     n_offsets = np.uint64(offsets.shape[0])
     out = np.uint64(0)
-    for i in range(np.uint64(first), np.uint64(layouts.shape[0])):
-        n_words = np.uint64(layouts[i, N_WORDS])
-        guard = np.uint64(layouts[i, GUARD])
-        stop = n_words - guard
-        row_bits = layouts[i, ROW_BITS]
-        slice_bits = layouts[i, SLICE_BITS]
+    base = np.uint64(0)
+    for i in range(np.uint64(boxes.shape[0])):
+        row_bits, slice_bits, n_words, n_zeros = _words_of(
+            boxes[i, 3], boxes[i, 4], boxes[i, 5], reach[0], reach[1], reach[2]
+        )
+        of_masks = base
+        base += np.uint64(n_words)
+        if np.int64(i) < first:
+            continue
+        guard = np.uint64(n_zeros)
+        stop = np.uint64(n_words) - guard
         row_step = row_bits if ndim > 1 else np.int64(0)
         slice_step = slice_bits if ndim > 2 else np.int64(0)
         for side in range(np.uint64(2)):
-            start = side * np.uint64(masks.shape[1]) + np.uint64(layouts[i, BASE])
+            start = side * np.uint64(masks.shape[1]) + of_masks
             target = side * room
             for w in range(guard):
                 flat[target + w] = 0
                 flat[target + stop + w] = 0
-            _write_surface(
-                flat_masks, start, guard, stop, row_step, slice_step, flat, target
-            )
+            _write_surface(flat_masks, start, guard, stop, row_step, slice_step, flat, target)
         if ball.shape[0] != 0:
             for j in range(np.uint64(ball.shape[0])):
                 steps[j] = ball[j, 0] * slice_bits + ball[j, 1] * row_bits + ball[j, 2]
             of_ball = steps[: ball.shape[0]]
             n_first, n_second, n_both = np.int64(0), np.int64(0), np.int64(0)
-            start = np.uint64(layouts[i, BASE])
             for w in range(guard, stop):
-                mask = flat_masks[start + w]
+                mask = flat_masks[of_masks + w]
                 first_band = _band_word(mask, flat, w, of_ball)
-                mask = flat_masks[start + np.uint64(masks.shape[1]) + w]
+                mask = flat_masks[of_masks + np.uint64(masks.shape[1]) + w]
                 second_band = _band_word(mask, flat, room + w, of_ball)
                 n_first += popcount(first_band)
                 n_second += popcount(second_band)
@@ -315,7 +333,7 @@ def measure(
             steps[j] = offsets[j, 0] * slice_bits + offsets[j, 1] * row_bits + offsets[j, 2]
         before = out
         given_up = False
-        ends[i, 0], ends[i, 1] = out, out
+        ends[i, 0], ends[i, 1] = np.int64(out), np.int64(out)
         if n_offsets == 0:
             continue
         for direction in range(np.uint64(2)):
@@ -372,4 +390,4 @@ def measure(
         if given_up:
             out = before
             ends[i, 0], ends[i, 1] = -1, -1
-    return np.int64(layouts.shape[0])
+    return np.int64(boxes.shape[0])
