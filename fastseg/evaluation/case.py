@@ -259,25 +259,24 @@ def evaluate_case(
     else:
         tolerances = [settings.tolerance] * len(structures)
     counts = counts_of(histogram, structures)
-    agree = settings.structures is not None or any(count.tp for count in counts)
+    agree = settings.structures is not None or any(map(operator.attrgetter("tp"), counts))
     if not agree and (hint := mask_hint(histogram, ignored)):
         warnings.warn(hint, InputWarning, stacklevel=3)
-    regions: Sequence[Region] = ()
-    if settings.measurements:
-        has_bands = "band_overlap" in settings.measurements
-        widths = {one: width_of_band(one) if has_bands else 0.0 for one in set(tolerances)}
-        occur = [not count.empty for count in counts]
-        regions = regions_of(
-            histogram,
-            list(itertools.compress(structures, occur)),
-            [widths[one] for one in itertools.compress(tolerances, occur)],
-        )
+    occur = [bool(settings.measurements) and not count.empty for count in counts]
+    widths = [0.0] * len(structures)
+    if "band_overlap" in settings.measurements:
+        known = {one: width_of_band(one) for one in set(tolerances)}
+        widths = list(map(known.__getitem__, tolerances))
+    regions = regions_of(
+        histogram,
+        list(itertools.compress(structures, occur)),
+        list(itertools.compress(widths, occur)),
+    )
     request = Request(
         settings.measurements, spacing, settings.boundary, () if ignored is None else (ignored,)
     )
     found = iter(pair.measure(regions, request) if regions else ())
-    is_measured = bool(settings.measurements)
-    measured = [next(found) if is_measured and not one.empty else {} for one in counts]
+    measured = [next(found) if occurs else {} for occurs in occur]
     rows = rows_of(
         case,
         settings,

@@ -40,7 +40,7 @@ def rows_of(
     """
     method = settings.percentile_method
     different = {one: Options(one, method, voxel_volume) for one in set(tolerances)}
-    options = [different[one] for one in tolerances]
+    options = list(map(different.__getitem__, tolerances))
     columns = []
     for metric in settings.metrics:
         function, name = metric.function, metric.measurement

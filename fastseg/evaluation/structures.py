@@ -47,13 +47,14 @@ def regions_of(
 ) -> Sequence[Region]:
     """Make the regions that a backend measures, of structures that occur; each has a width of its band."""
     labels = _single_labels(structures)
-    sides = [(one.reference, one.prediction) for one in structures]
     if labels is None:
-        return [
-            Region(*both, histogram.box(*both), width)
-            for both, width in zip(sides, widths, strict=True)
-        ]
-    reference, prediction = zip(*sides, strict=True)
+        regions = []
+        for one, width in zip(structures, widths, strict=True):
+            sides = one.reference, one.prediction
+            regions.append(Region(*sides, histogram.box(*sides), width))
+        return regions
+    sides_of_each = [(one.reference, one.prediction) for one in structures]
+    reference, prediction = zip(*sides_of_each, strict=True)
     return ManyRegions(reference, prediction, *histogram.boxes_of_each(labels), widths)
 
 

@@ -52,7 +52,8 @@ class _Segments:
         below = self.distances[self._at(self._before + indices)]
         above = self.distances[self._at(above_at)]
         steps, fractions = above - below, places - indices
-        return np.where(fractions < 0.5, below + steps * fractions, above - steps * (1 - fractions))
+        nearer = below + steps * fractions
+        return np.asarray(np.where(fractions < 0.5, nearer, above - steps * (1 - fractions)))
 
     def is_ascending(self) -> bool:
         """Tell whether each distance of a distribution is there once, after all shorter ones."""

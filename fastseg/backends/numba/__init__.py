@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -64,6 +64,8 @@ def measure(
     """Measure small regions in one loop, those with large boxes one by one on all threads, the others side by side."""
     volumes = Volume.of(reference), Volume.of(prediction)
     small = _small_structures.measure(volumes, regions, request)
+    if None not in small:
+        return cast(list[Measured], small)
     others = [region for region, found in zip(regions, small, strict=True) if found is None]
     rest = iter(_one_by_one(*volumes, others, request))
     return [next(rest) if found is None else found for found in small]

@@ -123,12 +123,14 @@ class _Labels(NamedTuple):
     starts: Integers
 
     @classmethod
-    def of(cls, volume: Volume, labels: Sequence[tuple[int, ...]]) -> _Labels:
-        """Take the labels that the volume's type can hold."""
+    def of(
+        cls, volume: Volume, labels: Sequence[tuple[int, ...]], places: Sequence[int]
+    ) -> _Labels:
+        """Take the labels at some places that the volume's type can hold."""
         values: list[int] = []
         starts = [0]
-        for of_one in labels:
-            values += volume.bits_of(of_one)
+        for place in places:
+            values += volume.bits_of(labels[place])
             starts.append(len(values))
         return cls(volume, np.array(values, np.uint64), np.array(starts, np.int64))
 
@@ -162,8 +164,8 @@ def measure(
             if isinstance(regions, ManyRegions)
             else [region.tolerance for region in regions]
         )
-        for place, width in enumerate(widths):
-            by_width.setdefault(width, []).append(place)
+        for place, one in enumerate(widths):
+            by_width.setdefault(one, []).append(place)
     for width, places in by_width.items():
         _measure_alike(volumes, regions, request, width, places, measured)
     return measured
@@ -183,16 +185,15 @@ def _measure_alike(
     shifts = _shifts(spacing, volume.ndim, volume.reverse, wants_distances, width)
     if shifts is None:
         return
-    boxes, labels = _unpacked(volume, regions, places)
+    boxes, *labels = _unpacked(volume, regions, places)
     batch = _Batch.of(np.array(places), boxes, shifts)
     small = batch.places.tolist()
     if not small:
         return
-    sides = [
-        _Labels.of(of_side, [own[place] for place in small])
-        for of_side, own in zip(volumes, labels, strict=True)
-    ]
-    ignored = _Labels.of(volume, [request.ignored] * len(small)) if request.ignored else None
+    sides = _Labels.of(volume, labels[0], small), _Labels.of(volumes[1], labels[1], small)
+    ignored = None
+    if request.ignored:
+        ignored = _Labels.of(volume, [request.ignored], [0] * len(small))
     n_words = int(batch.n_words.sum())
     parts = threads.run(
         lambda chunk: _measured(batch, sides, ignored, spacing, *chunk),
@@ -205,21 +206,23 @@ def _measure_alike(
 
 def _unpacked(
     volume: Volume, regions: Sequence[Region], places: list[int]
-) -> tuple[Integers, list[Sequence[tuple[int, ...]]]]:
+) -> tuple[Integers, Sequence[tuple[int, ...]], Sequence[tuple[int, ...]]]:
     """Give the boxes of some regions, start and size along z, y, x, and the labels of all, on either side."""
-    if not isinstance(regions, ManyRegions):
-        boxes = [volume.part(regions[place].box) for place in places]
-        sides = [one.reference for one in regions], [one.prediction for one in regions]
-        return np.array(boxes, np.int64).reshape(-1, 6), list(sides)
-    starts, sizes = regions.starts[places], regions.stops[places] - regions.starts[places]
-    if volume.reverse:
-        starts, sizes = starts[:, ::-1], sizes[:, ::-1]
-    missing, n = 3 - volume.ndim, len(places)
-    start, size = np.zeros((n, missing), np.int64), np.ones((n, missing), np.int64)
-    return (
-        np.concatenate([start, starts, size, sizes], axis=1),
-        [regions.reference, regions.prediction],
-    )
+    if isinstance(regions, ManyRegions):
+        starts, sizes = regions.starts[places], regions.stops[places] - regions.starts[places]
+        if volume.reverse:
+            starts, sizes = starts[:, ::-1], sizes[:, ::-1]
+        boxes = np.ones((len(places), 6), np.int64)
+        boxes[:, : 3 - volume.ndim] = 0
+        boxes[:, 3 - volume.ndim : 3], boxes[:, 6 - volume.ndim :] = starts, sizes
+        return boxes, regions.reference, regions.prediction
+    parts, reference, prediction = [], [], []
+    for region in regions:
+        reference.append(region.reference)
+        prediction.append(region.prediction)
+    for place in places:
+        parts.append(volume.part(regions[place].box))  # noqa: PERF401
+    return np.array(parts, np.int64).reshape(-1, 6), reference, prediction
 
 
 def _measured(
