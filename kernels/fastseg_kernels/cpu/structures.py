@@ -267,7 +267,7 @@ def measure(
     distances : float64
         The different distances of the offsets, ascending.
     ball : int64 (b, 3)
-        The offsets of the boundary band; none if no bands are wanted.
+        The offsets of the boundary band; without any, no voxel is in it.
     spacing : float64 (3,)
     reverse : int
         1 if the image's axes are x, y, z rather than z, y, x.
@@ -315,6 +315,7 @@ def measure(
                 flat[target + w] = 0
                 flat[target + stop + w] = 0
             _write_surface(flat_masks, start, guard, stop, row_step, slice_step, flat, target)
+        bands[i, 0], bands[i, 1], bands[i, 2] = 0, 0, 0
         if ball.shape[0] != 0:
             for j in range(np.uint64(ball.shape[0])):
                 steps[j] = ball[j, 0] * slice_bits + ball[j, 1] * row_bits + ball[j, 2]
