@@ -200,7 +200,7 @@ def _least_square(targets, n, z, y, x, spacing, reverse, sums):
     lanes = lanes_of(sums)
     for lane in range(lanes):
         sums[np.uint64(n) + lane] = np.inf
-    best = splat(np.inf)
+    best = load(sums, np.uint64(n))
     for i in range(np.uint64(0), np.uint64(n), lanes):
         best = minimum(load(sums, i), best)
     return least(best)
