@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,22 +48,62 @@ class Counts(NamedTuple):
         return "reference" if fp else "both"
 
 
-class _Side(NamedTuple):
-    """What one of the two maps holds, a row for each of its labels."""
+class _Side:
+    """What one of the two maps holds, a row for each of its labels, ascending.
 
-    row_of: dict[int, int]
-    row: NDArray[np.intp]  # of each pair
-    order: NDArray[np.intp]  # sorts the pairs by their row
-    ends: list[int]  # of each label's pairs in that order, after a 0
-    sizes: list[int]  # voxels of each label
-    starts: NDArray[np.int64]  # of each label's box
-    stops: NDArray[np.int64]
+    Parameters
+    ----------
+    histogram : JointHistogram
+    of_pairs : ndarray (n,)
+        The label of each pair on this side.
+    """
+
+    def __init__(self, histogram: JointHistogram, of_pairs: Array) -> None:
+        self._histogram = histogram
+        numbers = of_pairs.view(np.uint8) if of_pairs.dtype == bool else of_pairs
+        self.order: NDArray[np.intp] = np.argsort(numbers, kind="stable")  # sorts the pairs by row
+        self.labels, first = _distinct(numbers[self.order])
+        self.ends = np.append(first, len(numbers))  # of each label's pairs in that order, after a 0
+        counts = histogram.counts[self.order]
+        self.sizes = np.add.reduceat(counts, first) if len(first) else counts  # voxels of each
+
+    @lazy
+    def row_of(self) -> dict[int, int]:
+        """The row of each label."""
+        return dict(zip(self.labels.tolist(), range(len(self.labels)), strict=True))
+
+    @lazy
+    def row(self) -> NDArray[np.intp]:
+        """The row of each pair."""
+        rows = np.empty_like(self.order)
+        rows[self.order] = np.repeat(np.arange(len(self.labels)), np.diff(self.ends))
+        return rows
+
+    @lazy
+    def boxes(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where the box of each label starts and stops."""
+        starts, stops = self._histogram.starts, self._histogram.stops
+        first = self.ends[:-1]
+        if not len(first):
+            return starts, stops
+        return (
+            np.minimum.reduceat(starts[self.order], first),
+            np.maximum.reduceat(stops[self.order], first),
+        )
 
     def rows(self, labels: Sequence[int]) -> list[int]:
         """Find the rows of those labels that occur."""
-        if len(labels) == 1:  # most often
-            return [self.row_of[labels[0]]] if labels[0] in self.row_of else []
         return [self.row_of[label] for label in labels if label in self.row_of]
+
+    def row_of_each(self, labels: Sequence[int] | Array) -> NDArray[np.intp]:
+        """Find the row of each label, -1 where it does not occur."""
+        rows = np.full(len(labels), -1, np.intp)
+        wanted, inside = _in_type(labels, self.labels.dtype)
+        if len(self.labels):
+            places = np.searchsorted(self.labels, wanted)
+            places[places == len(self.labels)] = 0
+            rows[inside] = np.where(self.labels[places] == wanted, places, -1)
+        return rows
 
 
 @dataclass(frozen=True)
@@ -130,8 +170,17 @@ class JointHistogram:
     @lazy
     def labels(self) -> list[int]:
         """All labels of either volume, ascending."""
-        found: list[int] = np.union1d(self.reference_labels, self.prediction_labels).tolist()
-        return list(map(int, found))
+        if len(self.counts) <= _FEW_PAIRS:
+            return sorted(
+                {
+                    *map(int, self.reference_labels.tolist()),
+                    *map(int, self.prediction_labels.tolist()),
+                }
+            )
+        found: list[int] = _distinct(
+            np.sort(np.concatenate([side.labels for side in self._sides]))
+        )[0].tolist()
+        return found
 
     @lazy
     def total(self) -> int:
@@ -140,27 +189,16 @@ class JointHistogram:
 
     @lazy
     def _sides(self) -> tuple[_Side, _Side]:
-        return self._side(self.reference_labels), self._side(self.prediction_labels)
+        return _Side(self, self.reference_labels), _Side(self, self.prediction_labels)
 
-    def _side(self, labels: Array) -> _Side:
-        order = np.argsort(labels, kind="stable")
-        ordered = labels[order]
-        is_first = np.ones(len(ordered), bool)
-        np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
-        first = is_first.nonzero()[0]
-        if not len(first):
-            return _Side({}, order, order, [0], [], self.starts, self.stops)
-        row = np.empty_like(order)
-        row[order] = is_first.cumsum() - 1
-        return _Side(
-            dict(zip(map(int, ordered[first].tolist()), range(len(first)), strict=True)),
-            row,
-            order,
-            [*first.tolist(), len(ordered)],
-            np.add.reduceat(self.counts[order], first).tolist(),
-            np.minimum.reduceat(self.starts[order], first),
-            np.maximum.reduceat(self.stops[order], first),
-        )
+    @lazy
+    def _agreement(self) -> NDArray[np.int64]:
+        """The voxels of each label of the reference that have it in the prediction, too."""
+        first, _ = self._sides
+        agreeing = (self.reference_labels == self.prediction_labels).nonzero()[0]
+        voxels = np.zeros(len(first.labels), np.int64)
+        voxels[first.row[agreeing]] = self.counts[agreeing]  # each pair is there once
+        return voxels
 
     def pair_counts(
         self, reference: Sequence[int], prediction: Sequence[int] | None = None
@@ -181,9 +219,28 @@ class JointHistogram:
         else:
             both = np.isin(first.row, rows) & np.isin(second.row, columns)
             tp = int(self.counts[both].sum())
-        fn = sum(map(first.sizes.__getitem__, rows)) - tp
-        fp = sum(map(second.sizes.__getitem__, columns)) - tp
+        fn = int(first.sizes[rows].sum()) - tp
+        fp = int(second.sizes[columns].sum()) - tp
         return Counts(tp, fp, fn, self.total - tp - fp - fn)
+
+    def counts_of_each(self, labels: Sequence[int] | Array) -> tuple[NDArray[np.int64], ...]:
+        """Count the voxels of many structures at once, each with one label, the same in both maps.
+
+        Parameters
+        ----------
+        labels : sequence of int or integer ndarray (n,)
+            Labels that do not occur are of structures without voxels.
+
+        Returns
+        -------
+        tuple of three int64 ndarrays (n,)
+            True positives, false positives and false negatives, as `pair_counts` of each label has them.
+        """
+        first, second = self._sides
+        rows, columns = first.row_of_each(labels), second.row_of_each(labels)
+        # row -1, of what does not occur, is the last one
+        tp = np.append(self._agreement, 0)[rows]
+        return tp, np.append(second.sizes, 0)[columns] - tp, np.append(first.sizes, 0)[rows] - tp
 
     def box(self, reference: Sequence[int], prediction: Sequence[int] | None = None) -> Box | None:
         """Find the smallest box that holds a structure in both volumes, None where it does not occur.
@@ -198,9 +255,39 @@ class JointHistogram:
         columns = second.rows(reference if prediction is None else prediction)
         if not rows and not columns:
             return None
-        starts = np.concatenate([first.starts[rows], second.starts[columns]]).min(axis=0)
-        stops = np.concatenate([first.stops[rows], second.stops[columns]]).max(axis=0)
-        return tuple(map(slice, starts.tolist(), stops.tolist()))
+        (starts, stops), (other_starts, other_stops) = first.boxes, second.boxes
+        start = np.concatenate([starts[rows], other_starts[columns]]).min(axis=0)
+        stop = np.concatenate([stops[rows], other_stops[columns]]).max(axis=0)
+        return tuple(map(slice, start.tolist(), stop.tolist()))
+
+    def boxes_of_each(
+        self, labels: Sequence[int] | Array
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Find the boxes of many structures at once, each with one label, the same in both maps.
+
+        Parameters
+        ----------
+        labels : sequence of int or integer ndarray (n,)
+            As in :meth:`counts_of_each`.
+
+        Returns
+        -------
+        tuple of two int64 ndarrays (n, ndim)
+            Where each box starts and stops, as `box` of each label has it; both 0 where a structure has no voxels.
+        """
+        ends = []
+        rows = [side.row_of_each(labels) for side in self._sides]
+        nowhere = (rows[0] < 0) & (rows[1] < 0)
+        limits = np.iinfo(np.int64)
+        for end, (join, nothing) in enumerate(((np.minimum, limits.max), (np.maximum, limits.min))):
+            of_sides = []
+            for side, found in zip(self._sides, rows, strict=True):
+                own = side.boxes[end]
+                of_sides.append(np.concatenate([own, np.full((1, own.shape[1]), nothing)])[found])
+            joined = join(*of_sides)
+            joined[nowhere] = 0
+            ends.append(joined)
+        return ends[0], ends[1]
 
     def matrix(self, labels: Sequence[int]) -> NDArray[np.int64]:
         """Make the confusion matrix over `labels`: rows reference, columns prediction; other labels are left out."""
@@ -239,3 +326,27 @@ def _rows_of(found: Array, row_of: dict[int, int]) -> NDArray[np.intp]:
     rows_of_known = np.array([row_of[int(label)] for label in known], np.intp)
     rows[within[hits]] = rows_of_known[places[hits]]
     return rows
+
+
+def _distinct(ascending: Array) -> tuple[Array, NDArray[np.intp]]:
+    """Find the distinct labels among ascending ones, and where the first of each is."""
+    is_first = np.ones(len(ascending), bool)
+    np.not_equal(ascending[1:], ascending[:-1], out=is_first[1:])
+    first = is_first.nonzero()[0]
+    return ascending[first], first
+
+
+def _in_type(labels: Sequence[int] | Array, dtype: np.dtype[Any]) -> tuple[Array, Any]:
+    """Bring labels to the type of a map, and tell which ones it has room for: their index."""
+    limits = np.iinfo(dtype)
+    if isinstance(labels, np.ndarray):
+        numbers = labels.view(np.uint8) if labels.dtype == bool else labels
+        if numbers.dtype == dtype:
+            return numbers, slice(None)
+        inside = ((numbers >= limits.min) & (numbers <= limits.max)).nonzero()[0]
+        return numbers[inside].astype(dtype), inside
+    try:
+        return np.array(list(map(int, labels)), dtype), slice(None)
+    except OverflowError:
+        fitting = [i for i, label in enumerate(labels) if limits.min <= label <= limits.max]
+        return np.array([labels[i] for i in fitting], dtype), fitting

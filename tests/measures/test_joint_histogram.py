@@ -148,3 +148,38 @@ def test_sums_are_computed_once_and_only_when_asked_for() -> None:
     assert "labels" not in vars(histogram)
     assert histogram.labels is histogram.labels is vars(histogram)["labels"]
     assert "All labels" in str(JointHistogram.labels.__doc__)
+
+
+@pytest.mark.parametrize("ignored", [None, 0, 2])
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int8, np.uint16, np.int64, np.uint64])
+@pytest.mark.parametrize("module", [numba_backend, scipy_backend])
+def test_many_structures_at_once(module: Any, dtype: Any, ignored: int | None) -> None:
+    """Labels that are in both maps, in one of them, in none, beyond the type of the maps, and asked for twice."""
+    rng = np.random.default_rng(2)
+    low = -4 if np.issubdtype(dtype, np.signedinteger) else 0
+    pair = rng.integers(low, 9, (2, 3, 4, 5)).astype(dtype)
+    pair[1][pair[1] == pair[0].flat[0]] = 1
+    histogram = module.joint_histogram(*pair).without(ignored)
+    labels = [*range(-5, 12), 3, 255, 256, -129, 2**63 + 5, 2**64, -(2**70), 1]
+    small = np.array(labels[:20], np.int64)
+    for asked in (labels, tuple(labels[::-1]), small, small.astype(np.int16), [], small[:0]):
+        listed = list(map(int, asked))
+        counts = histogram.counts_of_each(asked)
+        starts, stops = histogram.boxes_of_each(asked)
+        assert {column.dtype for column in (*counts, starts, stops)} == {np.dtype(np.int64)}
+        assert starts.shape == stops.shape == (len(listed), 3)
+        for label, tp, fp, fn, start, stop in zip(listed, *counts, starts, stops, strict=True):
+            assert (tp, fp, fn) == histogram.pair_counts([label])[:3]
+            box = histogram.box([label])
+            expected = [[0, 0]] * 3 if box is None else [[s.start, s.stop] for s in box]
+            assert np.stack([start, stop], 1).tolist() == expected
+    if np.issubdtype(dtype, np.unsignedinteger):
+        own = np.arange(9).astype(dtype)
+        assert_array_equal(histogram.counts_of_each(own), histogram.counts_of_each(list(range(9))))
+
+
+def test_many_structures_of_nothing() -> None:
+    constant = np.zeros((2, 3), np.uint8)
+    nothing = scipy_backend.joint_histogram(constant, constant).without(0)
+    assert_array_equal(nothing.counts_of_each([0, 1]), np.zeros((3, 2)))
+    assert_array_equal(nothing.boxes_of_each([0, 1]), np.zeros((2, 2, 2)))
