@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fastseg.backends import numba as numba_backend
 from fastseg.backends import scipy as scipy_backend
+from fastseg.measures import joint_histogram as measured
 from fastseg.measures.joint_histogram import Counts, JointHistogram
 from tests.oracle import naive
 
@@ -21,6 +22,15 @@ Array = NDArray[Any]
 
 REFERENCE = np.array([[0, 1, 1, 2], [0, 1, 2, 2], [5, 0, 0, 0]])
 PREDICTION = np.array([[0, 1, 2, 2], [1, 1, 1, 2], [5, 5, 0, 7]])
+
+
+@pytest.fixture(autouse=True, params=["loop", "tables", "readings"], ids=lambda way: f"by {way}")
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look structures up in each of the ways that histograms of few, more and many pairs have."""
+    limits = {"loop": (99, 99), "tables": (-1, 99), "readings": (-1, -1)}[request.param]
+    monkeypatch.setattr(measured, "_VERY_FEW_PAIRS", limits[0])
+    monkeypatch.setattr(measured, "_FEW_PAIRS", limits[0])
+    monkeypatch.setattr(measured, "_MANY_PAIRS", limits[1])
 
 
 @pytest.fixture(params=[numba_backend, scipy_backend])
