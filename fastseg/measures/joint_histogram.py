@@ -129,6 +129,17 @@ class JointHistogram:
         """The labels of either volume, ascending."""
         return distinct(np.sort(np.concatenate([side.labels for side in self._sides])))[0]
 
+    def sizes(self, side: Literal["reference", "prediction"]) -> dict[int, int]:
+        """Count the voxels of each label of one map; labels ascend."""
+        if len(self.counts) <= _VERY_FEW_PAIRS:
+            voxels: dict[int, int] = {}
+            labels = self.reference_labels if side == "reference" else self.prediction_labels
+            for label, count in zip(map(int, labels.tolist()), self.counts.tolist(), strict=True):
+                voxels[label] = voxels.get(label, 0) + count
+            return dict(sorted(voxels.items()))
+        own = self._sides[side == "prediction"]
+        return dict(zip(own.labels.tolist(), own.sizes.tolist(), strict=True))
+
     @lazy
     def total(self) -> int:
         """Number of voxels."""

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from fastseg.inputs.arrays import Array
 from fastseg.threads import lazy
 
+_WORTH_PACKING = 1 << 10
+
 
 class Side:
     """What one of the two maps holds, a row for each of its labels, ascending.
@@ -33,7 +35,7 @@ class Side:
     ) -> None:
         self._boxes_of_pairs = boxes
         numbers = of_pairs.view(np.uint8) if of_pairs.dtype == bool else of_pairs
-        self.order: NDArray[np.intp] = np.argsort(numbers, kind="stable")  # sorts the pairs by row
+        self.order = _order(numbers)  # sorts the pairs by row
         self.labels, first = distinct(numbers[self.order])
         self.ends = np.append(first, len(numbers))  # of each label's pairs in that order, after a 0
         # voxels of each label
@@ -76,6 +78,25 @@ class Side:
             places[places == len(self.labels)] = 0
             rows[inside] = np.where(self.labels[places] == wanted, places, -1)
         return rows
+
+
+def _order(numbers: Array) -> NDArray[np.intp]:
+    """Find what sorts numbers, equal ones in their order.
+
+    Words of number and index are sorted in a tenth of the time of indices (benchmarks: many pairs), where both fit.
+    """
+    bits = len(numbers).bit_length()
+    if len(numbers) >= _WORTH_PACKING and numbers.itemsize > 2:  # shorter ones are sorted by digits
+        least = int(numbers.min())
+        if (int(numbers.max()) - least).bit_length() + bits <= 64:
+            words = numbers.astype(np.uint64)  # modulo 2^64, as is the difference
+            words -= np.uint64(least % 2**64)
+            words <<= np.uint64(bits)
+            words |= np.arange(len(numbers), dtype=np.uint64)
+            words.sort()
+            words &= np.uint64((1 << bits) - 1)
+            return words.astype(np.intp)
+    return np.argsort(numbers, kind="stable")
 
 
 def distinct(ascending: Array) -> tuple[Array, NDArray[np.intp]]:
