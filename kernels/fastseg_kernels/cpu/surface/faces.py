@@ -15,7 +15,7 @@ volume of one slice) have no neighbours at all: they must not count as outside.
 
 import numpy as np
 
-from fastseg_kernels._intrinsics import popcount
+from fastseg_kernels._intrinsics import flattened, popcount
 from fastseg_kernels._jit import i64, inlined, kernel, read, u64, write
 
 ALL = 0xFFFFFFFFFFFFFFFF
@@ -107,8 +107,8 @@ def face_surface(words, part, first, stop, ndim, rows_separated, surface, counts
     padding_z = (surface.shape[0] - depth) // 2
     padding_y = (surface.shape[1] - height) // 2
     padding_words = surface.shape[2] - n_words
-    flat = words.reshape(-1)
-    out = surface.reshape(-1)
+    flat = flattened(words)
+    out = flattened(surface)
     row_step = words.shape[2]
     slice_step = words.shape[1] * row_step
     last = np.uint64(n_words - 1)
