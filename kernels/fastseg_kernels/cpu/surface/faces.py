@@ -45,6 +45,13 @@ def _neighbour_row(row, step, exists, has_axis):
 
 
 @inlined
+def _clear(out, start, n):
+    """Write 0 into `n` words: in a tenth of the code that an assignment to a slice is compiled to."""
+    for w in range(np.uint64(start), np.uint64(start + n)):
+        out[w] = 0
+
+
+@inlined
 def _inner_rows(flat, source, row_step, slice_step, n, out, target):
     """Write the surface of rows that have all four neighbours, as one run of words; return how many voxels it has.
 
@@ -114,9 +121,9 @@ def face_surface(words, part, first, stop, ndim, rows_separated, surface, counts
     last = np.uint64(n_words - 1)
     in_one_run = rows_separated != 0 and ndim == 3 and surface.shape[2] == row_step and height > 2
     for z in range(first, stop):
-        surface[z + padding_z, :padding_y] = 0
-        surface[z + padding_z, surface.shape[1] - padding_y :] = 0
         place = (z + padding_z) * surface.shape[1] + padding_y
+        _clear(out, (place - padding_y) * surface.shape[2], padding_y * surface.shape[2])
+        _clear(out, (place + height) * surface.shape[2], padding_y * surface.shape[2])
         count = np.int64(0)
         y = np.int64(0)
         while y < height:
