@@ -5,8 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from fastseg.errors import InputError, InputWarning
 from fastseg.evaluation.settings import Settings
 from fastseg.inputs.source import Source
@@ -83,17 +81,11 @@ def unlisted_labels(
     structures: Sequence[Structure], histogram: JointHistogram, ignored: int | None
 ) -> dict[str, dict[int, int]]:
     """Count, on either side, the voxels of labels that are in the map and in no structure."""
-    found = {}
+    found: dict[str, dict[int, int]] = {}
     for side in SIDES:
-        labels, place = np.unique(getattr(histogram, f"{side}_labels"), return_inverse=True)
-        voxels = np.zeros(len(labels), np.int64)
-        np.add.at(voxels, place, histogram.counts)
-        listed = {0, ignored, *(label for one in structures for label in getattr(one, side))}
-        sizes = {
-            int(label): count
-            for label, count in zip(labels.tolist(), voxels.tolist(), strict=True)
-            if label not in listed
-        }
+        sizes = histogram.sizes(side)
+        for label in {0, ignored, *(label for one in structures for label in getattr(one, side))}:
+            sizes.pop(label, None)
         if sizes:
             found[side] = sizes
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from fastseg.errors import InputError, InputTypeError
 from fastseg.inputs.arrays import as_label, as_labels
@@ -15,7 +15,7 @@ Label = int | tuple[int, ...]
 
 Labels = Iterable[int] | Mapping[str, Any] | Mapping[int, str]
 
-SIDES = ("reference", "prediction")
+SIDES: tuple[Literal["reference", "prediction"], ...] = ("reference", "prediction")
 
 
 def label_text(label: Label | None) -> str:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastseg.inputs.arrays import Array, Box
+from fastseg.measures.label_sides import Side, distinct, in_type
 from fastseg.threads import lazy
 
 # Pairs for which a loop is faster than array operations (benchmarks: confusion_matrix/organs).
 _FEW_PAIRS = 256
+# Pairs of which a loop finds one structure faster than all labels are made a table (benchmarks: small).
+_VERY_FEW_PAIRS = 16
+# Pairs that take as long to sort by their labels as to go through a hundred times.
+_MANY_PAIRS = 1 << 16
+_MOST_READINGS = 32
 
 #: which side of a pair lacks a structure
 Empty = Literal["", "reference", "prediction", "both"]
@@ -46,64 +52,6 @@ class Counts(NamedTuple):
         if fn:
             return "prediction"
         return "reference" if fp else "both"
-
-
-class _Side:
-    """What one of the two maps holds, a row for each of its labels, ascending.
-
-    Parameters
-    ----------
-    histogram : JointHistogram
-    of_pairs : ndarray (n,)
-        The label of each pair on this side.
-    """
-
-    def __init__(self, histogram: JointHistogram, of_pairs: Array) -> None:
-        self._histogram = histogram
-        numbers = of_pairs.view(np.uint8) if of_pairs.dtype == bool else of_pairs
-        self.order: NDArray[np.intp] = np.argsort(numbers, kind="stable")  # sorts the pairs by row
-        self.labels, first = _distinct(numbers[self.order])
-        self.ends = np.append(first, len(numbers))  # of each label's pairs in that order, after a 0
-        counts = histogram.counts[self.order]
-        self.sizes = np.add.reduceat(counts, first) if len(first) else counts  # voxels of each
-
-    @lazy
-    def row_of(self) -> dict[int, int]:
-        """The row of each label."""
-        return dict(zip(self.labels.tolist(), range(len(self.labels)), strict=True))
-
-    @lazy
-    def row(self) -> NDArray[np.intp]:
-        """The row of each pair."""
-        rows = np.empty_like(self.order)
-        rows[self.order] = np.repeat(np.arange(len(self.labels)), np.diff(self.ends))
-        return rows
-
-    @lazy
-    def boxes(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Where the box of each label starts and stops."""
-        starts, stops = self._histogram.starts, self._histogram.stops
-        first = self.ends[:-1]
-        if not len(first):
-            return starts, stops
-        return (
-            np.minimum.reduceat(starts[self.order], first),
-            np.maximum.reduceat(stops[self.order], first),
-        )
-
-    def rows(self, labels: Sequence[int]) -> list[int]:
-        """Find the rows of those labels that occur."""
-        return [self.row_of[label] for label in labels if label in self.row_of]
-
-    def row_of_each(self, labels: Sequence[int] | Array) -> NDArray[np.intp]:
-        """Find the row of each label, -1 where it does not occur."""
-        rows = np.full(len(labels), -1, np.intp)
-        wanted, inside = _in_type(labels, self.labels.dtype)
-        if len(self.labels):
-            places = np.searchsorted(self.labels, wanted)
-            places[places == len(self.labels)] = 0
-            rows[inside] = np.where(self.labels[places] == wanted, places, -1)
-        return rows
 
 
 @dataclass(frozen=True)
@@ -171,16 +119,26 @@ class JointHistogram:
     def labels(self) -> list[int]:
         """All labels of either volume, ascending."""
         if len(self.counts) <= _FEW_PAIRS:
-            return sorted(
-                {
-                    *map(int, self.reference_labels.tolist()),
-                    *map(int, self.prediction_labels.tolist()),
-                }
-            )
-        found: list[int] = _distinct(
-            np.sort(np.concatenate([side.labels for side in self._sides]))
-        )[0].tolist()
+            sides = self.reference_labels.tolist(), self.prediction_labels.tolist()
+            return sorted(map(int, {*sides[0], *sides[1]}))
+        found: list[int] = self._distinct.tolist()
         return found
+
+    @lazy
+    def _distinct(self) -> Array:
+        """The labels of either volume, ascending."""
+        return distinct(np.sort(np.concatenate([side.labels for side in self._sides])))[0]
+
+    def sizes(self, side: Literal["reference", "prediction"]) -> dict[int, int]:
+        """Count the voxels of each label of one map; labels ascend."""
+        if len(self.counts) <= _VERY_FEW_PAIRS:
+            voxels: dict[int, int] = {}
+            labels = self.reference_labels if side == "reference" else self.prediction_labels
+            for label, count in zip(map(int, labels.tolist()), self.counts.tolist(), strict=True):
+                voxels[label] = voxels.get(label, 0) + count
+            return dict(sorted(voxels.items()))
+        own = self._sides[side == "prediction"]
+        return dict(zip(own.labels.tolist(), own.sizes.tolist(), strict=True))
 
     @lazy
     def total(self) -> int:
@@ -188,8 +146,14 @@ class JointHistogram:
         return int(self.counts.sum())
 
     @lazy
-    def _sides(self) -> tuple[_Side, _Side]:
-        return _Side(self, self.reference_labels), _Side(self, self.prediction_labels)
+    def _sides(self) -> tuple[Side, Side]:
+        def boxes() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+            return self.starts, self.stops  # which may not be there yet
+
+        return (
+            Side(self.reference_labels, self.counts, boxes),
+            Side(self.prediction_labels, self.counts, boxes),
+        )
 
     @lazy
     def _agreement(self) -> NDArray[np.int64]:
@@ -199,6 +163,40 @@ class JointHistogram:
         voxels = np.zeros(len(first.labels), np.int64)
         voxels[first.row[agreeing]] = self.counts[agreeing]  # each pair is there once
         return voxels
+
+    @lazy
+    def _few(self) -> list[tuple[int, int, int, list[int], list[int]]]:
+        """The pairs, a row each."""
+        return list(
+            zip(
+                self.reference_labels.tolist(),
+                self.prediction_labels.tolist(),
+                self.counts.tolist(),
+                self.starts.tolist(),
+                self.stops.tolist(),
+                strict=True,
+            )
+        )
+
+    def _asked_little(self) -> bool:
+        """Tell whether going through many pairs is still cheaper than to sort them, and note that it was asked."""
+        if len(self.counts) <= _MANY_PAIRS or "_sides" in self.__dict__:
+            return False
+        readings: int = self.__dict__.get("_readings", 0)
+        self.__dict__["_readings"] = readings + 1
+        return readings < _MOST_READINGS
+
+    @lazy
+    def _counts_of_label(self) -> dict[int, tuple[int, int, int]]:
+        columns = (column.tolist() for column in self.counts_of_each(self._distinct))
+        return dict(zip(self.labels, zip(*columns, strict=True), strict=True))
+
+    @lazy
+    def _box_of_label(self) -> dict[int, tuple[list[int], list[int]]]:
+        starts, stops = self.boxes_of_each(self._distinct)
+        return dict(
+            zip(self.labels, zip(starts.tolist(), stops.tolist(), strict=True), strict=True)
+        )
 
     def pair_counts(
         self, reference: Sequence[int], prediction: Sequence[int] | None = None
@@ -210,18 +208,42 @@ class JointHistogram:
         reference, prediction : sequence of int
             The labels that it is made of in either map; None for the prediction stands for the same.
         """
+        if prediction is None:
+            prediction = reference
+        if len(self.counts) <= _VERY_FEW_PAIRS:
+            tp = fp = fn = 0
+            for first, second, count, *_ in self._few:
+                if first in reference:
+                    if second in prediction:
+                        tp += count
+                    else:
+                        fn += count
+                elif second in prediction:
+                    fp += count
+        elif self._asked_little():
+            of_reference = _among(self.reference_labels, reference)
+            of_prediction = _among(self.prediction_labels, prediction)
+            tp = int(self.counts[of_reference & of_prediction].sum())
+            fn = int(self.counts[of_reference].sum()) - tp
+            fp = int(self.counts[of_prediction].sum()) - tp
+        elif len(reference) == 1 and reference == prediction:
+            tp, fp, fn = self._counts_of_label.get(reference[0], (0, 0, 0))
+        else:
+            tp, fp, fn = self._region_counts(reference, prediction)
+        return Counts(tp, fp, fn, self.total - tp - fp - fn)
+
+    def _region_counts(
+        self, reference: Sequence[int], prediction: Sequence[int]
+    ) -> tuple[int, int, int]:
         first, second = self._sides
-        rows = first.rows(reference)
-        columns = second.rows(reference if prediction is None else prediction)
+        rows, columns = first.rows(reference), second.rows(prediction)
         if len(rows) == len(columns) == 1:
             pairs = first.order[first.ends[rows[0]] : first.ends[rows[0] + 1]]
             tp = int(self.counts[pairs[second.row[pairs] == columns[0]]].sum())
         else:
             both = np.isin(first.row, rows) & np.isin(second.row, columns)
             tp = int(self.counts[both].sum())
-        fn = int(first.sizes[rows].sum()) - tp
-        fp = int(second.sizes[columns].sum()) - tp
-        return Counts(tp, fp, fn, self.total - tp - fp - fn)
+        return tp, int(second.sizes[columns].sum()) - tp, int(first.sizes[rows].sum()) - tp
 
     def counts_of_each(self, labels: Sequence[int] | Array) -> tuple[NDArray[np.int64], ...]:
         """Count the voxels of many structures at once, each with one label, the same in both maps.
@@ -250,15 +272,36 @@ class JointHistogram:
         reference, prediction : sequence of int
             As in :meth:`pair_counts`.
         """
-        first, second = self._sides
-        rows = first.rows(reference)
-        columns = second.rows(reference if prediction is None else prediction)
+        if prediction is None:
+            prediction = reference
+        if len(self.counts) <= _VERY_FEW_PAIRS:
+            starts, stops = [], []
+            for first, second, _, start, stop in self._few:
+                if first in reference or second in prediction:
+                    starts.append(start)
+                    stops.append(stop)
+            if not starts:
+                return None
+            return tuple(map(slice, map(min, *starts, starts[0]), map(max, *stops, stops[0])))
+        if self._asked_little():
+            pairs = (
+                _among(self.reference_labels, reference)
+                | _among(self.prediction_labels, prediction)
+            ).nonzero()[0]
+            if not len(pairs):
+                return None
+            start, stop = self.starts[pairs].min(axis=0), self.stops[pairs].max(axis=0)
+            return tuple(map(slice, start.tolist(), stop.tolist()))
+        if len(reference) == 1 and reference == prediction:
+            found = self._box_of_label.get(reference[0])
+            return None if found is None else tuple(map(slice, *found))
+        one, other = self._sides
+        rows, columns = one.rows(reference), other.rows(prediction)
         if not rows and not columns:
             return None
-        (starts, stops), (other_starts, other_stops) = first.boxes, second.boxes
-        start = np.concatenate([starts[rows], other_starts[columns]]).min(axis=0)
-        stop = np.concatenate([stops[rows], other_stops[columns]]).max(axis=0)
-        return tuple(map(slice, start.tolist(), stop.tolist()))
+        of_sides = zip(one.boxes, other.boxes, strict=True)
+        both = [np.concatenate([own[rows], others[columns]]) for own, others in of_sides]
+        return tuple(map(slice, both[0].min(axis=0).tolist(), both[1].max(axis=0).tolist()))
 
     def boxes_of_each(
         self, labels: Sequence[int] | Array
@@ -328,25 +371,10 @@ def _rows_of(found: Array, row_of: dict[int, int]) -> NDArray[np.intp]:
     return rows
 
 
-def _distinct(ascending: Array) -> tuple[Array, NDArray[np.intp]]:
-    """Find the distinct labels among ascending ones, and where the first of each is."""
-    is_first = np.ones(len(ascending), bool)
-    np.not_equal(ascending[1:], ascending[:-1], out=is_first[1:])
-    first = is_first.nonzero()[0]
-    return ascending[first], first
-
-
-def _in_type(labels: Sequence[int] | Array, dtype: np.dtype[Any]) -> tuple[Array, Any]:
-    """Bring labels to the type of a map, and tell which ones it has room for: their index."""
-    limits = np.iinfo(dtype)
-    if isinstance(labels, np.ndarray):
-        numbers = labels.view(np.uint8) if labels.dtype == bool else labels
-        if numbers.dtype == dtype:
-            return numbers, slice(None)
-        inside = ((numbers >= limits.min) & (numbers <= limits.max)).nonzero()[0]
-        return numbers[inside].astype(dtype), inside
-    try:
-        return np.array(list(map(int, labels)), dtype), slice(None)
-    except OverflowError:
-        fitting = [i for i, label in enumerate(labels) if limits.min <= label <= limits.max]
-        return np.array([labels[i] for i in fitting], dtype), fitting
+def _among(found: Array, labels: Sequence[int]) -> NDArray[np.bool_]:
+    """Tell which pairs have one of some labels."""
+    wanted, _ = in_type(labels, found.dtype)
+    if len(wanted) == 1:
+        same: NDArray[np.bool_] = found == wanted[0]
+        return same
+    return np.isin(found, wanted)

@@ -36,6 +36,10 @@ if config.DISABLE_JIT:
         """Count the elements of an array that make a vector."""
         return np.uint64(BYTES // array.itemsize)
 
+    def flattened(array):
+        """See a C-contiguous array as one of a single axis."""
+        return array.reshape(-1)
+
     def load(array, index):
         """Take a vector from a one-dimensional array, starting at an index."""
         start = int(index)
@@ -76,6 +80,10 @@ if config.DISABLE_JIT:
         """Compare two vectors: bit i of the word says whether lanes i differ."""
         octets = np.packbits(first != second, bitorder="little")
         return np.uint64(int.from_bytes(octets.tobytes(), "little"))
+
+    def either_unequal(first, second, third, fourth):
+        """Compare two pairs of vectors: bit i of the word says whether lanes i of either differ."""
+        return unequal(first, second) | unequal(third, fourth)
 
     def add(first, second):
         """Add two vectors."""
@@ -175,6 +183,30 @@ else:
             return context.get_constant(types.uint64, BYTES * 8 // array.dtype.bitwidth)
 
         return types.uint64(array), codegen
+
+    @intrinsic
+    def flattened(typingctx, array):
+        """See a C-contiguous array as one of a single axis: `reshape` compiles what other arrays need, too."""
+
+        def codegen(context, builder, signature, args):
+            from numba.core.imputils import impl_ret_borrowed
+            from numba.np.arrayobj import (
+                populate_array,
+            )  # which compiling imports, and nothing else
+
+            source = context.make_array(array)(context, builder, args[0])
+            line = context.make_array(signature.return_type)(context, builder)
+            populate_array(
+                line,
+                data=source.data,
+                shape=[source.nitems],
+                strides=[source.itemsize],
+                itemsize=source.itemsize,
+                meminfo=source.meminfo,
+            )
+            return impl_ret_borrowed(context, builder, signature.return_type, line._getvalue())
+
+        return array.copy(ndim=1)(array), codegen
 
     def _load(vector):
         def codegen(context, builder, signature, args):
@@ -276,17 +308,32 @@ else:
 
         return vector(vector, types.uint64, vector.dtype), codegen
 
+    def _word(builder, flags):
+        bits = builder.bitcast(flags, ir.IntType(flags.type.count))
+        word = ir.IntType(64)
+        return bits if bits.type == word else builder.zext(bits, word)
+
     @intrinsic
     def unequal(typingctx, first, second):
         """Compare two vectors of integers: bit i of the word says whether lanes i differ."""
 
         def codegen(context, builder, signature, args):
-            flags = builder.icmp_unsigned("!=", *args)
-            bits = builder.bitcast(flags, ir.IntType(flags.type.count))
-            word = ir.IntType(64)
-            return bits if bits.type == word else builder.zext(bits, word)
+            return _word(builder, builder.icmp_unsigned("!=", *args))
 
         return types.uint64(first, second), codegen
+
+    @intrinsic
+    def either_unequal(typingctx, first, second, third, fourth):
+        """Compare two pairs of vectors: bit i of the word says whether lanes i of either differ.
+
+        They are joined before they become a word, which costs more than a comparison.
+        """
+
+        def codegen(context, builder, signature, args):
+            flags = [builder.icmp_unsigned("!=", *args[i : i + 2]) for i in (0, 2)]
+            return _word(builder, builder.or_(*flags))
+
+        return types.uint64(first, second, third, fourth), codegen
 
     @intrinsic
     def add(typingctx, first, second):

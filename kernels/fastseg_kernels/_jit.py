@@ -7,7 +7,9 @@ silently for a strided or a wrong array, so it is closed after its one signature
 A variant for another dtype is a function of its own name.
 """
 
+import contextlib
 import functools
+import gc
 import hashlib
 import os
 import threading
@@ -18,6 +20,8 @@ import numba
 import numpy as np
 from numba import types
 from numba.core import config
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 
 from fastseg_kernels._cache import KernelCache
 
@@ -66,6 +70,90 @@ def write(dtype, ndim):
     return types.Array(dtype, ndim, "C")
 
 
+class _Library(JITCodeLibrary):
+    """The code of a kernel, optimised once: numba does it for each function before it does it for the whole."""
+
+    def _optimize_functions(self, ll_module):
+        ll_module.data_layout = self._codegen._data_layout  # as numba does before that
+
+
+class _PartLibrary(_Library):
+    """The code of a function that is only ever linked into kernels: not optimised by itself, nor made machine code.
+
+    numba does both for every function, and again for each kernel that has it: a quarter of all compiling (benchmarks:
+    bench_start).
+    """
+
+    def _optimize_final_module(self):
+        pass
+
+    def _finalize_final_module(self):
+        self._finalize_dynamic_globals()
+        self._verify_declare_only_symbols()
+        self._finalized = True
+
+    def get_pointer_to_function(self, name):
+        self._ensure_finalized()
+        return 0  # numba's "not there", as it says of whatever has no wrapper for Python
+
+    @property
+    def codegen(self):
+        """What is asked to write the address of numba's environment into machine code, of which there is none."""
+        return self
+
+    def set_env(self, name, environment):
+        pass
+
+
+class _KernelCompiler(Compiler):
+    def __init__(self, typing_context, target_context, library, *options):
+        if library is None:
+            library = _Library(target_context.codegen(), "kernel")
+            library.enable_object_caching()
+        super().__init__(typing_context, target_context, library, *options)
+
+
+class _PartCompiler(Compiler):
+    def __init__(self, typing_context, target_context, library, *options):
+        library = library or _PartLibrary(target_context.codegen(), "part")
+        super().__init__(typing_context, target_context, library, *options)
+
+
+_ALLOCATING = {"empty", "zeros", "ones", "full", "copy", "astype", "empty_like", "zeros_like"}
+
+
+def _compiled(function, pipeline, **options):
+    """Make a function one of numba's, without what no kernel needs.
+
+    That is a wrapper for C, and the counting of references where nothing is allocated, as kernels own no array: it
+    takes a twentieth of the time to compile, and no kernel runs slower without it.
+    """
+    allocates = not _ALLOCATING.isdisjoint(function.__code__.co_names)
+    options = {"nogil": True, "no_cfunc_wrapper": True, "_nrt": allocates, **options}
+    return numba.njit(pipeline_class=pipeline, **options)(function)
+
+
+def _part(**options):
+    def wrap(function):
+        if config.DISABLE_JIT:
+            return function
+        return _compiled(function, _PartCompiler, no_cpython_wrapper=True, **options)
+
+    return wrap
+
+
+@contextlib.contextmanager
+def _uncollected():
+    """Let no garbage be collected: of millions of objects that all live, numba makes enough to start it many times."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 class Kernel:
     """A compiled-on-demand function of one signature.
 
@@ -76,7 +164,7 @@ class Kernel:
         functools.update_wrapper(self, function)
         self._signature = signature
         function.__qualname__ = f"{function.__qualname__}_{_DIGEST}"  # of its files in the cache
-        self._dispatcher = numba.njit(nogil=True)(function)
+        self._dispatcher = _compiled(function, _KernelCompiler)
         self._dispatcher._cache = self._cache = KernelCache(function)  # in place of numba's own
         self._ready = False
         KERNELS.append(self)
@@ -88,7 +176,8 @@ class Kernel:
         """
         with _compiling:
             if not self._ready:
-                self._dispatcher.compile(self._signature)
+                with _uncollected():
+                    self._dispatcher.compile(self._signature)
                 self._dispatcher.disable_compile()
                 self._ready = True
 
@@ -173,7 +262,7 @@ def float_kernels(signature):
 
 
 #: a function that kernels of the same file call: compiled into its caller, if LLVM finds it small enough
-inlined = numba.njit(nogil=True)
+inlined = _part()
 
 #: the same, always: arrays go to a function as seven numbers each, which a call for each row would feel
-always_inlined = numba.njit(nogil=True, inline="always")
+always_inlined = _part(forceinline=True)

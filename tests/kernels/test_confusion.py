@@ -45,7 +45,7 @@ def counted(
     row, stop = rows or (0, nz * ny)
     room, known = max(room, nx), 0
     labels: tuple[Array, ...] = (np.empty(0, np.uint64), np.empty(0, np.uint64))
-    counts, boxes = np.empty(0, np.int64), np.empty((0, confusion.BOX_COLUMNS), np.int64)
+    counts, boxes = np.empty(0, np.int64), np.empty((0, confusion.BOX_COLUMNS), np.int32)
     dense = reference.itemsize == 1
     table = np.full(confusion.DENSE_SLOTS, -1, np.int32)
     changes = np.full(-(-nx * reference.itemsize // 64) + 1, GUARD, np.uint64)
@@ -53,7 +53,7 @@ def counted(
     while True:
         labels = tuple(np.append(part, np.empty(room - len(part), part.dtype)) for part in labels)
         counts = np.append(counts, np.empty(room - len(counts), np.int64))
-        more = np.empty((room - len(boxes), confusion.BOX_COLUMNS), np.int64)
+        more = np.empty((room - len(boxes), confusion.BOX_COLUMNS), np.int32)
         boxes = np.concatenate([boxes, more])
         if not dense:
             table = np.full(1 << (2 * room - 1).bit_length(), -1, np.int32)

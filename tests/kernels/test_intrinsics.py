@@ -25,6 +25,7 @@ SPECIAL = [0.0, np.inf, 1.5, 1.5, 1e30, 1e-30, 3.0, 2.0]
 popcount = numba.njit(lambda word: v.popcount(word))
 trailing_zeros = numba.njit(lambda word: v.trailing_zeros(word))
 leading_zeros = numba.njit(lambda word: v.leading_zeros(word))
+flattened = numba.njit(lambda array: v.flattened(array))
 
 
 # ---------------------------------------------------------------------------- words
@@ -72,6 +73,14 @@ def reduced(values: Array, start: int) -> Any:
 @numba.njit()
 def differ(first: Array, second: Array, start: int) -> Any:
     return v.unequal(v.load(first, np.uint64(start)), v.load(second, np.uint64(start)))
+
+
+@numba.njit()
+def either_differs(first: Array, second: Array, third: Array, fourth: Array) -> Any:
+    start = np.uint64(0)
+    a, b = v.load(first, start), v.load(second, start)
+    c, d = v.load(third, start), v.load(fourth, start)
+    return v.either_unequal(a, b, c, d)
 
 
 @numba.njit()
@@ -179,3 +188,35 @@ def test_the_helpers_are_compiled_where_kernels_are(
 ) -> None:
     """Else the plain Python twins are all that has been tested."""
     assert hasattr(function, "signatures")
+
+
+@pytest.mark.parametrize("shape", [(4, 5, 6), (2, 3), (7,), (1, 1, 1), (0, 3, 2), (3, 0, 64)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint64, np.float32])
+def test_an_array_is_seen_as_one_of_a_single_axis(shape: tuple[int, ...], dtype: Any) -> None:
+    array = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+    line = flattened(array)
+    assert_array_equal(line, array.reshape(-1))
+    assert line.dtype == dtype
+    assert line.shape == (array.size,)
+    assert not array.size or np.shares_memory(line, array)
+    array[...] = 0  # `line` holds on to its memory
+    del array
+    assert not line.any()
+    fixed = np.ones(shape, dtype)
+    fixed.flags.writeable = False
+    assert not flattened(fixed).flags.writeable
+
+
+@pytest.mark.parametrize("dtype", UNSIGNED)
+def test_two_pairs_of_vectors_at_once(dtype: Any) -> None:
+    lanes = v.BYTES // np.dtype(dtype).itemsize
+    rng = np.random.default_rng(4)
+    for _ in range(30):
+        first, third = rng.integers(0, 9, (2, lanes)).astype(dtype)
+        second, fourth = first.copy(), third.copy()
+        for copy in (second, fourth):
+            copy[rng.random(lanes) < 0.2] ^= dtype(1 << rng.integers(0, 8 * copy.itemsize))
+        expected = (first != second) | (third != fourth)
+        word = int(either_differs(first, second, third, fourth))
+        assert [bool(word >> lane & 1) for lane in range(lanes)] == expected.tolist()
+        assert word >> lanes == 0

@@ -173,3 +173,18 @@ def test_matrix(labels: list[int] | None, few: int, monkeypatch: pytest.MonkeyPa
     expected = [[int(((reference == a) & (prediction == b)).sum()) for b in wanted] for a in wanted]
     histogram = numba_backend.joint_histogram(reference, prediction)
     assert_array_equal(histogram.matrix(wanted), expected)
+
+
+@pytest.mark.parametrize("shape", [(9, 3, 2), (2, 9, 3), (3, 2, 9), (9,)])
+def test_an_axis_that_a_box_has_no_room_for(
+    shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Boxes of few pairs have 32 bits for an end of an axis; those of dealt runs have 64."""
+    monkeypatch.setattr(confusion, "LONG_AXIS", 9)
+    pair = maps("random", shape)
+    found = numba_backend.joint_histogram(*pair)
+    assert isinstance(found, ManyPairs)
+    assert by_pair(found) == by_pair(scipy_backend.joint_histogram(*pair))
+    monkeypatch.setattr(driver, "_MANY_PAIRS", 1 << 15)
+    monkeypatch.setattr(confusion, "LONG_AXIS", 10)
+    assert not isinstance(numba_backend.joint_histogram(*pair), ManyPairs)

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from fastseg.backends import numba as numba_backend
 from fastseg.backends import scipy as scipy_backend
+from fastseg.measures import joint_histogram as measured
+from fastseg.measures import label_sides
 from fastseg.measures.joint_histogram import Counts, JointHistogram
 from tests.oracle import naive
 
@@ -21,6 +23,15 @@ Array = NDArray[Any]
 
 REFERENCE = np.array([[0, 1, 1, 2], [0, 1, 2, 2], [5, 0, 0, 0]])
 PREDICTION = np.array([[0, 1, 2, 2], [1, 1, 1, 2], [5, 5, 0, 7]])
+
+
+@pytest.fixture(autouse=True, params=["loop", "tables", "readings"], ids=lambda way: f"by {way}")
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look structures up in each of the ways that histograms of few, more and many pairs have."""
+    limits = {"loop": (99, 99), "tables": (-1, 99), "readings": (-1, -1)}[request.param]
+    monkeypatch.setattr(measured, "_VERY_FEW_PAIRS", limits[0])
+    monkeypatch.setattr(measured, "_FEW_PAIRS", limits[0])
+    monkeypatch.setattr(measured, "_MANY_PAIRS", limits[1])
 
 
 @pytest.fixture(params=[numba_backend, scipy_backend])
@@ -52,6 +63,16 @@ def test_counts_and_boxes_of_a_structure(
     masks = np.isin(REFERENCE, values), np.isin(PREDICTION, values)
     assert histogram.pair_counts(values) == Counts(*naive.counts(*masks))
     assert histogram.box(values) == boxed(masks[0] | masks[1])
+
+
+def test_sizes_of_labels(histogram: JointHistogram) -> None:
+    for side, labels in (("reference", REFERENCE), ("prediction", PREDICTION)):
+        expected = dict(
+            zip(*(u.tolist() for u in np.unique(labels, return_counts=True)), strict=True)
+        )
+        found = histogram.sizes(side)  # type: ignore[arg-type]
+        assert list(found.items()) == list(expected.items())
+        assert {type(value) for item in found.items() for value in item} == {int}
 
 
 def test_counts_are_python_integers(histogram: JointHistogram) -> None:
@@ -183,3 +204,18 @@ def test_many_structures_of_nothing() -> None:
     nothing = scipy_backend.joint_histogram(constant, constant).without(0)
     assert_array_equal(nothing.counts_of_each([0, 1]), np.zeros((3, 2)))
     assert_array_equal(nothing.boxes_of_each([0, 1]), np.zeros((2, 2, 2)))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint32, np.int32, np.int64, np.uint64])
+@pytest.mark.parametrize("span", [1, 100, 2**31, 2**53, 2**54, 2**55, 2**63, 2**64 - 1])
+@pytest.mark.parametrize("n", [0, 1, 511, 512, 700])
+def test_order_of_labels(dtype: Any, span: int, n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Labels and their indices fit into words together, or do not: both limits are passed."""
+    monkeypatch.setattr(label_sides, "_WORTH_PACKING", 1)
+    limits = np.iinfo(dtype)
+    low = max(limits.min, -(span // 2))
+    high = min(limits.max, low + span)
+    labels = np.random.default_rng(n).integers(low, high, n, dtype, endpoint=True)
+    labels[: n // 2] = labels[n // 2 : n // 2 * 2]  # each twice
+    labels[:2] = [low, high][:n]
+    assert_array_equal(label_sides._order(labels), np.argsort(labels, kind="stable"))

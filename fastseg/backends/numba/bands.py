@@ -44,8 +44,8 @@ def band_overlap(masks: tuple[Mask, Mask], spacing: Spacing, width: float) -> Ov
 def _overlap(first: Words, second: Words) -> Overlap:
     first, second = first.reshape(-1), second.reshape(-1)
     sizes = (
-        mask_kernels.count(first),
-        mask_kernels.count(second),
+        mask_kernels.count_both(first, first),  # one kernel less to compile in a first call
+        mask_kernels.count_both(second, second),
         mask_kernels.count_both(first, second),
     )
     return Overlap(*map(int, sizes))

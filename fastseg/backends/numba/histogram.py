@@ -36,9 +36,12 @@ def joint_histogram(reference: Array, prediction: Array) -> JointHistogram:
         pairs, counts, boxes = counted
         found = pairs[0].astype(references.dtype), pairs[1].astype(references.dtype)
         labels = found[0].view(first.dtype), found[1].view(first.dtype)
-        starts, stops = -boxes[:, 1:6:2], boxes[:, :6:2]
+        ends = boxes.astype(np.int64)
+        starts, stops = -ends[:, 1:6:2], ends[:, :6:2]
         return JointHistogram(*labels, counts, starts[:, axes], stops[:, axes])
 
+    if max(references.shape) >= confusion.LONG_AXIS:
+        return ManyPairs.of(first, Volume.of(prediction), in_turn)
     rows = references.shape[0] * references.shape[1]
     parts = threads.run(count, threads.slabs(rows, references.size))
     counted = list(filter(None, parts))
@@ -50,13 +53,13 @@ def joint_histogram(reference: Array, prediction: Array) -> JointHistogram:
 
 def _count_rows(
     reference: Array, prediction: Array, row: int, stop: int, in_turn: int
-) -> tuple[tuple[Words, Words], Counts, Counts] | None:
+) -> tuple[tuple[Words, Words], Counts, NDArray[np.int32]] | None:
     """Count the pairs of some rows, making room whenever the kernel asks for more; None where they are many."""
     kernel = confusion.joint_histogram[reference.dtype]
     dense = reference.itemsize == 1
     room, known = max(_FEWEST_PAIRS, 2 * min(reference.shape[2], confusion.LONG_ROW)), 0
     pairs = (np.empty(room, np.uint64), np.empty(room, np.uint64))
-    counts, boxes = np.empty(room, np.int64), np.empty((room, confusion.BOX_COLUMNS), np.int64)
+    counts, boxes = np.empty(room, np.int64), np.empty((room, confusion.BOX_COLUMNS), np.int32)
     table = np.full(confusion.DENSE_SLOTS if dense else power_of_two(2 * room), -1, np.int32)
     changes = np.empty(reference.shape[2], np.uint64)
     ends = np.empty(reference.shape[2] + confusion.SPARE_ENDS, np.uint64)

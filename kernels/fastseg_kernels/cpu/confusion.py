@@ -18,12 +18,16 @@ import numpy as np
 from numba import types
 
 from fastseg_kernels._intrinsics import (
+    either_unequal,
+    flattened,
     insert,
     lanes_of,
     load,
+    load_beside,
     maximum,
     popcount,
     splat,
+    splat_beside,
     store,
     trailing_zeros,
     unequal,
@@ -53,10 +57,13 @@ DENSE_SLOTS = 1 << 16
 #: rows longer than this need not find room for as many pairs; they end the count where room runs out
 LONG_ROW = 1 << 16
 
-_NOTHING = -(2**63)
+_NOTHING = -(2**31)
+
+#: an axis of so many voxels, or more, has no room in a box
+LONG_AXIS = 2**31 - 1
 
 
-@inlined
+@always_inlined
 def _slot(reference_label, prediction_label, references, predictions, table):
     """Find the slot of the open-addressing table that holds the pair, or the free slot where it would go."""
     mask = np.uint64(table.size - 1)
@@ -92,12 +99,12 @@ def _run_ends(reference, prediction, start, stop, in_turn, changes, ends):
     v = np.uint64(0)
     x = start
     while x < stop and x + lanes < size:
-        changed = unequal(load(prediction, x), load(prediction, x + one))
+        ahead, beyond = load(prediction, x), load(prediction, x + one)
         if in_turn != 0:
-            changed |= changes[v]
+            changed = unequal(ahead, beyond) | changes[v]
             v += one
         else:
-            changed |= unequal(load(reference, x), load(reference, x + one))
+            changed = either_unequal(ahead, beyond, load(reference, x), load(reference, x + one))
         if stop - x <= lanes:  # the row ends here, whatever the next one begins with
             last = one << (stop - x - one)
             changed = (changed & (last - one)) | last
@@ -130,7 +137,7 @@ def _signature(label):
         i64,  # row to stop before
         types.Tuple((write(u64, 1), write(u64, 1))),  # pairs: the labels of each
         write(i64, 1),  # counts of the pairs
-        write(i64, 2),  # boxes of the pairs
+        write(i32, 2),  # boxes of the pairs
         write(i32, 1),  # table: pair or -1
         i64,  # in_turn: 1 to read a row in one volume before the other
         write(u64, 1),  # changes: room for a bit a voxel of a row
@@ -155,20 +162,20 @@ def joint_histogram(
     (benchmarks: confusion_matrix/dense100-512).
     """
     references, predictions = pairs
-    flat_reference = reference.reshape(-1)
-    flat_prediction = prediction.reshape(-1)
-    flat_boxes = boxes.reshape(-1)
+    flat_reference = flattened(reference)
+    flat_prediction = flattened(prediction)
+    flat_boxes = flattened(boxes)
     height = np.uint64(reference.shape[1])
     width = np.uint64(reference.shape[2])
     needed = reference.shape[2] if reference.shape[2] <= LONG_ROW else 0
     while row < stop and n_pairs + needed <= counts.size:
         z = np.uint64(row) // height
         y = np.uint64(row) - z * height
-        row_box = splat(np.int64(_NOTHING))
-        row_box = insert(row_box, Y_STOP, np.int64(y) + 1)
-        row_box = insert(row_box, MINUS_Y_START, -np.int64(y))
-        row_box = insert(row_box, Z_STOP, np.int64(z) + 1)
-        row_box = insert(row_box, MINUS_Z_START, -np.int64(z))
+        row_box = splat_beside(np.int32(_NOTHING), splat(np.int64(0)))  # as many lanes
+        row_box = insert(row_box, Y_STOP, np.int32(y + np.uint64(1)))
+        row_box = insert(row_box, MINUS_Y_START, np.int32(-np.int64(y)))
+        row_box = insert(row_box, Z_STOP, np.int32(z + np.uint64(1)))
+        row_box = insert(row_box, MINUS_Z_START, np.int32(-np.int64(z)))
         row_start = np.uint64(row) * width
         start = row_start
         runs = _run_ends(
@@ -196,9 +203,9 @@ def joint_histogram(
                 box = np.uint64(pair) * np.uint64(BOX_COLUMNS)
                 store(flat_boxes, box, row_box)
             counts[np.uint64(pair)] += np.int64(end - start)
-            run_box = insert(row_box, X_STOP, np.int64(end - row_start))
-            run_box = insert(run_box, MINUS_X_START, np.int64(row_start - start))
-            store(flat_boxes, box, maximum(load(flat_boxes, box), run_box))
+            run_box = insert(row_box, X_STOP, np.int32(end - row_start))
+            run_box = insert(run_box, MINUS_X_START, np.int32(row_start - start))
+            store(flat_boxes, box, maximum(load_beside(flat_boxes, box, row_box), run_box))
             start = end
         row += 1
     return row, n_pairs
@@ -272,8 +279,8 @@ def deal_runs(
     spans,
 ):
     """Count the runs of some rows by the part that their pair belongs to, or write them where their part is."""
-    flat_reference = reference.reshape(-1)
-    flat_prediction = prediction.reshape(-1)
+    flat_reference = flattened(reference)
+    flat_prediction = flattened(prediction)
     width = np.uint64(reference.shape[2])
     low, high = np.uint64(first_part), np.uint64(stop_part)
     longest = np.uint64((1 << SPAN_BITS) - 1)

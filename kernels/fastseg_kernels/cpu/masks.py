@@ -12,7 +12,7 @@ Exactness: a voxel is in the mask if its label is one of `values`, compared as t
 
 import numpy as np
 
-from fastseg_kernels._intrinsics import lanes_of, load, popcount, splat, unequal
+from fastseg_kernels._intrinsics import flattened, lanes_of, load, popcount, splat, unequal
 from fastseg_kernels._jit import i64, inlined, kernel, label_kernels, read, u8, u64, write
 
 ALL = 0xFFFFFFFFFFFFFFFF
@@ -63,8 +63,8 @@ def _last_matches(labels, start, count, value):
 @label_kernels(_signature)
 def select(labels, values, first, stop, box_start, box_width, words):
     """Set the bits of the voxels whose label is one of `values`, in some slices of a box, and clear all others."""
-    flat = labels.reshape(-1)
-    out = words.reshape(-1)
+    flat = flattened(labels)
+    out = flattened(words)
     full_words = np.uint64(box_width) // np.uint64(64)  # words of a row all of whose voxels count
     rest_bits = np.uint64(box_width) % np.uint64(64)
     start = np.uint64(first * words.shape[1] * words.shape[2])

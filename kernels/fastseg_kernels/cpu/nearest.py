@@ -18,7 +18,7 @@ every bound that prunes is a bound of the computed values themselves.
 
 import numpy as np
 
-from fastseg_kernels._intrinsics import leading_zeros, popcount, trailing_zeros
+from fastseg_kernels._intrinsics import flattened, leading_zeros, popcount, trailing_zeros
 from fastseg_kernels._jit import f64, i64, inlined, kernel, read, u64, write
 
 BLOCK = 8  # rows of a block along y and along z
@@ -100,8 +100,8 @@ def shells(
     int
         How many queries found no target.
     """
-    flat_queries = queries.reshape(-1)
-    flat = targets.reshape(-1)
+    flat_queries = flattened(queries)
+    flat = flattened(targets)
     base = np.uint64(0)
     n_missed = np.uint64(0)
     n_tried = np.int64(0)  # queries that the core has left to the outer offsets

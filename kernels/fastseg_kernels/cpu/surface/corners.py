@@ -12,7 +12,7 @@ is bit `4 * i + 2 * j + k` in 3-D, `2 * j + k` in 2-D, `k` in 1-D.
 
 import numpy as np
 
-from fastseg_kernels._intrinsics import popcount, trailing_zeros
+from fastseg_kernels._intrinsics import flattened, popcount, trailing_zeros
 from fastseg_kernels._jit import i64, inlined, kernel, read, u8, u64, write
 
 ALL = 0xFFFFFFFFFFFFFFFF
@@ -105,8 +105,8 @@ def corner_surface(words, part, first, stop, ndim, width, rows_separated, corner
     counts : int64
         Written: how many corners are set in each slice of `corners` that is written.
     """
-    flat = words.reshape(-1)
-    out = corners.reshape(-1)
+    flat = flattened(words)
+    out = flattened(corners)
     n_words = np.uint64(part[1, 2])
     padding_z = (corners.shape[0] - part[1, 0]) // 2
     padding_y = (corners.shape[1] - part[1, 1]) // 2
@@ -181,7 +181,7 @@ def corner_codes(words, part, first, stop, ndim, width, corners, codes):
     """Write the code of each corner that `corner_surface` has set with these arguments, in C order."""
     padding_z = (corners.shape[0] - part[1, 0]) // 2
     padding_y = (corners.shape[1] - part[1, 1]) // 2
-    flat = words.reshape(-1)
+    flat = flattened(words)
     one = np.uint64(1)
     n_words = np.uint64(part[1, 2])
     mask = np.uint64((1 << (1 << np.uint64(ndim))) - 1)  # a lower dimension sees its rows twice

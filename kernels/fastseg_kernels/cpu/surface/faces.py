@@ -15,7 +15,7 @@ volume of one slice) have no neighbours at all: they must not count as outside.
 
 import numpy as np
 
-from fastseg_kernels._intrinsics import popcount
+from fastseg_kernels._intrinsics import flattened, popcount
 from fastseg_kernels._jit import i64, inlined, kernel, read, u64, write
 
 ALL = 0xFFFFFFFFFFFFFFFF
@@ -42,6 +42,13 @@ def _neighbour_row(row, step, exists, has_axis):
     if not exists:
         return np.uint64(row), np.uint64(0)
     return np.uint64(row + step), np.uint64(ALL)
+
+
+@inlined
+def _clear(out, start, n):
+    """Write 0 into `n` words: in a tenth of the code that an assignment to a slice is compiled to."""
+    for w in range(np.uint64(start), np.uint64(start + n)):
+        out[w] = 0
 
 
 @inlined
@@ -107,16 +114,16 @@ def face_surface(words, part, first, stop, ndim, rows_separated, surface, counts
     padding_z = (surface.shape[0] - depth) // 2
     padding_y = (surface.shape[1] - height) // 2
     padding_words = surface.shape[2] - n_words
-    flat = words.reshape(-1)
-    out = surface.reshape(-1)
+    flat = flattened(words)
+    out = flattened(surface)
     row_step = words.shape[2]
     slice_step = words.shape[1] * row_step
     last = np.uint64(n_words - 1)
     in_one_run = rows_separated != 0 and ndim == 3 and surface.shape[2] == row_step and height > 2
     for z in range(first, stop):
-        surface[z + padding_z, :padding_y] = 0
-        surface[z + padding_z, surface.shape[1] - padding_y :] = 0
         place = (z + padding_z) * surface.shape[1] + padding_y
+        _clear(out, (place - padding_y) * surface.shape[2], padding_y * surface.shape[2])
+        _clear(out, (place + height) * surface.shape[2], padding_y * surface.shape[2])
         count = np.int64(0)
         y = np.int64(0)
         while y < height:
