@@ -173,7 +173,7 @@ def float_kernels(signature):
 
 
 #: a function that kernels of the same file call: compiled into its caller, if LLVM finds it small enough
-inlined = numba.njit(nogil=True)
+inlined = numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 #: the same, always: arrays go to a function as seven numbers each, which a call for each row would feel
-always_inlined = numba.njit(nogil=True, inline="always")
+always_inlined = numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, inline="always")

@@ -32,6 +32,9 @@ _PACKED_ROWS = 1 << 10
 _BACKGROUND = np.zeros(1, np.uint64)
 _ALL_TILES = np.empty(0, np.uint8)
 _NO_FEATURES = np.empty((0, 0), np.int32)
+_NOT_PACKED = np.empty(0, np.int32), 1.0, 0, 0, 0
+# Bits of a row's number that packed values may lack. With four more candidates are looked at, and it still pays (2048²).
+_MOST_COARSE = 4
 
 
 class Targets(NamedTuple):
@@ -317,7 +320,24 @@ def _parabolas(
     _, n, inner = split(volume.shape, axis)
     table = squares(n, step).astype(volume.dtype)
     flat, kernel = volume.reshape(-1), parabolas.parabola_pass[volume.dtype]
+    options = step, table, int(plan.monotone), *_packing(plan, n, step), int(root)
     threads.run(
-        lambda slab: kernel(step, table, int(plan.monotone), int(root), *slab, wanted, inner, flat),
+        lambda slab: kernel(*options, *slab, wanted, inner, flat),
         threads.slabs(_tiles(volume.size // n, volume.dtype), volume.size),
     )
+
+
+def _packing(
+    plan: Plan, n: int, step: float
+) -> tuple[NDArray[np.int32], float, int, int, int]:
+    """Say how `parabola_pass` packs values along an axis of n voxels, if they are whole numbers that leave room."""
+    if plan.unit is None:
+        return _NOT_PACKED
+    scale, largest = plan.unit
+    bits = (n - 1).bit_length()
+    none = largest + 1
+    steps = squares(n, step) * scale
+    shift = min(bits, 31 - (none + int(steps[-1])).bit_length())
+    if shift < bits - _MOST_COARSE:
+        return _NOT_PACKED
+    return steps.astype(np.int32) << shift, float(scale), none, shift, bits - shift
