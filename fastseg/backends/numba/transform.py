@@ -273,19 +273,20 @@ def _row_pass(
 ) -> Callable[[tuple[int, int]], None]:
     """Make a function that fills some of the volume's rows, from bytes of foreground or from packed targets."""
     kernel = row_kernels.row_pass[volume.dtype]
+    nearest = row_kernels.distances_in_bytes(volume.dtype)
     rows, out = source.reshape(-1, source.shape[-1]), volume.reshape(-1, volume.shape[-1])
     n_words = -(-out.shape[1] // 64)
 
     def fill(slab: tuple[int, int]) -> None:
         if source.dtype == np.uint64:
-            kernel(rows, step, *slab, out)
+            kernel(rows, step, *slab, nearest, out)
             return
         for first in range(*slab, _PACKED_ROWS):
             stop = min(first + _PACKED_ROWS, slab[1])
             words = np.empty((1, stop - first, n_words), np.uint64)
             corner = np.array([0, first, 0])
             masks.select[rows.dtype](rows[None], _BACKGROUND, 0, 1, corner, out.shape[1], words)
-            kernel(words[0], step, 0, stop - first, out[first:stop])
+            kernel(words[0], step, 0, stop - first, nearest, out[first:stop])
 
     return fill
 
