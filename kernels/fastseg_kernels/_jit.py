@@ -18,6 +18,8 @@ import numba
 import numpy as np
 from numba import types
 from numba.core import config
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 
 from fastseg_kernels._cache import KernelCache
 
@@ -172,8 +174,49 @@ def float_kernels(signature):
     return _family(FLOAT_TYPES, signature)
 
 
+class _PartLibrary(JITCodeLibrary):
+    """The code of a function that is only ever linked into kernels: not optimised by itself, nor made machine code.
+
+    numba does both for every function, and again for each kernel that has it: a quarter of all compiling (benchmarks:
+    bench_start).
+    """
+
+    def _optimize_final_module(self):
+        pass
+
+    def _finalize_final_module(self):
+        self._finalize_dynamic_globals()
+        self._verify_declare_only_symbols()
+        self._finalized = True
+
+    def get_pointer_to_function(self, name):
+        self._ensure_finalized()
+        return 0  # numba's "not there", as it says of whatever has no wrapper for Python
+
+    @property
+    def codegen(self):
+        """What is asked to write the address of numba's environment into machine code, of which there is none."""
+        return self
+
+    def set_env(self, name, environment):
+        pass
+
+
+class _PartCompiler(Compiler):
+    def __init__(self, typing_context, target_context, library, *options):
+        library = library or _PartLibrary(target_context.codegen(), "part")
+        super().__init__(typing_context, target_context, library, *options)
+
+
+_PART = {
+    "nogil": True,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    "pipeline_class": _PartCompiler,
+}
+
 #: a function that kernels of the same file call: compiled into its caller, if LLVM finds it small enough
-inlined = numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+inlined = numba.njit(**_PART)
 
 #: the same, always: arrays go to a function as seven numbers each, which a call for each row would feel
-always_inlined = numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, inline="always")
+always_inlined = numba.njit(inline="always", **_PART)
