@@ -7,7 +7,9 @@ silently for a strided or a wrong array, so it is closed after its one signature
 A variant for another dtype is a function of its own name.
 """
 
+import contextlib
 import functools
+import gc
 import hashlib
 import os
 import threading
@@ -68,6 +70,18 @@ def write(dtype, ndim):
     return types.Array(dtype, ndim, "C")
 
 
+@contextlib.contextmanager
+def _no_collection():
+    """Keep Python from looking for cycles: numba makes so many objects that it is a sixth of all compiling."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
 class Kernel:
     """A compiled-on-demand function of one signature.
 
@@ -88,7 +102,7 @@ class Kernel:
 
         Without the lock, threads that race to the first call see a dispatcher already closed.
         """
-        with _compiling:
+        with _compiling, _no_collection():
             if not self._ready:
                 self._dispatcher.compile(self._signature)
                 self._dispatcher.disable_compile()
