@@ -51,7 +51,9 @@ def minimise(values, n, spacing, squares, monotone, following, lows, highs, reac
             if step == 1:  # the last level, half of all rows: no other row asks for its minimisers
                 while k <= high:
                     square = splat_row(squares[np.uint64(abs(k - y))])
-                    best = minimum(add(load_beside(values, np.uint64(k) * width, best), square), best)
+                    best = minimum(
+                        add(load_beside(values, np.uint64(k) * width, best), square), best
+                    )
                     k = following[np.uint64(k)]
             else:
                 minimiser = none
@@ -216,10 +218,11 @@ def minimise_packed(
     start,
     stride,
 ):
-    """Do what `minimise` does for packed values, `squares` being whole numbers above as many zeros; take roots if asked.
+    """Do what `minimise` does for packed values, and take square roots if `root` is not 0.
 
-    A sum of two such numbers has its row with it, so that one minimum of whole numbers gives both the least value and
-    its minimiser. The rows of the result are to lie `stride` apart.
+    `squares` are whole numbers too, above as many zeros as values have bits for their row. A sum of the two has its row
+    with it, so that one minimum of whole numbers gives both the least value and its minimiser; where two rows give the
+    same value it is the first. The rows of the result are to lie `stride` apart.
     """
     unit = splat_row(result.dtype.type(1.0 / scale))
     bits = splat_beside(np.int32(shift), unit)

@@ -1,8 +1,8 @@
 """Exact Euclidean distance transform: the pass over the first axis, from the voxels themselves.
 
 Idea: along the memory order rows come as bits, and whole words of background or foreground need no look at their
-voxels; in the others a table says how far the voxels of a byte are from its bits (`row_pass`). Along another axis two sweeps carry the distance from the last background of neighbouring lines,
-which are as many lanes (`column_pass`).
+voxels; in the others a table says how far the voxels of a byte are from its bits (`row_pass`). Along another axis two
+sweeps carry the distance from the last background of neighbouring lines, which are as many lanes (`column_pass`).
 
 Cost: a bit or a byte read and one number written a voxel.
 
@@ -34,7 +34,7 @@ BITS = np.uint64(8)
 
 @functools.cache
 def distances_in_bytes(dtype):
-    """Tabulate how far each of a byte's eight bits is from the nearest one that is set, inf where none is, bit after bit."""
+    """Tabulate, byte after byte, how far each of its eight bits is from the nearest that is set, inf where none is."""
     places = np.arange(8)
     is_set = np.arange(256)[:, None] >> places & 1 != 0
     steps = np.abs(places[:, None] - places).astype(dtype)
