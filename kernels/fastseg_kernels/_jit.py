@@ -15,6 +15,7 @@ import os
 import threading
 import types as python_types
 from pathlib import Path
+from typing import Any
 
 import numba
 import numpy as np
@@ -222,7 +223,7 @@ class _PartCompiler(Compiler):
         super().__init__(typing_context, target_context, library, *options)
 
 
-_PART = {
+_PART: dict[str, Any] = {
     "nogil": True,
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,

@@ -19,9 +19,9 @@ Exactness: every candidate is one rounded sum per axis, in the order of the pass
 minimum over separate passes is the minimum over all sums (t0 + t1) + t2: with the passes in the order of the image's
 axes it is what SciPy's formula gives, for any spacing, and where all sums are exact the order does not matter. That
 the minimiser is monotone holds for computed values as long as rounding errors of the values stay below twice the
-square of the spacing; the caller says whether they do (`monotone`), else all candidates within reach are taken. Packed values are never
-rounded: they and their sums have 31 bits, and what they stand for is a number of the volume's type. Lines without any
-finite value would have no minimiser, so tiles that have some of them are not packed.
+square of the spacing; the caller says whether they do (`monotone`), else all candidates within reach are taken.
+Packed values are never rounded: they and their sums have 31 bits, and what they stand for is a number of the volume's
+type. Lines without any finite value would have no minimiser, so tiles that have some of them are not packed.
 """
 
 import numpy as np
