@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -319,13 +320,23 @@ def _parabolas(
 ) -> None:
     """Add an axis to the squared distances in place."""
     _, n, inner = split(volume.shape, axis)
-    table = squares(n, step).astype(volume.dtype)
     flat, kernel = volume.reshape(-1), parabolas.parabola_pass[volume.dtype]
-    options = step, table, int(plan.monotone), *_packing(plan, n, step), int(root)
+    options = (_kept_options if n <= _LONGEST_KEPT else _options)(plan, n, step)
     threads.run(
-        lambda slab: kernel(*options, *slab, wanted, inner, flat),
+        lambda slab: kernel(*options, int(root), *slab, wanted, inner, flat),
         threads.slabs(_tiles(volume.size // n, volume.dtype), volume.size),
     )
+
+
+def _options(plan: Plan, n: int, step: float) -> tuple[Any, ...]:
+    """Make what `parabola_pass` takes that depends on an axis of n voxels alone."""
+    table = squares(n, step).astype(plan.dtype)
+    return step, table, int(plan.monotone), *_packing(plan, n, step)
+
+
+# It takes as long as a pass over a small volume.
+_kept_options = functools.lru_cache(maxsize=64)(_options)
+_LONGEST_KEPT = 1 << 12
 
 
 def _packing(plan: Plan, n: int, step: float) -> tuple[NDArray[np.int32], float, int, int, int]:
