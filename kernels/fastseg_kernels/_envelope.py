@@ -9,6 +9,7 @@ from fastseg_kernels._intrinsics import (
     greatest,
     lanes_of,
     least,
+    load,
     load_beside,
     maximum,
     minimum,
@@ -16,6 +17,7 @@ from fastseg_kernels._intrinsics import (
     select_less,
     shift_left,
     shift_right,
+    splat,
     splat_beside,
     splat_row,
     square_root,
@@ -34,37 +36,53 @@ def minimise(values, n, spacing, squares, monotone, following, lows, highs, reac
 
     `lows`, `highs` and `reach` are room for what rows that are done say about the others; `_keep` fills them.
     """
+    lanes = lanes_of(values)
+    width = lanes * np.uint64(4)
     real = squares.dtype.type
-    infinite = splat_row(real(np.inf))
-    zero = splat_row(real(0))
-    none = splat_row(real(-1))
-    past_last = splat_row(real(n))
-    width = lanes_of(values) * np.uint64(4)
+    infinite = splat(real(np.inf))
+    zero = splat(real(0))
+    none = splat(real(-1))
+    past_last = splat(real(n))
     step = 1
     while 2 * step <= n:
         step *= 2
     while step >= 1:
         for y in range(step - 1, n, 2 * step):
             low, high = _candidates(y, step, n, spacing, monotone, lows, highs, reach)
-            best = infinite
-            k = low
+            b0 = b1 = b2 = b3 = infinite
             if step == 1:  # the last level, half of all rows: no other row asks for its minimisers
+                k = low
                 while k <= high:
-                    square = splat_row(squares[np.uint64(abs(k - y))])
-                    best = minimum(
-                        add(load_beside(values, np.uint64(k) * width, best), square), best
-                    )
+                    square = splat(squares[np.uint64(abs(k - y))])
+                    i = np.uint64(k) * width
+                    b0 = minimum(add(load(values, i), square), b0)
+                    b1 = minimum(add(load(values, i + lanes), square), b1)
+                    b2 = minimum(add(load(values, i + np.uint64(2) * lanes), square), b2)
+                    b3 = minimum(add(load(values, i + np.uint64(3) * lanes), square), b3)
                     k = following[np.uint64(k)]
             else:
-                minimiser = none
+                c0 = c1 = c2 = c3 = none
+                k = low
                 while k <= high:
-                    square = splat_row(squares[np.uint64(abs(k - y))])
-                    candidate = add(load_beside(values, np.uint64(k) * width, best), square)
-                    minimiser = select_less(candidate, best, splat_row(real(k)), minimiser)
-                    best = minimum(candidate, best)
+                    square = splat(squares[np.uint64(abs(k - y))])
+                    index = splat(real(k))
+                    i = np.uint64(k) * width
+                    candidate = add(load(values, i), square)
+                    c0 = select_less(candidate, b0, index, c0)
+                    b0 = minimum(candidate, b0)
+                    candidate = add(load(values, i + lanes), square)
+                    c1 = select_less(candidate, b1, index, c1)
+                    b1 = minimum(candidate, b1)
+                    candidate = add(load(values, i + np.uint64(2) * lanes), square)
+                    c2 = select_less(candidate, b2, index, c2)
+                    b2 = minimum(candidate, b2)
+                    candidate = add(load(values, i + np.uint64(3) * lanes), square)
+                    c3 = select_less(candidate, b3, index, c3)
+                    b3 = minimum(candidate, b3)
                     k = following[np.uint64(k)]
-                _keep(y, 0, best, minimiser, infinite, zero, past_last, lows, highs, reach)
-            store(result, np.uint64(y) * width, best)
+                least_values, minimisers = (b0, b1, b2, b3), (c0, c1, c2, c3)
+                _keep(y, 0, least_values, minimisers, infinite, zero, past_last, lows, highs, reach)
+            _store(result, np.uint64(y) * width, lanes, (b0, b1, b2, b3))
         step //= 2
 
 
@@ -89,31 +107,56 @@ def minimise_with_payload(
     A payload holds k in its bits from `shift` on. It is taken along in the loop, one masked load a candidate, which
     costs less than to look up each voxel's minimiser afterwards.
     """
-    infinite = splat_row(squares.dtype.type(np.inf))
-    zero = splat_row(squares.dtype.type(0))
+    lanes = lanes_of(values)
+    width = lanes * np.uint64(4)
+    infinite = splat(squares.dtype.type(np.inf))
+    zero = splat(squares.dtype.type(0))
     none = splat_beside(np.int32(-1), infinite)
     past_last = splat_beside(np.int32(0x7FFFFFFF), infinite)
-    width = lanes_of(values) * np.uint64(4)
     step = 1
     while 2 * step <= n:
         step *= 2
     while step >= 1:
         for y in range(step - 1, n, 2 * step):
             low, high = _candidates(y, step, n, spacing, monotone, lows, highs, reach)
-            best = infinite
-            nearest = none
+            b0 = b1 = b2 = b3 = infinite
+            c0 = c1 = c2 = c3 = none
             k = low
             while k <= high:
-                square = splat_row(squares[np.uint64(abs(k - y))])
+                square = splat(squares[np.uint64(abs(k - y))])
                 i = np.uint64(k) * width
-                candidate = add(load_beside(values, i, best), square)
-                nearest = select_less(candidate, best, load_beside(payload, i, best), nearest)
-                best = minimum(candidate, best)
+                candidate = add(load(values, i), square)
+                c0 = select_less(candidate, b0, load_beside(payload, i, infinite), c0)
+                b0 = minimum(candidate, b0)
+                i += lanes
+                candidate = add(load(values, i), square)
+                c1 = select_less(candidate, b1, load_beside(payload, i, infinite), c1)
+                b1 = minimum(candidate, b1)
+                i += lanes
+                candidate = add(load(values, i), square)
+                c2 = select_less(candidate, b2, load_beside(payload, i, infinite), c2)
+                b2 = minimum(candidate, b2)
+                i += lanes
+                candidate = add(load(values, i), square)
+                c3 = select_less(candidate, b3, load_beside(payload, i, infinite), c3)
+                b3 = minimum(candidate, b3)
                 k = following[np.uint64(k)]
             if step > 1:
-                _keep(y, shift, best, nearest, infinite, zero, past_last, lows, highs, reach)
-            store(result, np.uint64(y) * width, best)
-            store(nearest_payload, np.uint64(y) * width, nearest)
+                least_values, minimisers = (b0, b1, b2, b3), (c0, c1, c2, c3)
+                _keep(
+                    y,
+                    shift,
+                    least_values,
+                    minimisers,
+                    infinite,
+                    zero,
+                    past_last,
+                    lows,
+                    highs,
+                    reach,
+                )
+            _store(result, np.uint64(y) * width, lanes, (b0, b1, b2, b3))
+            _store(nearest_payload, np.uint64(y) * width, lanes, (c0, c1, c2, c3))
         step //= 2
 
 
@@ -162,11 +205,29 @@ def _keep(y, shift, least_values, minimisers, infinite, zero, past_last, lows, h
     Lanes without any finite value hold inf and are left out. If all lanes are left out, the range from the least to the
     greatest minimiser is empty.
     """
-    firsts = select_less(least_values, infinite, minimisers, past_last)
-    lows[np.uint64(y)] = np.int64(least(firsts)) >> shift
-    highs[np.uint64(y)] = np.int64(greatest(minimisers)) >> shift
-    finite = select_less(least_values, infinite, least_values, zero)
-    reach[np.uint64(y)] = np.sqrt(np.float64(greatest(finite)))
+    b0, b1, b2, b3 = least_values
+    c0, c1, c2, c3 = minimisers
+    d0 = select_less(b0, infinite, c0, past_last)
+    d1 = select_less(b1, infinite, c1, past_last)
+    d2 = select_less(b2, infinite, c2, past_last)
+    d3 = select_less(b3, infinite, c3, past_last)
+    lows[np.uint64(y)] = np.int64(least(minimum(minimum(d0, d1), minimum(d2, d3)))) >> shift
+    highs[np.uint64(y)] = np.int64(greatest(maximum(maximum(c0, c1), maximum(c2, c3)))) >> shift
+    e0 = select_less(b0, infinite, b0, zero)
+    e1 = select_less(b1, infinite, b1, zero)
+    e2 = select_less(b2, infinite, b2, zero)
+    e3 = select_less(b3, infinite, b3, zero)
+    reach[np.uint64(y)] = np.sqrt(np.float64(greatest(maximum(maximum(e0, e1), maximum(e2, e3)))))
+
+
+@always_inlined
+def _store(tile, start, lanes, row):
+    """Write a row, which is four vectors, into a tile."""
+    v0, v1, v2, v3 = row
+    store(tile, start, v0)
+    store(tile, start + lanes, v1)
+    store(tile, start + np.uint64(2) * lanes, v2)
+    store(tile, start + np.uint64(3) * lanes, v3)
 
 
 @inlined
