@@ -24,6 +24,7 @@ from benchmarks.programs import Pair
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 SIDES = (16, 32, 64, 128, 256, 384, 512, 768)
 ANISOTROPIC = (2.5, 0.9766, 0.9766)
+THIN = ((3_000_000, 2), (2_000_000, 2, 2), (6_000_000, 3))
 
 Array = NDArray[Any]
 Maker = Callable[[tuple[int, ...]], tuple[Array, Array]]
@@ -109,6 +110,11 @@ REAL = {
 }
 
 
+def thin_case(shape: tuple[int, ...]) -> str:
+    """The name of the case of a long thin array."""
+    return f"noise-{'x'.join(map(str, shape))}"
+
+
 def _table() -> dict[str, Case]:
     found = []
     for side in SIDES:
@@ -124,6 +130,11 @@ def _table() -> dict[str, Case]:
         for kind, (about, make) in LABELS.items():
             shape = (side * 300 // 512, side, side) if kind == "organs" else cube
             found.append(Case(f"{kind}-{side}", about, shape, (1.0,) * 3, make, slow=True))
+    about, make = MASKS["noise"]
+    found += [
+        Case(thin_case(shape), f"{about}, long and thin", shape, (1.0,) * len(shape), make)
+        for shape in THIN
+    ]
     for name, (about, reference, prediction, shape, spacing) in REAL.items():
         files = DATA / reference, DATA / prediction
         if all(file.is_file() for file in files):

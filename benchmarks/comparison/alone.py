@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks.cases import CASES
+from benchmarks.cases import CASES, THIN, thin_case
 from benchmarks.comparison.measure import Result
 from benchmarks.comparison.row import Scope
 from benchmarks.comparison.rows import HEAD_AND_NECK
@@ -107,6 +107,15 @@ def _memory(scope: Scope) -> Iterator[Solitary]:
             f"distance_transform_edt {dtype}, {CASES[near].size}, outside a blob",
             "bytes of its output",
             partial(_bytes_per, f"edt-{dtype}", near, 2),
+            2,
+        )
+    for case in map(thin_case, THIN):
+        yield Solitary(
+            f"memory/edt/float64-{case}",
+            "memory",
+            f"distance_transform_edt float64, {CASES[case].size}, {CASES[case].about}",
+            "bytes of its output",
+            partial(_bytes_per, "edt-float64", case, 2),
             2,
         )
 

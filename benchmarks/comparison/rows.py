@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmarks import programs
-from benchmarks.cases import CASES, MASKS, REAL
+from benchmarks.cases import CASES, MASKS, REAL, THIN, thin_case
 from benchmarks.comparison.agreement import Check
 from benchmarks.comparison.row import Job, Row, Scope
 
@@ -29,6 +29,7 @@ def all_rows(scope: Scope) -> list[Row]:
         *(_edt_float32(large) if large > side else ()),
         *_small_arrays(),
         *_edt_float64(side),
+        *_thin_arrays(),
         *_counts(large),
         *_hardest(side),
         *_threads(large),
@@ -179,6 +180,20 @@ def _edt_float64(side: int) -> Iterator[Row]:
         options={"indices": True},
         **spaced,
     )
+
+
+def _thin_arrays() -> Iterator[Row]:
+    for shape in THIN:
+        case = thin_case(shape)
+        yield Row(
+            f"edt/thin/SciPy/{case}",
+            "edt float64",
+            f"EDT float64, {_case_size(case)}, 50 % noise",
+            "SciPy",
+            Job("fastseg", "edt", case, {"of": "inside", "dtype": "float64"}),
+            Job("SciPy", "edt", case, {"of": "inside"}),
+            Check(("distances",)),
+        )
 
 
 def _counts(side: int) -> Iterator[Row]:

@@ -4,6 +4,8 @@ import numpy as np
 
 from fastseg_kernels._intrinsics import (
     add,
+    as_floats,
+    bitwise_and,
     greatest,
     lanes_of,
     least,
@@ -11,12 +13,21 @@ from fastseg_kernels._intrinsics import (
     load_beside,
     maximum,
     minimum,
+    multiply,
     select_less,
+    shift_left,
+    shift_right,
     splat,
     splat_beside,
+    splat_row,
+    square_root,
     store,
+    whole,
 )
 from fastseg_kernels._jit import always_inlined, inlined
+
+#: what `pack` says is to be done with a tile
+IDLE, PACKED, MIXED = 0, 1, 2
 
 
 @inlined
@@ -156,18 +167,13 @@ def link_rows(values, n, following):
     Where points are sparse most rows have none, and the second axis takes less than half as long when they are passed
     over (benchmarks: edt float32/sparse-256).
     """
-    lanes = lanes_of(values)
-    width = lanes * np.uint64(4)
+    row = splat_row(values.dtype.type(0))
+    width = lanes_of(values) * np.uint64(4)
     next_finite = np.int64(n)
     for back in range(np.uint64(n)):
         y = np.uint64(n - 1) - back
         following[y] = next_finite
-        i = y * width
-        low = minimum(load(values, i), load(values, i + lanes))
-        high = minimum(
-            load(values, i + np.uint64(2) * lanes), load(values, i + np.uint64(3) * lanes)
-        )
-        if least(minimum(low, high)) < np.inf:
+        if least(load_beside(values, y * width, row)) < np.inf:
             next_finite = np.int64(y)
 
 
@@ -222,3 +228,85 @@ def _store(tile, start, lanes, row):
     store(tile, start + lanes, v1)
     store(tile, start + np.uint64(2) * lanes, v2)
     store(tile, start + np.uint64(3) * lanes, v3)
+
+
+@inlined
+def pack(source, start, stride, n, scale, none, shift, coarse, packed, following):
+    """Turn a tile's values into whole numbers with the number of their row in the lowest bits, and link its rows.
+
+    The rows of the tile lie `stride` apart in `source`. A value times `scale` is a whole number less than `none`, which
+    is what inf becomes. Tell what is to be done: nothing where all values are 0 or all are inf (`IDLE`), `PACKED`, or
+    what `minimise` does (`MIXED`) where some lanes, not all, have no finite value.
+    """
+    scales = splat_row(source.dtype.type(scale))
+    beyond = splat_row(source.dtype.type(none))
+    bits = splat_beside(np.int32(shift), scales)
+    lowest = whole(beyond)
+    highest = splat_beside(np.int32(0), scales)
+    width = lanes_of(source) * np.uint64(4)
+    next_finite = np.int64(n)
+    for back in range(np.uint64(n)):
+        y = np.uint64(n - 1) - back
+        following[y] = next_finite
+        values = load_beside(source, start + y * stride, scales)
+        row = whole(minimum(multiply(values, scales), beyond))
+        lowest = minimum(row, lowest)
+        highest = maximum(row, highest)
+        if least(row) < none:
+            next_finite = np.int64(y)
+        index = splat_beside(np.int32(np.int64(y) >> coarse), scales)
+        store(packed, y * width, add(shift_left(row, bits), index))
+    if greatest(highest) == 0 or least(lowest) == none:
+        return np.int64(IDLE)
+    return np.int64(PACKED if greatest(lowest) < none else MIXED)
+
+
+@inlined
+def minimise_packed(
+    packed,
+    n,
+    spacing,
+    squares,
+    scale,
+    shift,
+    coarse,
+    root,
+    following,
+    lows,
+    highs,
+    reach,
+    result,
+    start,
+    stride,
+):
+    """Do what `minimise` does for packed values, and take square roots if `root` is not 0.
+
+    `squares` are whole numbers too, above as many zeros as values have bits for their row. A sum of the two has its row
+    with it, so that one minimum of whole numbers gives both the least value and its minimiser; where two rows give the
+    same value it is the first. The rows of the result are to lie `stride` apart.
+    """
+    unit = splat_row(result.dtype.type(1.0 / scale))
+    bits = splat_beside(np.int32(shift), unit)
+    mask = splat_beside(np.int32((1 << shift) - 1), unit)
+    largest = splat_beside(np.int32(0x7FFFFFFF), unit)
+    width = lanes_of(result) * np.uint64(4)
+    step = 1
+    while 2 * step <= n:
+        step *= 2
+    while step >= 1:
+        for y in range(step - 1, n, 2 * step):
+            low, high = _candidates(y, step, n, spacing, 1, lows, highs, reach)
+            best = largest
+            k = low
+            while k <= high:
+                square = splat_beside(squares[np.uint64(abs(k - y))], unit)
+                best = minimum(add(load_beside(packed, np.uint64(k) * width, unit), square), best)
+                k = following[np.uint64(k)]
+            if step > 1:
+                rows = bitwise_and(best, mask)
+                lows[np.uint64(y)] = np.int64(least(rows)) << coarse
+                highs[np.uint64(y)] = min(((np.int64(greatest(rows)) + 1) << coarse) - 1, n - 1)
+                reach[np.uint64(y)] = np.sqrt(np.float64(greatest(best) >> shift) / scale)
+            value = multiply(as_floats(shift_right(best, bits), unit), unit)
+            store(result, start + np.uint64(y) * stride, square_root(value) if root != 0 else value)
+        step //= 2

@@ -66,6 +66,10 @@ if config.DISABLE_JIT:
         """Fill a vector with a number, of its type."""
         return np.full(BYTES // value.itemsize, value)
 
+    def splat_row(value):
+        """Fill a vector of `TILE_BYTES` with a number, of its type."""
+        return np.full(TILE_BYTES // value.itemsize, value)
+
     def splat_beside(value, vector):
         """Fill a vector of as many lanes as another one has."""
         return np.full(len(vector), value)
@@ -88,6 +92,30 @@ if config.DISABLE_JIT:
     def add(first, second):
         """Add two vectors."""
         return first + second
+
+    def multiply(first, second):
+        """Multiply two vectors of floats."""
+        return first * second
+
+    def whole(vector):
+        """Turn floats that are whole numbers into int32."""
+        return vector.astype(np.int32)
+
+    def as_floats(vector, floats):
+        """Turn int32 into floats of the type of another vector."""
+        return vector.astype(floats.dtype)
+
+    def shift_left(vector, bits):
+        """Shift each lane of int32 to the left by the same lane's number of bits."""
+        return vector << bits
+
+    def shift_right(vector, bits):
+        """Shift each lane of int32, none less than 0, to the right by the same lane's number of bits."""
+        return vector >> bits
+
+    def bitwise_and(first, second):
+        """Keep the bits that two vectors of int32 have in common."""
+        return first & second
 
     def minimum(first, second):
         """Take the smaller of each pair of lanes, the second where they are equal."""
@@ -294,6 +322,12 @@ else:
         return vector(value), _splat(vector)
 
     @intrinsic
+    def splat_row(typingctx, value):
+        """Fill a vector of `TILE_BYTES` with a number, of its type."""
+        row = Vector(value, TILE_BYTES * 8 // value.bitwidth)
+        return row(value), _splat(row)
+
+    @intrinsic
     def splat_beside(typingctx, value, vector):
         """Fill a vector of as many lanes as another one has."""
         filled = Vector(value, vector.count)
@@ -322,6 +356,9 @@ else:
 
         return types.uint64(first, second), codegen
 
+    def _has_floats(vector):
+        return isinstance(vector.type.element, (ir.FloatType, ir.DoubleType))
+
     @intrinsic
     def either_unequal(typingctx, first, second, third, fourth):
         """Compare two pairs of vectors: bit i of the word says whether lanes i of either differ.
@@ -340,14 +377,71 @@ else:
         """Add two vectors."""
 
         def codegen(context, builder, signature, args):
-            return builder.fadd(*args)
+            return builder.fadd(*args) if _has_floats(args[0]) else builder.add(*args)
 
         return first(first, second), codegen
 
+    @intrinsic
+    def multiply(typingctx, first, second):
+        """Multiply two vectors of floats."""
+
+        def codegen(context, builder, signature, args):
+            return builder.fmul(*args)
+
+        return first(first, second), codegen
+
+    @intrinsic
+    def whole(typingctx, vector):
+        """Turn floats that are whole numbers into int32."""
+        turned = Vector(types.int32, vector.count)
+
+        def codegen(context, builder, signature, args):
+            return builder.fptosi(args[0], _llvm(turned))
+
+        return turned(vector), codegen
+
+    @intrinsic
+    def as_floats(typingctx, vector, floats):
+        """Turn int32 into floats of the type of another vector."""
+
+        def codegen(context, builder, signature, args):
+            return builder.sitofp(args[0], _llvm(floats))
+
+        return floats(vector, floats), codegen
+
+    @intrinsic
+    def shift_left(typingctx, vector, bits):
+        """Shift each lane of int32 to the left by the same lane's number of bits."""
+
+        def codegen(context, builder, signature, args):
+            return builder.shl(*args)
+
+        return vector(vector, bits), codegen
+
+    @intrinsic
+    def shift_right(typingctx, vector, bits):
+        """Shift each lane of int32, none less than 0, to the right by the same lane's number of bits."""
+
+        def codegen(context, builder, signature, args):
+            return builder.lshr(*args)
+
+        return vector(vector, bits), codegen
+
+    @intrinsic
+    def bitwise_and(typingctx, first, second):
+        """Keep the bits that two vectors of int32 have in common."""
+
+        def codegen(context, builder, signature, args):
+            return builder.and_(*args)
+
+        return first(first, second), codegen
+
+    def _compare(builder, relation, first, second):
+        compare = builder.fcmp_ordered if _has_floats(first) else builder.icmp_signed
+        return compare(relation, first, second)
+
     def _choose(builder, relation, first, second):
-        is_float = isinstance(first.type.element, (ir.FloatType, ir.DoubleType))
-        compare = builder.fcmp_ordered if is_float else builder.icmp_signed
-        return builder.select(compare(relation, first, second), first, second)
+        return builder.select(_compare(builder, relation, first, second), first, second)
 
     @intrinsic
     def minimum(typingctx, first, second):
@@ -372,7 +466,7 @@ else:
         """Take `then` in the lanes where `first` is less than `second`, else `otherwise`."""
 
         def codegen(context, builder, signature, args):
-            return builder.select(builder.fcmp_ordered("<", args[0], args[1]), args[2], args[3])
+            return builder.select(_compare(builder, "<", *args[:2]), *args[2:])
 
         return then(first, second, then, otherwise), codegen
 

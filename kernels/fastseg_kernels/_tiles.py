@@ -18,7 +18,7 @@ def line_starts(size, line, n, inner, starts):
 
 
 @inlined
-def _are_neighbours(starts, first, stop, count):
+def are_neighbours(starts, first, stop, count):
     """Tell whether lines `first` to `stop` of a tile lie side by side, so that a row of them is one piece of memory."""
     last = stop - np.uint64(1)
     return last < np.uint64(count) and starts[last] - starts[first] == np.int64(last - first)
@@ -39,7 +39,7 @@ def gather(volume, starts, count, n, inner, missing, vector, tile):
     lanes = width // np.uint64(4)
     size = np.uint64(n)
     step = np.uint64(inner)
-    if _are_neighbours(starts, np.uint64(0), width, count):
+    if are_neighbours(starts, np.uint64(0), width, count):
         # row by row: going through one vector's lines after the other halves the speed of copying to and fro
         # (benchmarks: edt float32/near-256)
         start = np.uint64(starts[0])
@@ -51,7 +51,7 @@ def gather(volume, starts, count, n, inner, missing, vector, tile):
     for first in range(np.uint64(0), width, lanes):
         stop = first + lanes
         start = np.uint64(starts[first])
-        if _are_neighbours(starts, first, stop, count):
+        if are_neighbours(starts, first, stop, count):
             for y in range(size):
                 store(tile, y * width + first, load_beside(volume, start + y * step, vector))
             continue
@@ -74,7 +74,7 @@ def scatter(tile, starts, count, n, inner, vector, volume):
     lanes = width // np.uint64(4)
     size = np.uint64(n)
     step = np.uint64(inner)
-    if _are_neighbours(starts, np.uint64(0), width, count):
+    if are_neighbours(starts, np.uint64(0), width, count):
         start = np.uint64(starts[0])
         for y in range(size):
             for first in range(np.uint64(0), width, lanes):
@@ -84,7 +84,7 @@ def scatter(tile, starts, count, n, inner, vector, volume):
     for first in range(np.uint64(0), width, lanes):
         stop = first + lanes
         start = np.uint64(starts[first])
-        if _are_neighbours(starts, first, stop, count):
+        if are_neighbours(starts, first, stop, count):
             for y in range(size):
                 store(volume, start + y * step, load_beside(tile, y * width + first, vector))
             continue

@@ -171,6 +171,31 @@ def test_signed_integers_and_single_lanes() -> None:
 
 
 @numba.njit()
+def in_units(floats: Array, scale: float, bits: int, out: Array, back: Array) -> None:
+    """A whole row in, shifted and masked as whole numbers, and back."""
+    row = v.splat_row(floats.dtype.type(scale))
+    shift = v.splat_beside(np.int32(bits), row)
+    whole = v.whole(v.multiply(v.load_beside(floats, np.uint64(1), row), row))
+    shifted = v.add(v.shift_left(whole, shift), v.splat_beside(np.int32(1), row))
+    n = np.uint64(back.size)
+    v.store(out, np.uint64(0), v.minimum(shifted, v.splat_beside(np.int32(99), row)))
+    v.store(out, n, v.bitwise_and(shifted, v.splat_beside(np.int32(5), row)))
+    v.store(back, np.uint64(0), v.as_floats(v.shift_right(shifted, shift), row))
+
+
+@pytest.mark.parametrize("real", FLOATS)
+def test_rows_of_whole_numbers(real: Any) -> None:
+    count = v.TILE_BYTES // np.dtype(real).itemsize
+    floats = np.random.default_rng(3).integers(0, 1 << 12, count + 2).astype(real) / 4
+    out, back = np.zeros(2 * count, np.int32), np.zeros(count, real)
+    in_units(floats, 4.0, 3, out, back)
+    expected = (floats[1:-1] * 4).astype(np.int32)
+    assert_array_equal(back, expected)
+    shifted = (expected << 3) + 1
+    assert_array_equal(out.reshape(2, count), [np.minimum(shifted, 99), shifted & 5])
+
+
+@numba.njit()
 def lanes(array: Array) -> Any:
     return v.lanes_of(array)
 
@@ -181,7 +206,7 @@ def test_lanes_of_an_array(dtype: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "function", [popcount, binary, reduced, differ, differ_from, widened, lanes]
+    "function", [popcount, binary, reduced, differ, differ_from, widened, in_units, lanes]
 )
 def test_the_helpers_are_compiled_where_kernels_are(
     function: Callable[..., Any], compiled: None

@@ -33,6 +33,9 @@ LINES = [1, 2, 31, 32, 33, 63, 64, 65, 133]  # around a vector, a tile and two, 
 
 # a spacing whose squares and their sums are numbers of float32, too, so that both types are exact
 EXACT = 0.75
+SCALE = 16  # makes them whole
+
+COARSE = [None, 0, 1, 2]
 
 
 # ---------------------------------------------------------------------------- the first pass
@@ -74,7 +77,8 @@ def test_rows(density: float, n: int, real: Any, monkeypatch: pytest.MonkeyPatch
     foreground[3::4, n // 3 : 2 * n // 3] = 1
     out = np.full(foreground.shape, -1, real)
     targets = packed.pack(foreground == 0)[0]  # which has no bits beyond the ends of rows
-    row_kernels.row_pass[out.dtype](targets, EXACT, 1, 39, out)
+    nearest = row_kernels.distances_in_bytes(out.dtype)
+    row_kernels.row_pass[out.dtype](targets, EXACT, 1, 39, nearest, out)
     assert_array_equal(out[1:39], to_background(foreground[1:39, :, None], EXACT)[:, :, 0])
     assert (out[[0, -1]] == -1).all()
     again = np.empty(foreground.shape, real)
@@ -92,16 +96,24 @@ def parabolas(
     root: bool = False,
     tiles: tuple[int, int] | None = None,
     wanted: Array | None = None,
+    coarse: int | None = None,
 ) -> Array:
-    """The pass over the middle axis."""
+    """The pass over the middle axis; `coarse` has values packed, without so many bits of their row's number."""
     outer, n, inner = values.shape
     volume = values.copy()
     whole = -(-outer * inner // LANES[values.dtype])
     squares = ((np.arange(n) * spacing) ** 2).astype(values.dtype)
+    packing: tuple[Any, ...] = _transform._NOT_PACKED
+    if coarse is not None:
+        shift = max(0, (n - 1).bit_length() - coarse)
+        largest = np.max(values, where=np.isfinite(values), initial=0) + squares[-1]
+        table = (squares * SCALE).astype(np.int32) << np.int32(shift)
+        packing = (table, float(SCALE), int(largest * SCALE) + 1, shift, coarse)
     parabola_kernels.parabola_pass[values.dtype](
         spacing,
         squares,
         int(monotone),
+        *packing,
         int(root),
         *(tiles or (0, whole)),
         np.empty(0, np.uint8) if wanted is None else wanted,
@@ -119,45 +131,112 @@ def all_candidates(values: Array, spacing: float) -> Array:
     return np.asarray(values[:, None] + squares)
 
 
+@pytest.mark.parametrize("coarse", COARSE)
 @pytest.mark.parametrize("real", REALS)
 @pytest.mark.parametrize("inner", LINES)
 @pytest.mark.parametrize(("outer", "n"), [(1, 1), (2, 2), (3, 7), (1, 40), (66, 9), (17, 64)])
-def test_parabolas(outer: int, n: int, inner: int, real: Any) -> None:
+def test_parabolas(outer: int, n: int, inner: int, real: Any, coarse: int | None) -> None:
     """Tiles of fewer lines than lanes, tiles across slices, squares that are turned, lines without any finite value."""
     rng = np.random.default_rng(n)
     values = ((rng.integers(0, 30, (outer, n, inner)) * EXACT) ** 2).astype(real)
     values[rng.random(values.shape) < 0.6] = np.inf
     values[0, :, 0] = np.inf
-    assert_array_equal(parabolas(values, EXACT), all_candidates(values, EXACT).min(axis=2))
+    expected = all_candidates(values, EXACT).min(axis=2)
+    assert_array_equal(parabolas(values, EXACT, coarse=coarse), expected)
+    values[0, 0, 0] = 0
+    values[..., 1:] = np.where(np.isinf(values[..., 1:].min(axis=1))[:, None], 9, values[..., 1:])
+    values[1:, 0, 0] = 1  # now no line is without
+    expected = all_candidates(values, EXACT).min(axis=2)
+    assert_array_equal(parabolas(values, EXACT, coarse=coarse), expected)
 
 
+@given(
+    n=st.integers(1, 300),
+    lines=st.sampled_from([1, 32, 64]),
+    spacing=st.sampled_from([1.0, 0.75]),
+    seed=st.integers(0, 2**32 - 1),
+    density=st.sampled_from([0.02, 0.3, 1.0]),
+    largest=st.sampled_from([1, 20, 100]),
+    coarse=st.sampled_from(COARSE[1:]),
+)
+def test_packed_is_the_same(
+    n: int, lines: int, spacing: float, seed: int, density: float, largest: int, coarse: int
+) -> None:
+    """All rows, and more of them than one step of the rows' numbers, for one line and for whole tiles."""
+    rng = np.random.default_rng(seed)
+    values = ((rng.integers(0, largest, (1, n, lines)) * spacing) ** 2).astype(np.float32)
+    values[rng.random(values.shape) >= density] = np.inf
+    values[0, rng.integers(n)] = 0
+    expected = all_candidates(values, spacing).min(axis=2)
+    assert_array_equal(parabolas(values, spacing, coarse=coarse), expected)
+
+
+@pytest.mark.parametrize(
+    ("shape", "spacing"),
+    [
+        ((256,) * 3, (1.0,) * 3),
+        ((512,) * 3, (1.0,) * 3),
+        ((1024,) * 3, (1.0,) * 3),
+        ((2048, 2048), (1.0, 1.0)),
+        ((100, 200, 300), (2.5, 0.75, 0.75)),
+        ((1, 2), (1.0, 1.0)),
+        ((1 << 11, 2), (1.0, 1.0)),
+    ],
+)
+def test_packed_values_fit(shape: tuple[int, ...], spacing: tuple[float, ...]) -> None:
+    """Any sum of what stands for none and a square, and the row's number, must be a number of 31 bits."""
+    axes = tuple(range(len(shape)))
+    plan = plan_for(shape, spacing, axes, np.dtype(np.float32))
+    assert plan.unit is not None
+    for n, step in zip(shape, spacing, strict=True):
+        table, scale, none, shift, coarse = _transform._packing(plan, n, step)
+        assert table.size == n
+        assert_array_equal(table / scale / 2**shift, (np.arange(n) * step) ** 2)
+        squares = [((size - 1) * step) ** 2 for size, step in zip(shape, spacing, strict=True)]
+        assert none > scale * sum(squares)
+        assert (none << shift) + int(table[-1]) + (n - 1 >> coarse) < 2**31
+        assert n - 1 >> coarse < 1 << shift
+
+
+def test_what_leaves_no_room_is_not_packed() -> None:
+    for shape, spacing in [((2300,) * 3, (1.0,) * 3), ((300,) * 3, (5.03125, 1.0, 1.0))]:
+        plan = plan_for(shape, spacing, (0, 1, 2), np.dtype(np.float64))
+        assert plan.unit is not None
+        assert not _transform._packing(plan, shape[0], spacing[0])[0].size
+    plan = plan_for((20, 20), (0.7, 1.0), (0, 1), np.dtype(np.float32), may_round=True)
+    assert not _transform._packing(plan, 20, 0.7)[0].size
+
+
+@pytest.mark.parametrize("coarse", COARSE[:2])
 @pytest.mark.parametrize("real", REALS)
 @pytest.mark.parametrize("inner", [1, 50, 64, 100])
-def test_only_the_tiles_asked_for(inner: int, real: Any) -> None:
+def test_only_the_tiles_asked_for(inner: int, real: Any, coarse: int | None) -> None:
     rng = np.random.default_rng(9)
     outer = 300 if inner == 1 else 5
     values = rng.integers(0, 50, (outer, 11, inner)).astype(real)
     width = LANES[values.dtype]
     lines = np.arange(outer * inner).reshape(outer, 1, inner)
     whole = parabolas(values, 1.0)
-    part = parabolas(values, 1.0, tiles=(1, 3))
+    part = parabolas(values, 1.0, tiles=(1, 3), coarse=coarse)
     inside = (lines >= width) & (lines < 3 * width)
     assert_array_equal(part, np.where(inside, whole, values))
     wanted = np.zeros(-(-outer * inner // width), np.uint8)
     wanted[2] = 1
-    part = parabolas(values, 1.0, wanted=wanted)
+    part = parabolas(values, 1.0, wanted=wanted, coarse=coarse)
     inside = (lines >= 2 * width) & (lines < 3 * width)
     assert_array_equal(part, np.where(inside, whole, values))
 
 
+@pytest.mark.parametrize("coarse", COARSE[:2])
 @pytest.mark.parametrize("real", REALS)
 @pytest.mark.parametrize("kind", ["some", "zeros", "none"])
-def test_roots_at_the_end(kind: str, real: Any) -> None:
+def test_roots_at_the_end(kind: str, real: Any, coarse: int | None) -> None:
     rng = np.random.default_rng(12)
     values = rng.integers(0, 90, (3, 17, 70)).astype(real)
     if kind != "some":
         values[...] = 0 if kind == "zeros" else np.inf
-    assert_array_equal(parabolas(values, 1.0, root=True), np.sqrt(parabolas(values, 1.0)))
+    found = parabolas(values, 1.0, root=True, coarse=coarse)
+    assert_array_equal(found, np.sqrt(parabolas(values, 1.0)))
 
 
 @given(
@@ -206,11 +285,11 @@ def test_rows_come_first_only_where_the_order_of_sums_does_not_show() -> None:
     for exact in [(1.0, 1.0, 1.0), (2.5, 0.75, 0.75), (1e-3, 1e-3, 1e-3)]:
         assert plan(exact, np.float64).axes == ((2, 1, 0) if exact[0] != 1e-3 else axes)
         assert plan(exact, np.float32).axes == (2, 1, 0)
-    assert plan((1.0, 1.0, 1.0), np.float32) == (np.dtype(np.float32), (2, 1, 0), True)
-    assert plan((2.5, 0.9766, 0.9766), np.float64) == (np.dtype(np.float64), axes, True)
-    assert plan((2.5, 0.9766, 0.9766), np.float32) == (np.dtype(np.float32), (2, 1, 0), True)
+    assert plan((1.0, 1.0, 1.0), np.float32)[:3] == (np.dtype(np.float32), (2, 1, 0), True)
+    assert plan((2.5, 0.9766, 0.9766), np.float64)[:3] == (np.dtype(np.float64), axes, True)
+    assert plan((2.5, 0.9766, 0.9766), np.float32)[:3] == (np.dtype(np.float32), (2, 1, 0), True)
     # too different for float32, then for any monotony
-    assert plan((1e3, 1.0, 1.0), np.float32) == (np.dtype(np.float64), (2, 1, 0), True)
+    assert plan((1e3, 1.0, 1.0), np.float32)[:3] == (np.dtype(np.float64), (2, 1, 0), True)
     assert plan((1e9, 1e-9, 0.1), np.float64).monotone is False
     # squares beyond the range of float32
     assert plan((1e25, 1e25, 1e25), np.float32).dtype == np.float64

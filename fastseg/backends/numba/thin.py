@@ -95,9 +95,13 @@ def thin_transform(
     step, root = spacing[axis], int(not squared)
     order_of_lines = visits, np.take_along_axis(sums, visits, 1)
     tables = earlier, later, *order_of_lines, left, right
+    # of the two types of result the one that is not asked for has no elements
+    outs = [
+        out if out.dtype == real else np.empty((0, 0, 0), real) for real in (np.float32, np.float64)
+    ]
     threads.run(
-        lambda slab: thin.thin_pass[dtype](
-            line_view, step, *tables, root, *slab, ranks, coordinates, out, indices
+        lambda slab: thin.thin_pass(
+            line_view, step, *tables, root, *slab, ranks, coordinates, *outs, indices
         ),
         slabs,
     )

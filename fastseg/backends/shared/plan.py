@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastseg.backends.shared.exactness import is_monotone, sums_are_exact
+from fastseg.backends.shared.exactness import Unit, common_unit, is_monotone, sums_are_exact
 from fastseg.inputs.arrays import Spacing
 
 DOUBLE = np.dtype(np.float64)
@@ -25,11 +25,14 @@ class Plan(NamedTuple):
         In which order; axes of one voxel need no pass and are left out.
     monotone : bool
         Whether the nearest voxel moves only forward along a line, rounding included.
+    unit : Unit or None
+        Of squared distances, where no sum is rounded.
     """
 
     dtype: np.dtype[Any]
     axes: tuple[int, ...]
     monotone: bool
+    unit: Unit | None = None
 
 
 @functools.lru_cache(maxsize=256)  # fractions take longer than the passes over a small image
@@ -77,7 +80,7 @@ def plan_for(
             in_order = _with_first(longest, long)
     for dtype in dict.fromkeys((narrowest, DOUBLE)):
         if sums_are_exact(sizes, steps, dtype):
-            return Plan(dtype, rows_first, True)
+            return Plan(dtype, rows_first, True, common_unit(sizes, steps))
         if may_round and dtype != DOUBLE and is_monotone(sizes, steps, dtype):
             return Plan(dtype, rows_first, True)
     return Plan(DOUBLE, rows_first if may_round else in_order, is_monotone(sizes, steps, DOUBLE))

@@ -1,8 +1,8 @@
 """Exact Euclidean distance transform: the pass over the first axis, from the voxels themselves.
 
 Idea: along the memory order rows come as bits, and whole words of background or foreground need no look at their
-voxels (`row_pass`); along another axis two sweeps carry the distance from the last background of neighbouring lines,
-which are as many lanes (`column_pass`).
+voxels; in the others a table says how far the voxels of a byte are from its bits (`row_pass`). Along another axis two
+sweeps carry the distance from the last background of neighbouring lines, which are as many lanes (`column_pass`).
 
 Cost: a bit or a byte read and one number written a voxel.
 
@@ -10,12 +10,35 @@ Exactness: distances are whole numbers of voxels, scaled and squared in the type
 the other axes are.
 """
 
+import functools
+
 import numpy as np
 
-from fastseg_kernels._intrinsics import TILE_BYTES, leading_zeros, trailing_zeros
+from fastseg_kernels._intrinsics import (
+    TILE_BYTES,
+    add,
+    leading_zeros,
+    load_beside,
+    minimum,
+    multiply,
+    splat,
+    splat_beside,
+    store,
+    trailing_zeros,
+)
 from fastseg_kernels._jit import f64, float_kernels, i64, read, u8, u64, write
 
 ALL = 0xFFFFFFFFFFFFFFFF
+BITS = np.uint64(8)
+
+
+@functools.cache
+def distances_in_bytes(dtype):
+    """Tabulate, byte after byte, how far each of its eight bits is from the nearest that is set, inf where none is."""
+    places = np.arange(8)
+    is_set = np.arange(256)[:, None] >> places & 1 != 0
+    steps = np.abs(places[:, None] - places).astype(dtype)
+    return np.where(is_set[:, None], steps, np.inf).min(axis=2).astype(dtype).reshape(-1)
 
 
 def _row_signature(real):
@@ -24,21 +47,30 @@ def _row_signature(real):
         f64,  # spacing along the axis
         i64,  # first row
         i64,  # row to stop before
+        read(real, 1),  # nearest: `distances_in_bytes`
         write(real, 2),  # out: squared distances
     )
 
 
 @float_kernels(_row_signature)
-def row_pass(targets, spacing, first, stop, out):
+def row_pass(targets, spacing, first, stop, nearest, out):
     """Write the squared distance along rows to the nearest set bit, inf in rows that have none.
 
     No bit may be set past the end of a row. Words that are all targets or have none, which most are, need no look at
-    their voxels: their distances are zeros, or ramps from the nearest target before and after them.
+    their voxels: their distances are zeros, or ramps from the nearest target before and after them. Others go byte by
+    byte, and a table knows the nearest target in the byte: half the time of bit counts for each voxel, of noise, with
+    vectors of eight numbers (benchmarks: edt float32/noise-256).
     """
     n = np.uint64(out.shape[1])
     n_words = np.uint64(targets.shape[1])
     next_targets = np.empty(n_words, np.float64)
-    voxel_size = out.dtype.type(spacing)
+    real = out.dtype.type
+    voxel_size = real(spacing)
+    eight = splat(np.float64(0.0))
+    voxel_sizes = splat_beside(voxel_size, eight)
+    up = load_beside(nearest, np.uint64(0x01 * 8), eight)  # 0 … 7
+    down = load_beside(nearest, np.uint64(0x80 * 8), eight)  # 7 … 0
+    end = np.empty(8, out.dtype)
     for r in range(np.uint64(first), np.uint64(stop)):
         next_target = np.inf
         for back in range(n_words):
@@ -63,19 +95,29 @@ def row_pass(targets, spacing, first, stop, out):
                     distance = min(left + offset, right - offset) * voxel_size
                     out[r, start + i] = distance * distance
             else:
-                for i in range(size):
-                    to_left = word << (np.uint64(63) - i)
-                    to_right = word >> i
-                    distance = min(
-                        np.float64(leading_zeros(to_left))
-                        if to_left != 0
-                        else np.float64(start + i) - last_target,
-                        np.float64(trailing_zeros(to_right))
-                        if to_right != 0
-                        else next_targets[w] - np.float64(start + i),
-                    )
-                    scaled = out.dtype.type(distance) * voxel_size
-                    out[r, start + i] = scaled * scaled
+                for shift in range(np.uint64(0), size, BITS):
+                    byte = (word >> shift) & np.uint64(0xFF)
+                    here = start + shift
+                    before = word & ~(np.uint64(ALL) << shift)
+                    after = word >> shift >> BITS
+                    left = np.float64(here) - last_target
+                    if before != 0:
+                        left = np.float64(np.int64(shift) - 63 + leading_zeros(before))
+                    right = next_targets[w] - np.float64(here)
+                    if after != 0:
+                        right = np.float64(8 + trailing_zeros(after))
+                    from_left = splat_beside(real(left), eight)
+                    from_right = splat_beside(real(right - 7.0), eight)
+                    outside = minimum(add(from_left, up), add(from_right, down))
+                    inside = load_beside(nearest, byte * BITS, eight)
+                    distances = multiply(minimum(outside, inside), voxel_sizes)
+                    squares = multiply(distances, distances)
+                    if here + BITS <= n:
+                        store(out[r], here, squares)
+                        continue
+                    store(end, np.uint64(0), squares)
+                    for i in range(n - here):
+                        out[r, here + i] = end[i]
             if word != 0:
                 last_target = np.float64(start + np.uint64(63)) - leading_zeros(word)
 

@@ -25,7 +25,7 @@ from fastseg_kernels._intrinsics import (
     square_root,
     store,
 )
-from fastseg_kernels._jit import f64, float_kernels, i32, i64, inlined, kernel, read, u8, write
+from fastseg_kernels._jit import f32, f64, i32, i64, inlined, kernel, read, u8, write
 
 #: voxels along the long axis that are worked on together: whole vectors
 BLOCK = 256
@@ -99,27 +99,24 @@ def _measure(nearest, start, spacing, squares):
         squares[offset] = scaled * scaled
 
 
-def _signature(real):
-    return (
-        read(u8, 3),  # foreground (outer, n, inner)
-        f64,  # spacing along the long axis
-        read(f64, 2),  # earlier (lines, lines): summed squares of the axes before the long one
-        read(f64, 3),  # later (axes after it, lines, lines): their squares, axis by axis
-        read(i64, 2),  # visits (lines, lines): in which order a line looks at the others
-        read(f64, 2),  # offsets (lines, lines): the least sum that each of these visits can give
-        read(i32, 2),  # ends_before (blocks, lines): index of the last 0 before, or NONE_BEFORE
-        read(i32, 2),  # ends_after (blocks, lines): of the first one after it, or NONE_AFTER
-        i64,  # root: 1 to take square roots
-        i64,  # first block
-        i64,  # block to stop before
-        read(i64, 1),  # ranks of lines, as keys
-        read(i32, 2),  # coordinates (axes, ranks): of the line of a rank, -1 for the long axis
-        write(real, 3),  # out: distances
-        write(i32, 4),  # indices (axes, outer, n, inner); no axes if they are not wanted
-    )
-
-
-@float_kernels(_signature)
+@kernel(
+    read(u8, 3),  # foreground (outer, n, inner)
+    f64,  # spacing along the long axis
+    read(f64, 2),  # earlier (lines, lines): summed squares of the axes before the long one
+    read(f64, 3),  # later (axes after it, lines, lines): their squares, axis by axis
+    read(i64, 2),  # visits (lines, lines): in which order a line looks at the others
+    read(f64, 2),  # offsets (lines, lines): the least sum that each of these visits can give
+    read(i32, 2),  # ends_before (blocks, lines): index of the last 0 before, or NONE_BEFORE
+    read(i32, 2),  # ends_after (blocks, lines): of the first one after it, or NONE_AFTER
+    i64,  # root: 1 to take square roots
+    i64,  # first block
+    i64,  # block to stop before
+    read(i64, 1),  # ranks of lines, as keys
+    read(i32, 2),  # coordinates (axes, ranks): of the line of a rank, -1 for the long axis
+    write(f32, 3),  # distances; of two arrays that which has elements
+    write(f64, 3),  # distances
+    write(i32, 4),  # indices (axes, outer, n, inner); no axes if they are not wanted
+)
 def thin_pass(
     foreground,
     spacing,
@@ -134,7 +131,8 @@ def thin_pass(
     stop,
     ranks,
     coordinates,
-    out,
+    singles,
+    doubles,
     indices,
 ):
     """Write the distances of some blocks, and the indices of the nearest background if there is room for them."""
@@ -182,8 +180,12 @@ def thin_pass(
                 if root != 0:
                     for offset in range(np.uint64(0), np.uint64(BLOCK), lanes_of(best)):
                         store(best, offset, square_root(load(best, offset)))
-                for offset in range(size):
-                    out[o, start + offset, i] = best[offset]
+                if singles.size > 0:
+                    for offset in range(size):
+                        singles[o, start + offset, i] = np.float32(best[offset])
+                else:
+                    for offset in range(size):
+                        doubles[o, start + offset, i] = best[offset]
                 for axis in range(np.uint64(indices.shape[0])):
                     _write_indices(best_key, size, coordinates[axis], o, start, i, indices[axis])
                 line += np.uint64(1)
