@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -34,15 +34,18 @@ from fastseg_kernels.cpu import nearest
 
 # A ball of 4 voxels: beyond it a search along rows is cheaper than one more shell.
 _MOST_OFFSETS = 257
-# Of the nearest offsets, so many are always tried: distances up to 2 voxels.
+# Of the nearest offsets, so many are tried before it is looked up whether any of the others can have a target.
 _CORE_OFFSETS = 33
 # Looks at blocks of rows that the search may take for each voxel of the box before a transform is cheaper: a look takes
 # about as long as a voxel of the transform (benchmarks: hardest inputs).
 _LOOKS_PER_VOXEL = 0.2
 
+# Queries that are worth a part of their own.
+_LEAST_PART = 128
+
 # What a word of the queries costs, and a query that the nearest offsets leave, on the scale of `threads.LEAST_COST`.
 _COST_OF_A_WORD = 16
-_COST_OF_A_QUERY = 1 << 14
+_COST_OF_A_QUERY = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -106,10 +109,11 @@ def nearest_offsets(spacing: Spacing, ndim: int, reverse: bool) -> NearestOffset
 
 
 class PaddedSet(NamedTuple):
-    """A packed set within its padding, and how many voxels each slice has."""
+    """A packed set within its padding, how many voxels each slice has, and its coarse rows."""
 
     words: Words
     counts: NDArray[np.int64]
+    coarse: Words
 
 
 class Padding(NamedTuple):
@@ -139,7 +143,11 @@ class Padding(NamedTuple):
         words = -(-(nx + self.x) // 64)
         padded = np.empty((nz + 2 * self.z, ny + 2 * self.y, words), np.uint64)
         padded[: self.z] = padded[len(padded) - self.z :] = 0
-        return PaddedSet(padded, np.zeros(len(padded), np.int64))
+        coarse = np.empty(
+            (-(-padded.shape[0] // nearest.BLOCK), -(-padded.shape[1] // nearest.BLOCK), words),
+            np.uint64,
+        )
+        return PaddedSet(padded, np.zeros(len(padded), np.int64), coarse)
 
     def inside(self, words: Words, geometry: Geometry) -> Words:
         """Give the words of a padded set without its padding."""
@@ -189,23 +197,23 @@ def _searched(
 
 def _search_further(searches: Sequence[_Search]) -> None:
     """Answer the queries that no offset has: by rows, and by a transform where those would be too many."""
+    for search in searches:
+        search.prepare()
+    parts = [(search, part) for search in searches for part in _parts(search.n_missed)]
     cost = _COST_OF_A_QUERY * sum(search.n_missed for search in searches)
-    threads.run(_Search.prepare, searches, cost)
-    threads.run(lambda part: part[0].look_around(*part[1]), _parts(searches), cost)
+    threads.run(lambda part: part[0].look_around(*part[1]), parts, cost)
     threads.run(_Search.transform, [search for search in searches if search.unanswered])
 
 
-def _parts(searches: Sequence[_Search]) -> Iterator[tuple[_Search, tuple[int, int]]]:
-    """Cut the missed queries of each search into parts that take about as long.
+def _parts(n: int) -> Sequence[tuple[int, int]]:
+    """Cut missed queries into parts, the same for any number of threads: what a part gives up depends on its own.
 
     One query may take twenty times as long as another, and those that take long lie together, so there are more parts
     than threads; but not many, since the first query of each has no bound to begin with.
     """
-    for search in searches:
-        n = search.n_missed
-        alone = len(threads.slabs(n, _COST_OF_A_QUERY * n)) == 1
-        edges = [n * i // 8 for i in range(9)]
-        yield from ((search, part) for part in ([(0, n)] if alone else itertools.pairwise(edges)))
+    n_parts = min(max(n // _LEAST_PART, 1), 8)
+    edges = [n * i // n_parts for i in range(n_parts + 1)]
+    return list(itertools.pairwise(edges))
 
 
 class _Search:
@@ -215,6 +223,7 @@ class _Search:
         self, queries: PaddedSet, targets: PaddedSet, geometry: Geometry, each: bool
     ) -> None:
         self.queries, self.targets, self.geometry = queries.words, targets.words, geometry
+        self.coarse = targets.coarse
         self.padding = Padding.of(geometry)
         self.offsets = nearest_offsets(geometry.spacing, geometry.ndim, geometry.reverse)
         self.slabs = threads.slabs(geometry.shape[0], _COST_OF_A_WORD * queries.words.size)
@@ -237,6 +246,8 @@ class _Search:
         n = nearest.shells(
             self.queries,
             self.targets,
+            self.coarse,
+            np.array(self.offsets.reach),
             self.padding.y,
             self.offsets.word_offsets(self.targets),
             self.offsets.shifts,
@@ -254,8 +265,6 @@ class _Search:
         """Gather the coordinates of the missed queries, and what helps to search for them."""
         self.coordinates = np.concatenate(self.missed)
         nz, ny, nw = self.targets.shape
-        self.coarse = np.zeros((-(-nz // nearest.BLOCK), -(-ny // nearest.BLOCK), nw), np.uint64)
-        nearest.coarse_rows(self.targets, self.coarse)
         self.tables = [
             squares(size, step)
             for size, step in zip((nz, ny, 64 * nw), self.geometry.spacing, strict=True)
