@@ -40,8 +40,10 @@ _CORE_OFFSETS = 33
 # about as long as a voxel of the transform (benchmarks: hardest inputs).
 _LOOKS_PER_VOXEL = 0.2
 
+# A part of the missed queries whose first so manieth shows whether the budget could be enough.
+_PROBE = 32
 # Queries that are worth a part of their own.
-_LEAST_PART = 128
+_LEAST_PART = 16
 
 # What a word of the queries costs, and a query that the nearest offsets leave, on the scale of `threads.LEAST_COST`.
 _COST_OF_A_WORD = 16
@@ -197,11 +199,14 @@ def _searched(
 
 def _search_further(searches: Sequence[_Search]) -> None:
     """Answer the queries that no offset has: by rows, and by a transform where those would be too many."""
+    cost = _COST_OF_A_QUERY * sum(search.n_missed for search in searches)
     for search in searches:
         search.prepare()
-    parts = [(search, part) for search in searches for part in _parts(search.n_missed)]
-    cost = _COST_OF_A_QUERY * sum(search.n_missed for search in searches)
-    threads.run(lambda part: part[0].look_around(*part[1]), parts, cost)
+    parts = [(search, part) for search in searches for part in range(len(search.parts))]
+    threads.run(lambda part: part[0].look_around(part[1], _PROBE), parts, cost)
+    # Where one part is hopeless a transform answers all, and it costs the same for all.
+    parts = [(search, part) for search, part in parts if search.goes_on(part)]
+    threads.run(lambda part: part[0].look_around(part[1], 1), parts, cost)
     threads.run(_Search.transform, [search for search in searches if search.unanswered])
 
 
@@ -270,34 +275,39 @@ class _Search:
             for size, step in zip((nz, ny, 64 * nw), self.geometry.spacing, strict=True)
         ]
         self.far_squares = np.empty(len(self.coordinates))
-        self.unanswered: list[tuple[int, int]] = []
+        self.parts = _parts(self.n_missed)
+        self.answered = [first for first, _ in self.parts]  # up to which query
 
-    def look_around(self, first: int, stop: int) -> None:
-        """Answer some of the missed queries by rows, as long as a transform would not be cheaper."""
+    def look_around(self, part: int, share: int) -> None:
+        """Answer missed queries of a part by rows, as long as a transform would not be cheaper, or a share of that."""
         assert self.far_squares is not None
+        first, stop = self.parts[part]
+        looks = _LOOKS_PER_VOXEL * math.prod(self.geometry.shape) * (stop - first) / self.n_missed
+        self.answered[part] = nearest.far(
+            self.coordinates,
+            self.targets,
+            self.coarse,
+            *self.tables,
+            int(self.geometry.reverse),
+            self.answered[part],
+            stop,
+            int(looks) // share,
+            self.far_squares,
+        )
 
-        def search(first: int, budget: int) -> int:
-            stopped: int = nearest.far(
-                self.coordinates,
-                self.targets,
-                self.coarse,
-                *self.tables,
-                int(self.geometry.reverse),
-                first,
-                stop,
-                budget,
-                self.far_squares,
-            )
-            return stopped
+    def goes_on(self, part: int) -> bool:
+        """Tell whether a part is still to be searched: no part of them all has come too short of its probe."""
+        enough = all(
+            answered == stop or (answered - first) * _PROBE >= stop - first
+            for answered, (first, stop) in zip(self.answered, self.parts, strict=True)
+        )
+        return enough and self.answered[part] < self.parts[part][1]
 
-        n = stop - first
-        budget = int(_LOOKS_PER_VOXEL * math.prod(self.geometry.shape) * n / self.n_missed)
-        # A sixteenth of the budget shows whether all of it could be enough.
-        done = search(first, budget // 16)
-        if done < stop and (done - first) * 16 >= n:
-            done = search(done, budget)
-        if done < stop:
-            self.unanswered.append((done, stop))
+    @property
+    def unanswered(self) -> list[tuple[int, int]]:
+        """The missed queries that the search by rows has given up."""
+        ends = zip(self.answered, self.parts, strict=True)
+        return [(answered, stop) for answered, (_, stop) in ends if answered < stop]
 
     def transform(self) -> None:
         """Answer by a transform of the box what the search by rows has given up."""

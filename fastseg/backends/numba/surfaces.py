@@ -23,10 +23,10 @@ from fastseg_kernels.cpu import masks as mask_kernels
 from fastseg_kernels.cpu.nearest import BLOCK, coarse_rows
 from fastseg_kernels.cpu.surface import corners, faces
 
-# Words of a mask that are packed, and looked at by the surface kernel, before the next ones: 128 KB, which stay in the
+# Words of a mask that are packed, and looked at by the surface kernel, before the next ones: 256 KB, which stay in the
 # second cache, but of large slices 16, since the one before and the one behind are packed again. Whole masks of a head
 # and neck CT's organs take a seventh longer and a third of all memory (benchmarks: evaluate labels).
-_CHUNK = 1 << 14
+_CHUNK = 1 << 15
 _CHUNK_SLICES = 16
 
 Codes = NDArray[np.uint8]
