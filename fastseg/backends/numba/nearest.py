@@ -45,9 +45,11 @@ _PROBE = 32
 # Queries that are worth a part of their own.
 _LEAST_PART = 16
 
-# What a word of the queries costs, and a query that the nearest offsets leave, on the scale of `threads.LEAST_COST`.
+# What a word of the queries costs, a query that the nearest offsets leave, and to count its distance; on the scale of
+# `threads.LEAST_COST`.
 _COST_OF_A_WORD = 16
 _COST_OF_A_QUERY = 1 << 15
+_COST_OF_COUNTING = 1 << 7
 
 
 @dataclass(frozen=True)
@@ -172,8 +174,10 @@ def distributions(
     first: PaddedSet, second: PaddedSet, geometry: Geometry
 ) -> tuple[Distribution, Distribution]:
     """Count how often each of these distances occurs, without a list of them."""
-    forward, backward = _searched(first, second, geometry, each=False)
-    return forward.distribution(), backward.distribution()
+    both = _searched(first, second, geometry, each=False)
+    cost = _COST_OF_COUNTING * (both[0].n_missed + both[1].n_missed)
+    forward, backward = threads.run(_Search.distribution, both, cost)
+    return forward, backward
 
 
 def _searched(
@@ -202,7 +206,10 @@ def _search_further(searches: Sequence[_Search]) -> None:
     cost = _COST_OF_A_QUERY * sum(search.n_missed for search in searches)
     for search in searches:
         search.prepare()
-    parts = [(search, part) for search in searches for part in range(len(search.parts))]
+    few_first = sorted(
+        searches, key=lambda search: search.n_missed
+    )  # the far ones of two unequal sets
+    parts = [(search, part) for search in few_first for part in range(len(search.parts))]
     threads.run(lambda part: part[0].look_around(part[1], _PROBE), parts, cost)
     # Where one part is hopeless a transform answers all, and it costs the same for all.
     parts = [(search, part) for search, part in parts if search.goes_on(part)]
@@ -311,13 +318,17 @@ class _Search:
 
     def transform(self) -> None:
         """Answer by a transform of the box what the search by rows has given up."""
-        rest = np.concatenate([np.arange(*part) for part in self.unanswered])
+        rest = [slice(*part) for part in self.unanswered]
         at = tuple(
-            np.ascontiguousarray((self.coordinates[rest] - (self.padding.z, self.padding.y, 0)).T)
+            np.concatenate([self.coordinates[part, axis] for part in rest]) - before
+            for axis, before in enumerate((self.padding.z, self.padding.y, 0))
         )
         inside = self.padding.inside(self.targets, self.geometry)
+        found = transform_of(inside, self.geometry, squared=True, at=at)[at]
         assert self.far_squares is not None
-        self.far_squares[rest] = transform_of(inside, self.geometry, squared=True, at=at)[at]
+        for part in rest:
+            size = part.stop - part.start
+            self.far_squares[part], found = found[:size], found[size:]
 
     def distances(self) -> Floats:
         """Give the distance of each query, in C order."""
