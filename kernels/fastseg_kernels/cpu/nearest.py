@@ -24,6 +24,8 @@ import numpy as np
 from fastseg_kernels._intrinsics import leading_zeros, popcount, trailing_zeros
 from fastseg_kernels._jit import f64, i64, inlined, kernel, read, u64, write
 
+ALL = 0xFFFFFFFFFFFFFFFF
+
 BLOCK = 8  # rows of a block along y and along z
 BLOCK_COST = 32  # what it costs to go through the rows of a block, in looks at blocks
 
@@ -65,6 +67,8 @@ def _candidates(coarse, z, y, word, reach):
                 left |= coarse[bz, by, word - np.uint64(1)]
             if word < last:
                 right |= coarse[bz, by, word + np.uint64(1)]
+            if here == ALL:  # all may have one; and for so few turns vectors would only take longer
+                return here
     # spread the bits by `reach` voxels either way, in strides that grow with what is spread; it is less than a word
     done = np.int64(0)
     while done < reach[2]:
@@ -213,21 +217,18 @@ def shells(
 )
 def coarse_rows(words, first, stop, coarse):
     """OR each block of `BLOCK` × `BLOCK` rows into one row of `coarse`, for some of its slices."""
-    # first the rows of all slices, which are one run of words
-    rows = np.empty(BLOCK * words.shape[2], np.uint64)
     flat = words.reshape(-1)
+    row_words = np.uint64(words.shape[2])
     for block_z in range(first, stop):
+        slices = range(block_z * BLOCK, min((block_z + 1) * BLOCK, words.shape[0]))
         for block_y in range(coarse.shape[1]):
-            n = np.uint64(min(BLOCK, words.shape[1] - block_y * BLOCK) * words.shape[2])
-            rows[:] = 0
-            for z in range(block_z * BLOCK, min((block_z + 1) * BLOCK, words.shape[0])):
-                start = np.uint64((z * words.shape[1] + block_y * BLOCK) * words.shape[2])
-                for i in range(n):
-                    rows[i] |= flat[start + i]
-            for w in range(np.uint64(words.shape[2])):
+            n_rows = np.uint64(min(BLOCK, words.shape[1] - block_y * BLOCK))
+            for w in range(row_words):
                 row = np.uint64(0)
-                for i in range(np.uint64(BLOCK)):
-                    row |= rows[i * np.uint64(words.shape[2]) + w]
+                for z in slices:
+                    start = np.uint64(z * words.shape[1] + block_y * BLOCK) * row_words + w
+                    for y in range(n_rows):
+                        row |= flat[start + y * row_words]
                 coarse[np.uint64(block_z), np.uint64(block_y), w] = row
 
 
