@@ -205,7 +205,10 @@ class _Shared(Generic[_Item, _Result]):
         for _ in self._helping:
             self._ended.get()
         if self._errors:
-            raise self._errors[min(self._errors)]
+            try:
+                raise self._errors[min(self._errors)]
+            finally:
+                self._errors.clear()  # else an error, by its traceback, would hold itself
         del self._function  # a helper that has not begun would keep what it holds
         return [self._results.pop(place) for place in range(len(self._results))]
 

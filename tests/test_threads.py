@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import importlib
 import os
 import pkgutil
@@ -215,11 +216,36 @@ def test_what_was_shared_is_let_go() -> None:
         return weakref.ref(held)
 
     alive = hold()
+    assert wait_until_gone(alive)
+
+
+def test_an_error_holds_nothing_for_longer_than_it_is_handled() -> None:
+    """No cycle that waits for the garbage collector with arrays in it."""
+    fastseg.set_num_threads(2)
+
+    def fail() -> weakref.ref[Any]:
+        held = np.zeros(1)
+
+        def task(i: int) -> None:
+            raise ValueError(held, i)
+
+        with pytest.raises(ValueError):
+            threads.run(task, range(5))
+        return weakref.ref(held)
+
+    gc.disable()
+    try:
+        assert wait_until_gone(fail())
+    finally:
+        gc.enable()
+
+
+def wait_until_gone(alive: weakref.ref[Any]) -> bool:
     for _ in range(100):
         if alive() is None:
-            return
+            return True
         time.sleep(0.02)
-    raise AssertionError("it is still held")
+    return False
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 50])
