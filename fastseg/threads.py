@@ -13,7 +13,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from fastseg.errors import InputError, shortened
@@ -136,34 +137,80 @@ LEAST_COST = 1 << 20
 def run(
     function: Callable[[_Item], _Result], items: Iterable[_Item], cost: int = LEAST_COST
 ) -> list[_Result]:
-    """Call the function on every item, on the pool, and give the results in order.
+    """Call the function on every item, here and on the pool, and give the results in order.
+
+    The calling thread takes items too, so it never waits for a thread to wake, and does everything where no other
+    thread can be started. Each takes the next item that is left: what comes first begins first. After an error nothing
+    more begins, and of several errors that of the first item is raised.
 
     Runs serially for one item, for one thread, where all of it costs less than `LEAST_COST`, and inside another
-    ``run``: work is split once, at the outermost level, so that a pool thread never waits for the pool. What the pool
-    does not take, as no thread can be started any more, is run here.
+    ``run``: work is split once, at the outermost level, so that a pool thread never waits for the pool.
     """
     items = list(items)
     n = get_num_threads()
     if len(items) < 2 or n < 2 or cost < LEAST_COST or getattr(_inside, "busy", False):
         return list(map(function, items))
+    shared = _Shared(function, items)
+    try:
+        for _ in range(min(n, len(items)) - 1):
+            _the_pool(n - 1).submit(shared.help)
+    except RuntimeError:
+        pass  # no thread can be started: memory or processes are at their limit, or the interpreter shuts down
+    return shared.finished()
 
-    def task(item: _Item) -> _Result:
-        _inside.busy = True
+
+class _Shared(Generic[_Item, _Result]):
+    """Items that several threads take one by one."""
+
+    def __init__(self, function: Callable[[_Item], _Result], items: list[_Item]) -> None:
+        self._function = function
+        self._waiting = deque(enumerate(items))
+        self._results: dict[int, _Result] = {}
+        self._errors: dict[int, BaseException] = {}
+        self._helping: list[None] = []  # an entry for each thread that has begun to help
+        self._ended: SimpleQueue[None] = SimpleQueue()  # and one for each that has ended
+
+    def _work(self) -> None:
+        place = -1
         try:
-            return function(item)
+            _inside.busy = True
+            while self._waiting:
+                try:
+                    place, item = self._waiting.popleft()
+                except IndexError:  # another thread was faster
+                    return
+                self._results[place] = self._function(item)
+        except BaseException as error:
+            self._waiting.clear()
+            self._errors[place] = error
+            raise
         finally:
             _inside.busy = False
 
-    futures: list[Future[_Result]] = []
-    try:
-        for item in items:
-            futures.append(submit(lambda: _the_pool(n), task, item))
-            if futures[-1].done() and futures[-1].exception() is not None:
-                break
-        return [future.result() for future in futures]
-    finally:
-        for future in futures:
-            future.cancel()
+    def help(self) -> None:
+        """Take items on a thread of the pool, which may come when nothing is left."""
+        self._helping.append(None)
+        try:
+            self._work()
+        except BaseException:
+            return  # the calling thread raises it
+        finally:
+            self._ended.put(None)
+
+    def finished(self) -> list[_Result]:
+        """Take items on the calling thread, wait for the helpers that have begun, and give the results in order."""
+        with suppress(Exception):  # raised below: the first, if there are several
+            self._work()
+        # No item is left: a helper that begins only now does nothing.
+        for _ in self._helping:
+            self._ended.get()
+        if self._errors:
+            try:
+                raise self._errors[min(self._errors)]
+            finally:
+                self._errors.clear()  # else an error, by its traceback, would hold itself
+        del self._function  # a helper that has not begun would keep what it holds
+        return [self._results.pop(place) for place in range(len(self._results))]
 
 
 def submit(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import gc
 import importlib
 import os
 import pkgutil
 import platform
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -126,7 +128,14 @@ def test_small_volumes_are_not_shared() -> None:
     assert len(threads.slabs(100, cost=1 << 30)) == 8
     here = threading.get_ident()
     assert set(threads.run(lambda _: threading.get_ident(), range(9), 1000)) == {here}
-    assert here not in threads.run(lambda _: threading.get_ident(), range(9), 1 << 30)
+    meeting = threading.Barrier(8, timeout=30)
+
+    def meet(i: int) -> int:
+        if i < 8:
+            meeting.wait()
+        return threading.get_ident()
+
+    assert len(set(threads.run(meet, range(9), 1 << 30))) == 8
 
 
 @pytest.mark.parametrize(("size", "n"), [(10, 3), (3, 10), (1, 4), (7, 7), (0, 3), (1000, 8)])
@@ -159,7 +168,84 @@ def test_work_is_done_at_the_same_time() -> None:
     meeting = threading.Barrier(3, timeout=30)
     names = threads.run(lambda _: (meeting.wait(), threading.current_thread().name)[1], range(3))
     assert len(set(names)) == 3
-    assert all(name.startswith("fastseg") for name in names)
+    assert threading.current_thread().name in names  # which does not only wait
+    assert sum(name.startswith("fastseg") for name in names) == 2
+
+
+def test_no_thread_is_waited_for_that_has_not_begun() -> None:
+    """Another caller keeps the only helper busy; then this one does everything itself."""
+    fastseg.set_num_threads(2)
+    busy, release = threading.Barrier(3, timeout=30), threading.Event()
+
+    def occupy(_: int) -> None:
+        busy.wait()
+        release.wait(30)
+
+    other = threading.Thread(target=threads.run, args=(occupy, range(2)))
+    other.start()
+    busy.wait()
+    try:
+        here = threading.get_ident()
+        assert threads.run(lambda _: threading.get_ident(), range(5)) == [here] * 5
+    finally:
+        release.set()
+        other.join()
+
+
+def test_of_several_errors_that_of_the_first_item_is_raised() -> None:
+    fastseg.set_num_threads(3)
+    meeting = threading.Barrier(3, timeout=30)
+
+    def task(i: int) -> None:
+        meeting.wait()
+        time.sleep(0.03 * (2 - i))  # the first comes last
+        raise ValueError(str(i))
+
+    for _ in range(3):
+        with pytest.raises(ValueError, match="0"):
+            threads.run(task, range(3))
+
+
+def test_what_was_shared_is_let_go() -> None:
+    """Also where a helper is still to come."""
+    fastseg.set_num_threads(2)
+
+    def hold() -> weakref.ref[Any]:
+        held = np.zeros(1)
+        assert threads.run(lambda i: (held, i)[1], range(5)) == list(range(5))
+        return weakref.ref(held)
+
+    alive = hold()
+    assert wait_until_gone(alive)
+
+
+def test_an_error_holds_nothing_for_longer_than_it_is_handled() -> None:
+    """No cycle that waits for the garbage collector with arrays in it."""
+    fastseg.set_num_threads(2)
+
+    def fail() -> weakref.ref[Any]:
+        held = np.zeros(1)
+
+        def task(i: int) -> None:
+            raise ValueError(held, i)
+
+        with pytest.raises(ValueError):
+            threads.run(task, range(5))
+        return weakref.ref(held)
+
+    gc.disable()
+    try:
+        assert wait_until_gone(fail())
+    finally:
+        gc.enable()
+
+
+def wait_until_gone(alive: weakref.ref[Any]) -> bool:
+    for _ in range(100):
+        if alive() is None:
+            return True
+        time.sleep(0.02)
+    return False
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 50])

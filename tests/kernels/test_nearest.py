@@ -43,6 +43,13 @@ def least_squares(queries: Any, targets: Any, spacing: Any, reverse: bool = Fals
     return np.asarray(sums.min(axis=1, initial=np.inf))
 
 
+def coarse_rows_of(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    nz, ny, nw = words.shape
+    coarse = np.full((-(-nz // 8), -(-ny // 8), nw), 77, np.uint64)
+    nearest.coarse_rows(words, 0, len(coarse), coarse)
+    return coarse
+
+
 # ---------------------------------------------------------------------------- shells
 
 
@@ -71,7 +78,8 @@ def shells(
     slab = (first + margin_z, stop + margin_z)
     counts, missed = np.full(len(squares), 5), np.full((len(out), 3), -1)
     steps = nearby.word_offsets(padded)
-    arguments = words, padded, margin_y + 1, steps, nearby.shifts, squares, core, *slab
+    sets = words, padded, coarse_rows_of(padded), np.array(nearby.reach), margin_y + 1
+    arguments = *sets, steps, nearby.shifts, squares, core, *slab
     n = nearest.shells(*arguments, counts, missed, out)
     assert out[-1] == -1
     assert missed[n].tolist() == [-1, -1, -1]
@@ -138,20 +146,29 @@ def test_shells_of_a_slab() -> None:
 
 @pytest.mark.parametrize("core", [0, 1, 33])
 @pytest.mark.parametrize("density", [0.0, 0.0002, 0.02, 0.5])
-def test_offsets_beyond_the_core_may_be_left_untried(core: int, density: float) -> None:
-    """What is found is right, what the core can find is found, and the rest is left over."""
+@pytest.mark.parametrize("spacing", SPACINGS)
+def test_no_offset_is_left_out_that_leads_to_a_target(
+    spacing: tuple[float, ...], core: int, density: float
+) -> None:
+    """Wherever the coarse rows are asked: what no offset is tried for has no target at any."""
     rng = np.random.default_rng(38)
-    queries = rng.random((12, 14, 200)) < 0.3  # enough to give up, and to try again
+    queries = rng.random((12, 14, 200)) < 0.3
     targets = rng.random(queries.shape) < density
-    offsets, squares = nearest_offsets((1.0, 1.0, 1.0), 3, False)
+    offsets, squares = nearest_offsets(spacing, 3, False)
     whole = shells(queries, targets, offsets, squares)
-    found = shells(queries, targets, offsets, squares, core=core)
-    nearby = whole <= (squares[core - 1] if core else -1)
-    assert_array_equal(found[nearby], whole[nearby])
-    answered = np.isfinite(found)
-    assert_array_equal(found[answered], whole[answered])
-    if density == 0.0002:
-        assert answered.sum() < np.isfinite(whole).sum()  # it did give up
+    assert_array_equal(shells(queries, targets, offsets, squares, core=core), whole)
+
+
+@pytest.mark.parametrize("reach", [0, 1, 4, 31, 62, 63])
+def test_coarse_rows_are_asked_as_far_as_offsets_lead(reach: int) -> None:
+    """One target, queries all along its row: those within reach find it, however far into the next words that is."""
+    offsets, squares = row_offsets(reach)
+    for x in (0, 1, 63, 64, 127, 128, 190):
+        queries, target = np.ones((1, 1, 200), bool), np.zeros((1, 1, 200), bool)
+        target[..., x] = True
+        steps = np.abs(np.arange(200.0) - x)
+        found = shells(queries, target, offsets, squares, core=0)
+        assert_array_equal(found, np.where(steps <= reach, steps**2, np.inf))
 
 
 @pytest.mark.parametrize(
@@ -195,9 +212,7 @@ def far(
     """Search from a budget's end to the next one's until all queries are answered."""
     queries = np.array(queries, np.int64, order="C").reshape(-1, 3)
     words = packed.pack(targets)
-    nz, ny, nw = words.shape
-    coarse = np.zeros((-(-nz // 8), -(-ny // 8), nw), np.uint64)
-    nearest.coarse_rows(words, coarse)
+    coarse = coarse_rows_of(words)
     tables = [
         offset_tables.squares(size, step) for size, step in zip(targets.shape, spacing, strict=True)
     ]
@@ -221,8 +236,9 @@ def targets_at(shape: tuple[int, ...], places: Any) -> Mask:
 
 def test_coarse_rows() -> None:
     mask = np.random.default_rng(32).random((17, 9, 70)) < 0.01
-    coarse = np.zeros((3, 2, 2), np.uint64)
-    nearest.coarse_rows(packed.pack(mask), coarse)
+    coarse = np.full((3, 2, 2), 77, np.uint64)
+    for slab in ((1, 3), (0, 1)):
+        nearest.coarse_rows(packed.pack(mask), *slab, coarse)
     for z, y in itertools.product(range(3), range(2)):
         block = mask[8 * z : 8 * z + 8, 8 * y : 8 * y + 8].any(axis=(0, 1))
         assert_array_equal(packed.unpack(coarse[z : z + 1, y : y + 1], 70).ravel(), block)
@@ -269,8 +285,7 @@ def test_far_stops_at_its_budget_and_resumes(budget: int) -> None:
 def test_budget_bounds_the_work() -> None:
     """One target in a corner, and queries that must look at many blocks each."""
     words = packed.pack(targets_at((64, 64, 64), [(0, 0, 0)]))
-    coarse = np.zeros((8, 8, 1), np.uint64)
-    nearest.coarse_rows(words, coarse)
+    coarse = coarse_rows_of(words)
     tables = [offset_tables.squares(64, 1.0)] * 3
     queries = np.array([(63, 63, 63)] * 100, np.int64)
     out = np.empty(100)
@@ -360,12 +375,14 @@ def directed(queries: Mask, targets: Mask, spacing: tuple[float, ...], reverse: 
     geometry = Geometry((shape[0], shape[1], shape[2]), ndim, steps, reverse)
     padding = _nearest.Padding.of(geometry)
     sets = [padding.around(geometry) for _ in masks]
-    for mask, (words, counts) in zip(masks, sets, strict=True):
+    for mask, one in zip(masks, sets, strict=True):
+        words, counts = one.words, one.counts
         nz, ny, nw = packed.pack(mask).shape
         counts[padding.z : padding.z + nz] = packed.volume(mask).sum(axis=(1, 2))
         words[padding.z : padding.z + nz] = 0
         part = words[padding.z : padding.z + nz, padding.y : padding.y + ny, :nw]
         part[:] = packed.pack(mask)
+        nearest.coarse_rows(words, 0, len(one.coarse), one.coarse)
         assert_array_equal(padding.inside(words, geometry), packed.pack(mask))
     there, back = _nearest.distances(sets[0], sets[1], geometry)
     if config.DISABLE_JIT and queries.size > 2000:  # twice as plain Python would take a minute more

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -34,15 +34,22 @@ from fastseg_kernels.cpu import nearest
 
 # A ball of 4 voxels: beyond it a search along rows is cheaper than one more shell.
 _MOST_OFFSETS = 257
-# Of the nearest offsets, so many are always tried: distances up to 2 voxels.
+# Of the nearest offsets, so many are tried before it is looked up whether any of the others can have a target.
 _CORE_OFFSETS = 33
 # Looks at blocks of rows that the search may take for each voxel of the box before a transform is cheaper: a look takes
 # about as long as a voxel of the transform (benchmarks: hardest inputs).
 _LOOKS_PER_VOXEL = 0.2
 
-# What a word of the queries costs, and a query that the nearest offsets leave, on the scale of `threads.LEAST_COST`.
+# A part of the missed queries whose first so manieth shows whether the budget could be enough.
+_PROBE = 32
+# Queries that are worth a part of their own.
+_LEAST_PART = 16
+
+# What a word of the queries costs, a query that the nearest offsets leave, and to count its distance; on the scale of
+# `threads.LEAST_COST`.
 _COST_OF_A_WORD = 16
-_COST_OF_A_QUERY = 1 << 14
+_COST_OF_A_QUERY = 1 << 15
+_COST_OF_COUNTING = 1 << 7
 
 
 @dataclass(frozen=True)
@@ -112,10 +119,11 @@ def nearest_offsets(spacing: Spacing, ndim: int, reverse: bool) -> NearestOffset
 
 
 class PaddedSet(NamedTuple):
-    """A packed set within its padding, and how many voxels each slice has."""
+    """A packed set within its padding, how many voxels each slice has, and its coarse rows."""
 
     words: Words
     counts: NDArray[np.int64]
+    coarse: Words
 
 
 class Padding(NamedTuple):
@@ -145,7 +153,11 @@ class Padding(NamedTuple):
         words = -(-(nx + self.x) // 64)
         padded = np.empty((nz + 2 * self.z, ny + 2 * self.y, words), np.uint64)
         padded[: self.z] = padded[len(padded) - self.z :] = 0
-        return PaddedSet(padded, np.zeros(len(padded), np.int64))
+        coarse = np.empty(
+            (-(-padded.shape[0] // nearest.BLOCK), -(-padded.shape[1] // nearest.BLOCK), words),
+            np.uint64,
+        )
+        return PaddedSet(padded, np.zeros(len(padded), np.int64), coarse)
 
     def inside(self, words: Words, geometry: Geometry) -> Words:
         """Give the words of a padded set without its padding."""
@@ -168,8 +180,10 @@ def distributions(
     first: PaddedSet, second: PaddedSet, geometry: Geometry
 ) -> tuple[Distribution, Distribution]:
     """Count how often each of these distances occurs, without a list of them."""
-    forward, backward = _searched(first, second, geometry, each=False)
-    return forward.distribution(), backward.distribution()
+    both = _searched(first, second, geometry, each=False)
+    cost = _COST_OF_COUNTING * (both[0].n_missed + both[1].n_missed)
+    forward, backward = threads.run(_Search.distribution, both, cost)
+    return forward, backward
 
 
 def _searched(
@@ -196,22 +210,28 @@ def _searched(
 def _search_further(searches: Sequence[_Search]) -> None:
     """Answer the queries that no offset has: by rows, and by a transform where those would be too many."""
     cost = _COST_OF_A_QUERY * sum(search.n_missed for search in searches)
-    threads.run(_Search.prepare, searches, cost)
-    threads.run(lambda part: part[0].look_around(*part[1]), _parts(searches), cost)
+    for search in searches:
+        search.prepare()
+    few_first = sorted(
+        searches, key=lambda search: search.n_missed
+    )  # the far ones of two unequal sets
+    parts = [(search, part) for search in few_first for part in range(len(search.parts))]
+    threads.run(lambda part: part[0].look_around(part[1], _PROBE), parts, cost)
+    # Where one part is hopeless a transform answers all, and it costs the same for all.
+    parts = [(search, part) for search, part in parts if search.goes_on(part)]
+    threads.run(lambda part: part[0].look_around(part[1], 1), parts, cost)
     threads.run(_Search.transform, [search for search in searches if search.unanswered])
 
 
-def _parts(searches: Sequence[_Search]) -> Iterator[tuple[_Search, tuple[int, int]]]:
-    """Cut the missed queries of each search into parts that take about as long.
+def _parts(n: int) -> Sequence[tuple[int, int]]:
+    """Cut missed queries into parts, the same for any number of threads: what a part gives up depends on its own.
 
     One query may take twenty times as long as another, and those that take long lie together, so there are more parts
     than threads; but not many, since the first query of each has no bound to begin with.
     """
-    for search in searches:
-        n = search.n_missed
-        alone = len(threads.slabs(n, _COST_OF_A_QUERY * n)) == 1
-        edges = [n * i // 8 for i in range(9)]
-        yield from ((search, part) for part in ([(0, n)] if alone else itertools.pairwise(edges)))
+    n_parts = min(max(n // _LEAST_PART, 1), 8)
+    edges = [n * i // n_parts for i in range(n_parts + 1)]
+    return list(itertools.pairwise(edges))
 
 
 class _Search:
@@ -221,6 +241,7 @@ class _Search:
         self, queries: PaddedSet, targets: PaddedSet, geometry: Geometry, each: bool
     ) -> None:
         self.queries, self.targets, self.geometry = queries.words, targets.words, geometry
+        self.coarse = targets.coarse
         self.padding = Padding.of(geometry)
         self.offsets = nearest_offsets(geometry.spacing, geometry.ndim, geometry.reverse)
         self.slabs = threads.slabs(geometry.shape[0], _COST_OF_A_WORD * queries.words.size)
@@ -243,6 +264,8 @@ class _Search:
         n = nearest.shells(
             self.queries,
             self.targets,
+            self.coarse,
+            np.array(self.offsets.reach),
             self.padding.y,
             self.offsets.word_offsets(self.targets),
             self.offsets.shifts,
@@ -260,51 +283,58 @@ class _Search:
         """Gather the coordinates of the missed queries, and what helps to search for them."""
         self.coordinates = np.concatenate(self.missed)
         nz, ny, nw = self.targets.shape
-        self.coarse = np.zeros((-(-nz // nearest.BLOCK), -(-ny // nearest.BLOCK), nw), np.uint64)
-        nearest.coarse_rows(self.targets, self.coarse)
         self.tables = [
             squares(size, step)
             for size, step in zip((nz, ny, 64 * nw), self.geometry.spacing, strict=True)
         ]
         self.far_squares = np.empty(len(self.coordinates))
-        self.unanswered: list[tuple[int, int]] = []
+        self.parts = _parts(self.n_missed)
+        self.answered = [first for first, _ in self.parts]  # up to which query
 
-    def look_around(self, first: int, stop: int) -> None:
-        """Answer some of the missed queries by rows, as long as a transform would not be cheaper."""
+    def look_around(self, part: int, share: int) -> None:
+        """Answer missed queries of a part by rows, as long as a transform would not be cheaper, or a share of that."""
         assert self.far_squares is not None
+        first, stop = self.parts[part]
+        looks = _LOOKS_PER_VOXEL * math.prod(self.geometry.shape) * (stop - first) / self.n_missed
+        self.answered[part] = nearest.far(
+            self.coordinates,
+            self.targets,
+            self.coarse,
+            *self.tables,
+            int(self.geometry.reverse),
+            self.answered[part],
+            stop,
+            int(looks) // share,
+            self.far_squares,
+        )
 
-        def search(first: int, budget: int) -> int:
-            stopped: int = nearest.far(
-                self.coordinates,
-                self.targets,
-                self.coarse,
-                *self.tables,
-                int(self.geometry.reverse),
-                first,
-                stop,
-                budget,
-                self.far_squares,
-            )
-            return stopped
+    def goes_on(self, part: int) -> bool:
+        """Tell whether a part is still to be searched: no part of them all has come too short of its probe."""
+        enough = all(
+            answered == stop or (answered - first) * _PROBE >= stop - first
+            for answered, (first, stop) in zip(self.answered, self.parts, strict=True)
+        )
+        return enough and self.answered[part] < self.parts[part][1]
 
-        n = stop - first
-        budget = int(_LOOKS_PER_VOXEL * math.prod(self.geometry.shape) * n / self.n_missed)
-        # A sixteenth of the budget shows whether all of it could be enough.
-        done = search(first, budget // 16)
-        if done < stop and (done - first) * 16 >= n:
-            done = search(done, budget)
-        if done < stop:
-            self.unanswered.append((done, stop))
+    @property
+    def unanswered(self) -> list[tuple[int, int]]:
+        """The missed queries that the search by rows has given up."""
+        ends = zip(self.answered, self.parts, strict=True)
+        return [(answered, stop) for answered, (_, stop) in ends if answered < stop]
 
     def transform(self) -> None:
         """Answer by a transform of the box what the search by rows has given up."""
-        rest = np.concatenate([np.arange(*part) for part in self.unanswered])
+        rest = [slice(*part) for part in self.unanswered]
         at = tuple(
-            np.ascontiguousarray((self.coordinates[rest] - (self.padding.z, self.padding.y, 0)).T)
+            np.concatenate([self.coordinates[part, axis] for part in rest]) - before
+            for axis, before in enumerate((self.padding.z, self.padding.y, 0))
         )
         inside = self.padding.inside(self.targets, self.geometry)
+        found = transform_of(inside, self.geometry, squared=True, at=at)[at]
         assert self.far_squares is not None
-        self.far_squares[rest] = transform_of(inside, self.geometry, squared=True, at=at)[at]
+        for part in rest:
+            size = part.stop - part.start
+            self.far_squares[part], found = found[:size], found[size:]
 
     def distances(self) -> Floats:
         """Give the distance of each query, in C order."""

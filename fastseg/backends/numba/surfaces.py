@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -19,15 +20,19 @@ from fastseg.backends.shared.volume import Volume
 from fastseg.inputs.arrays import Spacing
 from fastseg.measures.surface_distances import Boundary
 from fastseg_kernels.cpu import masks as mask_kernels
+from fastseg_kernels.cpu.nearest import BLOCK, coarse_rows
 from fastseg_kernels.cpu.surface import corners, faces
 
-# Words of a mask that are packed, and looked at by the surface kernel, before the next ones: 128 KB, which stay in the
+# Words of a mask that are packed, and looked at by the surface kernel, before the next ones: 256 KB, which stay in the
 # second cache, but of large slices 16, since the one before and the one behind are packed again. Whole masks of a head
 # and neck CT's organs take a seventh longer and a third of all memory (benchmarks: evaluate labels).
-_CHUNK = 1 << 14
+_CHUNK = 1 << 15
 _CHUNK_SLICES = 16
 
 Codes = NDArray[np.uint8]
+_Task = tuple[
+    tuple[Mask, PaddedSet], tuple[int, int]
+]  # a mask, where its surface goes, blocks of slices
 
 
 class Part(NamedTuple):
@@ -71,6 +76,17 @@ class Part(NamedTuple):
         step = max(_CHUNK_SLICES, _CHUNK // (ny * nw))
         for start in range(first, stop, step):
             yield start, min(start + step, stop)
+
+    def blocks(
+        self, padding: Padding, depth: int, slab: tuple[int, int]
+    ) -> Iterator[tuple[tuple[int, int], int, int]]:
+        """Cut blocks of the padded slices into such runs; each with those of `depth` slices that lie in it."""
+        step = max(_CHUNK_SLICES, _CHUNK // math.prod(self.words[1:])) // BLOCK
+        for start in range(*slab, step):
+            end = min(start + step, slab[1])
+            first = max(start * BLOCK - padding.z, 0)
+            stop = max(end * BLOCK - padding.z, 0)
+            yield (start, end), min(first, depth), min(stop, depth)
 
     def packed(self, mask: Mask, first: int, stop: int) -> tuple[Words, NDArray[np.int64]]:
         """Pack slices of this part of a mask into words, and tell where the part lies in these."""
@@ -127,9 +143,9 @@ def surfaces_of(masks: tuple[Mask, Mask], spacing: Spacing, boundary: Boundary) 
     padding = Padding.of(geometry)
     sets = padding.around(geometry), padding.around(geometry)
     cost = math.prod(geometry.shape)  # to pack a mask is to read its box
-    slabs = threads.slabs(geometry.shape[0], cost)
+    slabs = threads.slabs(len(sets[0].coarse), cost)  # of whole blocks
     tasks = itertools.product(zip(masks, sets, strict=True), slabs)
-    found = threads.run(lambda task: take(part, geometry, *task[0], task[1]), tasks, cost)
+    found = threads.run(partial(take, part, geometry), tasks, cost)
     if boundary == "voxel":
         return Surfaces(sets, geometry)
     n = len(slabs)
@@ -139,12 +155,11 @@ def surfaces_of(masks: tuple[Mask, Mask], spacing: Spacing, boundary: Boundary) 
     return Surfaces(sets, geometry, (first, second))
 
 
-def _take_faces(
-    part: Part, geometry: Geometry, mask: Mask, out: PaddedSet, slab: tuple[int, int]
-) -> list[Codes]:
+def _take_faces(part: Part, geometry: Geometry, task: _Task) -> list[Codes]:
     """Mark the voxels of some slices that have a face neighbour outside the mask."""
+    (mask, out), slab = task
     padding, separated = Padding.of(geometry), part.rows_separated(mask)
-    for first, stop in part.chunks(*slab):
+    for blocks, first, stop in part.blocks(padding, geometry.shape[0], slab):
         below, above = max(first - 1, 0), min(stop + 1, part.words[0])
         words, edges = part.packed(mask, below, above)
         where = slice(below, above + 2 * padding.z)
@@ -158,18 +173,18 @@ def _take_faces(
             out.words[where],
             out.counts[where],
         )
+        coarse_rows(out.words, *blocks, out.coarse)
     return []
 
 
-def _take_corners(
-    part: Part, geometry: Geometry, mask: Mask, out: PaddedSet, slab: tuple[int, int]
-) -> list[Codes]:
+def _take_corners(part: Part, geometry: Geometry, task: _Task) -> list[Codes]:
     """Mark the corners of some slices of the lattice that the surface passes, and give their codes."""
+    (mask, out), slab = task
     padding, separated = Padding.of(geometry), part.rows_separated(mask)
     behind = geometry.shape[0] - part.words[0]  # whether corners lie behind the last slice
     row_words = -(-geometry.shape[2] // 64)
     codes = []
-    for first, stop in part.chunks(*slab):
+    for blocks, first, stop in part.blocks(padding, geometry.shape[0], slab):
         # corners of slice z lie between slices z - 1 and z of the voxels
         below, above = max(first - behind, 0), min(stop, part.words[0])
         words, edges = part.packed(mask, below, above)
@@ -180,6 +195,7 @@ def _take_corners(
         n = out.counts[first + padding.z : stop + padding.z].sum()
         codes.append(np.empty(n, np.uint8))
         corners.corner_codes(*arguments, lattice, codes[-1])
+        coarse_rows(out.words, *blocks, out.coarse)
     return codes
 
 

@@ -1,0 +1,106 @@
+"""What is pruned is a property of the data: threads, slabs, direction and place do not decide how much is left."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import fastseg
+from fastseg.backends.numba import nearest as _nearest
+from tests.oracle import hard_cases
+
+Mask = NDArray[np.bool_]
+Masks = tuple[Mask, Mask]
+
+SHAPE = (60, 52, 130)
+
+
+def near() -> Masks:
+    """Two blobs close together, and a false positive in a corner."""
+    reference, prediction = hard_cases.blob_pair(SHAPE, 1)
+    prediction[2:4, 2:4, 2:4] = True
+    return reference, prediction
+
+
+def shifted() -> Masks:
+    reference, _ = hard_cases.blob_pair(SHAPE, 1)
+    return reference, np.roll(reference, (7, 9, 11), (0, 1, 2))
+
+
+def far() -> Masks:
+    reference, prediction = np.zeros((2, *SHAPE), bool)
+    reference[3:20, 5:22, 4:30] = True
+    prediction[40:55, 30:48, 90:120] = True
+    return reference, prediction
+
+
+def sparse() -> Masks:
+    reference, prediction = np.random.default_rng(8).random((2, *SHAPE)) < 0.001
+    return reference, prediction
+
+
+def noise() -> Masks:
+    reference, prediction = np.random.default_rng(9).random((2, *SHAPE)) < 0.02
+    return reference, prediction
+
+
+FAMILIES = [near, shifted, far, sparse, noise]
+
+
+@pytest.fixture
+def searched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., tuple[list[int], list[int], list[Any]]]:
+    """Evaluate, and tell how many queries the shells have left, how many of these the rows, and the scores."""
+    found: list[list[int]] = [[], []]
+    search_further = _nearest._search_further
+
+    def spy(searches: Any) -> None:
+        search_further(searches)
+        found[0] += [search.n_missed for search in searches]
+        found[1] += [sum(stop - start for start, stop in search.unanswered) for search in searches]
+
+    monkeypatch.setattr(_nearest, "_search_further", spy)
+
+    def search(masks: Any, **options: Any) -> tuple[list[int], list[int], list[Any]]:
+        found[:] = [], []
+        row = fastseg.evaluate(
+            *masks, metrics=["hd", "hd95", "assd", "nsd"], tolerance=2, **options
+        )[1]
+        return found[0], found[1], [row[name] for name in ("hd", "hd95", "assd", "nsd")]
+
+    return search
+
+
+@pytest.mark.parametrize("spacing", [None, (2.5, 0.9766, 0.9766)])
+@pytest.mark.parametrize("boundary", ["voxel", "surfel"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_threads_leave_as_much_to_the_next_step(
+    family: Callable[[], Masks], boundary: str, spacing: Any, searched: Any, many_slabs: None
+) -> None:
+    masks, results = family(), []
+    for n in (1, 2, 3, 7):
+        fastseg.set_num_threads(n)
+        results.append(searched(masks, spacing=spacing, boundary=boundary))
+    assert results[0][0]  # something is left at all
+    assert results.count(results[0]) == len(results)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_any_direction_and_place_leaves_as_much(family: Callable[[], Masks], searched: Any) -> None:
+    """Not about as much, but exactly: the queries that no offset leads to a target from."""
+    masks = family()
+    padded = [np.pad(mask, 3) for mask in masks]
+    expected = searched(padded)[0]
+    for order in itertools.permutations(range(3)):
+        for flip in itertools.product((slice(None), slice(None, None, -1)), repeat=3):
+            turned = [np.ascontiguousarray(mask.transpose(order)[flip]) for mask in padded]
+            assert searched(turned)[0] == expected
+    for roll in ((1, 2, -3), (-3, -2, 1), (2, -3, 3)):
+        assert searched([np.roll(mask, roll, (0, 1, 2)) for mask in padded])[0] == expected
+    assert searched([np.asfortranarray(mask) for mask in padded])[0] == expected
