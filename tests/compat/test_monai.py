@@ -17,8 +17,10 @@ metrics = pytest.importorskip("monai.metrics")
 
 from fastseg import compat, use_backend  # noqa: E402
 from fastseg.compat import monai as ours  # noqa: E402
+from fastseg.compat._support import channels as _channels  # noqa: E402
 from fastseg.compat._support import monai_distances as _monai_distances  # noqa: E402
 from fastseg.compat._support import tensors as _tensors  # noqa: E402
+from fastseg.measures.distributions import Distribution  # noqa: E402
 from tests.compat import cases, parity  # noqa: E402
 from tests.compat.parity import observed, same, same_error  # noqa: E402
 
@@ -212,15 +214,18 @@ def test_one_or_four_axes() -> None:
 
 
 def test_a_percentile_of_any_number_of_distances(monkeypatch: pytest.MonkeyPatch) -> None:
-    """torch.quantile takes 2^24; up to there the value is its own, and beyond NumPy's."""
-    distances = torch.rand(1001, generator=torch.Generator().manual_seed(1))
+    """torch.quantile takes 2^24 before its version 2.14; up to there the value is its own."""
+    rng = np.random.default_rng(1)
+    sets = [np.sqrt(rng.integers(0, 300, n)).astype(np.float32) for n in (1, 2, 31, 1001, 20_000)]
+    counted = [Distribution.of(each.astype(np.float64)) for each in sets]
     for percentile in (0.1, 12.34, 50, 95, 99.99, 100):
-        assert _monai_distances._percentile(distances, percentile) == torch.quantile(
-            distances, percentile / 100
-        )
+        expected = [torch.quantile(torch.from_numpy(each), percentile / 100) for each in sets]
+        found = _monai_distances._percentiles(counted, percentile)
+        assert found.tolist() == [each.item() for each in expected]
     monkeypatch.setattr(_monai_distances, "_QUANTILE_LIMIT", 1000)
-    found = _monai_distances._percentile(distances, 95)
-    assert found.item() == pytest.approx(np.quantile(distances.double().numpy(), 0.95), rel=1e-7)
+    found = _monai_distances._percentiles(counted, 95)
+    expected = [np.quantile(each.astype(np.float64), 0.95) for each in sets]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 # ---------------------------------------------------------------------------- counts
@@ -465,8 +470,8 @@ def untouched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return call
 
-    monkeypatch.setattr(_tensors, "count_pairs", recorded("count_pairs"))
-    monkeypatch.setattr(_monai_distances, "surface_distances", recorded("surface_distances"))
+    for module in (_tensors, _channels):
+        monkeypatch.setattr(module, "histograms", recorded("histograms"))
 
     def fail(*args: Any, **kwargs: Any) -> None:
         raise AssertionError("MONAI's own function was called")
