@@ -77,7 +77,7 @@ def holds_labels(tensor: torch.Tensor) -> bool:
         return True
     step = tensor.numel() // _SAMPLE | 1  # odd, so that it does not go down a column
     sample = tensor.detach().reshape(-1)[::step]
-    return torch.equal(sample, sample.round())
+    return bool(torch.equal(sample, sample.round()))
 
 
 def histograms(pairs: Sequence[tuple[Array, Array]]) -> list[JointHistogram]:
