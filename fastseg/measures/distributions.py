@@ -87,7 +87,8 @@ class Distribution:
         """How many elements there are, or their area."""
         if self.areas is None:
             return float(self._ends[-1]) if len(self.counts) else 0.0
-        _, areas = self._summands
+        _, areas = self.elements
+        assert areas is not None
         return float(np.sum(areas))
 
     @lazy
@@ -129,6 +130,7 @@ class Distribution:
         share = percentile / 100
         if self.areas is not None:
             distances, areas = self.elements
+            assert areas is not None
             # As surface-distance: NumPy's sequential cumsum over its pairwise sum, which is not always 1 at the end.
             index = int(np.searchsorted(np.cumsum(areas) / self.total, share))
             return float(distances[min(index, len(distances) - 1)])
