@@ -138,14 +138,11 @@ class Distribution:
         n = int(self._ends[-1])
         place = (n - 1) * share
         index = int(place)
-        below, above = self._in_order(index), self._in_order(min(index + 1, n - 1))
+        # an order statistic is the first distance that as many elements do not exceed
+        below = self.distances.item(self._ends.searchsorted(index, "right"))
+        above = self.distances.item(self._ends.searchsorted(min(index + 1, n - 1), "right"))
         step, fraction = above - below, place - index
-        return below + step * fraction if fraction < 0.5 else above - step * (1 - fraction)
-
-    def _in_order(self, index: int) -> float:
-        """Find the distance that so many elements come before: the first that more than so many do not exceed."""
-        distance: float = self.distances.item(self._ends.searchsorted(index, "right"))
-        return distance
+        return float(below + step * fraction if fraction < 0.5 else above - step * (1 - fraction))
 
 
 def _starts_of_groups(distances: Floats, areas: Floats | None) -> NDArray[np.intp]:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 import torch
 
 from fastseg import dispatch, threads
-from fastseg.compat._support.tensors import all_bits_of, as_bits, histograms, holds_labels
+from fastseg.compat._support.tensors import (
+    WORTH_A_THREAD,
+    all_bits_of,
+    as_bits,
+    histograms,
+    holds_labels,
+)
 from fastseg.inputs.arrays import Spacing
 from fastseg.measures.distributions import SurfaceReductions
 from fastseg.measures.joint_histogram import Empty
@@ -60,6 +67,7 @@ class Channels:
         images = as_bits(reference), as_bits(prediction)
         n_items, n_channels, length, *others = images[0].shape
         self.shape = n_items, n_channels - first
+        self._length = length
         self.ndim = 1 + len(others)
         self._volumes = images[0].reshape(-1, *others), images[1].reshape(-1, *others)
         inside = all_bits_of(1, reference.dtype)
@@ -113,4 +121,7 @@ class Channels:
             found = operations.surface_distances(*self._volumes, channel.region, spacing, boundary)
             return reduce(channel, found)
 
+        # what one thread does of a small image beside its kernels, another would wait for
+        if self._length * math.prod(self._volumes[0].shape[1:]) < WORTH_A_THREAD:
+            return list(map(measure, channels))
         return threads.run_from_both_ends(measure, channels)

@@ -28,8 +28,8 @@ COUNTED = {
 }
 # Voxels looked at to tell probabilities from labels before all of them are counted: 16 M different values take seconds.
 _SAMPLE = 4096
-# Voxels of an image that is counted long enough for another thread to get on meanwhile (benchmarks: small calls).
-_WORTH_A_THREAD = 1 << 17
+#: Voxels of an image that kernels take long enough for, for another thread to get on meanwhile (benchmarks: small calls).
+WORTH_A_THREAD = 1 << 17
 
 
 def as_bits(tensor: torch.Tensor) -> Array:
@@ -85,7 +85,7 @@ def histograms(pairs: Sequence[tuple[Array, Array]]) -> list[JointHistogram]:
     image = pairs[0][0]
     count = dispatch.choose("joint_histogram", image.ndim).operations.joint_histogram
     # as many as there are threads, for counting a small image takes less time than handing it over
-    slabs = threads.slabs(len(pairs), image.size, _WORTH_A_THREAD)
+    slabs = threads.slabs(len(pairs), image.size, WORTH_A_THREAD)
     found = threads.run(lambda slab: [count(*pair) for pair in pairs[slice(*slab)]], slabs)
     return list(itertools.chain.from_iterable(found))
 
