@@ -28,7 +28,7 @@ COUNTED = {
 }
 # Voxels looked at to tell probabilities from labels before all of them are counted: 16 M different values take seconds.
 _SAMPLE = 4096
-#: Voxels of an image that kernels take long enough for, for another thread to get on meanwhile (benchmarks: small calls).
+#: Voxels of an image that kernels work on long enough for another thread to get on meanwhile (benchmarks: small calls)
 WORTH_A_THREAD = 1 << 17
 
 
