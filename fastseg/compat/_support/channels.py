@@ -95,13 +95,14 @@ class Channels:
         spacings : sequence of tuple of float
             Of each item.
         """
-        operations = dispatch.choose("surface_distributions", self.ndim).operations
+        backend = dispatch.choose("surface_distributions", self.ndim)
+        first, second = backend.placed(*self._volumes)
         found: dict[tuple[int, int], SurfaceReductions] = {}
-        for spacing in dict.fromkeys(spacings):
+        for spacing in dict.fromkeys(spacings[channel.at[0]] for channel in channels):
             alike = [channel for channel in channels if spacings[channel.at[0]] == spacing]
             request = Request(frozenset(("surface_distributions",)), spacing)
             regions = [channel.region for channel in alike]
-            measured = operations.measure(*self._volumes, regions, request) if alike else []
+            measured = backend.operations.measure(first, second, regions, request)
             for channel, each in zip(alike, measured, strict=True):
                 found[channel.at] = each["surface_distributions"]
         return [found[channel.at] for channel in channels]
@@ -114,14 +115,16 @@ class Channels:
         boundary: Boundary = "voxel",
     ) -> list[_Result]:
         """Reduce the distances between both surfaces of each of some channels, in C order of its image."""
-        operations = dispatch.choose("surface_distances", self.ndim).operations
+        backend = dispatch.choose("surface_distances", self.ndim)
+        first, second = backend.placed(*self._volumes)
 
         def measure(channel: Channel) -> _Result:
-            spacing = spacings[channel.at[0]]
-            found = operations.surface_distances(*self._volumes, channel.region, spacing, boundary)
+            found = backend.operations.surface_distances(
+                first, second, channel.region, spacings[channel.at[0]], boundary
+            )
             return reduce(channel, found)
 
         # what one thread does of a small image beside its kernels, another would wait for
-        if self._length * math.prod(self._volumes[0].shape[1:]) < WORTH_A_THREAD:
+        if self._length * math.prod(first.shape[1:]) < WORTH_A_THREAD:
             return list(map(measure, channels))
         return threads.run_from_both_ends(measure, channels)

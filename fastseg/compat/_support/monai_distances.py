@@ -23,14 +23,13 @@ from numpy.typing import NDArray
 
 from fastseg.compat._support.channels import Channel, Channels
 from fastseg.compat._support.patching import NotCovered, falls_back_to
+from fastseg.compat._support.torch_quantile import percentiles
 from fastseg.inputs.arrays import Spacing, as_spacing
 from fastseg.measures.distributions import Distribution
 from fastseg.measures.surface_distances import SurfaceDistances
 
 Images: TypeAlias = NDArray[Any] | torch.Tensor
 MonaiSpacing: TypeAlias = float | NDArray[Any] | Sequence[Any] | None
-
-_QUANTILE_LIMIT = 1 << 24  # elements that torch.quantile takes before version 2.14
 
 
 @falls_back_to("monai.metrics.hausdorff_distance", "compute_hausdorff_distance")
@@ -101,7 +100,7 @@ def compute_hausdorff_distance(
         each.distributions[1:] if directed else each.distributions
         for each in channels.distributions(both, sizes)
     ]
-    found = _percentiles(list(itertools.chain.from_iterable(directions)), percentile)
+    found = percentiles(list(itertools.chain.from_iterable(directions)), percentile)
     for channel, distances in zip(both, found.reshape(-1, 1 if directed else 2), strict=True):
         farthest[channel.at] = distances.max()
     return torch.from_numpy(farthest).to(channels.device)
@@ -314,40 +313,6 @@ def _from_both(distances: SurfaceDistances) -> tuple[torch.Tensor, torch.Tensor]
         for each in (distances.prediction_to_reference, distances.reference_to_prediction)
     )
     return first, second
-
-
-def _percentiles(
-    distributions: Sequence[Distribution], percentile: float | None
-) -> NDArray[np.float32]:
-    """Take the maxima, or what torch.quantile gives of all distances, of which there may be any number."""
-    if not percentile or not distributions:
-        return np.array([each.distances[-1] for each in distributions], np.float32)
-    ends = [np.cumsum(each.counts) for each in distributions]
-    last = np.array([each[-1] for each in ends]) - 1
-    share = np.float32(percentile / 100)
-    ranks = np.float64(share) * last
-    if _ranks_are_short():
-        short = last < _QUANTILE_LIMIT
-        ranks[short] = share * last[short].astype(np.float32)
-    below, above = np.floor(ranks), np.ceil(ranks)
-    # an order statistic is the first distance that as many elements do not exceed
-    at = [
-        np.searchsorted(*each, side="right")
-        for each in zip(ends, np.stack([below, above], axis=1), strict=True)
-    ]
-    values = [each.distances[where] for each, where in zip(distributions, at, strict=True)]
-    nearer, farther = torch.from_numpy(np.array(values).astype(np.float32)).T
-    between = torch.lerp(nearer, farther, torch.from_numpy((ranks - below).astype(np.float32)))
-    found: NDArray[np.float32] = between.numpy()
-    return found
-
-
-@functools.cache
-def _ranks_are_short() -> bool:
-    """Tell whether torch.quantile finds its place in float32, as it does before version 2.14, or in float64."""
-    steps = torch.tensor([0.0] * 30 + [1.0] * 2)
-    # 29 and the fraction that is asked for
-    return bool(torch.quantile(steps, 0.95) == np.float32(0.95) * np.float32(31) - np.float32(29))
 
 
 def _share_within(both: Sequence[Distribution], limit: float) -> np.float32:

@@ -83,10 +83,14 @@ def holds_labels(tensor: torch.Tensor) -> bool:
 def histograms(pairs: Sequence[tuple[Array, Array]]) -> list[JointHistogram]:
     """Count the pairs of labels of each of several pairs of images, all of one shape and dtype."""
     image = pairs[0][0]
-    count = dispatch.choose("joint_histogram", image.ndim).operations.joint_histogram
-    # as many as there are threads, for counting a small image takes less time than handing it over
-    slabs = threads.slabs(len(pairs), image.size, WORTH_A_THREAD)
-    found = threads.run(lambda slab: [count(*pair) for pair in pairs[slice(*slab)]], slabs)
+    backend = dispatch.choose("joint_histogram", image.ndim)
+    count = backend.operations.joint_histogram
+
+    def count_some(slab: tuple[int, int]) -> list[JointHistogram]:
+        return [count(*backend.placed(*pair)) for pair in pairs[slice(*slab)]]
+
+    # one slab a thread, if any: a small image is counted in less time than it takes to hand it over
+    found = threads.run(count_some, threads.slabs(len(pairs), image.size, WORTH_A_THREAD))
     return list(itertools.chain.from_iterable(found))
 
 
