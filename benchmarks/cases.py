@@ -191,6 +191,7 @@ def suite(side: int) -> dict[str, tuple[str, ...]]:
     return {
         "masks": tuple(f"{kind}-{side}" for kind in kinds),
         "labels": tuple(f"{kind}-{side}" for kind in LABELS),
+        "small": ("near-2d-64", "near-32", "near-2d-256"),  # of any size
         "real": tuple(name for name in REAL if name in CASES),
     }
 

@@ -214,6 +214,7 @@ class Operation:
 
 # transforms are of what is outside the reference, where most of it is far
 _OUTSIDE = {"of": "outside", "dtype": "float64"}
+_FOUR = {"metrics": ("dice", "hd95", "assd", "nsd")}
 OPERATIONS = {
     "confusion_matrix": Operation("labels", "confusion_matrix"),
     "surface": Operation("masks", "surface"),
@@ -223,6 +224,9 @@ OPERATIONS = {
     "edt float64": Operation("masks", "edt", _OUTSIDE),
     "edt float64 indices": Operation("masks", "edt", {**_OUTSIDE, "indices": True}),
     "evaluate masks": Operation("masks", "evaluate"),
+    "evaluate small, four metrics": Operation("small", "evaluate", _FOUR),
+    "evaluate small, dice": Operation("small", "evaluate", {"metrics": "dice"}),
+    "confusion_matrix small": Operation("small", "confusion_matrix"),
     "evaluate labels": Operation("labels", "evaluate"),
     "evaluate labels, all metrics": Operation("labels", "evaluate", {"metrics": None}),
 }

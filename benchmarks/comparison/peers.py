@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.comparison.batches import batch
 from benchmarks.programs import TOLERANCE, Answer, Pair, Program, edt_input
 
 
@@ -235,7 +236,13 @@ PEERS = {
     "MONAI": Peer(
         "monai.metrics",
         ("monai", "torch", "scipy"),
-        {"evaluate": monai_evaluate},
+        {"evaluate": monai_evaluate, "batch": batch("monai.metrics")},
+        after_import=_torch_threads,
+    ),
+    "fastseg.compat.monai": Peer(
+        "fastseg.compat.monai",
+        ("fastseg-metrics", "torch"),
+        {"batch": batch("fastseg.compat.monai")},
         after_import=_torch_threads,
     ),
     "mikan-rs": Peer("mikan", ("mikan-rs",), {"evaluate": mikan_evaluate}),

@@ -9,6 +9,7 @@ from benchmarks import programs
 from benchmarks.cases import CASES, MASKS, REAL, THIN, thin_case
 from benchmarks.comparison.agreement import Check
 from benchmarks.comparison.row import Job, Row, Scope
+from benchmarks.comparison.small import small_calls
 
 SIX = ", ".join(programs.SIX)
 HEAD_AND_NECK = "headneck-0522c0727a"
@@ -28,6 +29,7 @@ def all_rows(scope: Scope) -> list[Row]:
         *_edt_float32(side),
         *(_edt_float32(large) if large > side else ()),
         *_small_arrays(),
+        *small_calls(),
         *_edt_float64(side),
         *_thin_arrays(),
         *_counts(large),

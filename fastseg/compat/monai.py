@@ -10,7 +10,8 @@ Its metric classes and ``compute_*`` functions for distances and overlaps, under
 Results are MONAI's to the bit, but for counts beyond 2^24 voxels a channel, which are exact where MONAI's are rounded
 sums. What differs on purpose:
 
-* A percentile of more than 2^24 surface voxels is computed, where MONAI ends in a RuntimeError of ``torch.quantile``.
+* A percentile of more than 2^24 surface voxels is computed, where MONAI ends in a RuntimeError of ``torch.quantile``
+  before torch 2.14.
 
 What MONAI does and this repeats (its issues 9095 and 7504): a percentile of the Hausdorff distance is nan, and left out
 of the mean, where one of the masks is empty (without a percentile it is inf); the mean of nothing but nan is 0.

@@ -73,14 +73,6 @@ def as_array(value: object, name: str) -> Array:
     return array
 
 
-def _native(array: Array) -> Array:
-    """Bring the array to the machine's byte order and alignment."""
-    flags: Any = array.flags  # CuPy's arrays know no other
-    if array.dtype.isnative and getattr(flags, "aligned", True):
-        return array
-    return array.astype(array.dtype.newbyteorder("="))
-
-
 def is_contiguous(array: Array) -> bool:
     """Tell whether the array is contiguous in C or Fortran order."""
     return bool(array.flags.c_contiguous or array.flags.f_contiguous)
@@ -106,7 +98,10 @@ def as_label_map(value: object, name: str, start: tuple[int, ...] | None = None)
     TypeError, ValueError
         See :func:`as_array`; also for NaN, fractions, labels beyond 64 bits, and more than three axes.
     """
-    array = _native(as_array(value, name))
+    array = as_array(value, name)
+    flags: Any = array.flags  # CuPy's arrays know no alignment
+    if not (array.dtype.isnative and getattr(flags, "aligned", True)):
+        array = array.astype(array.dtype.newbyteorder("="))
     if array.ndim > 3:
         raise too_many_axes(array.shape, name)
     return as_whole_numbers(array, name, start) if array.dtype.kind == "f" else array

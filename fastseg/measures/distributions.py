@@ -46,7 +46,8 @@ class Distribution:
     def of(cls, distances: Floats, areas: Floats | None = None) -> Distribution:
         """Count single distances, which may come in any order."""
         if areas is None:
-            distances = np.sort(distances)
+            distances = distances.copy()
+            distances.sort()
         else:
             order = np.lexsort((areas, distances))
             distances, areas = distances[order], areas[order]
@@ -63,7 +64,7 @@ class Distribution:
         counts = np.concatenate([part.counts for part in parts])
         given = [part.areas for part in parts if part.areas is not None]
         areas = np.concatenate(given) if given else None
-        order = np.argsort(distances) if areas is None else np.lexsort((areas, distances))
+        order = distances.argsort() if areas is None else np.lexsort((areas, distances))
         distances, counts = distances[order], counts[order]
         areas = None if areas is None else areas[order]
         groups = _starts_of_groups(distances, areas)
@@ -77,16 +78,24 @@ class Distribution:
         return np.repeat(self.distances, self.counts), areas
 
     @lazy
+    def _ends(self) -> NDArray[np.int64]:
+        """How many elements have each distance or a smaller one."""
+        return self.counts.cumsum()
+
+    @lazy
     def total(self) -> float:
         """How many elements there are, or their area."""
-        _, areas = self._summands
-        return float(np.sum(self.counts if areas is None else areas))
+        if self.areas is None:
+            return float(self._ends[-1]) if len(self.counts) else 0.0
+        _, areas = self.elements
+        assert areas is not None
+        return float(np.sum(areas))
 
     @lazy
     def weighted_sum(self) -> float:
         """The sum of all distances, each times its element's area."""
         distances, areas = self._summands
-        return float(np.sum(distances * (self.counts if areas is None else areas)))
+        return float(np.add.reduce(distances * (self.counts if areas is None else areas)))
 
     @property
     def _summands(self) -> tuple[Floats, Floats | None]:
@@ -105,9 +114,12 @@ class Distribution:
     def measure_within(self, tolerance: float) -> float:
         """Count the elements within this distance, as :mod:`fastseg.measures.tolerances` has it, or sum their area."""
         limit = widest_within(tolerance)
-        distances, areas = self._summands
-        n = int(np.searchsorted(distances, limit, side="right"))
-        return float(np.sum((self.counts if areas is None else areas)[:n]))
+        if self.areas is None:
+            n = self.distances.searchsorted(limit, "right")
+            return float(self._ends[n - 1]) if n else 0.0
+        distances, areas = self.elements
+        assert areas is not None
+        return float(np.sum(areas[: distances.searchsorted(limit, "right")]))
 
     def percentile(self, percentile: float) -> float:
         """Take a percentile as :meth:`SurfaceReductions.hausdorff` defines it; there must be at least one distance."""
@@ -116,20 +128,19 @@ class Distribution:
         if percentile == 100 or math.isinf(self.distances[-1]):
             return float(self.distances[-1])
         share = percentile / 100
-        distances, areas = (self.distances, None) if self.areas is None else self.elements
-        if areas is not None:
+        if self.areas is not None:
+            distances, areas = self.elements
+            assert areas is not None
             # As surface-distance: NumPy's sequential cumsum over its pairwise sum, which is not always 1 at the end.
             index = int(np.searchsorted(np.cumsum(areas) / self.total, share))
             return float(distances[min(index, len(distances) - 1)])
         # The bits of `numpy.percentile` of the single distances.
-        ends = np.cumsum(self.counts)
-        n = int(ends[-1])
+        n = int(self._ends[-1])
         place = (n - 1) * share
         index = int(place)
         # an order statistic is the first distance that as many elements do not exceed
-        below, above = self.distances[
-            np.searchsorted(ends, (index, min(index + 1, n - 1)), side="right")
-        ]
+        below = self.distances.item(self._ends.searchsorted(index, "right"))
+        above = self.distances.item(self._ends.searchsorted(min(index + 1, n - 1), "right"))
         step, fraction = above - below, place - index
         return float(below + step * fraction if fraction < 0.5 else above - step * (1 - fraction))
 

@@ -17,8 +17,10 @@ metrics = pytest.importorskip("monai.metrics")
 
 from fastseg import compat, use_backend  # noqa: E402
 from fastseg.compat import monai as ours  # noqa: E402
-from fastseg.compat._support import monai_distances as _monai_distances  # noqa: E402
+from fastseg.compat._support import channels as _channels  # noqa: E402
 from fastseg.compat._support import tensors as _tensors  # noqa: E402
+from fastseg.compat._support import torch_quantile  # noqa: E402
+from fastseg.measures.distributions import Distribution  # noqa: E402
 from tests.compat import cases, parity  # noqa: E402
 from tests.compat.parity import observed, same, same_error  # noqa: E402
 
@@ -114,6 +116,29 @@ def test_distances_of_any_dtype(dtype: str) -> None:
     compare("compute_surface_dice", *images, [0.5, 1.0])
     mixed = images[0], random_images(2, 3, 6, 7, 8)[1]
     compare("compute_hausdorff_distance", *mixed, include_background=True)
+
+
+@pytest.mark.parametrize("shape", [(9, 70), (5, 6, 7)], ids=str)
+def test_items_of_a_batch_do_not_see_each_other(shape: tuple[int, ...]) -> None:
+    """They lie one behind another in one volume: full, at either end, and empty ones beside each other."""
+    rng = np.random.default_rng(3)
+    y, p = (torch.from_numpy(rng.random((12, 2, *shape)) < 0.2).float() for _ in range(2))
+    y[0], p[1], y[2] = 1, 1, 1  # full
+    y[3, 0, :-1], y[3, 1, 1:] = 0, 0  # in the last, and in the first slice alone
+    p[4, :, 1:], y[5, :, :-1] = 0, 0
+    y[6, 0], p[6, 1], y[7], p[7] = 0, 0, 0, 0  # empty
+    y[8, 0, 1] = 0.5  # neither
+    for background in (False, True):
+        for kwargs in ({}, {"percentile": 95}, {"percentile": 95, "directed": True}):
+            compare("compute_hausdorff_distance", p, y, include_background=background, **kwargs)
+        compare("compute_average_surface_distance", p, y, background, symmetric=True)
+        limits = [1.5] * (1 + background)
+        for subvoxels in (False, True):
+            compare("compute_surface_dice", p, y, limits, background, use_subvoxels=subvoxels)
+    for name in COUNTS:
+        compare(name, p, y.round())
+    spacing = rng.uniform(0.5, 2, (12, len(shape))).tolist()
+    compare("compute_hausdorff_distance", p, y, percentile=95, spacing=spacing)
 
 
 def test_only_ones_are_inside() -> None:
@@ -212,15 +237,18 @@ def test_one_or_four_axes() -> None:
 
 
 def test_a_percentile_of_any_number_of_distances(monkeypatch: pytest.MonkeyPatch) -> None:
-    """torch.quantile takes 2^24; up to there the value is its own, and beyond NumPy's."""
-    distances = torch.rand(1001, generator=torch.Generator().manual_seed(1))
+    """torch.quantile takes 2^24 before its version 2.14; up to there the value is its own."""
+    rng = np.random.default_rng(1)
+    sets = [np.sqrt(rng.integers(0, 300, n)).astype(np.float32) for n in (1, 2, 31, 1001, 20_000)]
+    counted = [Distribution.of(each.astype(np.float64)) for each in sets]
     for percentile in (0.1, 12.34, 50, 95, 99.99, 100):
-        assert _monai_distances._percentile(distances, percentile) == torch.quantile(
-            distances, percentile / 100
-        )
-    monkeypatch.setattr(_monai_distances, "_QUANTILE_LIMIT", 1000)
-    found = _monai_distances._percentile(distances, 95)
-    assert found.item() == pytest.approx(np.quantile(distances.double().numpy(), 0.95), rel=1e-7)
+        expected = [torch.quantile(torch.from_numpy(each), percentile / 100) for each in sets]
+        found = torch_quantile.percentiles(counted, percentile)
+        assert found.tolist() == [each.item() for each in expected]
+    monkeypatch.setattr(torch_quantile, "_QUANTILE_LIMIT", 1000)
+    found = torch_quantile.percentiles(counted, 95)
+    expected = [np.quantile(each.astype(np.float64), 0.95) for each in sets]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 # ---------------------------------------------------------------------------- counts
@@ -465,8 +493,8 @@ def untouched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return call
 
-    monkeypatch.setattr(_tensors, "count_pairs", recorded("count_pairs"))
-    monkeypatch.setattr(_monai_distances, "surface_distances", recorded("surface_distances"))
+    for module in (_tensors, _channels):
+        monkeypatch.setattr(module, "histograms", recorded("histograms"))
 
     def fail(*args: Any, **kwargs: Any) -> None:
         raise AssertionError("MONAI's own function was called")

@@ -6,7 +6,7 @@ The engine's distances are rounded to float32, in MONAI's order, and torch reduc
 from __future__ import annotations
 
 import functools
-import math
+import itertools
 import warnings
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -21,16 +21,15 @@ from monai.metrics.utils import (
 )
 from numpy.typing import NDArray
 
-from fastseg import threads
+from fastseg.compat._support.channels import Channel, Channels
 from fastseg.compat._support.patching import NotCovered, falls_back_to
-from fastseg.compat._support.tensors import surface_distances
-from fastseg.inputs.arrays import Array, Spacing, as_spacing
-from fastseg.measures.surface_distances import Boundary, SurfaceDistances
+from fastseg.compat._support.torch_quantile import percentiles
+from fastseg.inputs.arrays import Spacing, as_spacing
+from fastseg.measures.distributions import Distribution
+from fastseg.measures.surface_distances import SurfaceDistances
 
 Images: TypeAlias = NDArray[Any] | torch.Tensor
 MonaiSpacing: TypeAlias = float | NDArray[Any] | Sequence[Any] | None
-
-_QUANTILE_LIMIT = 1 << 24  # elements that torch.quantile takes
 
 
 @falls_back_to("monai.metrics.hausdorff_distance", "compute_hausdorff_distance")
@@ -83,18 +82,28 @@ def compute_hausdorff_distance(
     """
     if percentile and not 0 < percentile <= 100:
         raise NotCovered(f"a percentile of {percentile}")
-    pred, ref = _as_images(y_pred, y, include_background, distance_metric)
-    found = _channel_distances(pred, ref, _voxel_sizes(spacing, ref))
+    channels = _as_channels(y_pred, y, include_background, distance_metric)
+    sizes = _voxel_sizes(spacing, channels)
     first = 0 if include_background else 1
-    _warn_of_empty(found, first, ignore_index)
-    largest = []
-    for (_, channel), distances in np.ndenumerate(found):
-        sets = _both_ways(distances)[: 1 if directed else 2]
-        if channel + first == ignore_index or not len(sets[0]):
-            largest.append(torch.tensor(math.nan))
-        else:
-            largest.append(torch.stack([_percentile(each, percentile) for each in sets]).max())
-    return torch.stack(largest).reshape(found.shape).to(pred.device)
+    _warn_of_empty(channels, first, ignore_index)
+    farthest = np.full(channels.shape, np.nan, np.float32)
+    both = []
+    for channel in channels.all:
+        if channel.at[1] + first == ignore_index:
+            continue
+        if not channel.empty:
+            both.append(channel)
+        elif channel.empty != "both" and not percentile:
+            farthest[channel.at] = np.inf
+    directions = [
+        # MONAI's one direction is that from the prediction
+        each.distributions[1:] if directed else each.distributions
+        for each in channels.distributions(both, sizes)
+    ]
+    found = percentiles(list(itertools.chain.from_iterable(directions)), percentile)
+    for channel, distances in zip(both, found.reshape(-1, 1 if directed else 2), strict=True):
+        farthest[channel.at] = distances.max()
+    return torch.from_numpy(farthest).to(channels.device)
 
 
 @falls_back_to("monai.metrics.surface_distance", "compute_average_surface_distance")
@@ -128,17 +137,25 @@ def compute_average_surface_distance(
     UserWarning
         For each empty mask.
     """
-    pred, ref = _as_images(y_pred, y, include_background, distance_metric)
-    found = _channel_distances(pred, ref, _voxel_sizes(spacing, ref))
+    channels = _as_channels(y_pred, y, include_background, distance_metric)
+    sizes = _voxel_sizes(spacing, channels)
     first = 0 if include_background else 1
     # MONAI counts the channels that it names from the first that it measures, those to ignore from the first of all.
-    _warn_of_empty(found, 0, None if ignore_index is None else ignore_index - first)
-    means = [
-        # the mean of nothing is nan
-        torch.cat(_both_ways(distances)[: 2 if symmetric else 1]).mean()
-        for distances in found.flat
-    ]
-    return torch.stack(means).reshape(found.shape).to(pred.device)
+    _warn_of_empty(channels, 0, None if ignore_index is None else ignore_index - first)
+    means = np.full(channels.shape, np.nan, np.float32)
+
+    def mean(_: Channel, distances: SurfaceDistances) -> torch.Tensor:
+        return torch.cat(_from_both(distances)[: 2 if symmetric else 1]).mean()
+
+    both = []
+    for channel in channels.all:
+        if not channel.empty:
+            both.append(channel)
+        elif channel.empty != "both":
+            means[channel.at] = np.inf
+    for channel, found in zip(both, channels.distances(both, sizes, mean), strict=True):
+        means[channel.at] = found
+    return torch.from_numpy(means).to(channels.device)
 
 
 @falls_back_to("monai.metrics.surface_dice", "compute_surface_dice")
@@ -194,20 +211,36 @@ def compute_surface_dice(
     """
     if not isinstance(y_pred, torch.Tensor) or not isinstance(y, torch.Tensor):
         raise NotCovered("what are no tensors")
-    device = y_pred.device
     y_pred, y = without_ignored(y_pred, y, ignore_index)
-    y_pred, y = _as_images(y_pred, y, include_background, distance_metric, doubles=True)
+    channels = _as_channels(y_pred, y, include_background, distance_metric, doubles=True)
     limits = np.asarray(class_thresholds)
-    if limits.shape != y.shape[1:2] or not np.all((limits >= 0) & np.isfinite(limits)):
+    if limits.shape != channels.shape[1:] or not np.all((limits >= 0) & np.isfinite(limits)):
         raise NotCovered(f"class_thresholds {class_thresholds!r}")
-    sizes = _voxel_sizes(spacing, y, one_is_enough=not use_subvoxels)
-    found = _channel_distances(y_pred, y, sizes, "surfel" if use_subvoxels else "voxel")
-    _warn_of_empty(found, 0 if include_background else 1, ignore_index)
-    shares = []
-    for (item, channel), distances in np.ndenumerate(found):
-        areas = _areas(distances, sizes[item]) if use_subvoxels else None
-        shares.append(_share_within(_both_ways(distances), areas, class_thresholds[channel]))
-    return torch.stack(shares).reshape(found.shape).to(device)
+    sizes = _voxel_sizes(spacing, channels, one_is_enough=not use_subvoxels)
+    _warn_of_empty(channels, 0 if include_background else 1, ignore_index)
+    shares = np.full(channels.shape, np.nan, np.float32)
+    both = []
+    for channel in channels.all:
+        if not channel.empty:
+            both.append(channel)
+        elif channel.empty != "both":
+            shares[channel.at] = 0
+
+    def share(channel: Channel, distances: SurfaceDistances) -> torch.Tensor:
+        item, own = channel.at
+        areas = _areas(distances, sizes[item])
+        return _share_of_area(_from_both(distances), areas, class_thresholds[own])
+
+    if use_subvoxels:
+        found = channels.distances(both, sizes, share, "surfel")
+    else:
+        found = [
+            _share_within(measured.distributions, class_thresholds[channel.at[1]])
+            for channel, measured in zip(both, channels.distributions(both, sizes), strict=True)
+        ]
+    for channel, one in zip(both, found, strict=True):
+        shares[channel.at] = one
+    return torch.from_numpy(shares).to(channels.device)
 
 
 def without_ignored(y_pred: Any, y: Any, ignore_index: int | None) -> tuple[Any, Any]:
@@ -216,14 +249,14 @@ def without_ignored(y_pred: Any, y: Any, ignore_index: int | None) -> tuple[Any,
     return (y_pred, y) if mask is None else (y_pred * mask, y * mask)
 
 
-def _as_images(
+def _as_channels(
     y_pred: Images,
     y: Images,
     include_background: bool,
     distance_metric: str,
     doubles: bool = False,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Give the channels to measure; float64 is rounded to float32, as MONAI does, unless `doubles`."""
+) -> Channels:
+    """Find the channels to measure; float64 is rounded to float32, as MONAI does, unless `doubles`."""
     if distance_metric != "euclidean":
         raise NotCovered(f"distance_metric={distance_metric!r}")
     images = []
@@ -234,95 +267,70 @@ def _as_images(
         if tensor.ndim not in (4, 5) or not tensor.numel() or tensor.is_complex():
             raise NotCovered(f"a tensor of shape {tuple(tensor.shape)} and {tensor.dtype}")
         images.append(tensor.float() if tensor.dtype == torch.float64 and not doubles else tensor)
-    if not include_background:
-        images = list(ignore_background(*images))
+    first = 0 if include_background or images[0].shape[1] == 1 else 1
+    if images[0].shape != images[1].shape and not include_background:
+        images, first = list(ignore_background(*images)), 0
     if images[0].shape != images[1].shape:
         raise NotCovered("different shapes")
-    return images[0], images[1]
+    return Channels(images[1], images[0], first)
 
 
 def _voxel_sizes(
-    spacing: MonaiSpacing, images: torch.Tensor, one_is_enough: bool = True
+    spacing: MonaiSpacing, channels: Channels, one_is_enough: bool = True
 ) -> list[Spacing]:
     """Give the size of a voxel along each axis, for each item."""
-    ndim = images.ndim - 2
+    if spacing is None:
+        return [(1.0,) * channels.ndim] * channels.shape[0]
     sizes = []
-    for each in prepare_spacing(spacing, len(images), ndim):
-        if each is not None and np.ndim(each) == 0 and not one_is_enough:
+    for each in prepare_spacing(spacing, channels.shape[0], channels.ndim):
+        if np.ndim(each) == 0 and not one_is_enough:
             raise NotCovered("one number as the spacing of subvoxels")
         try:
-            sizes.append(as_spacing(each, ndim))
+            sizes.append(as_spacing(each, channels.ndim))
         except (TypeError, ValueError) as error:
             raise NotCovered(f"a spacing of {each!r}") from error
     return sizes
 
 
-def _channel_distances(
-    y_pred: torch.Tensor, y: torch.Tensor, sizes: Sequence[Spacing], boundary: Boundary = "voxel"
-) -> Array:
-    """Measure the distances of every channel of every item, (B, C)."""
-    found = np.empty(y.shape[:2], object)
-    channels = list(np.ndindex(*found.shape))
-    measured = threads.run(
-        lambda at: surface_distances(y[at], y_pred[at], sizes[at[0]], boundary), channels
-    )
-    for at, distances in zip(channels, measured, strict=True):
-        found[at] = distances
-    return found
-
-
-def _warn_of_empty(found: Array, first: int, ignored: int | None) -> None:
+def _warn_of_empty(channels: Channels, first: int, ignored: int | None) -> None:
     """Warn in MONAI's words; `first` is what it calls the first channel."""
-    for (_, channel), distances in np.ndenumerate(found):
-        sides = (
-            ("ground truth", distances.reference_to_prediction),
-            ("prediction", distances.prediction_to_reference),
-        )
-        for name, own in sides:
-            if channel + first != ignored and not len(own):
+    for channel in channels.all:
+        number = channel.at[1] + first
+        if not channel.empty or number == ignored:
+            continue
+        for name, side in (("ground truth", "reference"), ("prediction", "prediction")):
+            if channel.empty in (side, "both"):
                 warnings.warn(
-                    f"the {name} of class {channel + first} is all 0, this may result in nan/inf distance.",
+                    f"the {name} of class {number} is all 0, this may result in nan/inf distance.",
                     stacklevel=4,
                 )
 
 
-def _both_ways(distances: SurfaceDistances) -> tuple[torch.Tensor, torch.Tensor]:
-    """Give the distances from prediction and reference; where one is empty MONAI has the other's inf for both."""
-    there, back = distances.prediction_to_reference, distances.reference_to_prediction
-    sets = there if len(there) else back, back if len(back) else there
-    first, second = (torch.from_numpy(each.astype(np.float32)) for each in sets)
+def _from_both(distances: SurfaceDistances) -> tuple[torch.Tensor, torch.Tensor]:
+    """Give the distances from the prediction and from the reference."""
+    first, second = (
+        torch.from_numpy(each.astype(np.float32))
+        for each in (distances.prediction_to_reference, distances.reference_to_prediction)
+    )
     return first, second
 
 
-def _percentile(distances: torch.Tensor, percentile: float | None) -> torch.Tensor:
-    """Take the maximum, or what torch.quantile gives: NumPy sorts four times faster, and as many as there are."""
-    if not percentile:
-        return distances.max()
-    kind = torch.float32 if len(distances) <= _QUANTILE_LIMIT else torch.float64
-    rank = torch.tensor(percentile / 100, dtype=kind) * (len(distances) - 1)
-    below, above = int(rank.floor()), int(rank.ceil())
-    ordered = torch.from_numpy(np.sort(distances.numpy()))
-    return torch.lerp(ordered[below], ordered[above], (rank - below).float())
+def _share_within(both: Sequence[Distribution], limit: float) -> np.float32:
+    """Give the share of the voxels of both surfaces that is near enough."""
+    near = np.float32(limit)
+    within = sum(int(each.counts[each.distances.astype(np.float32) <= near].sum()) for each in both)
+    return np.float32(within) / np.float32(sum(int(each.counts.sum()) for each in both))
 
 
-def _share_within(
+def _share_of_area(
     sets: tuple[torch.Tensor, torch.Tensor],
-    areas: tuple[torch.Tensor, torch.Tensor] | None,
+    areas: tuple[torch.Tensor, torch.Tensor],
     limit: float,
 ) -> torch.Tensor:
-    """Give the share of both surfaces, from prediction and reference, that is near enough; nan of no surface."""
-    if not len(sets[0]):
-        return torch.tensor(math.nan)
-    if areas is None:
-        within = sum((distances <= limit).sum() for distances in sets)
-        return torch.as_tensor(within / (len(sets[0]) + len(sets[1])))
+    """Give the share of the area of both surfaces, from prediction and reference, that is near enough."""
     pred, y = areas
     total = y.sum() + pred.sum()
-    within = sum(
-        own[distances <= limit].sum()
-        for own, distances in ((y, sets[1]), (pred, sets[0]))
-        if len(own)
-    )
+    within = y[sets[1] <= limit].sum() + pred[sets[0] <= limit].sum()
     return torch.as_tensor(within / total, dtype=torch.float32)
 
 

@@ -6,11 +6,11 @@ memory; nothing is converted first.
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Sequence
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from fastseg import dispatch, threads
 from fastseg.compat._support.patching import NotCovered
@@ -28,6 +28,8 @@ COUNTED = {
 }
 # Voxels looked at to tell probabilities from labels before all of them are counted: 16 M different values take seconds.
 _SAMPLE = 4096
+#: Voxels of an image that kernels work on long enough for another thread to get on meanwhile (benchmarks: small calls)
+WORTH_A_THREAD = 1 << 17
 
 
 def as_bits(tensor: torch.Tensor) -> Array:
@@ -60,30 +62,8 @@ def surface_distances(
     )
 
 
-def count_pairs(
-    reference: torch.Tensor, prediction: torch.Tensor
-) -> tuple[JointHistogram, torch.dtype]:
-    """Count the pairs of values of two images of one shape, in one pass over both.
-
-    The labels of the histogram are the bits of the values, in the dtype that is returned with it.
-
-    Raises
-    ------
-    NotCovered
-        For probabilities, which are no labels.
-    """
-    dtype = torch.promote_types(reference.dtype, prediction.dtype)
-    images = []
-    for image in (reference, prediction):
-        sample = image.reshape(-1)[:: max(1, image.numel() // _SAMPLE)]
-        if image.is_floating_point() and not torch.equal(sample, sample.round()):
-            raise NotCovered("probabilities")
-        images.append(as_bits(image.to(dtype)))
-    operations = dispatch.choose("joint_histogram", reference.ndim).operations
-    return operations.joint_histogram(*images), dtype
-
-
-def _all_bits_of(value: float, dtype: torch.dtype) -> tuple[int, ...]:
+@functools.lru_cache(maxsize=4096)
+def all_bits_of(value: float, dtype: torch.dtype) -> tuple[int, ...]:
     """Give all integers that :func:`as_bits` may show for a value: none if the dtype lacks it, two for a float's 0."""
     if dtype.is_floating_point:
         return tuple({bits_of(each, dtype) for each in (value, -value if value == 0 else value)})
@@ -91,9 +71,27 @@ def _all_bits_of(value: float, dtype: torch.dtype) -> tuple[int, ...]:
     return (bits_of(value, dtype),) if limits[0] <= value <= limits[1] else ()
 
 
-def _values(labels: Array, dtype: torch.dtype) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = torch.from_numpy(labels).view(dtype).double().numpy()
-    return found
+def holds_labels(tensor: torch.Tensor) -> bool:
+    """Tell from a sample whether a tensor holds whole numbers: probabilities have too many values to be counted."""
+    if not tensor.is_floating_point():
+        return True
+    step = tensor.numel() // _SAMPLE | 1  # odd, so that it does not go down a column
+    sample = tensor.detach().reshape(-1)[::step]
+    return bool(torch.equal(sample, sample.round()))
+
+
+def histograms(pairs: Sequence[tuple[Array, Array]]) -> list[JointHistogram]:
+    """Count the pairs of labels of each of several pairs of images, all of one shape and dtype."""
+    image = pairs[0][0]
+    backend = dispatch.choose("joint_histogram", image.ndim)
+    count = backend.operations.joint_histogram
+
+    def count_some(slab: tuple[int, int]) -> list[JointHistogram]:
+        return [count(*backend.placed(*pair)) for pair in pairs[slice(*slab)]]
+
+    # one slab a thread, if any: a small image is counted in less time than it takes to hand it over
+    found = threads.run(count_some, threads.slabs(len(pairs), image.size, WORTH_A_THREAD))
+    return list(itertools.chain.from_iterable(found))
 
 
 def class_overlaps(
@@ -124,27 +122,32 @@ def class_overlaps(
     NotCovered
         Where one-hot images hold more than zeros and ones, and label maps more than `labels`.
     """
+    if not all(map(holds_labels, images)):
+        raise NotCovered("probabilities")
+    dtype = torch.promote_types(images[0].dtype, images[1].dtype)
+    arrays = [as_bits(image.to(dtype)) for image in images]
+    known = [labels if is_map else (0, 1) for is_map in are_maps]
+    known_bits = [
+        None if values is None else {bits for value in values for bits in all_bits_of(value, dtype)}
+        for values in known
+    ]
     groups = [classes] if all(are_maps) else [[label] for label in classes]
-
-    def count(item: tuple[int, Sequence[int]]) -> list[Overlap]:
-        b, group = item
-        histogram, dtype = count_pairs(
-            *(
-                image[b] if is_map else image[b, group[0]]
-                for image, is_map in zip(images, are_maps, strict=True)
-            )
+    items = [(b, group) for b in range(len(arrays[0])) for group in groups]
+    pairs = []
+    for b, (label, *_) in items:
+        first, second = (
+            array[b] if is_map else array[b, label]
+            for array, is_map in zip(arrays, are_maps, strict=True)
         )
+        pairs.append((first, second))
+    overlaps = []
+    for (_, group), histogram in zip(items, histograms(pairs), strict=True):
         sides = histogram.reference_labels, histogram.prediction_labels
-        for side, is_map in zip(sides, are_maps, strict=True):
-            known = labels if is_map else (0, 1)
-            if known is not None and not np.isin(_values(side, dtype), known).all():
-                raise NotCovered(f"values other than {list(known)}")
-        overlaps = []
+        for side, bits, values in zip(sides, known_bits, known, strict=True):
+            if bits is not None and not bits.issuperset(side.tolist()):
+                raise NotCovered(f"values other than {values}")
         for label in group:
-            wanted = (_all_bits_of(label if is_map else 1, dtype) for is_map in are_maps)
+            wanted = (all_bits_of(label if is_map else 1, dtype) for is_map in are_maps)
             counts = histogram.pair_counts(*wanted)
             overlaps.append(Overlap(counts.reference, counts.prediction, counts.tp))
-        return overlaps
-
-    found = threads.run(count, [(b, group) for b in range(len(images[0])) for group in groups])
-    return [overlap for overlaps in found for overlap in overlaps]
+    return overlaps
