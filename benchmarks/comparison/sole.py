@@ -33,9 +33,14 @@ class Timed:
     less: Job | None = None
     per_row: bool = False
 
+    @property
+    def threads(self) -> int:
+        """Those of the job, one if it says none."""
+        return self.job.threads or 1
+
     def run(self, workers: Workers, patience: Patience) -> Result:
         """Measure it; runs of both jobs are in turns."""
-        threads = self.job.threads or 1
+        threads = self.threads
         common = (self.name, self.group, self.what, self.beside, threads)
         must = find(self.name, threads)
         said = must or find(self.name, 1)  # of the unit, if nothing is required at so many threads
@@ -82,12 +87,13 @@ class Turned:
     what: str
     case: str
     options: dict[str, Any]
+    threads: int = 1
 
     def run(self, workers: Workers, patience: Patience) -> Result:
         """Measure all of them in turns, after their answers were compared with those of the first."""
-        common = (self.name, "orientations", self.what, "the fastest", 1)
+        common = (self.name, "orientations", self.what, "the fastest", self.threads)
         try:
-            said, seconds = self._seconds(workers.get("fastseg", 1), patience)
+            said, seconds = self._seconds(workers.get("fastseg", self.threads), patience)
         except (WorkerError, DisagreementError) as error:
             return Result(*common, "failed", str(error))
         finally:
@@ -97,7 +103,7 @@ class Turned:
             *common,
             "measured",
             said,
-            find(self.name, 1),
+            find(self.name, self.threads),
             "at most",
             statistics.median(slowest),
             statistics.median(fastest),
