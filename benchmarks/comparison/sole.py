@@ -6,7 +6,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmarks.comparison.agreement import Check, DisagreementError
@@ -16,6 +16,7 @@ from benchmarks.comparison.targets import find
 from benchmarks.comparison.worker import LibraryWorker, WorkerError
 from benchmarks.programs import FOUR, ORIENTATIONS
 
+_ROUNDS = 5  # of all orientations, a second or more each
 # of a unit, a second has
 _SCALE = {" s": 1.0, " ms": 1e3, " µs": 1e6}
 _CLOSE = Check(FOUR, relative=1e-12)  # sums in the order of other axes may round otherwise
@@ -121,7 +122,7 @@ class Turned:
         said = [_CLOSE.run(answer, answers[0]) for answer in answers[1:]]
         loops = max(worker.ask("loops", slot) for slot in slots)
         seconds: list[list[float]] = [[] for _ in slots]
-        for _ in _rounds(patience):
+        for _ in _rounds(replace(patience, pairs=min(patience.pairs, _ROUNDS))):
             for found, slot in zip(seconds, slots, strict=True):
                 found.append(worker.ask("seconds", slot, loops))
         return max(said, key=len), seconds
