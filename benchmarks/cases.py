@@ -77,6 +77,12 @@ LABELS: dict[str, tuple[str, Maker]] = {
     "dense2500": ("2500 labels without gaps, uint16", volumes.dense_2500),
     "dense2500-ids64": ("2500 labels, sparse 64-bit ids", volumes.dense_2500_sparse_ids),
 }
+# what only versus.py takes
+PLACED: dict[str, tuple[str, Maker]] = {
+    "near-middle": (f"{MASKS['near'][0]} in the middle slices", volumes.near_middle),
+    "near-last": (f"{MASKS['near'][0]} in the last slices", volumes.near_last),
+}
+STRUCTURES = ("separate structures of 27 to 500 voxels, uint16", volumes.structures_10000)
 # name: (what it is, reference, prediction, shape, spacing in mm), as in the files' headers
 REAL = {
     "headneck-0522c0727a": (
@@ -127,6 +133,10 @@ def _table() -> dict[str, Case]:
         found.append(Case(name, f"{about}, anisotropic", cube, ANISOTROPIC, make))
         name = f"near-fortran-{side}"
         found.append(Case(name, f"{about}, Fortran order", cube, (1.0,) * 3, make, order="F"))
+        for kind, (about, make) in PLACED.items():
+            found.append(Case(f"{kind}-{side}", about, cube, (1.0,) * 3, make))
+        about, make = STRUCTURES
+        found.append(Case(f"structures-{side}", about, cube, (1.0,) * 3, make, slow=True))
         for kind, (about, make) in LABELS.items():
             shape = (side * 300 // 512, side, side) if kind == "organs" else cube
             found.append(Case(f"{kind}-{side}", about, shape, (1.0,) * 3, make, slow=True))

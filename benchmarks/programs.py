@@ -6,6 +6,7 @@ checkouts of fastseg.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 import fastseg
 
 SIX = ("dice", "hd", "hd95", "assd", "masd", "nsd")
+FOUR = ("dice", "hd95", "assd", "nsd")
 TOLERANCE = 2.0  # of nsd, in the units of the spacing; exact in float32 as well
 
 Answer = dict[str, Any]
@@ -79,6 +81,33 @@ def evaluate(
 
 def _nearest_rank(distances: NDArray[np.float64]) -> float:
     return float(np.sort(distances)[int(0.95 * len(distances) + 0.5) - 1])
+
+
+def evaluate_turned(pair: Pair, orientation: int, **options: Any) -> Program:
+    """evaluate() of the same content with its axes exchanged and reversed: of 24, number 0 is as it came."""
+    axes, steps = ORIENTATIONS[orientation]
+    reference, prediction = (
+        np.ascontiguousarray(labels.transpose(axes)[steps]) for labels in pair[:2]
+    )
+    spacing = tuple(pair.spacing[axis] for axis in axes)
+    return evaluate(Pair(reference, prediction, spacing), **options)
+
+
+def _orientations() -> list[tuple[tuple[int, ...], tuple[slice, ...]]]:
+    """The rotations of a volume: each order of its axes, and which of them are reversed."""
+    return [
+        (axes, tuple(slice(None, None, step) for step in steps))
+        for axes in itertools.permutations(range(3))
+        for steps in itertools.product((1, -1), repeat=3)
+        if (steps.count(-1) + _exchanges(axes)) % 2 == 0  # the others are mirrored
+    ]
+
+
+def _exchanges(axes: tuple[int, ...]) -> int:
+    return sum(a > b for a, b in itertools.combinations(axes, 2))
+
+
+ORIENTATIONS = _orientations()
 
 
 def evaluate_files(pair: Pair) -> Program:
@@ -188,6 +217,7 @@ PROGRAMS: dict[str, Callable[..., Program]] = {
     program.__name__: program
     for program in (
         evaluate,
+        evaluate_turned,
         evaluate_files,
         evaluate_per_surface_voxel,
         confusion_matrix,

@@ -1,6 +1,7 @@
 """The README's table and plot say what `results/versus.md` says."""
 
 import re
+from dataclasses import replace
 
 from benchmarks.comparison import figures, stored
 
@@ -22,6 +23,22 @@ def test_the_paragraph_names_the_processor_of_the_results():
     section = figures.README.read_text(encoding="utf-8").split("## How fast")[1].split("\n## ")[0]
     assert "EPYC" in words
     assert all(word in section for word in words)
+
+
+def test_rows_that_a_page_may_lack_are_shown_where_it_has_them():
+    page = stored.read()
+    rows = [row for row in page.rows if row.beside.startswith("mikan-rs")]
+    with_it = replace(
+        page,
+        rows=(*page.rows, replace(rows[0], beside="exacta: dice")),
+        versions={**page.versions, "exacta": "0.1"},
+    )
+    without = replace(
+        page, rows=tuple(row for row in page.rows if not row.beside.startswith("exacta"))
+    )
+    assert "| exacta 0.1 |" in figures.table(with_it)
+    assert "exacta" not in figures.table(without)
+    assert figures.drawn_from(with_it) != figures.drawn_from(without)
 
 
 def test_a_row_is_read_as_it_was_written(tmp_path):

@@ -1,4 +1,4 @@
-"""fastseg beside its peers: `python benchmarks/versus.py`, after `pip install -e ".[bench]"`.
+"""fastseg beside its peers: `python benchmarks/versus.py`, after `pip install -e . --group bench`.
 
 Every library runs in a process of its own, on the same arrays with the same number of threads; answers
 are compared before anything is timed. Writes a Markdown table and a plot. It measures the checkout that
@@ -19,7 +19,7 @@ if not __package__:  # run as a file: see the checkout, not this folder
     sys.path[0:1] = [str(ROOT), str(ROOT / "kernels")]
 
 from benchmarks.cases import SIDES  # noqa: E402
-from benchmarks.comparison import alone, figures, measure, report, rows, stored  # noqa: E402
+from benchmarks.comparison import alone, figures, itself, measure, merged, report, rows, stored  # noqa: E402
 from benchmarks.comparison.row import Scope  # noqa: E402
 from benchmarks.worker import LEAST  # noqa: E402
 
@@ -66,6 +66,11 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--readme", action="store_true", help="make the README's table from results/versus.md"
     )
+    parser.add_argument(
+        "--merge",
+        action="store_true",
+        help="put the rows into the page that is there, in the place of those of their names",
+    )
     parser.add_argument("--list", action="store_true", help="print the names of the rows")
     return parser.parse_args(arguments)
 
@@ -91,6 +96,9 @@ def results(
             free = options.threads and not row.ours.threads  # not a row about threads
             for threads in (options.threads,) if free else row.threads:
                 yield measure.run(row, threads, workers, patience)
+    for sole in itself.sole(scope):
+        if selected(options.only, sole.name):
+            yield sole.run(workers, patience)
     for solitary in alone.all_solitary(scope):
         if selected(options.only, solitary.name):
             yield solitary.run()
@@ -115,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.list:
         scope = scope_of(options)
         names = [row.name for row in rows.all_rows(scope)]
-        names += [row.name for row in alone.all_solitary(scope)]
+        names += [row.name for row in (*itself.sole(scope), *alone.all_solitary(scope))]
         print("\n".join(name for name in names if selected(options.only, name)))
         return 0
     if options.plot_only or options.readme:
@@ -136,9 +144,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"\n{time.perf_counter() - started:.0f} s")
     command = " ".join(["python benchmarks/versus.py", *_said(options)])
     limits = {"least": LEAST, "pairs": patience.pairs, "seconds": patience.seconds}
-    page = report.markdown(found, versions, command, limits)
-    part = bool(options.only or options.side)
+    part = bool(options.only or options.side) and not options.merge
     path = options.output / f"versus{'-quick' * options.quick}{'-part' * part}.md"
+    if options.merge:
+        page = merged.merged(path.read_text(encoding="utf-8"), found, versions)
+    else:
+        page = report.markdown(found, versions, command, limits)
     options.output.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
     print(path)

@@ -16,15 +16,32 @@ Labels = NDArray[np.integer]
 Shape = tuple[int, ...]
 
 SEED = 2026
+STRUCTURES = 10_000  # in 512³
 
 
-def near(shape: Shape) -> tuple[Mask, Mask]:
-    """A blob, the same blob off by one voxel or two whatever its size, and a false positive in a far corner."""
+def near(shape: Shape, place: str = "first") -> tuple[Mask, Mask]:
+    """A blob, the same blob off by one voxel or two whatever its size, and a false positive in a far corner.
+
+    The false positive lies in the first slices, or in the middle ones, beside the blob, or in the last.
+    """
     side = min(shape)
     prediction = blob(shape, radius=0.35 - 0.8 / side, centre=0.5 + 0.5 / side, phase=6 / side)
     start, length = side // 16, max(1, side // 100)
-    prediction[(slice(start, start + length),) * len(shape)] = True
+    places = {"first": start, "middle": shape[0] // 2, "last": shape[0] - 1 - start - length}
+    corner = [slice(start, start + length)] * len(shape)
+    corner[0] = slice(places[place], places[place] + length)
+    prediction[tuple(corner)] = True
     return blob(shape), prediction
+
+
+def near_middle(shape: Shape) -> tuple[Mask, Mask]:
+    """The same with the false positive in the middle slices."""
+    return near(shape, "middle")
+
+
+def near_last(shape: Shape) -> tuple[Mask, Mask]:
+    """The same with the false positive in the last slices."""
+    return near(shape, "last")
 
 
 def shift(shape: Shape) -> tuple[Mask, Mask]:
@@ -83,6 +100,23 @@ def organs_21(shape: Shape) -> tuple[Labels, Labels]:
 def cells_2500(shape: Shape) -> tuple[Labels, Labels]:
     """2500 small ellipsoids in the same manner, as uint16."""
     return _ellipsoids(shape, (10, 10, 25), np.uint16)
+
+
+def structures_10000(shape: Shape) -> tuple[Labels, Labels]:
+    """Separate balls of 27 to 500 voxels as uint16, off by up to a voxel: 10 000 in 512³, fewer in less."""
+    reference, prediction = np.zeros(shape, np.uint16), np.zeros(shape, np.uint16)
+    rng = np.random.default_rng(SEED)
+    cells = tuple(max(1, size * 22 // 512) for size in shape)
+    size = np.array(shape) / cells
+    grid = itertools.product(*map(range, cells))
+    for label, cell in enumerate(itertools.islice(grid, STRUCTURES), start=1):
+        radius = rng.uniform(1.8, 4.9)
+        centre = (np.array(cell) + 0.5) * size + rng.uniform(-2, 2, len(shape))
+        moved = centre + rng.uniform(-1, 1, len(shape))
+        radii = np.full(len(shape), radius)
+        _paint(reference, label, centre, radii)
+        _paint(prediction, label, moved, radii * rng.uniform(0.8, 1.1))
+    return reference, prediction
 
 
 def dense_100(shape: Shape) -> tuple[Labels, Labels]:

@@ -361,6 +361,7 @@ print(fastseg.explain().splitlines()[0])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", ["ImportError", "ModuleNotFoundError"])
 def test_a_process_in_which_numba_cannot_be_imported(
     error: str, run_python: Callable[..., str], tmp_path: Path
@@ -388,6 +389,7 @@ def test_a_process_in_which_numba_cannot_be_imported(
     assert "broken on purpose" in out
 
 
+@pytest.mark.slow
 def test_a_process_without_scipy(run_python: Callable[..., str], tmp_path: Path) -> None:
     """The default backend does not need the other one."""
     package = tmp_path / "broken" / "scipy"

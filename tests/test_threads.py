@@ -678,6 +678,7 @@ def test_no_lock_that_a_fork_could_leave_held() -> None:
     assert seen > 100
 
 
+@pytest.mark.slow
 def test_a_fork_while_another_thread_compiles(
     compiled: None, run_python: Callable[..., str], tmp_path: Path
 ) -> None:
@@ -718,6 +719,7 @@ def test_a_fork_while_the_lock_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not hasattr(threads._inside, "busy")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="how glibc keeps freed memory")
 def test_calls_use_the_memory_of_the_call_before(
     compiled: None, run_python: Callable[..., str]

@@ -35,6 +35,15 @@ reference[16:48, 16:48, 16:48] = True
 fastseg.evaluate(reference, numpy.roll(reference, 1, 0))
 print(time.perf_counter() - started)
 """
+FIRST_COMPILES = """
+import time, numpy, fastseg
+reference = numpy.zeros((64, 64, 64), numpy.uint8)
+reference[10:40, 10:40, 10:40] = 1
+prediction = numpy.roll(reference, 1)
+started = time.perf_counter()
+fastseg.evaluate(reference, prediction, metrics={metrics!r})
+print(time.perf_counter() - started)
+"""
 
 
 class ProcessError(Exception):
@@ -136,6 +145,17 @@ def _start(scope: Scope) -> Iterator[Solitary]:
         _first_calls,
     )
     if not scope.short:
+        for name, said, metrics in (
+            ("first-compile", "default metrics", None),
+            ("first-compile-dice", "dice", "dice"),
+        ):
+            yield Solitary(
+                f"start/{name}",
+                "start",
+                f"first evaluate of uint8 maps, {said}, 64³, with an empty cache",
+                "after importing numpy and fastseg",
+                partial(_first_compiles, metrics),
+            )
         yield Solitary(
             "start/compile",
             "start",
@@ -170,8 +190,21 @@ def _first_calls() -> tuple[float, ...]:
     return tuple(float(_python(["-c", FIRST_CALL])) for _ in range(5))
 
 
+def _first_compiles(metrics: str | None) -> tuple[float, ...]:
+    code = FIRST_COMPILES.format(metrics=metrics)
+    found = []
+    for _ in range(3):
+        with tempfile.TemporaryDirectory(prefix="fastseg-numba-") as folder:
+            found.append(float(_python(["-c", code], **_cache(folder))))
+    return tuple(found)
+
+
+def _cache(folder: str) -> dict[str, str]:
+    return {"NUMBA_CACHE_DIR": folder, "FASTSEG_CACHE_DIR": folder}
+
+
 def _compilation() -> tuple[float, ...]:
     with tempfile.TemporaryDirectory(prefix="fastseg-numba-") as folder:
         started = time.perf_counter()
-        _python(["-m", "fastseg", "warm"], threads=2, NUMBA_CACHE_DIR=folder)
+        _python(["-m", "fastseg", "warm"], threads=2, **_cache(folder))
         return (time.perf_counter() - started,)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.comparison.stored import Page, Stored, rounded
+from benchmarks.comparison.vectors import AVX2
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 BEGIN, END = "<!-- made by benchmarks/versus.py --readme -->", "<!-- end of what it made -->"
@@ -22,6 +23,7 @@ NEAR_512 = NEAR.replace("256³", "512³")
 ORGANS = "all metrics, head and neck CT, 21 organs, two human raters, 512×512×437"
 FILES = "all metrics from two .nii.gz files, head and neck CT, 21 organs, two human raters"
 COUNTS = "confusion counts of 100 labels, 300×512×512 uint8"
+NARROW = "the same on one thread, fastseg compiled for AVX2"
 INDICES = "EDT float64, real spacing, with indices, 256³, outside a blob"
 
 
@@ -34,6 +36,15 @@ class Shown:
     beside: str
     threads: int = 1
     said: str = ""  # the job, in the README's table
+    optional: bool = False  # left out where the page does not have it
+
+    def is_in(self, page: Page) -> bool:
+        """Whether it is to be shown: what has to be there is looked for all the same."""
+        return not self.optional or any(
+            (row.what, row.threads) == (self.what, self.threads)
+            and row.beside.startswith(self.beside)
+            for row in page.rows
+        )
 
     def row(self, page: Page) -> Stored:
         return page.find(self.what, self.beside, self.threads)
@@ -45,6 +56,7 @@ PLOT: dict[str, tuple[Shown, ...]] = {
         Shown("MedPy", NEAR, "MedPy"),
         Shown("MONAI", NEAR, "MONAI"),
         Shown("surface-distance", NEAR, "surface-distance"),
+        Shown("exacta", NEAR, "exacta", optional=True),
         Shown("mikan-rs", NEAR, "mikan-rs"),
     ),
     "All 22 metrics of 21 organs, 512×512×437": (
@@ -79,7 +91,15 @@ TABLE = (
         said="dice, hd, hd95, assd, masd, nsd of a 256³ pair, near agreement with a distant false positive",
     ),
     Shown("MONAI {MONAI}", NEAR, "MONAI"),
+    Shown("exacta {exacta}", NEAR, "exacta", optional=True),
     Shown("mikan-rs {mikan-rs}", NEAR, "mikan-rs"),
+    Shown(
+        "MONAI {MONAI}",
+        f"{NEAR}, {AVX2}",
+        "MONAI",
+        said=NARROW,
+        optional=True,
+    ),
     Shown(
         "surface-distance {surface-distance}",
         NEAR,
@@ -112,6 +132,13 @@ TABLE = (
         said="the same on 2 threads",
     ),
     Shown(
+        "edt {edt}",
+        f"EDT float32, 256³, outside a blob, {AVX2}",
+        "edt",
+        said=NARROW,
+        optional=True,
+    ),
+    Shown(
         "SciPy {SciPy}",
         "EDT float64, real spacing, 256³, outside a blob",
         "SciPy",
@@ -137,7 +164,7 @@ TABLE = (
 def table(page: Page) -> str:
     """The README's table, between its marks."""
     lines = [BEGIN, HEADER]
-    for shown in TABLE:
+    for shown in (shown for shown in TABLE if shown.is_in(page)):
         row, beside = shown.row(page), shown.label.format(**page.versions)
         cells = [shown.said, beside, row.ours, row.theirs, rounded(row.times_as_fast)]
         lines.append("| " + " | ".join(cells).strip() + " |")
@@ -153,8 +180,12 @@ def with_table(readme: str, page: Page) -> str:
 
 def drawn_from(page: Page) -> str:
     """What the plot shows, in sixteen digits: written into the file, so that an outdated one is found."""
-    shown = [(job, s.label, s.row(page)) for job, peers in PLOT.items() for s in peers]
+    shown = [(job, s.label, s.row(page)) for job, peers in _shown(page).items() for s in peers]
     return hashlib.sha256(repr((page.machine, shown)).encode()).hexdigest()[:16]
+
+
+def _shown(page: Page) -> dict[str, list[Shown]]:
+    return {job: [shown for shown in peers if shown.is_in(page)] for job, peers in PLOT.items()}
 
 
 def plot(page: Page, path: Path) -> None:
@@ -165,10 +196,11 @@ def plot(page: Page, path: Path) -> None:
     import matplotlib.pyplot as plt
     from matplotlib.ticker import FixedLocator, NullLocator
 
-    lines = sum(len(peers) for peers in PLOT.values()) + 1.35 * len(PLOT)
+    jobs = _shown(page)
+    lines = sum(len(peers) for peers in jobs.values()) + 1.35 * len(jobs)
     figure, axes = plt.subplots(figsize=(10, 1.3 + 0.27 * lines), layout="constrained")
     places, labels, texts, place = [], [], [], 0.0
-    for job, peers in PLOT.items():
+    for job, peers in jobs.items():
         texts.append(axes.text(1.03, place, job, va="center", weight="bold", fontsize=11))
         place += 1
         for shown in peers:

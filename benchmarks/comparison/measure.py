@@ -12,6 +12,7 @@ from benchmarks.cases import CASES
 from benchmarks.comparison.agreement import DisagreementError
 from benchmarks.comparison.row import Job, Row
 from benchmarks.comparison.targets import Must, find
+from benchmarks.comparison.vectors import variables
 from benchmarks.comparison.worker import LibraryWorker, NotInstalledError, WorkerError
 from benchmarks.programs import Answer
 
@@ -52,22 +53,26 @@ class Result:
 
 
 class Workers:
-    """One process a library and thread count, started when first needed."""
+    """One process a library, thread count and kind of vectors, started when first needed."""
 
     def __init__(self, python: str, peer_python: str) -> None:
         self.pythons = {True: python, False: peer_python}
-        self.running: dict[tuple[str, int], LibraryWorker] = {}
+        self.running: dict[tuple[str, int, str], LibraryWorker] = {}
         self.failed: dict[str, WorkerError] = {}
 
-    def get(self, library: str, threads: int) -> LibraryWorker:
-        """The worker; the error by which a library could not be had is raised again at every call."""
+    def get(self, library: str, threads: int, vectors: str = "") -> LibraryWorker:
+        """The worker; the error by which a library could not be had is raised again at every call.
+
+        Peers are as they were built: the vectors are those that fastseg is compiled for.
+        """
         if library in self.failed:
             raise self.failed[library]
-        key = library, threads
+        ours = library == "fastseg"
+        key = library, threads, vectors if ours else ""
         if key not in self.running:
             try:
                 self.running[key] = LibraryWorker(
-                    library, self.pythons[library == "fastseg"], threads
+                    library, self.pythons[ours], threads, variables(key[2])
                 )
             except WorkerError as error:
                 self.failed[library] = error
@@ -76,7 +81,7 @@ class Workers:
 
     def versions(self) -> dict[str, dict[str, str]]:
         """Of each library that was had, with what it rests on."""
-        return {library: worker.versions for (library, _), worker in self.running.items()}
+        return {library: worker.versions for (library, *_), worker in self.running.items()}
 
     def forget(self) -> None:
         """Let every process drop its arrays; one that does not answer is replaced when next needed."""
@@ -135,7 +140,7 @@ def _measure(
     sides = {"ours": row.ours, "theirs": row.theirs}
     # the peer first: if it is not there, nothing is computed in vain
     found = {
-        slot: workers.get(sides[slot].library, sides[slot].threads or threads)
+        slot: workers.get(sides[slot].library, sides[slot].threads or threads, row.vectors)
         for slot in ("theirs", "ours")
     }
     answers, said = _answers(sides, found, row)

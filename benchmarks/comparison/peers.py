@@ -123,6 +123,35 @@ def monai_evaluate(pair: Pair) -> Program:
     return Program(call, lambda found: {name: value.item() for name, value in found.items()})
 
 
+# ----------------------------------------------------------------------------------------- exacta
+
+
+def exacta_evaluate(pair: Pair) -> Program:
+    """All metrics at once, of label maps with a batch axis; prediction first."""
+    import torch
+    from exacta import functional
+
+    reference, prediction, spacing, _ = pair
+    maps = [torch.from_numpy(mask.view(np.uint8))[None] for mask in (prediction, reference)]
+    metrics: dict[str, Any] = {
+        "dice": {},
+        "hausdorff_distance": {},
+        "hd95": {},
+        "assd": {},
+        "nsd": {"tolerance": TOLERANCE},
+    }
+    options: dict[str, Any] = {"num_classes": 2, "include_background": False, "spacing": spacing}
+
+    def call() -> dict[str, Any]:
+        return functional.evaluate(*maps, metrics=metrics, **options)
+
+    def describe(found: dict[str, Any]) -> Answer:
+        names = {"hausdorff_distance": "hd"}
+        return {names.get(name, name): value.item() for name, value in found.items()}
+
+    return Program(call, describe)
+
+
 # --------------------------------------------------------------------------------------- mikan-rs
 
 
@@ -243,6 +272,12 @@ PEERS = {
         "fastseg.compat.monai",
         ("fastseg-metrics", "torch"),
         {"batch": batch("fastseg.compat.monai")},
+        after_import=_torch_threads,
+    ),
+    "exacta": Peer(
+        "exacta.functional",
+        ("exacta", "torch"),
+        {"evaluate": exacta_evaluate},
         after_import=_torch_threads,
     ),
     "mikan-rs": Peer("mikan", ("mikan-rs",), {"evaluate": mikan_evaluate}),

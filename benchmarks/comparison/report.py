@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+from benchmarks.comparison import vectors
 from benchmarks.comparison.measure import Result
 
 HEADER = (
@@ -25,6 +26,15 @@ A run of less than {least:g} s is repeated and averaged. A row ends after {pairs
 slow peers have fewer runs. "N times as fast" stands under *must* with ≥, "N times the time" with ≤. fastseg
 computes all that is named under *what*; a peer what is named after it.
 """
+NOTES = {
+    vectors.AVX2: f"""\
+As on a machine with AVX2 alone: fastseg's kernels are compiled for it (NUMBA_CPU_NAME={vectors.PROCESSOR}, with AVX-512
+off in NUMBA_CPU_FEATURES), while the peers and NumPy run as they were built, with whatever this machine has.""",
+    "labels": "Where a row says so, what is required is not a ratio: seconds, or microseconds a structure.",
+    "orientations": """\
+The same content with its axes exchanged and reversed, all 24 rotations on one thread, in turns: the slowest beside the
+fastest.""",
+}
 MARK = {"skipped": "skipped", "failed": "**FAILED**"}
 
 
@@ -36,14 +46,14 @@ def machine() -> str:
         lines = cpuinfo.read_text().splitlines()
         names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
         model = names[0] if names else model
-        flags = next((line.split() for line in lines if line.startswith("flags")), [])
-        wide = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else ""
-        model += f" ({wide})" if wide else ""
+    kind = ", ".join(filter(None, (vectors.processor(), vectors.widest())))
+    model += f" ({kind})" if kind else ""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = ""
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         memory = f", {os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB"
-    return f"{model}, {cores} cores{memory}, {platform.platform()}, {date.today()}"
+    system = f"{platform.system()} {platform.machine()}"
+    return f"{model}, {cores} cores{memory}, {system}, {date.today()}"
 
 
 def duration(seconds: float | None) -> str:
@@ -107,5 +117,16 @@ def markdown(
     parts += ["", METHOD.format(**limits)]
     for group in dict.fromkeys(result.group for result in results):
         lines = [line(result) for result in results if result.group == group]
-        parts += [f"## {group.capitalize()}", "", HEADER, *lines, ""]
+        parts += [*opening(group), *lines, ""]
     return "\n".join(parts).rstrip() + "\n"
+
+
+def heading(group: str) -> str:
+    """What stands above the rows of a group."""
+    return f"## {group[0].upper()}{group[1:]}"
+
+
+def opening(group: str) -> list[str]:
+    """Its heading, what has to be said of all its rows, and the head of its table."""
+    said = [NOTES[group], ""] if group in NOTES else []
+    return [heading(group), "", *said, *HEADER.splitlines()]

@@ -37,6 +37,7 @@ class Row:
     kind: Literal["at least", "at most"] = "at least"
     threads: tuple[int, ...] = (1,)
     per_element: bool = False  # times are divided by the answer's "elements"
+    vectors: str = ""  # which fastseg is compiled for, if not for this machine's
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks import programs
 from benchmarks.cases import CASES, MASKS, REAL, THIN, thin_case
+from benchmarks.comparison import itself
 from benchmarks.comparison.agreement import Check
 from benchmarks.comparison.row import Job, Row, Scope
 from benchmarks.comparison.small import small_calls
@@ -34,12 +35,12 @@ def all_rows(scope: Scope) -> list[Row]:
         *_thin_arrays(),
         *_counts(large),
         *_hardest(side),
-        *_threads(large),
-        *_scaling(large),
+        *itself.threads(scope),
+        *itself.scaling(large),
     ]
     if not scope.short:
         rows += [*_layouts(side), *_reading(large), *_all_labels()]
-    return [*rows, *_files()]
+    return [*rows, *_files(), *itself.narrow(rows, scope)]
 
 
 def _case_size(case: str) -> str:
@@ -54,6 +55,7 @@ def _evaluate(side: int) -> Iterator[Row]:
         ("surface-distance", {"boundary": "surfel"}, ("dice", "hd", "hd95", "masd", "nsd"), FLOAT64),
         ("mikan-rs", {**voxel, "nearest_rank": True}, ("dice", "hd", "hd95", "assd", "masd"), FLOAT64),
         ("MONAI", voxel, ("dice", "hd", "hd95", "assd", "nsd"), FLOAT32),
+        ("exacta", voxel, ("dice", "hd", "hd95", "assd", "nsd"), FLOAT64),
         ("MedPy", pooled, ("dice", "hd", "hd95", "assd"), FLOAT64),
     ]  # fmt: skip
     for peer, options, names, tolerance in peers:
@@ -234,41 +236,6 @@ def _hardest(side: int) -> Iterator[Row]:
             Check(("prediction to reference",), units=1),
             kind="at most",
         )
-
-
-def _threads(side: int) -> Iterator[Row]:
-    edt: dict[str, Any] = {"of": "outside", "dtype": "float32"}
-    programs = {
-        "distance_transform_edt": ("edt", edt, Check(("distances",))),
-        "surface_distances": ("surface_distances", {}, Check(("distances",))),
-        "evaluate": ("evaluate", {}, None),
-    }
-    for function, (program, options, check) in programs.items():
-        case = f"near-{side}"
-        yield Row(
-            f"threads/{function}-{side}",
-            "threads",
-            f"{function}, {_case_size(case)}, 2 threads",
-            "itself at 1 thread",
-            Job("fastseg", program, case, options, threads=2),
-            Job("fastseg", program, case, options, threads=1),
-            check,
-            threads=(2,),
-        )
-
-
-def _scaling(side: int) -> Iterator[Row]:
-    many, few = f"dense2500-{side}", f"dense100-{side}"
-    yield Row(
-        f"scaling/2500-{side}",
-        "labels",
-        f"{SIX} of 2500 labels, {_case_size(many)}, per surface voxel",
-        "the same of 100 labels",
-        Job("fastseg", "evaluate_per_surface_voxel", many),
-        Job("fastseg", "evaluate_per_surface_voxel", few),
-        kind="at most",
-        per_element=True,
-    )
 
 
 def _all_labels() -> Iterator[Row]:

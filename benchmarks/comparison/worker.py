@@ -106,8 +106,11 @@ class Worker:
 class LibraryWorker(Worker):
     """The process of one library, with the versions of what runs there."""
 
-    def __init__(self, library: str, python: str, threads: int) -> None:
-        super().__init__([python, "-m", __name__, library], environment(threads))
+    def __init__(
+        self, library: str, python: str, threads: int, variables: dict[str, str] | None = None
+    ) -> None:
+        command = [python, "-m", __name__, library]
+        super().__init__(command, {**environment(threads), **(variables or {})})
         try:
             self.versions: dict[str, str] = self.ask("versions")
         except WorkerError:

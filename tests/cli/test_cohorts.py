@@ -157,6 +157,7 @@ def test_long_lists_of_files_without_partner_are_cut(call: Call) -> None:
     assert "500 of 501 predictions" in err[0]
 
 
+@pytest.mark.slow
 def test_names_of_any_bytes_reach_a_terminal_of_ascii(tmp_path: Path) -> None:
     for folder in ("r", "p"):
         (tmp_path / folder).mkdir()

@@ -309,6 +309,7 @@ def test_an_output_folder_that_cannot_be_written_to_is_found_before_work(
     assert err == ["fastseg: error: .: no file can be written here (Permission denied)"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("sigint")
 def test_interruption_leaves_no_file(folders: tuple[str, str]) -> None:
     script = (
@@ -378,6 +379,7 @@ def test_a_tolerance_by_id_without_labels(call: Call, pair: tuple[str, str]) -> 
     assert [float(row["nsd"]) for row in _rows("o.csv")] == [row["nsd"] for row in expected]
 
 
+@pytest.mark.slow
 def test_a_terminal_that_lacks_letters_costs_no_table(
     folders: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -243,6 +243,7 @@ except ImportError as error: print("install medpy" in str(error))
 """
 
 
+@pytest.mark.slow
 def test_medpy_is_not_needed(run_python: Callable[..., str]) -> None:
     first, second = run_python(WITHOUT).splitlines()
     assert [float(value) for value in first.split()] == [2 / 3, 2.0]

@@ -546,5 +546,6 @@ print("MetricsReloaded" in sys.modules, BinaryPairwiseMeasures(np.eye(3), np.eye
 """
 
 
+@pytest.mark.slow
 def test_the_host_is_not_imported(run_python: Callable[..., str]) -> None:
     assert run_python(WITHOUT).startswith("False {'dsc': np.float64(1.0)}")

@@ -287,5 +287,6 @@ print(_compute_dice_coefficient(*masks), _compute_hausdorff_distance(*masks))
 """
 
 
+@pytest.mark.slow
 def test_panoptica_is_not_needed(run_python: Callable[..., str]) -> None:
     assert [float(value) for value in run_python(WITHOUT).split()] == [2 / 3, 1.0]

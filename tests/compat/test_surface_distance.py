@@ -283,6 +283,7 @@ print("fine")
 """
 
 
+@pytest.mark.slow
 @needs_host
 def test_install_leaves_the_rest_of_the_package_reachable(run_python: Callable[..., str]) -> None:
     assert run_python(REST).strip() == "fine"
@@ -310,6 +311,7 @@ for call in (
 """
 
 
+@pytest.mark.slow
 def test_install_without_the_package(run_python: Callable[..., str]) -> None:
     lines = run_python(WITHOUT).splitlines()
     assert lines[0].startswith(
@@ -323,6 +325,7 @@ def test_install_without_the_package(run_python: Callable[..., str]) -> None:
     assert len(lines) == 3
 
 
+@pytest.mark.slow
 @needs_host
 def test_install_comes_before_the_host(run_python: Callable[..., str]) -> None:
     late = (

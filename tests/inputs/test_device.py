@@ -68,6 +68,7 @@ def tell(call):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cupy", "told"),
     [
@@ -121,6 +122,7 @@ def test_a_device_array_without_cupy(run_python: Callable[..., str], tmp_path: P
     assert "copy the array to CPU memory first" in told
 
 
+@pytest.mark.slow
 def test_nothing_imports_cupy_unasked(run_python: Callable[..., str], tmp_path: Path) -> None:
     run = python_with("print('cupy was imported')\n" + NONE, run_python, tmp_path)
     out = run(

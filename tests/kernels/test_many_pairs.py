@@ -103,14 +103,17 @@ def test_threads_change_nothing(kind: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize("n", [5, 1 << 17, (1 << 17) + 1, 1 << 19])
-def test_one_long_row(n: int) -> None:
+def test_one_long_row(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A map of one axis is one row, which does not find room for as many pairs as it has voxels."""
+    monkeypatch.setattr(many_pairs, "_RUNS_OF_PART", max(16, n >> 8))
+    monkeypatch.setattr(many_pairs, "_RUNS_AT_ONCE", max(200, n >> 4))  # a few readings
     line = np.arange(max(n, confusion.LONG_ROW + 1), dtype=np.int64) % n
     if n > 5 and not hasattr(confusion.deal_runs[np.dtype(np.uint64)], "dispatcher"):
         pytest.skip("too long as plain Python")
     found = numba_backend.joint_histogram(line, line[::-1].copy())
     assert isinstance(found, ManyPairs) == (n > 1 << 17)
-    pairs, counts = np.unique(np.stack([line, line[::-1]]), axis=1, return_counts=True)
+    keys, counts = np.unique(line * n + line[::-1], return_counts=True)
+    pairs = np.divmod(keys, n)
     order = np.lexsort((found.prediction_labels, found.reference_labels))
     assert_array_equal(found.reference_labels[order], pairs[0])
     assert_array_equal(found.prediction_labels[order], pairs[1])

@@ -153,6 +153,7 @@ def test_labels_that_are_not_there_are_told_in_no_time() -> None:
     assert time.perf_counter() - started < 10
 
 
+@pytest.mark.slow
 def test_tables_of_many_labels_grow_with_them() -> None:
     """Ten thousand rows to every table there is."""
     rows = tuple(
