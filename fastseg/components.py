@@ -47,8 +47,8 @@ def connected_components(
     Raises
     ------
     TypeError, ValueError
-        For NaN, fractions, an empty array, another connectivity or dtype, more than three axes of a label map, and where
-        32 bits cannot number what there is: beyond 4·10⁹ rows of neighbouring voxels, or 2³¹ components as int32.
+        For NaN, fractions, an empty array, another connectivity or dtype, more than three axes of a label map, and
+        where 32 bits cannot number what there is: beyond 4·10⁹ runs of voxels, or 2³¹ components as int32.
 
     Notes
     -----

@@ -61,13 +61,13 @@ def distance_transform_edt(
     return scipy.distance_transform_edt(foreground, spacing, indices, dtype)
 
 
+def connected_components(labels: Any, connectivity: int, dtype: np.dtype[Any]) -> tuple[Any, int]:
+    calls.append("connected_components")
+    return scipy.connected_components(labels, connectivity, dtype)
+
+
 def as_operations() -> Operations:
     """This module, as mypy sees it: it complains here if a function is missing or differs."""
     from tests.backends import loopback
 
     return loopback
-
-
-def connected_components(labels: Any, connectivity: int, dtype: np.dtype[Any]) -> tuple[Any, int]:
-    calls.append("connected_components")
-    return scipy.connected_components(labels, connectivity, dtype)

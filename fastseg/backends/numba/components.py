@@ -38,7 +38,7 @@ _SLICE_ROWS = 1 << 9
 
 @dataclass(frozen=True)
 class Components:
-    """Connected components as runs of bands; see `fastseg_kernels.cpu.components.masks`.
+    """Connected components as runs of bundles; see `fastseg_kernels.cpu.components.masks`.
 
     They are numbered from 1 in the order in which their first voxels come in the map's C order.
 
@@ -46,11 +46,11 @@ class Components:
     ----------
     words : uint64 ndarray (nz, ny, row_words)
         The rows: the bits of the voxels that are in a component.
-    band : tuple of 2 int
-        How many slices and rows make a band.
-    bands, starts : uint64 ndarray (n_bands, row_words)
-        The OR of the rows of each band, and where its runs start.
-    before : uint32 ndarray (n_bands, row_words)
+    bundle : tuple of 2 int
+        How many slices and rows make a bundle.
+    bundles, starts : uint64 ndarray (n_bundles, row_words)
+        The OR of the rows of each bundle, and where its runs start.
+    before : uint32 ndarray (n_bundles, row_words)
         How many runs start before each word.
     numbers : uint32 ndarray (n_runs + 1,)
         The component of each run; runs are numbered from 1.
@@ -63,8 +63,8 @@ class Components:
     """
 
     words: Words
-    band: tuple[int, int]
-    bands: Words
+    bundle: tuple[int, int]
+    bundles: Words
     starts: Words
     before: Numbers
     numbers: Numbers
@@ -110,26 +110,26 @@ class Components:
         nz, ny, nx = shape
         # in a plane corners are what edges are in space
         steps = 3 if connectivity == volume.ndim else connectivity
-        band = (2 if steps == 3 else 1, 2 if steps > 1 else 1)
+        bundle = (2 if steps == 3 else 1, 2 if steps > 1 else 1)
         if volume.ndim == 1 or ny * nz == 1:
-            steps, band = 1, (1, 1)
-        per_slice = -(-ny // band[1])
-        bands = np.empty((-(-nz // band[0]) * per_slice, words.shape[2]), np.uint64)
-        starts, before = np.empty_like(bands), np.empty(bands.shape, np.uint32)
+            steps, bundle = 1, (1, 1)
+        per_slice = -(-ny // bundle[1])
+        bundles = np.empty((-(-nz // bundle[0]) * per_slice, words.shape[2]), np.uint64)
+        starts, before = np.empty_like(bundles), np.empty(bundles.shape, np.uint32)
         numbers, count = _joined(
-            lambda *part: kernels.find_runs(words, *band, *part, bands, starts, before),
+            lambda *part: kernels.find_runs(words, *bundle, *part, bundles, starts, before),
             lambda *parts: kernels.join_runs(
-                words, steps, *parts[:4], bands, starts, before, parts[4]
+                words, steps, *parts[:4], bundles, starts, before, parts[4]
             ),
             before,
-            per_slice if nz > band[0] else 0,
+            per_slice if nz > bundle[0] else 0,
             nz * ny * nx,
         )
-        return cls(words, band, bands, starts, before, numbers, count, volume, shape)._ordered()
+        return cls(words, bundle, bundles, starts, before, numbers, count, volume, shape)._ordered()
 
     def _ordered(self) -> Components:
         """Number by the first voxels, where first runs come in another order."""
-        if self.count < 2 or (self.band == (1, 1) and not self.volume.reverse):
+        if self.count < 2 or (self.bundle == (1, 1) and not self.volume.reverse):
             return self
         table = self.table
         order = np.argsort(table[1:, run_kernels.FIRST]) + 1
@@ -144,13 +144,13 @@ class Components:
 
     @property
     def _slabs(self) -> Slabs:
-        return threads.slabs(len(self.bands), math.prod(self.shape), _LEAST_COST)
+        return threads.slabs(len(self.bundles), math.prod(self.shape), _LEAST_COST)
 
     @lazy
     def table(self) -> Table:
         """What is measured of each component, the columns of `run_kernels`; the row of number 0 means nothing."""
-        slabs = self._slabs if self.count <= _FEW else [(0, len(self.bands))]
-        bands = self.bands, self.starts, self.before, self.numbers
+        slabs = self._slabs if self.count <= _FEW else [(0, len(self.bundles))]
+        bundles = self.bundles, self.starts, self.before, self.numbers
 
         def measure(slab: tuple[int, int]) -> Table:
             table = np.empty((self.count + 1, run_kernels.COLUMNS), np.int64)
@@ -158,10 +158,10 @@ class Components:
             run_kernels.measure_runs(
                 self.words,
                 self.shape[2],
-                *self.band,
+                *self.bundle,
                 int(self.volume.reverse),
                 *slab,
-                *bands,
+                *bundles,
                 table,
             )
             return table
@@ -197,9 +197,10 @@ class Components:
         labels = np.zeros(
             self.shape, np.uint32
         )  # of which pages without a component are never touched
-        bands = self.starts, self.before, self.numbers, labels
+        bundles = self.starts, self.before, self.numbers, labels
         threads.run(
-            lambda slab: run_kernels.paint_runs(self.words, *self.band, *slab, *bands), self._slabs
+            lambda slab: run_kernels.paint_runs(self.words, *self.bundle, *slab, *bundles),
+            self._slabs,
         )
         restored: Array = self.volume.restored(labels.view(dtype))
         return restored
@@ -220,17 +221,17 @@ def _joined(
     per_slice: int,
     voxels: int,
 ) -> tuple[Numbers, int]:
-    """Find the runs of bands, join them slab by slab and then the slabs, and number them.
+    """Find the runs of bundles, join them slab by slab and then the slabs, and number them.
 
     Parameters
     ----------
     find : callable
-        Finds the runs of the bands from one on up to another.
+        Finds the runs of the bundles from one on up to another.
     join : callable
         Joins them with those from a third on up to a fourth, given the parents of the runs.
     before : uint32 ndarray
     per_slice : int
-        How many bands a slice has, 0 where all lie in one.
+        How many bundles a slice has, 0 where all lie in one.
     voxels : int
     """
     slabs = threads.slabs(len(before), voxels, _LEAST_COST)
@@ -249,7 +250,7 @@ def _joined(
 
     threads.run(join_slab, slabs)
     for edge, _ in slabs[1:]:
-        # the bands that touch one before the edge
+        # the bundles that touch one before the edge
         join(edge, min(edge + per_slice + 1, len(before)), 0, edge, parents)
     return parents, int(run_kernels.number_runs(parents))
 

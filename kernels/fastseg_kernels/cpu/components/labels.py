@@ -1,6 +1,6 @@
 """Connected components of a label map: neighbours are joined where they have one label.
 
-Idea: as in `components`, but a band is a row, and its runs are of one label, so that they also start where the label
+Idea: as in `components`, but a bundle is a row, and its runs are of one label, so that they also start where the label
 changes. Where two rows have a run each, all columns or none have equal labels; so of each stretch of equal labels the
 first column alone is joined. Comparing two rows gives a bit for each of 64 voxels, and what three comparisons show
 to be joined by way of other rows is left out: inside a label nothing is left but the row above.

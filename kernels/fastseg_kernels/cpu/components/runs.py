@@ -1,13 +1,13 @@
 """What is made of the runs of components once they are joined: numbers, sizes and boxes, painted voxels.
 
 Idea: the sets of runs are numbered in the order of their first runs. A component's voxels are then counted and its box
-found word by word, from the bits of the rows of a band and the place of its runs, and painted so: 64 voxels are four
+found word by word, from the bits of the rows of a bundle and the place of its runs, and painted so: 64 voxels are four
 vectors, into which each run of the word puts its number where its bits are.
 
 Cost: one pass over the runs; one over the words, with some instructions a run and word; what writing to memory takes.
 
-Exactness: counts are int64. Where two rows share a band, its first run need not have the first voxel of a component, nor
-where the order of the map's axes is the other one: so its first voxel is found too, by which the caller numbers anew.
+Exactness: counts are int64. Where rows share a bundle, or where the order of the map's axes is the other one, the first
+run of a component need not have its first voxel: so that voxel is found too, and the caller numbers anew by it.
 """
 
 import numpy as np
@@ -75,30 +75,30 @@ NOTHING = (0, _NO_PLACE, _NO_PLACE, 0, _NO_PLACE, 0, _NO_PLACE, 0)
 @kernel(
     read(u64, 3),  # words: the rows (nz, ny, row_words)
     i64,  # width of the rows in voxels
-    i64,  # depth of a band
-    i64,  # height of a band
+    i64,  # depth of a bundle
+    i64,  # height of a bundle
     i64,  # reverse: 1 where the order of voxels is x, y, z
-    i64,  # first band
-    i64,  # band to stop before
-    read(u64, 2),  # bands
+    i64,  # first bundle
+    i64,  # bundle to stop before
+    read(u64, 2),  # bundles
     read(u64, 2),  # starts
-    read(u32, 2),  # before: of all bands
+    read(u32, 2),  # before: of all bundles
     read(u32, 1),  # numbers of the runs
     write(i64, 2),  # found: the columns above of each component
 )
 def measure_runs(
-    words, width, depth, height, reverse, first, stop, bands, starts, before, numbers, found
+    words, width, depth, height, reverse, first, stop, bundles, starts, before, numbers, found
 ):
     """Count the voxels of each component, find its first one in the order of the map's axes, and widen its box."""
     one = np.uint64(1)
     nz, ny, nx = words.shape[0], words.shape[1], width
     per_slice = (ny + height - 1) // height
-    for band in range(np.uint64(first), np.uint64(stop)):
-        band_z = band // np.uint64(per_slice)
-        y = (band - band_z * np.uint64(per_slice)) * np.uint64(height)
-        z = band_z * np.uint64(depth)
+    for bundle in range(np.uint64(first), np.uint64(stop)):
+        bundle_z = bundle // np.uint64(per_slice)
+        y = (bundle - bundle_z * np.uint64(per_slice)) * np.uint64(height)
+        z = bundle_z * np.uint64(depth)
         for w in range(np.uint64(words.shape[2])):
-            rest = bands[band, w]
+            rest = bundles[bundle, w]
             if rest == 0:
                 continue
             r00, r01, r10, r11 = words[z, y, w], np.uint64(0), np.uint64(0), np.uint64(0)
@@ -109,8 +109,8 @@ def measure_runs(
                 r11 = _row(words, z + one, y + one, w)
             while rest != 0:
                 bit = np.uint64(trailing_zeros(rest))
-                component = np.uint64(numbers[_run_at(starts[band, w], before[band, w], bit)])
-                part = rest & _rest_of_run(starts[band, w], bit)
+                component = np.uint64(numbers[_run_at(starts[bundle, w], before[bundle, w], bit)])
+                part = rest & _rest_of_run(starts[bundle, w], bit)
                 rest &= ~part
                 p00, p01, p10, p11 = r00 & part, r01 & part, r10 & part, r11 & part
                 size = popcount(p00) + popcount(p01) + popcount(p10) + popcount(p11)
@@ -155,17 +155,17 @@ def _widen(found, component, column, start, stop):
 
 @kernel(
     read(u64, 3),  # words: the rows (nz, ny, row_words)
-    i64,  # depth of a band
-    i64,  # height of a band
-    i64,  # first band
-    i64,  # band to stop before
+    i64,  # depth of a bundle
+    i64,  # height of a bundle
+    i64,  # first bundle
+    i64,  # bundle to stop before
     read(u64, 2),  # starts
-    read(u32, 2),  # before: of all bands
+    read(u32, 2),  # before: of all bundles
     read(u32, 1),  # numbers of the runs
     write(u32, 3),  # labels (nz, ny, width), of zeros
 )
 def paint_runs(words, depth, height, first, stop, starts, before, numbers, labels):
-    """Write the number of its component into every voxel of some bands.
+    """Write the number of its component into every voxel of some bundles.
 
     A vector is written whole, with the zeros between runs, unless there is nothing but zeros in its word: pages that
     hold nothing are never touched.
@@ -177,12 +177,12 @@ def paint_runs(words, depth, height, first, stop, starts, before, numbers, label
     per_slice = (ny + np.uint64(height) - one) // np.uint64(height)
     out = labels.reshape(-1)
     nothing = splat(np.uint32(0))
-    for band in range(np.uint64(first), np.uint64(stop)):
-        band_z = band // per_slice
-        band_y = band - band_z * per_slice
+    for bundle in range(np.uint64(first), np.uint64(stop)):
+        bundle_z = bundle // per_slice
+        bundle_y = bundle - bundle_z * per_slice
         for row in range(np.uint64(depth * height)):
-            z = band_z * np.uint64(depth) + row // np.uint64(height)
-            y = band_y * np.uint64(height) + row % np.uint64(height)
+            z = bundle_z * np.uint64(depth) + row // np.uint64(height)
+            y = bundle_y * np.uint64(height) + row % np.uint64(height)
             if z >= nz or y >= ny:
                 continue
             place = (z * ny + y) * width
@@ -198,9 +198,9 @@ def paint_runs(words, depth, height, first, stop, starts, before, numbers, label
                 v0 = v1 = v2 = v3 = nothing
                 while rest != 0:
                     bit = np.uint64(trailing_zeros(rest))
-                    part = rest & _rest_of_run(starts[band, w], bit)
+                    part = rest & _rest_of_run(starts[bundle, w], bit)
                     rest &= ~part
-                    number = numbers[_run_at(starts[band, w], before[band, w], bit)]
+                    number = numbers[_run_at(starts[bundle, w], before[bundle, w], bit)]
                     pattern = splat(number)
                     v0 = select_bits(part, pattern, v0)
                     v1 = select_bits(part >> lanes, pattern, v1)
