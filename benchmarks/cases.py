@@ -76,6 +76,12 @@ LABELS: dict[str, tuple[str, Maker]] = {
     "dense2500": ("2500 labels without gaps, uint16", volumes.dense_2500),
     "dense2500-ids64": ("2500 labels, sparse 64-bit ids", volumes.dense_2500_sparse_ids),
 }
+# of which components are found, beside the above
+CONNECTED: dict[str, tuple[str, Maker]] = {
+    "lesions": ("3000 lesions", volumes.lesions),
+    "vessels": ("60 vessels", volumes.vessels),
+    "sponge": ("sponge", volumes.sponge),
+}
 # name: (what it is, reference, prediction, shape, spacing in mm), as in the files' headers
 REAL = {
     "headneck-0522c0727a": (
@@ -121,6 +127,8 @@ def _table() -> dict[str, Case]:
         found.append(Case(name, f"{about}, anisotropic", cube, ANISOTROPIC, make))
         name = f"near-fortran-{side}"
         found.append(Case(name, f"{about}, Fortran order", cube, (1.0,) * 3, make, order="F"))
+        for kind, (about, make) in CONNECTED.items():
+            found.append(Case(f"{kind}-{side}", about, cube, (1.0,) * 3, make, slow=True))
         for kind, (about, make) in LABELS.items():
             shape = (side * 300 // 512, side, side) if kind == "organs" else cube
             found.append(Case(f"{kind}-{side}", about, shape, (1.0,) * 3, make, slow=True))

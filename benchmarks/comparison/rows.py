@@ -33,6 +33,7 @@ def all_rows(scope: Scope) -> list[Row]:
         *_hardest(side),
         *_threads(large),
         *_scaling(large),
+        *_components(side, large),
     ]
     if not scope.short:
         rows += [*_layouts(side), *_reading(large), *_all_labels()]
@@ -251,6 +252,48 @@ def _scaling(side: int) -> Iterator[Row]:
         Job("fastseg", "evaluate_per_surface_voxel", few),
         kind="at most",
         per_element=True,
+    )
+
+
+COMPONENTS = {
+    "near": "an organ",
+    "lesions": "3000 lesions",
+    "vessels": "vessels",
+    "sponge": "sponge",
+    "noise": "50 % noise",
+    "empty-full": "nothing",
+}
+
+
+def _components(side: int, large: int) -> Iterator[Row]:
+    check = Check(("components", "sizes"))
+    for kind, about in COMPONENTS.items():
+        case = f"{kind}-{side}"
+        forms = {
+            "painted": ("connected_components", f"connected components (26), {_case_size(case)}"),
+            "runs": ("component_runs", f"sizes and boxes of components (26), {_case_size(case)}"),
+        }
+        for form, (program, what) in forms.items():
+            yield Row(
+                f"components/{form}/{kind}-{side}",
+                "components",
+                f"{what}: {about}",
+                "cc3d",
+                Job("fastseg", program, case),
+                Job("cc3d", "connected_components", case),
+                check,
+                threads=(1, 2),
+            )
+    case = f"dense2500-{large}"
+    yield Row(
+        f"components/labels/dense2500-{large}",
+        "components",
+        f"connected components (26) of each label, {_case_size(case)}: {CASES[case].about}",
+        "cc3d",
+        Job("fastseg", "connected_components", case),
+        Job("cc3d", "connected_components", case),
+        check,
+        threads=(1, 2),
     )
 
 
