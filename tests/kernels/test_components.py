@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 import fastseg
+from fastseg.backends.numba import components
 from fastseg.backends.numba.components import Components
 from fastseg.backends.numba.masks import Mask
 from fastseg.backends.shared.volume import Volume
@@ -111,3 +112,14 @@ def test_thread_cuts_within_a_slice_and_through_bundles(many_slabs: None) -> Non
                 found = Components.of_labels(Volume.of(mask), connectivity)
                 assert_array_equal(found.numbers, expected.numbers)
                 assert_array_equal(found.table[1:], expected.table[1:])
+
+
+def test_more_runs_than_can_be_numbered(monkeypatch: pytest.MonkeyPatch, many_slabs: None) -> None:
+    monkeypatch.setattr(components, "_MOST_RUNS", 10)
+    mask = np.zeros((4, 4, 9), bool)
+    mask[:, 0, ::4] = True
+    for threads in (1, 2):
+        fastseg.set_num_threads(threads)
+        assert Components.of_labels(Volume.of(mask[:2]), 1).count == 3
+        with pytest.raises(fastseg.InputError, match="12 runs of voxels are more than"):
+            Components.of_labels(Volume.of(mask), 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -60,6 +59,8 @@ class Components:
         What they were found in.
     shape : tuple of 3 int
         Voxels along z, y, x.
+    measured : tuple of table and order, or None
+        What was measured of the components under their first numbers, and the rows in which they now come.
     """
 
     words: Words
@@ -71,6 +72,7 @@ class Components:
     count: int
     volume: Volume
     shape: tuple[int, int, int]
+    measured: tuple[Table, NDArray[np.intp]] | None = None
 
     @classmethod
     def of_mask(cls, mask: Mask, connectivity: int) -> Components:
@@ -137,10 +139,7 @@ class Components:
             return self
         rank = np.zeros(self.count + 1, np.uint32)
         rank[order] = np.arange(1, self.count + 1, dtype=np.uint32)
-        table[1:] = table[order]
-        found = replace(self, numbers=rank[self.numbers])
-        found.__dict__["table"] = table
-        return found
+        return replace(self, numbers=rank.take(self.numbers), measured=(table, order))
 
     @property
     def _slabs(self) -> Slabs:
@@ -149,6 +148,9 @@ class Components:
     @lazy
     def table(self) -> Table:
         """What is measured of each component, the columns of `run_kernels`; the row of number 0 means nothing."""
+        if self.measured is not None:
+            table, order = self.measured
+            return np.concatenate([table[:1], table.take(order, axis=0)])
         slabs = self._slabs if self.count <= _FEW else [(0, len(self.bundles))]
         bundles = self.bundles, self.starts, self.before, self.numbers
 
@@ -234,25 +236,39 @@ def _joined(
         How many bundles a slice has, 0 where all lie in one.
     voxels : int
     """
-    slabs = threads.slabs(len(before), voxels, _LEAST_COST)
-    found = threads.run(lambda slab: find(*slab), slabs)
-    if sum(found) > _MOST_RUNS:
-        raise InputError(
-            f"connected components: {sum(found)} runs of voxels are more than 32 bits can number; cut the array"
-        )
-    first = dict(zip(slabs, itertools.accumulate(found, initial=0), strict=False))
-    parents = np.arange(sum(found) + 1, dtype=np.uint32)
 
-    def join_slab(slab: tuple[int, int]) -> None:
-        if first[slab]:
-            before[slice(*slab)] += np.uint32(first[slab])
+    def join_slab(slab: tuple[int, int]) -> Numbers:
+        """Give the parents of the runs of a slab, which are numbered within it until all slabs are done."""
+        n_runs = find(*slab)
+        _check_runs(n_runs)
+        parents = np.arange(n_runs + 1, dtype=np.uint32)
         join(*slab, *slab, parents)
+        return parents
 
-    threads.run(join_slab, slabs)
+    slabs = threads.slabs(len(before), voxels, _LEAST_COST)
+    parts = threads.run(join_slab, slabs)
+    n_runs = sum(len(part) - 1 for part in parts)
+    _check_runs(n_runs)
+    parents = parts[0]
+    if len(parts) > 1:
+        parents = np.zeros(n_runs + 1, np.uint32)
+        earlier = 0
+        for slab, part in zip(slabs, parts, strict=True):
+            runs = len(part) - 1
+            np.add(part[1:], np.uint32(earlier), out=parents[earlier + 1 : earlier + runs + 1])
+            before[slice(*slab)] += np.uint32(earlier)
+            earlier += runs
     for edge, _ in slabs[1:]:
         # the bundles that touch one before the edge
         join(edge, min(edge + per_slice + 1, len(before)), 0, edge, parents)
     return parents, int(run_kernels.number_runs(parents))
+
+
+def _check_runs(n_runs: int) -> None:
+    if n_runs > _MOST_RUNS:
+        raise InputError(
+            f"connected components: {n_runs} runs of voxels are more than 32 bits can number; cut the array"
+        )
 
 
 def _words_of_one_label(labels: Array) -> Words | None:

@@ -77,6 +77,9 @@ def find_runs(words, depth, height, first, stop, bundles, starts, before):
     nz, ny, row_words = words.shape
     per_slice = (ny + height - 1) // height
     flat = words.reshape(-1)
+    bundle_words, bundle_starts = bundles.reshape(-1), starts.reshape(-1)
+    bundle_before = before.reshape(-1)
+    place = np.uint64(first * row_words)
     runs = np.uint64(0)
     for bundle in range(first, stop):
         z = bundle // per_slice
@@ -88,15 +91,15 @@ def find_runs(words, depth, height, first, stop, bundles, starts, before):
         row = np.uint64((z * ny + y) * row_words)
         row_y, row_z = row + np.uint64(step_y), row + np.uint64(step_z)
         row_yz = row_z + np.uint64(step_y)
-        place = np.uint64(bundle)
         last = np.uint64(0)
         for w in range(np.uint64(row_words)):
             word = flat[row + w] | flat[row_y + w] | flat[row_z + w] | flat[row_yz + w]
             start = word & ~((word << one) | last)
             last = word >> top
-            bundles[place, w] = word
-            starts[place, w] = start
-            before[place, w] = runs
+            bundle_words[place] = word
+            bundle_starts[place] = start
+            bundle_before[place] = runs
+            place += one
             runs += np.uint64(popcount(start))
     return np.int64(runs)
 
