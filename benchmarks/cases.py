@@ -83,6 +83,12 @@ PLACED: dict[str, tuple[str, Maker]] = {
     "near-last": (f"{MASKS['near'][0]} in the last slices", volumes.near_last),
 }
 STRUCTURES = ("separate structures of 27 to 500 voxels, uint16", volumes.structures_10000)
+# of which components are found, beside the above
+CONNECTED: dict[str, tuple[str, Maker]] = {
+    "lesions": ("3000 lesions", volumes.lesions),
+    "vessels": ("60 vessels", volumes.vessels),
+    "sponge": ("sponge", volumes.sponge),
+}
 # name: (what it is, reference, prediction, shape, spacing in mm), as in the files' headers
 REAL = {
     "headneck-0522c0727a": (
@@ -137,6 +143,8 @@ def _table() -> dict[str, Case]:
             found.append(Case(f"{kind}-{side}", about, cube, (1.0,) * 3, make))
         about, make = STRUCTURES
         found.append(Case(f"structures-{side}", about, cube, (1.0,) * 3, make, slow=True))
+        for kind, (about, make) in CONNECTED.items():
+            found.append(Case(f"{kind}-{side}", about, cube, (1.0,) * 3, make, slow=True))
         for kind, (about, make) in LABELS.items():
             shape = (side * 300 // 512, side, side) if kind == "organs" else cube
             found.append(Case(f"{kind}-{side}", about, shape, (1.0,) * 3, make, slow=True))

@@ -213,6 +213,20 @@ def edt_of_border(pair: Pair) -> Program:
     return Program(call, lambda found: {"distances": found})
 
 
+def connected_components(pair: Pair, connectivity: int = 26) -> Program:
+    """Number the components of the reference; the answer is how many there are, and of which sizes."""
+    return Program(
+        lambda: fastseg.connected_components(pair.reference, connectivity, dtype=np.uint32),
+        lambda found: describe_components(found[0]),
+    )
+
+
+def describe_components(found: NDArray[Any]) -> Answer:
+    """What does not depend on how components are numbered: their sizes in order, the background first."""
+    sizes = np.bincount(found.ravel())
+    return {"sizes": np.r_[sizes[0], np.sort(sizes[1:])], "components": len(sizes) - 1}
+
+
 PROGRAMS: dict[str, Callable[..., Program]] = {
     program.__name__: program
     for program in (
@@ -225,6 +239,7 @@ PROGRAMS: dict[str, Callable[..., Program]] = {
         surface_distances,
         edt,
         edt_of_border,
+        connected_components,
     )
 }
 

@@ -137,6 +137,46 @@ def dense_2500_sparse_ids(shape: Shape) -> tuple[Labels, Labels]:
     return ids[reference], ids[prediction]
 
 
+def lesions(shape: Shape) -> tuple[Mask, Mask]:
+    """3000 ellipsoids of one to five voxels of radius anywhere, some of which meet."""
+    rng = np.random.default_rng(SEED)
+    mask = np.zeros(shape, np.uint8)
+    for _ in range(3000):
+        _paint(mask, 1, rng.uniform(0, 1, len(shape)) * shape, rng.uniform(1, 5, len(shape)))
+    return _moved(mask)
+
+
+def vessels(shape: Shape) -> tuple[Mask, Mask]:
+    """60 tubes that wind through the volume, and meet here and there."""
+    rng = np.random.default_rng(SEED)
+    mask, ndim = np.zeros(shape, np.uint8), len(shape)
+    for _ in range(60):
+        place, direction = rng.uniform(0, 1, ndim) * shape, rng.standard_normal(ndim)
+        radii = np.full(ndim, rng.uniform(1.2, 4))
+        for _ in range(max(shape)):
+            direction += 0.15 * rng.standard_normal(ndim)
+            direction /= np.linalg.norm(direction)
+            place = place + 1.2 * direction
+            if (place < 0).any() or (place >= shape).any():
+                break
+            _paint(mask, 1, place, radii)
+    return _moved(mask)
+
+
+def sponge(shape: Shape) -> tuple[Mask, Mask]:
+    """Noise that is smooth over some voxels, cut in the middle: half of the volume, full of holes."""
+    field = np.random.default_rng(SEED).standard_normal(shape, np.float32)
+    for axis in range(len(shape)):
+        for reach in (1, 2, 3, 4):
+            field += np.roll(field, reach, axis)
+    return _moved((field > 0).view(np.uint8))
+
+
+def _moved(mask: NDArray[np.uint8]) -> tuple[Mask, Mask]:
+    """A mask, and the same one voxel on."""
+    return mask.view(bool), np.roll(mask.view(bool), 1, 0)
+
+
 # ------------------------------------------------------------------------------------------ parts
 
 

@@ -15,6 +15,7 @@ _HOMES = {
     "EmptyMaskError": "fastseg.errors",
     "list_metrics": "fastseg.metrics",
     "confusion_matrix": "fastseg.primitives",
+    "connected_components": "fastseg.components",
     "distance_transform_edt": "fastseg.primitives",
     "surface": "fastseg.primitives",
     "surface_distances": "fastseg.primitives",
@@ -37,6 +38,7 @@ _HOMES = {
 }
 
 if TYPE_CHECKING:
+    from fastseg.components import connected_components as connected_components
     from fastseg.dispatch import current_backend as current_backend
     from fastseg.dispatch import explain as explain
     from fastseg.dispatch import use_backend as use_backend

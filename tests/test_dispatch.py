@@ -23,7 +23,10 @@ from fastseg.metrics import FROM_HISTOGRAM, MEASUREMENTS
 
 MASKS = np.eye(6, dtype=bool), np.eye(6, dtype=bool)[::-1]
 FOUR = np.ones((2, 2, 2, 2), bool)
-OFFERED = ("joint_histogram", "measure", "surface", "surface_distances", "distance_transform_edt")
+OFFERED = (
+    *("joint_histogram", "measure", "surface", "surface_distances", "distance_transform_edt"),
+    "connected_components",
+)
 OTHER = {"numba": "scipy", "scipy": "numba"}
 
 CALLS: dict[str, Callable[..., Any]] = {
@@ -31,6 +34,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "surface": lambda: fastseg.surface(MASKS[0]),
     "surface_distances": lambda: fastseg.surface_distances(*MASKS),
     "distance_transform_edt": lambda: fastseg.distance_transform_edt(MASKS[0]),
+    "connected_components": lambda: fastseg.connected_components(MASKS[0]),
 }
 METRICS = ["dice", "hd95", "boundary_iou"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastseg
-from benchmarks.programs import Pair, Program
+from benchmarks.programs import Answer, Pair, Program
 
 
 def reading(pair: Pair) -> Program:
@@ -70,6 +70,24 @@ def edt_of_box(pair: Pair) -> Program:
     )
 
 
+def component_runs(pair: Pair, connectivity: int = 3) -> Program:
+    """Sizes and boxes of the components of the reference, which are never painted."""
+    from fastseg.backends.numba.components import Components
+    from fastseg.backends.shared.volume import Volume
+
+    def call() -> Components:
+        found = Components.of_labels(Volume.of(pair.reference), connectivity)
+        assert len(found.sizes) == len(found.boxes[0])
+        return found
+
+    def describe(found: Components) -> Answer:
+        sizes = np.sort(found.sizes)
+        background = pair.reference.size - int(sizes.sum())
+        return {"sizes": np.r_[background, sizes], "components": found.count}
+
+    return Program(call, describe)
+
+
 BASELINES: dict[str, Callable[..., Program]] = {
-    program.__name__: program for program in (reading, bincount, unzip, edt_of_box)
+    program.__name__: program for program in (reading, bincount, unzip, edt_of_box, component_runs)
 }

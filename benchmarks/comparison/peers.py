@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.comparison.batches import batch
-from benchmarks.programs import TOLERANCE, Answer, Pair, Program, edt_input
+from benchmarks.programs import TOLERANCE, Answer, Pair, Program, describe_components, edt_input
 
 
 def num_threads() -> int:
@@ -254,6 +254,19 @@ def scipy_edt(pair: Pair, of: str, indices: bool = False) -> Program:
     return Program(call, describe)
 
 
+# ------------------------------------------------------------------------------------------- cc3d
+
+
+def cc3d_components(pair: Pair, connectivity: int = 26) -> Program:
+    """The components of a mask, or of each label of a label map, as uint32."""
+    import cc3d
+
+    labels = pair.reference
+    options: dict[str, Any] = {"connectivity": connectivity, "out_dtype": np.uint32}
+    options["binary_image"] = labels.dtype == bool
+    return Program(lambda: cc3d.connected_components(labels, **options), describe_components)
+
+
 PEERS = {
     "surface-distance": Peer(
         "surface_distance",
@@ -290,5 +303,6 @@ PEERS = {
         "skimage.metrics", ("scikit-image", "scipy"), {"hausdorff_distance": skimage_hausdorff}
     ),
     "edt": Peer("edt", ("edt",), {"edt": edt_edt}),
+    "cc3d": Peer("cc3d", ("connected-components-3d",), {"connected_components": cc3d_components}),
     "SciPy": Peer("scipy.ndimage", ("scipy",), {"edt": scipy_edt}),
 }

@@ -37,6 +37,7 @@ def all_rows(scope: Scope) -> list[Row]:
         *_hardest(side),
         *itself.threads(scope),
         *itself.scaling(large),
+        *_components(side, large),
     ]
     if not scope.short:
         rows += [*_layouts(side), *_reading(large), *_all_labels()]
@@ -236,6 +237,48 @@ def _hardest(side: int) -> Iterator[Row]:
             Check(("prediction to reference",), units=1),
             kind="at most",
         )
+
+
+COMPONENTS = {
+    "near": "an organ",
+    "lesions": "3000 lesions",
+    "vessels": "vessels",
+    "sponge": "sponge",
+    "noise": "50 % noise",
+    "empty-full": "nothing",
+}
+
+
+def _components(side: int, large: int) -> Iterator[Row]:
+    check = Check(("components", "sizes"))
+    for kind, about in COMPONENTS.items():
+        case = f"{kind}-{side}"
+        forms = {
+            "painted": ("connected_components", f"connected components (26), {_case_size(case)}"),
+            "runs": ("component_runs", f"sizes and boxes of components (26), {_case_size(case)}"),
+        }
+        for form, (program, what) in forms.items():
+            yield Row(
+                f"components/{form}/{kind}-{side}",
+                "components",
+                f"{what}: {about}",
+                "cc3d",
+                Job("fastseg", program, case),
+                Job("cc3d", "connected_components", case),
+                check,
+                threads=(1, 2),
+            )
+    case = f"dense2500-{large}"
+    yield Row(
+        f"components/labels/dense2500-{large}",
+        "components",
+        f"connected components (26) of each label, {_case_size(case)}: {CASES[case].about}",
+        "cc3d",
+        Job("fastseg", "connected_components", case),
+        Job("cc3d", "connected_components", case),
+        check,
+        threads=(1, 2),
+    )
 
 
 def _all_labels() -> Iterator[Row]:

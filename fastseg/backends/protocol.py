@@ -67,6 +67,11 @@ class Operations(Protocol):
     ) -> tuple[Any, NDArray[np.int32] | None]:
         """Transform a bool or uint8 array: distances, and indices of the nearest background or None."""
 
+    def connected_components(
+        self, labels: Any, connectivity: int, dtype: np.dtype[Any]
+    ) -> tuple[Any, int]:
+        """Number the components of a bool array, or of each label of a label map, and tell how many there are."""
+
 
 @dataclass(frozen=True)
 class Backend:

@@ -23,6 +23,7 @@ Mask = NDArray[np.bool_]
 _OFFERED = {
     *("surface_distributions", "band_overlap"),
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
+    "connected_components",
 }
 
 
@@ -163,3 +164,21 @@ def distance_transform_edt(
         return distances.astype(dtype, copy=False), where
     distances = ndimage.distance_transform_edt(foreground, sampling=spacing)
     return distances.astype(dtype, copy=False), None
+
+
+def connected_components(
+    labels: Array, connectivity: int, dtype: np.dtype[Any]
+) -> tuple[NDArray[Any], int]:
+    """Label the mask of each label by itself, and number all components by their first voxels."""
+    structure = ndimage.generate_binary_structure(labels.ndim, connectivity)
+    found, count = np.zeros(labels.shape, np.int64), 0
+    for label in np.unique(labels):
+        if label:
+            part, n = ndimage.label(labels == label, structure)
+            found[part > 0] = part[part > 0] + count
+            count += n
+    numbers, first = np.unique(found, return_index=True)
+    inside = numbers > 0
+    ranks = np.zeros(count + 1, dtype)
+    ranks[numbers[inside][np.argsort(first[inside])]] = np.arange(1, count + 1)
+    return ranks[found], count

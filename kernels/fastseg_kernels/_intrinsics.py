@@ -129,6 +129,11 @@ if config.DISABLE_JIT:
         """Take `then` in the lanes where `first` is less than `second`, else `otherwise`."""
         return np.where(first < second, then, otherwise)
 
+    def select_bits(bits, then, otherwise):
+        """Take `then` in the lanes whose bit is set, lane i by bit i of the word, else `otherwise`."""
+        lanes = np.arange(len(then), dtype=np.uint64)
+        return np.where((np.uint64(bits) >> lanes) & np.uint64(1), then, otherwise)
+
     def square_root(vector):
         """Take the square root of each lane."""
         return np.sqrt(vector)
@@ -469,6 +474,18 @@ else:
             return builder.select(_compare(builder, "<", *args[:2]), *args[2:])
 
         return then(first, second, then, otherwise), codegen
+
+    @intrinsic
+    def select_bits(typingctx, bits, then, otherwise):
+        """Take `then` in the lanes whose bit is set, lane i by bit i of the word, else `otherwise`."""
+
+        def codegen(context, builder, signature, args):
+            count = then.count
+            word = args[0] if count == 64 else builder.trunc(args[0], ir.IntType(count))
+            flags = builder.bitcast(word, ir.VectorType(ir.IntType(1), count))
+            return builder.select(flags, args[1], args[2])
+
+        return then(types.uint64, then, otherwise), codegen
 
     @intrinsic
     def square_root(typingctx, vector):

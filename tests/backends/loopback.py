@@ -1,6 +1,6 @@
 """A backend that only forwards to the reference: all that a new one needs, and nothing else.
 
-It has the six functions of :class:`fastseg.backends.protocol.Operations`, with their names and parameters. What makes
+It has the seven functions of :class:`fastseg.backends.protocol.Operations`, with their names and parameters. What makes
 it one that runs is an entry in ``dispatch.BACKENDS``; the tests beside this file make one for a while.
 """
 
@@ -59,6 +59,11 @@ def distance_transform_edt(
 ) -> tuple[Any, NDArray[np.int32] | None]:
     calls.append("distance_transform_edt")
     return scipy.distance_transform_edt(foreground, spacing, indices, dtype)
+
+
+def connected_components(labels: Any, connectivity: int, dtype: np.dtype[Any]) -> tuple[Any, int]:
+    calls.append("connected_components")
+    return scipy.connected_components(labels, connectivity, dtype)
 
 
 def as_operations() -> Operations:

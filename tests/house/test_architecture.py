@@ -30,7 +30,7 @@ FLOORS = (
     ("measures",),
     ("backends",),
     ("dispatch",),
-    ("primitives",),
+    ("primitives", "components"),
     ("metrics",),
     ("io", "results"),
     ("evaluation",),

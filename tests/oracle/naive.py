@@ -50,6 +50,34 @@ def boxes(labels: Array) -> dict[int, tuple[tuple[int, int], ...]]:
     return found
 
 
+def connected_components(labels: Array, connectivity: int) -> tuple[NDArray[np.int64], int]:
+    """Flood from every voxel, in C order, that is not 0 and was not reached yet, within its label.
+
+    A neighbour differs by at most one along each axis, and along at most `connectivity` of them.
+    """
+    steps = [
+        step
+        for step in itertools.product((-1, 0, 1), repeat=labels.ndim)
+        if 0 < sum(map(abs, step)) <= connectivity
+    ]
+    found, count = np.zeros(labels.shape, np.int64), 0
+    for seed in np.ndindex(labels.shape):
+        if not labels[seed] or found[seed]:
+            continue
+        count += 1
+        found[seed] = count
+        waiting = [seed]
+        while waiting:
+            index = waiting.pop()
+            for step in steps:
+                other = tuple(i + d for i, d in zip(index, step, strict=True))
+                inside = all(0 <= i < size for i, size in zip(other, labels.shape, strict=True))
+                if inside and labels[other] == labels[seed] and not found[other]:
+                    found[other] = count
+                    waiting.append(other)
+    return found, count
+
+
 # ---------------------------------------------------------------------------- distances
 
 

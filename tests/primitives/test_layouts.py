@@ -33,6 +33,10 @@ FUNCTIONS: dict[str, Callable[[Array, Array], list[Array | None]]] = {
     "distance_transform_edt": lambda a, b: list(
         fastseg.distance_transform_edt(a, (0.7, 1.3, 2.5)[: a.ndim], return_indices=True)
     )[:1],
+    "connected_components": lambda a, b: [
+        fastseg.connected_components(a)[0],
+        fastseg.connected_components(b, 1)[0],
+    ],
 }
 
 

@@ -146,3 +146,10 @@ def distance_transform_edt(
     if where is not None:
         where = where[::-1].transpose(0, *range(foreground.ndim, 0, -1)).copy(order="C")
     return distances.T, where
+
+
+def connected_components(
+    labels: DeviceArray, connectivity: int, dtype: np.dtype[Any]
+) -> tuple[DeviceArray, int]:
+    """Raise: it is not offered, as `unsupported` says."""
+    raise NotImplementedError(unsupported("connected_components", labels.ndim))

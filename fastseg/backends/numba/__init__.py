@@ -15,6 +15,7 @@ from fastseg.backends.numba import nearest as _nearest
 from fastseg.backends.numba import small_structures as _small_structures
 from fastseg.backends.numba import transform as _transform
 from fastseg.backends.numba.bands import band_overlap
+from fastseg.backends.numba.components import connected_components
 from fastseg.backends.numba.histogram import joint_histogram
 from fastseg.backends.numba.masks import Mask
 from fastseg.backends.numba.surfaces import Surfaces, surface_of, surfaces_of
@@ -28,6 +29,7 @@ from fastseg.measures.surface_areas import surfel_measures
 from fastseg.measures.surface_distances import Boundary, SurfaceDistances
 
 __all__ = [
+    "connected_components",
     "distance_transform_edt",
     "joint_histogram",
     "measure",
@@ -44,6 +46,7 @@ _LARGE_BOX = 1 << 24
 _OFFERED = {
     *("surface_distributions", "band_overlap"),
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
+    "connected_components",
 }
 
 _allocator.keep_freed_pages()

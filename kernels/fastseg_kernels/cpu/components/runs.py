@@ -1,0 +1,220 @@
+"""What is made of the runs of components once they are joined: numbers, sizes and boxes, painted voxels.
+
+Idea: the sets of runs are numbered in the order of their first runs. A component's voxels are then counted and its box
+found word by word, from the bits of the rows of a bundle and the place of its runs, and painted so: 64 voxels are four
+vectors, into which each run of the word puts its number where its bits are.
+
+Cost: one pass over the runs; one over the words, with some instructions a run and word; what writing to memory takes.
+
+Exactness: counts are int64. Where rows share a bundle, or where the order of the map's axes is the other one, the first
+run of a component need not have its first voxel: so that voxel is found too, and the caller numbers anew by it.
+"""
+
+import numpy as np
+
+from fastseg_kernels._intrinsics import (
+    leading_zeros,
+    popcount,
+    select_bits,
+    splat,
+    store,
+    trailing_zeros,
+)
+from fastseg_kernels._jit import i64, inlined, kernel, read, u32, u64, write
+
+ALL = 0xFFFFFFFFFFFFFFFF
+
+
+@inlined
+def _run_at(starts, before, bit):
+    """Number the run that has a bit: its starts up to there, and those of the words before."""
+    return np.uint64(before) + np.uint64(
+        popcount(starts & (np.uint64(ALL) >> (np.uint64(63) - bit)))
+    )
+
+
+@kernel(
+    write(u32, 1),  # parents of the runs, and of 0, which is none; then their numbers
+)
+def number_runs(parents):
+    """Number the sets by their first runs, from 1, and return how many there are."""
+    sets = np.uint32(0)
+    for run in range(np.uint64(1), np.uint64(parents.size)):
+        parent = parents[run]
+        if parent == run:
+            sets += np.uint32(1)
+            parents[run] = sets
+        else:  # of which the number is known
+            parents[run] = parents[np.uint64(parent)]
+    return np.int64(sets)
+
+
+@inlined
+def _rest_of_run(starts, bit):
+    """Make the word of all bits from one bit on up to where the next run starts."""
+    later = starts & ~(np.uint64(ALL) >> (np.uint64(63) - bit))
+    return (later & (~later + np.uint64(1))) - np.uint64(1)
+
+
+@inlined
+def _row(words, z, y, w):
+    """Take a word of a row, 0 where there is no such row."""
+    if z < np.uint64(words.shape[0]) and y < np.uint64(words.shape[1]):
+        return words[z, y, w]
+    return np.uint64(0)
+
+
+# columns of what is measured of a component, and what they hold of none
+SIZE, FIRST, Z_START, Z_STOP, Y_START, Y_STOP, X_START, X_STOP = range(8)
+COLUMNS = 8
+LEAST, GREATEST = (FIRST, Z_START, Y_START, X_START), (Z_STOP, Y_STOP, X_STOP)
+_NO_PLACE = 0x7FFFFFFFFFFFFFFF
+NOTHING = (0, _NO_PLACE, _NO_PLACE, 0, _NO_PLACE, 0, _NO_PLACE, 0)
+
+
+@kernel(
+    read(u64, 3),  # words: the rows (nz, ny, row_words)
+    i64,  # width of the rows in voxels
+    i64,  # depth of a bundle
+    i64,  # height of a bundle
+    i64,  # reverse: 1 where the order of voxels is x, y, z
+    i64,  # first bundle
+    i64,  # bundle to stop before
+    read(u64, 2),  # bundles
+    read(u64, 2),  # starts
+    read(u32, 2),  # before: of all bundles
+    read(u32, 1),  # numbers of the runs
+    write(i64, 2),  # found: the columns above of each component
+)
+def measure_runs(
+    words, width, depth, height, reverse, first, stop, bundles, starts, before, numbers, found
+):
+    """Count the voxels of each component, find its first one in the order of the map's axes, and widen its box."""
+    one = np.uint64(1)
+    nz, ny, nx = words.shape[0], words.shape[1], width
+    per_slice = (ny + height - 1) // height
+    for bundle in range(np.uint64(first), np.uint64(stop)):
+        bundle_z = bundle // np.uint64(per_slice)
+        y = (bundle - bundle_z * np.uint64(per_slice)) * np.uint64(height)
+        z = bundle_z * np.uint64(depth)
+        for w in range(np.uint64(words.shape[2])):
+            rest = bundles[bundle, w]
+            if rest == 0:
+                continue
+            r00, r01, r10, r11 = words[z, y, w], np.uint64(0), np.uint64(0), np.uint64(0)
+            if height == 2:
+                r01 = _row(words, z, y + one, w)
+            if depth == 2:
+                r10 = _row(words, z + one, y, w)
+                r11 = _row(words, z + one, y + one, w)
+            while rest != 0:
+                bit = np.uint64(trailing_zeros(rest))
+                component = np.uint64(numbers[_run_at(starts[bundle, w], before[bundle, w], bit)])
+                part = rest & _rest_of_run(starts[bundle, w], bit)
+                rest &= ~part
+                p00, p01, p10, p11 = r00 & part, r01 & part, r10 & part, r11 & part
+                size = popcount(p00) + popcount(p01) + popcount(p10) + popcount(p11)
+                z_start = np.int64(z) + (0 if (p00 | p01) != 0 else 1)
+                z_stop = np.int64(z) + (2 if (p10 | p11) != 0 else 1)
+                y_start = np.int64(y) + (0 if (p00 | p10) != 0 else 1)
+                y_stop = np.int64(y) + (2 if (p01 | p11) != 0 else 1)
+                x = np.int64(w << np.uint64(6))
+                x_start, x_stop = x + np.int64(bit), x + 64 - leading_zeros(part)
+                if reverse != 0:
+                    column = one << bit
+                    first_y = y_start
+                    if ((p00 | p10) & column) == 0:
+                        first_y = np.int64(y) + 1
+                        first_z = np.int64(z) + (0 if (p01 & column) != 0 else 1)
+                    else:
+                        first_y = np.int64(y)
+                        first_z = np.int64(z) + (0 if (p00 & column) != 0 else 1)
+                    place = (x_start * ny + first_y) * nz + first_z
+                else:
+                    if (p00 | p01) != 0:
+                        top_row, next_row = p00, p01
+                    else:
+                        top_row, next_row = p10, p11
+                    first_y = np.int64(y) + (0 if top_row != 0 else 1)
+                    row = top_row if top_row != 0 else next_row
+                    place = (z_start * ny + first_y) * nx + x + trailing_zeros(row)
+                found[component, np.uint64(SIZE)] += size
+                found[component, np.uint64(FIRST)] = min(found[component, np.uint64(FIRST)], place)
+                _widen(found, component, np.uint64(Z_START), z_start, z_stop)
+                _widen(found, component, np.uint64(Y_START), y_start, y_stop)
+                _widen(found, component, np.uint64(X_START), x_start, x_stop)
+
+
+@inlined
+def _widen(found, component, column, start, stop):
+    """Widen a box along an axis."""
+    found[component, column] = min(found[component, column], start)
+    next_column = column + np.uint64(1)
+    found[component, next_column] = max(found[component, next_column], stop)
+
+
+@kernel(
+    read(u64, 3),  # words: the rows (nz, ny, row_words)
+    i64,  # depth of a bundle
+    i64,  # height of a bundle
+    i64,  # first bundle
+    i64,  # bundle to stop before
+    read(u64, 2),  # starts
+    read(u32, 2),  # before: of all bundles
+    read(u32, 1),  # numbers of the runs
+    write(u32, 3),  # labels (nz, ny, width), of zeros
+)
+def paint_runs(words, depth, height, first, stop, starts, before, numbers, labels):
+    """Write the number of its component into every voxel of some bundles.
+
+    A vector is written whole, with the zeros between runs, unless there is nothing but zeros in its word: pages that
+    hold nothing are never touched.
+    """
+    one = np.uint64(1)
+    lanes = np.uint64(16)
+    nz, ny = np.uint64(words.shape[0]), np.uint64(words.shape[1])
+    width = np.uint64(labels.shape[2])
+    per_slice = (ny + np.uint64(height) - one) // np.uint64(height)
+    out = labels.reshape(-1)
+    nothing = splat(np.uint32(0))
+    for bundle in range(np.uint64(first), np.uint64(stop)):
+        bundle_z = bundle // per_slice
+        bundle_y = bundle - bundle_z * per_slice
+        for row in range(np.uint64(depth * height)):
+            z = bundle_z * np.uint64(depth) + row // np.uint64(height)
+            y = bundle_y * np.uint64(height) + row % np.uint64(height)
+            if z >= nz or y >= ny:
+                continue
+            place = (z * ny + y) * width
+            for w in range(np.uint64(words.shape[2])):
+                rest = words[z, y, w]
+                start = place + w * np.uint64(64)
+                if rest == 0:
+                    continue
+                whole = min((width - w * np.uint64(64)) // lanes, np.uint64(4))  # vectors
+                tail = np.uint64(0)
+                if whole < 4:
+                    tail = np.uint64(ALL) << (whole * lanes)
+                v0 = v1 = v2 = v3 = nothing
+                while rest != 0:
+                    bit = np.uint64(trailing_zeros(rest))
+                    part = rest & _rest_of_run(starts[bundle, w], bit)
+                    rest &= ~part
+                    number = numbers[_run_at(starts[bundle, w], before[bundle, w], bit)]
+                    pattern = splat(number)
+                    v0 = select_bits(part, pattern, v0)
+                    v1 = select_bits(part >> lanes, pattern, v1)
+                    v2 = select_bits(part >> np.uint64(32), pattern, v2)
+                    v3 = select_bits(part >> np.uint64(48), pattern, v3)
+                    part &= tail
+                    while part != 0:
+                        out[start + np.uint64(trailing_zeros(part))] = number
+                        part &= part - one
+                if whole > 0:
+                    store(out, start, v0)
+                if whole > 1:
+                    store(out, start + lanes, v1)
+                if whole > 2:
+                    store(out, start + np.uint64(32), v2)
+                if whole > 3:
+                    store(out, start + np.uint64(48), v3)
