@@ -36,24 +36,19 @@ if config.DISABLE_JIT:
         """Count the elements of an array that make a vector."""
         return np.uint64(BYTES // array.itemsize)
 
-    def flattened(array):
-        """See a C-contiguous array as one of a single axis."""
-        return array.reshape(-1)
+    flattened = np.ravel
 
-    def load(array, index):
-        """Take a vector from a one-dimensional array, starting at an index."""
+    def load(array, index, beside=()):
+        """Take a vector from a one-dimensional array, starting at an index, or as many elements as another has."""
         start = int(index)
-        return array[start : start + BYTES // array.itemsize].copy()
+        return array[start : start + (len(beside) or BYTES // array.itemsize)].copy()
 
     def store(array, index, vector):
         """Put a vector into a one-dimensional array, starting at an index."""
         start = int(index)
         array[start : start + len(vector)] = vector
 
-    def load_beside(array, index, vector):
-        """Take as many elements as another vector has lanes, whatever their size."""
-        start = int(index)
-        return array[start : start + len(vector)].copy()
+    load_beside = load
 
     def transpose(source, start, stride, target, target_start, target_stride, vector):
         """Copy a square of as many rows and columns as a vector has lanes, rows becoming columns."""
@@ -87,7 +82,8 @@ if config.DISABLE_JIT:
 
     def either_unequal(first, second, third, fourth):
         """Compare two pairs of vectors: bit i of the word says whether lanes i of either differ."""
-        return unequal(first, second) | unequal(third, fourth)
+        octets = np.packbits((first != second) | (third != fourth), bitorder="little")
+        return np.uint64(int.from_bytes(octets.tobytes(), "little"))
 
     def add(first, second):
         """Add two vectors."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import importlib
 import json
 import pkgutil
@@ -63,6 +64,7 @@ def test_every_kernel_of_every_file_is_known() -> None:
 def test_a_kernel_has_one_signature_and_is_closed(kernel: Any) -> None:
     kernel.compile()
     kernel.compile()
+    assert gc.isenabled()  # it is not while a kernel is compiled
     dispatcher = kernel.dispatcher
     assert len(dispatcher.signatures) == 1
     assert dispatcher.signatures[0] == kernel._signature

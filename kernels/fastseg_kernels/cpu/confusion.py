@@ -33,6 +33,7 @@ from fastseg_kernels._intrinsics import (
     unequal,
 )
 from fastseg_kernels._jit import (
+    TWICE_OPTIMISED,
     always_inlined,
     i32,
     i64,
@@ -262,7 +263,7 @@ def _deal_signature(label):
     )
 
 
-@label_kernels(_deal_signature)
+@label_kernels(_deal_signature, TWICE_OPTIMISED)  # a fifth faster (benchmarks: many pairs)
 def deal_runs(
     reference,
     prediction,
@@ -324,7 +325,7 @@ def _tally_signature(label):
     )
 
 
-@label_kernels(_tally_signature)
+@label_kernels(_tally_signature, TWICE_OPTIMISED)
 def tally_runs(
     labels, spans, edges, height, width, table, references, predictions, counts, starts, stops
 ):
