@@ -18,6 +18,7 @@ them lie as many zeros as the furthest offset leads.
 import numpy as np
 
 from fastseg_kernels._intrinsics import (
+    flattened,
     lanes_of,
     least,
     load,
@@ -93,7 +94,7 @@ def pack(labels, values, value_starts, boxes, reach, words):
     words : uint64
         OR-ed into; the caller zeroes them. One structure after the other has as many as `words_of` says.
     """
-    flat = labels.reshape(-1)
+    flat = flattened(labels)
     row_size = np.uint64(labels.shape[2])
     slice_size = np.uint64(labels.shape[1]) * row_size
     base = np.int64(0)
@@ -289,8 +290,8 @@ def measure(
     int
         The first structure for which there was no room.
     """
-    flat_masks = masks.reshape(-1)
-    flat = surfaces.reshape(-1)
+    flat_masks = flattened(masks)
+    flat = flattened(surfaces)
     room = np.uint64(surfaces.shape[1])
     left = np.uint64(2) * room
     n_offsets = np.uint64(offsets.shape[0])
