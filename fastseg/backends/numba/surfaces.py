@@ -81,7 +81,7 @@ class Part(NamedTuple):
         self, padding: Padding, depth: int, slab: tuple[int, int]
     ) -> Iterator[tuple[tuple[int, int], int, int]]:
         """Cut blocks of the padded slices into such runs; each with those of `depth` slices that lie in it."""
-        step = max(_CHUNK_SLICES, _CHUNK // math.prod(self.words[1:])) // BLOCK
+        step = max(_CHUNK_SLICES, _CHUNK // math.prod(self.words[1:]), BLOCK) // BLOCK
         for start in range(*slab, step):
             end = min(start + step, slab[1])
             first = max(start * BLOCK - padding.z, 0)
