@@ -15,7 +15,6 @@ import os
 import threading
 import types as python_types
 from pathlib import Path
-from typing import Any
 
 import numba
 import numpy as np
@@ -71,15 +70,87 @@ def write(dtype, ndim):
     return types.Array(dtype, ndim, "C")
 
 
+class _Library(JITCodeLibrary):
+    """The code of a kernel, optimised once: numba does it for each function before it does it for the whole."""
+
+    def _optimize_functions(self, ll_module):
+        ll_module.data_layout = self._codegen._data_layout  # as numba does before that
+
+
+class _PartLibrary(_Library):
+    """The code of a function that is only ever linked into kernels: not optimised by itself, nor made machine code.
+
+    numba does both for every function, and again for each kernel that has it: a quarter of all compiling (benchmarks:
+    bench_start).
+    """
+
+    def _optimize_final_module(self):
+        pass
+
+    def _finalize_final_module(self):
+        self._finalize_dynamic_globals()
+        self._verify_declare_only_symbols()
+        self._finalized = True
+
+    def get_pointer_to_function(self, name):
+        self._ensure_finalized()
+        return 0  # numba's "not there", as it says of whatever has no wrapper for Python
+
+    @property
+    def codegen(self):
+        """What is asked to write the address of numba's environment into machine code, of which there is none."""
+        return self
+
+    def set_env(self, name, environment):
+        pass
+
+
+class _KernelCompiler(Compiler):
+    def __init__(self, typing_context, target_context, library, *options):
+        if library is None:
+            library = _Library(target_context.codegen(), "kernel")
+            library.enable_object_caching()
+        super().__init__(typing_context, target_context, library, *options)
+
+
+class _PartCompiler(Compiler):
+    def __init__(self, typing_context, target_context, library, *options):
+        library = library or _PartLibrary(target_context.codegen(), "part")
+        super().__init__(typing_context, target_context, library, *options)
+
+
+_ALLOCATING = {"empty", "zeros", "ones", "full", "copy", "astype", "empty_like", "zeros_like"}
+
+
+def _compiled(function, pipeline, **options):
+    """Make a function one of numba's, without what no kernel needs.
+
+    That is a wrapper for C, and the counting of references where nothing is allocated, as kernels own no array: it
+    takes a twentieth of the time to compile, and no kernel runs slower without it.
+    """
+    allocates = not _ALLOCATING.isdisjoint(function.__code__.co_names)
+    options = {"nogil": True, "no_cfunc_wrapper": True, "_nrt": allocates, **options}
+    return numba.njit(pipeline_class=pipeline, **options)(function)
+
+
+def _part(**options):
+    def wrap(function):
+        if config.DISABLE_JIT:
+            return function
+        return _compiled(function, _PartCompiler, no_cpython_wrapper=True, **options)
+
+    return wrap
+
+
 @contextlib.contextmanager
-def _no_collection():
-    """Keep Python from looking for cycles: numba makes so many objects that it is a sixth of all compiling."""
-    collects = gc.isenabled()
+def _uncollected():
+    """Let no garbage be collected: of millions of objects that all live, numba makes enough to start it many times."""
+    enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if collects:
+        if enabled:
             gc.enable()
 
 
@@ -93,7 +164,7 @@ class Kernel:
         functools.update_wrapper(self, function)
         self._signature = signature
         function.__qualname__ = f"{function.__qualname__}_{_DIGEST}"  # of its files in the cache
-        self._dispatcher = numba.njit(nogil=True)(function)
+        self._dispatcher = _compiled(function, _KernelCompiler)
         self._dispatcher._cache = self._cache = KernelCache(function)  # in place of numba's own
         self._ready = False
         KERNELS.append(self)
@@ -103,9 +174,10 @@ class Kernel:
 
         Without the lock, threads that race to the first call see a dispatcher already closed.
         """
-        with _compiling, _no_collection():
+        with _compiling:
             if not self._ready:
-                self._dispatcher.compile(self._signature)
+                with _uncollected():
+                    self._dispatcher.compile(self._signature)
                 self._dispatcher.disable_compile()
                 self._ready = True
 
@@ -189,49 +261,8 @@ def float_kernels(signature):
     return _family(FLOAT_TYPES, signature)
 
 
-class _PartLibrary(JITCodeLibrary):
-    """The code of a function that is only ever linked into kernels: not optimised by itself, nor made machine code.
-
-    numba does both for every function, and again for each kernel that has it: a quarter of all compiling (benchmarks:
-    bench_start).
-    """
-
-    def _optimize_final_module(self):
-        pass
-
-    def _finalize_final_module(self):
-        self._finalize_dynamic_globals()
-        self._verify_declare_only_symbols()
-        self._finalized = True
-
-    def get_pointer_to_function(self, name):
-        self._ensure_finalized()
-        return 0  # numba's "not there", as it says of whatever has no wrapper for Python
-
-    @property
-    def codegen(self):
-        """What is asked to write the address of numba's environment into machine code, of which there is none."""
-        return self
-
-    def set_env(self, name, environment):
-        pass
-
-
-class _PartCompiler(Compiler):
-    def __init__(self, typing_context, target_context, library, *options):
-        library = library or _PartLibrary(target_context.codegen(), "part")
-        super().__init__(typing_context, target_context, library, *options)
-
-
-_PART: dict[str, Any] = {
-    "nogil": True,
-    "no_cpython_wrapper": True,
-    "no_cfunc_wrapper": True,
-    "pipeline_class": _PartCompiler,
-}
-
 #: a function that kernels of the same file call: compiled into its caller, if LLVM finds it small enough
-inlined = numba.njit(**_PART)
+inlined = _part()
 
 #: the same, always: arrays go to a function as seven numbers each, which a call for each row would feel
-always_inlined = numba.njit(inline="always", **_PART)
+always_inlined = _part(forceinline=True)

@@ -82,7 +82,7 @@ def test_python_collects_again_once_a_kernel_is_compiled() -> None:
     for collects in (True, False):
         (gc.enable if collects else gc.disable)()
         try:
-            with pytest.raises(ZeroDivisionError), _jit._no_collection():
+            with pytest.raises(ZeroDivisionError), _jit._uncollected():
                 assert not gc.isenabled()
                 raise ZeroDivisionError
             assert gc.isenabled() is collects
