@@ -79,6 +79,26 @@ def test_a_kernel_has_one_signature_and_is_closed(kernel: Any) -> None:
     assert len(dispatcher.signatures) == 1
 
 
+def test_python_collects_again_once_a_kernel_is_compiled() -> None:
+    for collects in (True, False):
+        (gc.enable if collects else gc.disable)()
+        try:
+            with pytest.raises(ZeroDivisionError), _jit._uncollected():
+                assert not gc.isenabled()
+                raise ZeroDivisionError
+            assert gc.isenabled() is collects
+        finally:
+            gc.enable()
+
+
+def test_what_kernels_have_inlined_is_no_machine_code_of_its_own() -> None:
+    part = _jit.inlined(lambda x: x + 1)
+    whole = numba.njit(lambda x: part(x) * 2)
+    assert whole(3) == 8
+    (library,) = [overload.library for overload in part.overloads.values()]
+    assert isinstance(library, _jit._PartLibrary)
+
+
 WORDS = np.full((2, 3, 4), 5, np.uint64)
 
 

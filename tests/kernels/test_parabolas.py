@@ -79,7 +79,7 @@ def test_rows(density: float, n: int, real: Any, monkeypatch: pytest.MonkeyPatch
     foreground[3::4, n // 3 : 2 * n // 3] = 1
     out = np.full(foreground.shape, -1, real)
     targets = packed.pack(foreground == 0)[0]  # which has no bits beyond the ends of rows
-    nearest = row_kernels.distances_in_bytes(out.dtype)
+    nearest = row_kernels.DISTANCES_IN_BYTES[out.dtype]
     row_kernels.row_pass[out.dtype](targets, EXACT, 1, 39, nearest, out)
     assert_array_equal(out[1:39], to_background(foreground[1:39, :, None], EXACT)[:, :, 0])
     assert (out[[0, -1]] == -1).all()

@@ -274,7 +274,7 @@ def _row_pass(
 ) -> Callable[[tuple[int, int]], None]:
     """Make a function that fills some of the volume's rows, from bytes of foreground or from packed targets."""
     kernel = row_kernels.row_pass[volume.dtype]
-    nearest = row_kernels.distances_in_bytes(volume.dtype)
+    nearest = row_kernels.DISTANCES_IN_BYTES[volume.dtype]
     rows, out = source.reshape(-1, source.shape[-1]), volume.reshape(-1, volume.shape[-1])
     n_words = -(-out.shape[1] // 64)
 

@@ -10,8 +10,6 @@ Exactness: distances are whole numbers of voxels, scaled and squared in the type
 the other axes are.
 """
 
-import functools
-
 import numpy as np
 
 from fastseg_kernels._intrinsics import (
@@ -32,13 +30,18 @@ ALL = 0xFFFFFFFFFFFFFFFF
 BITS = np.uint64(8)
 
 
-@functools.cache
-def distances_in_bytes(dtype):
+def _distances_in_bytes(dtype):
     """Tabulate, byte after byte, how far each of its eight bits is from the nearest that is set, inf where none is."""
     places = np.arange(8)
     is_set = np.arange(256)[:, None] >> places & 1 != 0
     steps = np.abs(places[:, None] - places).astype(dtype)
     return np.where(is_set[:, None], steps, np.inf).min(axis=2).astype(dtype).reshape(-1)
+
+
+#: what `row_pass` takes, for each type of distances
+DISTANCES_IN_BYTES = {
+    np.dtype(real): _distances_in_bytes(real) for real in (np.float32, np.float64)
+}
 
 
 def _row_signature(real):
@@ -47,7 +50,7 @@ def _row_signature(real):
         f64,  # spacing along the axis
         i64,  # first row
         i64,  # row to stop before
-        read(real, 1),  # nearest: `distances_in_bytes`
+        read(real, 1),  # nearest: of `DISTANCES_IN_BYTES`
         write(real, 2),  # out: squared distances
     )
 
