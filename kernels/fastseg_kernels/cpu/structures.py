@@ -309,13 +309,15 @@ def measure(
         stop = np.uint64(n_words) - guard
         row_step = row_bits if ndim > 1 else np.int64(0)
         slice_step = slice_bits if ndim > 2 else np.int64(0)
+        sizes = np.int64(0), np.int64(0)
         for side in range(np.uint64(2)):
             start = side * np.uint64(masks.shape[1]) + of_masks
             target = side * room
             for w in range(guard):
                 flat[target + w] = 0
                 flat[target + stop + w] = 0
-            _write_surface(flat_masks, start, guard, stop, row_step, slice_step, flat, target)
+            n = _write_surface(flat_masks, start, guard, stop, row_step, slice_step, flat, target)
+            sizes = sizes[1], n
         bands[i, 0], bands[i, 1], bands[i, 2] = 0, 0, 0
         if ball.shape[0] != 0:
             for j in range(np.uint64(ball.shape[0])):
@@ -344,7 +346,11 @@ def measure(
             for j in range(np.uint64(found.size)):
                 found[j] = 0
             n_left = np.int64(0)
+            n_targets = sizes[1] if direction == 0 else sizes[0]
+            given_up = n_targets == 0
             for w in range(guard, stop):
+                if given_up:
+                    break
                 remaining = flat[queries + w]
                 if remaining != 0:
                     for j in range(n_offsets):
@@ -355,15 +361,13 @@ def measure(
                             if remaining == 0:
                                 break
                     n_left += popcount(remaining)
+                    given_up = n_left * n_targets > most_pairs
                 flat[left + w] = remaining
-            n_targets = np.int64(0)
-            if n_left != 0:
+            if n_left != 0 and not given_up:
                 for side in range(np.uint64(2)):  # what is left, and the targets
                     words = left if side == 0 else targets
                     n = _coordinates(flat, words, guard, stop, row_bits, slice_bits, places[side])
                     given_up = given_up or n < 0
-                    n_targets = n
-                given_up = given_up or n_targets == 0 or n_left * n_targets > most_pairs
             if given_up:
                 break
             if np.int64(out_distances.size - out) < found.size + n_left:
