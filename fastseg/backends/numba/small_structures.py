@@ -98,7 +98,11 @@ class _Batch(NamedTuple):
     @classmethod
     def of(cls, places: Integers, boxes: Integers, shifts: _Shifts) -> _Batch:
         """Take those structures that are small."""
-        _, _, n_words, _ = structures.words_of(*boxes.T[3:], *shifts.reach)
+        if len(boxes) == 1:  # most often, and whole numbers are faster than arrays of one
+            sizes = boxes[0, 3:].tolist(), shifts.reach.tolist()
+            n_words = np.array(structures.words_of(*sizes[0], *sizes[1])[2:3], np.int64)
+        else:
+            _, _, n_words, _ = structures.words_of(*boxes.T[3:], *shifts.reach)
         small = n_words <= _MOST_WORDS
         if small.all():
             return cls(places, boxes, n_words, shifts)
@@ -106,6 +110,9 @@ class _Batch(NamedTuple):
 
     def chunks(self, n_words: int) -> Iterator[tuple[int, int]]:
         """Cut them into runs whose words lie in the cache together, and of which each thread has some."""
+        if len(self.n_words) == 1:
+            yield 0, 1
+            return
         step = min(_CHUNK_WORDS, n_words // (4 * threads.get_num_threads()) + 1)
         before = np.cumsum(self.n_words) - self.n_words
         first = 0
