@@ -52,14 +52,6 @@ def _matches_one_by_one(labels, start, count, value):
     return bits
 
 
-@inlined
-def _last_matches(labels, start, count, value):
-    """Make the last word of a row, of which only `count` voxels lie in the box."""
-    if start + np.uint64(64) <= np.uint64(labels.size):
-        return _matches(labels, start, value) & (np.uint64(ALL) >> (np.uint64(64) - count))
-    return _matches_one_by_one(labels, start, count, value)
-
-
 @label_kernels(_signature)
 def select(labels, values, first, stop, box_start, box_width, words):
     """Set the bits of the voxels whose label is one of `values`, in some slices of a box, and clear all others."""
@@ -75,14 +67,21 @@ def select(labels, values, first, stop, box_start, box_width, words):
             row = (source_z * np.uint64(labels.shape[1]) + source_y) * np.uint64(labels.shape[2])
             row += np.uint64(box_start[2])
             last = row + full_words * np.uint64(64)
+            # The last word of a row is loaded whole, what lies beyond the box is cleared afterwards: a test for it in
+            # the loop takes as long as the row.
+            loaded = full_words
+            if rest_bits != 0 and last + np.uint64(64) <= np.uint64(flat.size):
+                loaded += np.uint64(1)
             for word in range(np.uint64(words.shape[2])):
                 out[start + word] = 0
             for i in range(np.uint64(values.size)):
                 value = labels.dtype.type(values[i])
-                for word in range(full_words):
+                for word in range(loaded):
                     out[start + word] |= _matches(flat, row + word * np.uint64(64), value)
-                if rest_bits != 0:
-                    out[start + full_words] |= _last_matches(flat, last, rest_bits, value)
+                if rest_bits != 0 and loaded == full_words:
+                    out[start + full_words] |= _matches_one_by_one(flat, last, rest_bits, value)
+            if rest_bits != 0:
+                out[start + full_words] &= np.uint64(ALL) >> (np.uint64(64) - rest_bits)
             start += np.uint64(words.shape[2])
 
 
