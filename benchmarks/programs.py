@@ -270,7 +270,7 @@ OPERATIONS = {
     "edt float64 indices": Operation("masks", "edt", {**_OUTSIDE, "indices": True}),
     "evaluate masks": Operation("masks", "evaluate"),
     "evaluate small, four metrics": Operation("small", "evaluate", _FOUR),
-    "evaluate small, dice": Operation("small", "evaluate", {"metrics": "dice"}),
+    "evaluate small, dice": Operation("small", "evaluate", {"metrics": ("dice",)}),
     "confusion_matrix small": Operation("small", "confusion_matrix"),
     "evaluate labels": Operation("labels", "evaluate"),
     "evaluate labels, all metrics": Operation("labels", "evaluate", {"metrics": None}),

@@ -16,6 +16,7 @@ import numpy as np
 
 from fastseg_kernels._intrinsics import lanes_of, load, popcount, splat, trailing_zeros, unequal
 from fastseg_kernels._jit import always_inlined, i64, inlined, label_kernels, read, u32, u64, write
+from fastseg_kernels._runs import run_at, unite
 
 ALL = 0xFFFFFFFFFFFFFFFF
 
@@ -77,35 +78,6 @@ def find_label_runs(labels, first, stop, words, starts, changes, before):
     return np.int64(runs)
 
 
-@inlined
-def _run_at(starts, before, bit):
-    """Number the run that has a bit: its starts up to there, and those of the words before."""
-    return np.uint64(before) + np.uint64(
-        popcount(starts & (np.uint64(ALL) >> (np.uint64(63) - bit)))
-    )
-
-
-@inlined
-def _root(parents, run):
-    """Find the first run of a set, leaving shorter paths."""
-    parent = np.uint64(parents[run])
-    while parent != run:
-        grandparent = np.uint64(parents[parent])
-        parents[run] = grandparent
-        run, parent = parent, grandparent
-    return run
-
-
-@inlined
-def _unite(parents, first, second):
-    """Make one set of those of two runs."""
-    if parents[first] == parents[second]:
-        return
-    first = _root(parents, first)
-    second = _root(parents, second)
-    parents[max(first, second)] = min(first, second)
-
-
 @always_inlined
 def _equal(labels, first, second, count):
     """Make a word with a bit for each of `count` voxels of two rows that have equal labels."""
@@ -139,10 +111,10 @@ def _join_word(equal, apart, flat, place, other_place, w, own, other, starts, be
     while equal != 0:
         bit = np.uint64(trailing_zeros(equal))
         equal &= equal - one
-        _unite(
+        unite(
             parents,
-            _run_at(own_starts, own_before, bit),
-            _run_at(other_starts, other_before, bit),
+            run_at(own_starts, own_before, bit),
+            run_at(other_starts, other_before, bit),
         )
     while apart != 0:
         bit = np.uint64(trailing_zeros(apart))
@@ -153,9 +125,9 @@ def _join_word(equal, apart, flat, place, other_place, w, own, other, starts, be
         own_earlier = np.uint64(own_before) + np.uint64(popcount(own_starts & earlier))
         other_earlier = np.uint64(other_before) + np.uint64(popcount(other_starts & earlier))
         if flat[here] != 0 and flat[here] == flat[there - one]:
-            _unite(parents, _run_at(own_starts, own_before, bit), other_earlier)
+            unite(parents, run_at(own_starts, own_before, bit), other_earlier)
         if flat[there] != 0 and flat[there] == flat[here - one]:
-            _unite(parents, own_earlier, _run_at(other_starts, other_before, bit))
+            unite(parents, own_earlier, run_at(other_starts, other_before, bit))
 
 
 def _join_signature(label):

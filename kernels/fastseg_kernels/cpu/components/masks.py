@@ -27,38 +27,10 @@ left out for want of this one.
 import numpy as np
 
 from fastseg_kernels._intrinsics import popcount, trailing_zeros
-from fastseg_kernels._jit import always_inlined, i64, inlined, kernel, read, u32, u64, write
+from fastseg_kernels._jit import always_inlined, i64, kernel, read, u32, u64, write
+from fastseg_kernels._runs import run_at, unite
 
 ALL = 0xFFFFFFFFFFFFFFFF
-
-
-@inlined
-def _run_at(starts, before, bit):
-    """Number the run that has a bit: its starts up to there, and those of the words before."""
-    return np.uint64(before) + np.uint64(
-        popcount(starts & (np.uint64(ALL) >> (np.uint64(63) - bit)))
-    )
-
-
-@inlined
-def _root(parents, run):
-    """Find the first run of a set, leaving shorter paths."""
-    parent = np.uint64(parents[run])
-    while parent != run:
-        grandparent = np.uint64(parents[parent])
-        parents[run] = grandparent
-        run, parent = parent, grandparent
-    return run
-
-
-@inlined
-def _unite(parents, first, second):
-    """Make one set of those of two runs."""
-    if parents[first] == parents[second]:
-        return
-    first = _root(parents, first)
-    second = _root(parents, second)
-    parents[max(first, second)] = min(first, second)
 
 
 @kernel(
@@ -128,24 +100,24 @@ def _join_word(w, a, b, below, above, rows, bundles, starts, before, parents):
     while touching != 0:
         bit = np.uint64(trailing_zeros(touching)) - one
         touching &= touching - one
-        _unite(
+        unite(
             parents,
-            _run_at(own_starts, own_before, bit),
-            _run_at(other_starts, other_before, bit),
+            run_at(own_starts, own_before, bit),
+            run_at(other_starts, other_before, bit),
         )
     if carried < both:  # carried out of the word
-        _unite(
+        unite(
             parents,
-            _run_at(own_starts, own_before, top),
-            _run_at(other_starts, other_before, top),
+            run_at(own_starts, own_before, top),
+            run_at(other_starts, other_before, top),
         )
     while below != 0:
         bit = np.uint64(trailing_zeros(below))
         below &= below - one
         run = np.uint64(other_before)  # the last that starts in the words before
         if bit > 0:
-            run = _run_at(other_starts, other_before, bit - one)
-        _unite(parents, _run_at(own_starts, own_before, bit), run)
+            run = run_at(other_starts, other_before, bit - one)
+        unite(parents, run_at(own_starts, own_before, bit), run)
     while above != 0:
         bit = np.uint64(trailing_zeros(above))
         above &= above - one
@@ -153,8 +125,8 @@ def _join_word(w, a, b, below, above, rows, bundles, starts, before, parents):
             np.uint64(other_before) + np.uint64(popcount(other_starts)) + one
         )  # with the next word
         if bit < top:
-            run = _run_at(other_starts, other_before, bit + one)
-        _unite(parents, _run_at(own_starts, own_before, bit), run)
+            run = run_at(other_starts, other_before, bit + one)
+        unite(parents, run_at(own_starts, own_before, bit), run)
 
 
 @kernel(

@@ -21,16 +21,9 @@ from fastseg_kernels._intrinsics import (
     trailing_zeros,
 )
 from fastseg_kernels._jit import i64, inlined, kernel, read, u32, u64, write
+from fastseg_kernels._runs import run_at
 
 ALL = 0xFFFFFFFFFFFFFFFF
-
-
-@inlined
-def _run_at(starts, before, bit):
-    """Number the run that has a bit: its starts up to there, and those of the words before."""
-    return np.uint64(before) + np.uint64(
-        popcount(starts & (np.uint64(ALL) >> (np.uint64(63) - bit)))
-    )
 
 
 @kernel(
@@ -109,7 +102,7 @@ def measure_runs(
                 r11 = _row(words, z + one, y + one, w)
             while rest != 0:
                 bit = np.uint64(trailing_zeros(rest))
-                component = np.uint64(numbers[_run_at(starts[bundle, w], before[bundle, w], bit)])
+                component = np.uint64(numbers[run_at(starts[bundle, w], before[bundle, w], bit)])
                 part = rest & _rest_of_run(starts[bundle, w], bit)
                 rest &= ~part
                 p00, p01, p10, p11 = r00 & part, r01 & part, r10 & part, r11 & part
@@ -200,7 +193,7 @@ def paint_runs(words, depth, height, first, stop, starts, before, numbers, label
                     bit = np.uint64(trailing_zeros(rest))
                     part = rest & _rest_of_run(starts[bundle, w], bit)
                     rest &= ~part
-                    number = numbers[_run_at(starts[bundle, w], before[bundle, w], bit)]
+                    number = numbers[run_at(starts[bundle, w], before[bundle, w], bit)]
                     pattern = splat(number)
                     v0 = select_bits(part, pattern, v0)
                     v1 = select_bits(part >> lanes, pattern, v1)
