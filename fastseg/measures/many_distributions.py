@@ -111,7 +111,8 @@ class ManyDistributions:
         found = _Segments(distances, counts, ends.reshape(-1))
         in_order = found.is_ascending()
         self._segments = found if in_order else found.of_owners(np.arange(ends.size))
-        self._known: dict[tuple[str, float], list[float]] = {}
+        self._percentiles: dict[tuple[str, float], list[float]] = {}
+        self._shares: dict[float, list[float]] = {}
 
     def __len__(self) -> int:
         return len(self._segments.ends) // 2
@@ -127,7 +128,7 @@ class ManyDistributions:
 
     def hausdorff(self, percentile: float, method: str) -> list[float]:
         """Hausdorff distances, or percentiles of them."""
-        if (method, percentile) not in self._known:
+        if (method, percentile) not in self._percentiles:
             if type(percentile) not in (int, float) or not 0 <= percentile <= 100:
                 percentile = as_percentile(percentile)
             if method not in PERCENTILE_METHODS:
@@ -136,8 +137,8 @@ class ManyDistributions:
                 values = self._pooled.percentile(percentile)
             else:
                 values = self._segments.percentile(percentile).reshape(-1, 2).max(axis=1)
-            self._known[method, percentile] = values.tolist()
-        return self._known[method, percentile]
+            self._percentiles[method, percentile] = values.tolist()
+        return self._percentiles[method, percentile]
 
     @lazy
     def _pooled(self) -> _Segments:
@@ -171,14 +172,13 @@ class ManyDistributions:
 
     def nsd(self, tolerance: float) -> list[float] | None:
         """Normalised surface Dice; None where there are too many tolerances to keep all."""
-        key = "nsd", tolerance
-        if key not in self._known:
-            if len(self._known) >= _MOST_TOLERANCES:
+        if tolerance not in self._shares:
+            if len(self._shares) >= _MOST_TOLERANCES:
                 return None
             within = self._segments.within(widest_within(tolerance)).reshape(-1, 2).sum(axis=1)
             totals = self._segments.totals.reshape(-1, 2).sum(axis=1)
-            self._known[key] = (within / totals).tolist()
-        return self._known[key]
+            self._shares[tolerance] = (within / totals).tolist()
+        return self._shares[tolerance]
 
 
 class OneOfMany(SurfaceReductions):

@@ -163,16 +163,16 @@ def measure(
     measured: list[Measured | None] = [None] * len(regions)
     if request.boundary != "voxel" or not request.measurements <= _OFFERED:
         return measured
-    by_width: dict[float | None, list[int]] = {None: list(range(len(regions)))}
+    widths: Sequence[float | None] = [None] * len(regions)
     if "band_overlap" in request.measurements:
-        by_width = {}
-        widths: Sequence[float] = (
+        widths = (
             regions.tolerances
             if isinstance(regions, ManyRegions)
             else [region.tolerance for region in regions]
         )
-        for place, one in enumerate(widths):
-            by_width.setdefault(one, []).append(place)
+    by_width: dict[float | None, list[int]] = {}
+    for place, one in enumerate(widths):
+        by_width.setdefault(one, []).append(place)
     for width, places in by_width.items():
         _measure_alike(volumes, regions, request, width, places, measured)
     return measured
@@ -261,6 +261,7 @@ def _measured(
     )
     n = stop - first
     bands, ends = np.empty((n, 3), np.int64), np.empty((n, 2), np.int64)
+    voxel_size, reverse = np.array(spacing), int(volume.reverse)
     most = 2 * (n_kinds + most_places) + 16 * n
     distances: list[Floats] = []
     counts: list[Integers] = []
@@ -277,8 +278,8 @@ def _measured(
             shifts.kinds,
             shifts.distances,
             shifts.ball,
-            np.array(spacing),
-            int(volume.reverse),
+            voxel_size,
+            reverse,
             _MOST_PAIRS,
             *room,
             bands,
