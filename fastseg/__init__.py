@@ -10,7 +10,7 @@ from fastseg._version import __version__
 # Imported when first used: `import fastseg` takes neither numba nor SciPy.
 _HOMES = {
     "evaluate": "fastseg.evaluation.case",
-    "evaluate_cohort": "fastseg.evaluation.cohort",
+    "evaluate_cohort": "fastseg.cohort.evaluate_cohort",
     "Evaluation": "fastseg.results",
     "EmptyMaskError": "fastseg.errors",
     "list_metrics": "fastseg.metrics",
@@ -38,6 +38,7 @@ _HOMES = {
 }
 
 if TYPE_CHECKING:
+    from fastseg.cohort.evaluate_cohort import evaluate_cohort as evaluate_cohort
     from fastseg.components import connected_components as connected_components
     from fastseg.dispatch import current_backend as current_backend
     from fastseg.dispatch import explain as explain
@@ -53,7 +54,6 @@ if TYPE_CHECKING:
     from fastseg.errors import InputWarning as InputWarning
     from fastseg.errors import MissingPackageError as MissingPackageError
     from fastseg.evaluation.case import evaluate as evaluate
-    from fastseg.evaluation.cohort import evaluate_cohort as evaluate_cohort
     from fastseg.io import read_image as read_image
     from fastseg.measures.surface_distances import SurfaceDistances as SurfaceDistances
     from fastseg.metrics import list_metrics as list_metrics

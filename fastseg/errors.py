@@ -19,6 +19,9 @@ memory that is not there its MemoryError.
 
 from __future__ import annotations
 
+import errno
+import re
+
 #: how many characters of a text that is not ours stand in a message
 MOST_CHARACTERS = 200
 
@@ -92,3 +95,45 @@ class BackendFallbackWarning(UserWarning):
 
 class InputWarning(UserWarning):
     """Something was assumed of what was given, or left out; the message says what."""
+
+
+#: of a whole message; what is not fastseg's in it was cut before
+LONGEST_MESSAGE = 1000
+
+
+def is_bad_input(error: BaseException) -> bool:
+    """Tell an error about what was given or where it runs from a fault of fastseg's.
+
+    The first fastseg or a file raises on purpose, or the memory does not suffice. A plain ValueError that comes up
+    within NumPy, say, is a fault, and keeps its traceback.
+    """
+    return isinstance(error, (FastsegError, OSError, MemoryError))
+
+
+def one_line(error: BaseException) -> str:
+    """Write the message of an error as one line, cut where it is far too long."""
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+        return _cut(_out_of_memory(error))
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    else:
+        text = str(error)
+    return _cut(text)
+
+
+def _cut(text: str) -> str:
+    """Make one line of a text, and leave out its middle where it is far too long: the reason stands at an end."""
+    line = escaped(" ".join(text.split()))
+    if len(line) <= LONGEST_MESSAGE:
+        return line
+    return f"{line[: LONGEST_MESSAGE * 2 // 3]} […] {line[-LONGEST_MESSAGE // 3 :]}"
+
+
+def _out_of_memory(error: BaseException) -> str:
+    """Say what did not fit, as far as the error tells."""
+    text = " ".join(str(error).split())
+    named = re.match(r"(.*?)Unable to allocate (.+?) for an array with shape (.+)", text)
+    if named:  # NumPy's
+        before, size, rest = named.groups()
+        return f"{before}not enough memory: needs {size} for an array of shape {rest}"
+    return f"not enough memory: {text}" if text else "not enough memory"

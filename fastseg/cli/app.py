@@ -17,8 +17,8 @@ import typer
 
 import fastseg
 from fastseg.cli import options, surroundings
-from fastseg.cli.messages import is_bad_input, one_line, one_line_warnings, say
-from fastseg.errors import InputError
+from fastseg.cli.messages import one_line_warnings, say
+from fastseg.errors import InputError, is_bad_input, one_line
 
 app = typer.Typer(
     help="Measure 3-D segmentations against their references: exact, at the speed of reading them.",
@@ -230,23 +230,23 @@ def evaluate(
         missing=missing,
     )
     _announce_compilation(settings.backend)
-    evaluation, failed = evaluating.evaluate_all(pairing, settings, raising=alone)
+    evaluation, failures = evaluating.evaluate_all(pairing, settings, raising=alone)
     if evaluation is not None:
         try:
             evaluating.show(
                 evaluation,
                 pairing,
                 settings,
-                failed,
+                failures,
                 everything=options.parse_names(metrics) == "all",
             )
             evaluating.say_what_was_done(evaluation, time.perf_counter() - started)
         finally:  # whoever reads the table may have gone
             if output is not None:
                 evaluating.write(evaluation, output)
-    if failed:
-        say(evaluating.failures(pairing, failed))
-    if failed or any(case.prediction is None for case in pairing.cases):
+    if failures:
+        say(evaluating.failed_cases(pairing, failures))
+    if failures or any(case.prediction is None for case in pairing.cases):
         raise typer.Exit(1 if evaluation is not None else 2)
 
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import fastseg
 from fastseg.cli import terminal
-from fastseg.cli.messages import is_bad_input, one_line, say
+from fastseg.cli.messages import say
+from fastseg.cohort.evaluate_cohort import Told
+from fastseg.cohort.folders import nfc, printable, some
+from fastseg.cohort.joining import absent_labels, joined_cases, unlisted_labels
+from fastseg.cohort.outcomes import Case
+from fastseg.cohort.pair_table import is_table
+from fastseg.cohort.pairing import Pairing, find_pairs
+from fastseg.cohort.reading_ahead import evaluate_cases
 from fastseg.errors import InputError
-from fastseg.evaluation.cohort import evaluate_pairing
-from fastseg.evaluation.folders import nfc, printable, some
-from fastseg.evaluation.joining import absent_labels, joined_cases, unlisted_labels
-from fastseg.evaluation.pair_table import is_table
-from fastseg.evaluation.pairing import Case, Pairing, find_pairs
 from fastseg.evaluation.settings import Settings
 from fastseg.io import image_stem
+from fastseg.results.failures import Failure
 
 #: as many failures are told one by one
 FAILURES_TOLD = 10
@@ -54,31 +57,37 @@ def pairs(reference: Path, prediction: Path | None, **how: Any) -> tuple[Pairing
 
 def evaluate_all(
     pairing: Pairing, settings: Settings, raising: bool
-) -> tuple[fastseg.Evaluation | None, dict[str, Exception]]:
+) -> tuple[fastseg.Evaluation | None, list[Failure]]:
     """Evaluate every pair; the first failures are told as they come, or raised."""
     done: list[fastseg.Evaluation] = []
-    failed: dict[str, Exception] = {}
+    failures: list[Failure] = []
+    told = Told()
     with terminal.progress(len(pairing.cases), "cases") as advance:
-        for outcome in evaluate_pairing(pairing, settings):
+        for outcome in evaluate_cases(pairing.cases, settings):
+            if raising and outcome.error is not None:
+                raise outcome.error
+            told.tell(outcome)
             if outcome.evaluation is not None:
                 done.append(outcome.evaluation)
-            elif outcome.error is not None:
-                if raising:
-                    raise outcome.error
-                failed[outcome.case] = outcome.error
-                if len(failed) <= FAILURES_TOLD:
-                    if not is_bad_input(outcome.error):
-                        traceback.print_exception(outcome.error)
-                    say(f"case {outcome.case}: {one_line(outcome.error)}")
+            elif outcome.failure is not None:
+                failures.append(outcome.failure)
+                if len(failures) <= FAILURES_TOLD:
+                    _tell_failure(outcome.failure)
             advance()
-    return (joined_cases(done, pairing, failed) if done else None), failed
+    return (joined_cases(done, pairing, failures) if done else None), failures
+
+
+def _tell_failure(failure: Failure) -> None:
+    if failure.traceback:
+        print(failure.traceback, end="", file=sys.stderr)
+    say(f"case {failure.case}: {failure.message}")
 
 
 def show(
     evaluation: fastseg.Evaluation,
     pairing: Pairing,
     settings: Settings,
-    failed: Mapping[str, Exception],
+    failures: Sequence[Failure],
     everything: bool,
 ) -> None:
     """Print the table, and tell of labels that are not in it or in no map."""
@@ -90,13 +99,11 @@ def show(
         evaluation,
         several=len(pairing.cases) > 1,
         shown=terminal.SHOWN if everything else evaluation.metrics,
-        title=_title(evaluation, pairing, failed) if len(pairing.cases) > 1 else None,
+        title=_title(evaluation, pairing, failures) if len(pairing.cases) > 1 else None,
     )
 
 
-def _title(
-    evaluation: fastseg.Evaluation, pairing: Pairing, failed: Mapping[str, Exception]
-) -> str:
+def _title(evaluation: fastseg.Evaluation, pairing: Pairing, failures: Sequence[Failure]) -> str:
     """Say over how many cases the means are, which of them have no prediction, and which are not among them."""
     count = len(evaluation.cases)
     text = f"Means over {count} case{'s' * (count != 1)}"
@@ -104,7 +111,8 @@ def _title(
     if scored := [name for name in lonely if name in evaluation.cases]:
         have = "has" if len(scored) == 1 else "have"
         text += f", of which {len(scored)} {have} no prediction: {some(scored)}"
-    return text + (f"; {len(failed)} more failed: {some(list(failed))}" if failed else "")
+    names = [failure.case for failure in failures]
+    return text + (f"; {len(names)} more failed: {some(names)}" if names else "")
 
 
 def say_what_was_done(evaluation: fastseg.Evaluation, seconds: float) -> None:
@@ -126,7 +134,7 @@ def write(evaluation: fastseg.Evaluation, output: Path) -> None:
     print(f"Written to {printable(str(output))}")
 
 
-def failures(pairing: Pairing, failed: Mapping[str, Exception]) -> str:
+def failed_cases(pairing: Pairing, failures: Sequence[Failure]) -> str:
     """Say how many cases failed, and name the first of them."""
-    names: Sequence[str] = list(failed)
+    names = [failure.case for failure in failures]
     return f"{len(names)} of {len(pairing.cases)} cases failed: {some(names, FAILURES_TOLD)}"

@@ -13,10 +13,10 @@ from importlib.machinery import ExtensionFileLoader, ModuleSpec, SourceFileLoade
 from types import CodeType, ModuleType, TracebackType
 from typing import Any
 
-from fastseg.cli.messages import one_line, say
+from fastseg.cli.messages import say
 from fastseg.compat import HOSTS, patch
 from fastseg.compat._support.switch import patched_hosts
-from fastseg.errors import FastsegError
+from fastseg.errors import FastsegError, one_line
 
 USAGE = f"""\
 usage: fastseg run --patch HOST[,HOST...] [--any-version] script.py [argument ...]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fastseg.errors import InputError, InputTypeError, MissingPackageError
 from fastseg.inputs.structures import Label
 from fastseg.results.display import NOTHING, html_of, text_of
+from fastseg.results.failures import Failure
 from fastseg.results.files import csv_text, written
 from fastseg.results.joining import Joined, common_settings, renamed
 from fastseg.results.lookup import Index
@@ -36,11 +37,14 @@ class Evaluation:
         Names of the metrics evaluated.
     settings : dict
         What the numbers depend on: spacing, tolerance, boundary, percentile method, empties policy, versions.
+    failures : tuple of Failure
+        The cases of a cohort that could not be evaluated, with the reason; they have no rows.
     """
 
     rows: tuple[Row, ...]
     metrics: tuple[str, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    failures: tuple[Failure, ...] = ()
 
     @classmethod
     def joined(cls, evaluations: Iterable[Evaluation] | Mapping[str, Evaluation]) -> Evaluation:

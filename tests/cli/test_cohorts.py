@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 import fastseg
 from fastseg.__main__ import main
 from fastseg.cli import evaluating, options
-from fastseg.evaluation import case, cohort
+from fastseg.cohort import one_case
+from fastseg.evaluation import case
 
 DICE = ("--backend", "scipy", "--metrics", "dice")
 Call = Callable[..., tuple[int, str, list[str]]]
@@ -72,7 +73,7 @@ def test_missing_predictions_are_refused_before_any_work(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _save("r/a.npy", "r/b.npy", "p/a.npy")
-    monkeypatch.setattr(cohort, "evaluate_cases", None)  # never called
+    monkeypatch.setattr(evaluating, "evaluate_cases", None)  # never called
     status, out, err = call("r", "p", "--missing", "error", "--output", "o.csv")
     assert (status, out, len(err)) == (2, "", 1)
     assert "1 of 2 references in r have no prediction in p: b" in err[0]
@@ -278,7 +279,7 @@ def test_labels_that_nobody_has_and_labels_that_nobody_asked_for(
             found.rows, found.metrics, {**found.settings, "unlisted_labels": unlisted}
         )
 
-    monkeypatch.setattr(cohort, "evaluate_case", evaluate_case)
+    monkeypatch.setattr(one_case, "evaluate_case", evaluate_case)
     status, out, err = call("r", "p", "--labels", "1,9")
     assert status == 0
     assert err == [

@@ -16,11 +16,12 @@ import pytest
 from numpy.typing import NDArray
 
 import fastseg
-from fastseg import io
+from fastseg import evaluate_cohort, io
 from fastseg.__main__ import main
 from fastseg.backends import numba as numba_backend
-from fastseg.evaluation import cohort
-from fastseg.evaluation.pairing import pair_folders
+from fastseg.cli import evaluating
+from fastseg.cohort import one_case
+from fastseg.cohort.pairing import pair_folders
 from tests import processes
 
 SCIPY = ("--backend", "scipy")
@@ -141,7 +142,7 @@ def test_two_folders_give_a_row_for_each_case_and_label(
     ]
     assert [row["empty"] for row in rows] == ["", "", "", "prediction", "", "both"]
     lines = [line.split() for line in out.splitlines()]
-    evaluation = cohort.evaluate_cohort(*folders, labels=[1, 2], backend="scipy")
+    evaluation = evaluate_cohort(*folders, labels=[1, 2], backend="scipy")
     summary = evaluation.summary(by_label=True)
     # label, cases, no value, one empty, dice, hd …
     dice = summary["1", "dice"].mean
@@ -200,9 +201,9 @@ def test_a_fault_of_fastseg_keeps_its_traceback(
         return np.zeros(2) + np.zeros(3)  # a ValueError that NumPy raises
 
     cases = pair_folders(*folders).cases
-    monkeypatch.setattr(cohort, "evaluate_case", faulty)
+    monkeypatch.setattr(one_case, "evaluate_case", faulty)
     with pytest.raises(ValueError, match="broadcast"):
-        main(["evaluate", *map(str, cases[0][1:])])
+        main(["evaluate", *map(str, cases[0][1:3])])
     capsys.readouterr()
     status, _, err = call("evaluate", *folders)
     assert status == 2
@@ -303,7 +304,7 @@ def test_an_output_folder_that_cannot_be_written_to_is_found_before_work(
         raise PermissionError(13, "Permission denied", options["dir"])
 
     monkeypatch.setattr("fastseg.cli.options.tempfile.TemporaryFile", refuse)
-    monkeypatch.setattr(cohort, "evaluate_cases", None)  # never called
+    monkeypatch.setattr(evaluating, "evaluate_cases", None)  # never called
     status, _, err = call("evaluate", *pair, "--output", "o.csv")
     assert status == 2
     assert err == ["fastseg: error: .: no file can be written here (Permission denied)"]
@@ -315,12 +316,12 @@ def test_interruption_leaves_no_file(folders: tuple[str, str]) -> None:
     script = (
         "import sys, time\n"
         "from fastseg import __main__\n"
-        "from fastseg.evaluation import cohort\n"
+        "from fastseg.cohort import one_case\n"
         "def slow(*args, **options):\n"
         "    print('started', flush=True)\n"
         "    for _ in range(600):\n"
         "        time.sleep(0.1)\n"  # a signal just before a sleep takes effect after it
-        "cohort.evaluate_case = slow\n"
+        "one_case.evaluate_case = slow\n"
         "sys.exit(__main__.main(['evaluate', 'r', 'p', '--output', 'o.csv', '--backend', 'scipy']))"
     )
     with processes.start("-c", script, folder=Path.cwd()) as process:
@@ -339,7 +340,7 @@ def test_interruption_has_its_own_status(
     def interrupted(*args: Any, **options: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cohort, "evaluate_case", interrupted)
+    monkeypatch.setattr(one_case, "evaluate_case", interrupted)
     status, out, err = call("evaluate", *pair, "--output", "o.csv", *SCIPY)
     assert (status, out, err) == (130, "", ["fastseg: stopped: interrupted"])
     assert not Path("o.csv").exists()

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fastseg import errors
 from fastseg.__main__ import main
-from fastseg.cli import kernel_cache, messages, surroundings
+from fastseg.cli import kernel_cache, surroundings
+from fastseg.cohort import one_case
 from fastseg.errors import InputError
-from fastseg.evaluation import cohort
 from tests import processes
 
 pytestmark = pytest.mark.slow
@@ -97,12 +98,12 @@ def test_characters_that_the_terminal_lacks_are_escaped() -> None:
 SLOW = """
 import sys, time
 from fastseg import __main__
-from fastseg.evaluation import cohort
+from fastseg.cohort import one_case
 def slow(*args, **options):
     print('started', flush=True)
     for _ in range(600):
         time.sleep(0.1)
-cohort.evaluate_case = slow
+one_case.evaluate_case = slow
 sys.exit(__main__.main(['evaluate', 'a.npy', 'b.npy', '--output', 'o.csv', '--backend', 'scipy']))
 """
 
@@ -160,7 +161,7 @@ def test_the_end_of_a_file_is_no_interrupt(
     def ended(*args: Any, **options: Any) -> None:
         raise EOFError("Ran out of input")
 
-    monkeypatch.setattr(cohort, "evaluate_case", ended)
+    monkeypatch.setattr(one_case, "evaluate_case", ended)
     with pytest.raises(EOFError, match="Ran out of input"):
         main(["evaluate", *pair, *SCIPY])
     assert "interrupted" not in capsys.readouterr().err
@@ -187,7 +188,7 @@ def test_too_little_memory_is_one_line(
     def fail(*args: Any, **options: Any) -> None:
         raise error
 
-    monkeypatch.setattr(cohort, "evaluate_case", fail)
+    monkeypatch.setattr(one_case, "evaluate_case", fail)
     assert main(["evaluate", *pair, *SCIPY]) == 2
     err = capsys.readouterr().err
     assert err.startswith(f"fastseg: error: {line}")
@@ -197,12 +198,12 @@ def test_too_little_memory_is_one_line(
 def test_what_numpy_cannot_allocate_is_told() -> None:
     with pytest.raises(MemoryError) as caught:
         np.empty((1 << 20, 1 << 20, 1 << 15), np.uint8)
-    assert messages.is_bad_input(caught.value)
-    line = messages.one_line(caught.value)
+    assert errors.is_bad_input(caught.value)
+    line = errors.one_line(caught.value)
     assert line.startswith("not enough memory: needs 32.0 PiB for an array of shape (1048576,")
     assert line.endswith("uint8")
     named = MemoryError("a.nii: Unable to allocate 6.00 GiB for an array with shape (3,) and …")
-    assert messages.one_line(named).startswith("a.nii: not enough memory: needs 6.00 GiB for")
+    assert errors.one_line(named).startswith("a.nii: not enough memory: needs 6.00 GiB for")
 
 
 def test_a_case_for_which_memory_does_not_suffice_leaves_the_others(
@@ -213,14 +214,14 @@ def test_a_case_for_which_memory_does_not_suffice_leaves_the_others(
         os.mkdir(folder)
         for name in ("large", "small"):
             np.save(f"{folder}/{name}.npy", np.ones((3, 4, 5), np.uint8))
-    evaluate_case = vars(cohort)["evaluate_case"]
+    evaluate_case = vars(one_case)["evaluate_case"]
 
     def one_fails(reference: Any, prediction: Any, settings: Any, case: str) -> Any:
         if case == "large":
             np.empty((1 << 20, 1 << 20, 1 << 15), np.uint8)
         return evaluate_case(reference, prediction, settings, case)
 
-    monkeypatch.setattr(cohort, "evaluate_case", one_fails)
+    monkeypatch.setattr(one_case, "evaluate_case", one_fails)
     assert main(["evaluate", "r", "p", *SCIPY]) == 1
     err = capsys.readouterr().err
     assert "case large: not enough memory: needs 32.0 PiB" in err
@@ -231,7 +232,7 @@ def test_a_case_for_which_memory_does_not_suffice_leaves_the_others(
 
 
 def test_a_message_of_any_length_is_one_line_with_both_its_ends() -> None:
-    line = messages.one_line(InputError("a.npy: " + "spam \x1b[2J\n" * 9000 + "the reason"))
+    line = errors.one_line(InputError("a.npy: " + "spam \x1b[2J\n" * 9000 + "the reason"))
     assert len(line) < 1050
     assert line.isprintable()
     assert line.startswith("a.npy: spam")

@@ -7,7 +7,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from fastseg.evaluation.folders import case_name
+from fastseg.cohort.folders import case_name
 
 #: as many names of each folder are looked at for a suffix to propose
 _LOOKED_AT = 60

@@ -14,10 +14,10 @@ import pytest
 from numpy.typing import NDArray
 
 from fastseg import InputWarning, evaluate, evaluate_cohort, io
-from fastseg.evaluation import cohort
+from fastseg.cohort import one_case
+from fastseg.cohort.pairing import pair_folders
+from fastseg.cohort.reading_ahead import evaluate_cases
 from fastseg.evaluation.case import evaluate_case
-from fastseg.evaluation.cohort import evaluate_cases
-from fastseg.evaluation.pairing import pair_folders
 from fastseg.evaluation.settings import Settings
 from fastseg.results import Evaluation
 
@@ -65,7 +65,7 @@ def test_pairs_are_matched_by_stem_and_the_rest_is_named(folders: Folders) -> No
     _touch(prediction, "case_10.mha", "case_2.nii.gz", "b.nii", "extra.npy", "extra2.npy")
     (reference / "extra.npy").mkdir()
     pairing = pair_folders(reference, str(prediction))
-    assert pairing.cases == [
+    assert [case[:3] for case in pairing.cases] == [
         ("b", reference / "b.NRRD", prediction / "b.nii"),
         ("case_2", reference / "case_2.nii", prediction / "case_2.nii.gz"),
         ("case_10", reference / "case_10.nii.gz", prediction / "case_10.mha"),
@@ -162,7 +162,7 @@ def broken(folders: Folders) -> tuple[Path, Path]:
 
 def test_failing_cases_leave_the_others_alone(broken: tuple[Path, Path]) -> None:
     outcomes = list(evaluate_cases(pair_folders(*broken).cases, Settings.checked(**SETTINGS)))
-    assert [outcome.case for outcome in outcomes] == ["a", "b", "c", "d"]
+    assert [outcome.case.name for outcome in outcomes] == ["a", "b", "c", "d"]
     a, b, c, d = outcomes
     assert a.evaluation
     assert d.evaluation
@@ -264,12 +264,12 @@ def test_reading_is_one_case_ahead_and_no_more(
         return evaluate_case(reference, prediction, settings, case)
 
     monkeypatch.setattr(io, "prepare_pair", prepare_pair)
-    monkeypatch.setattr(cohort, "evaluate_case", slow_evaluate)
+    monkeypatch.setattr(one_case, "evaluate_case", slow_evaluate)
     cases = pair_folders(reference, prediction).cases
     outcomes = evaluate_cases(cases, Settings.checked(**SETTINGS))
     next(outcomes)
     assert set(read) == {"0", "1"}
-    assert [outcome.case for outcome in outcomes] == ["1", "2", "3"]
+    assert [outcome.case.name for outcome in outcomes] == ["1", "2", "3"]
 
 
 def test_a_failed_case_does_not_keep_its_volumes(
@@ -283,7 +283,7 @@ def test_a_failed_case_does_not_keep_its_volumes(
         held.extend((weakref.ref(reference), weakref.ref(prediction)))
         raise ValueError("no luck")
 
-    monkeypatch.setattr(cohort, "evaluate_case", failing)
+    monkeypatch.setattr(one_case, "evaluate_case", failing)
     cases = pair_folders(reference, prediction).cases
     [outcome] = evaluate_cases(cases, Settings.checked(**SETTINGS))
     gc.collect()

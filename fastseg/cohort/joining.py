@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from fastseg.evaluation.folders import some
-from fastseg.evaluation.pairing import Pairing
+from fastseg.cohort.folders import some
+from fastseg.cohort.pairing import Pairing
 from fastseg.evaluation.settings import Settings
 from fastseg.inputs.structures import SIDES, label_text
 from fastseg.results import Evaluation
+from fastseg.results.failures import Failure
 
 
 def joined_cases(
-    evaluations: Sequence[Evaluation], pairing: Pairing, failed: Mapping[str, Exception]
+    evaluations: Sequence[Evaluation], pairing: Pairing, failures: Sequence[Failure]
 ) -> Evaluation:
     """Join the evaluations of cases into one, whose settings tell what does not stand in its rows.
 
@@ -24,7 +25,7 @@ def joined_cases(
     evaluations : sequence of Evaluation
         At least one.
     pairing : Pairing
-    failed : mapping of str to Exception
+    failures : sequence of Failure
         The cases that could not be evaluated.
     """
     evaluation = Evaluation.joined(evaluations)
@@ -33,11 +34,7 @@ def joined_cases(
         about["unlisted_labels"] = _all_unlisted(evaluations)
     if pairing.missing:
         about["missing_predictions"] = {"policy": pairing.policy, "cases": list(pairing.missing)}
-    if failed:
-        about["failed_cases"] = {
-            case: " ".join(str(error).split())[:300] for case, error in failed.items()
-        }
-    return replace(evaluation, settings=about)
+    return replace(evaluation, settings=about, failures=tuple(failures))
 
 
 def absent_labels(evaluation: Evaluation, settings: Settings) -> str:

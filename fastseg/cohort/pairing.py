@@ -7,9 +7,8 @@ import re
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from fastseg.errors import InputError
-from fastseg.evaluation.advice import advice
-from fastseg.evaluation.folders import (
+from fastseg.cohort.advice import advice
+from fastseg.cohort.folders import (
     Images,
     StrPath,
     images_below,
@@ -18,17 +17,10 @@ from fastseg.evaluation.folders import (
     printable,
     some,
 )
-from fastseg.evaluation.pair_table import TABLE_SUFFIXES, is_table, read_pairs
+from fastseg.cohort.outcomes import Case
+from fastseg.cohort.pair_table import TABLE_SUFFIXES, is_table, read_pairs
+from fastseg.errors import InputError
 from fastseg.inputs.choices import unknown
-
-
-class Case(NamedTuple):
-    """A pair of image files under a name; a prediction that is missing is None."""
-
-    name: str
-    reference: StrPath
-    prediction: StrPath | None
-
 
 #: what is done about a reference that has no prediction
 MISSING = ("worst", "skip", "error")

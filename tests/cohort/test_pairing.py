@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from fastseg.evaluation.folders import check_is_file, images_below, some
-from fastseg.evaluation.pairing import Case, Pairing, find_pairs, pair_folders
+from fastseg.cohort.folders import check_is_file, images_below, some
+from fastseg.cohort.outcomes import Case
+from fastseg.cohort.pairing import Pairing, find_pairs, pair_folders
 
 Make = Callable[..., Path]
 
@@ -246,7 +247,7 @@ def test_screenshots_are_no_label_maps_but_pictures_among_themselves_are(
 ) -> None:
     """Whether or not pictures can be read: here they can."""
     endings = (".nii.gz", ".npy", ".png")
-    monkeypatch.setattr("fastseg.evaluation.folders.IMAGE_SUFFIXES", endings)
+    monkeypatch.setattr("fastseg.cohort.folders.IMAGE_SUFFIXES", endings)
     monkeypatch.setattr("fastseg.io.formats.IMAGE_SUFFIXES", endings)
     references = make("r", "a.nii.gz", "a.png", "overview.png", "both.png")
     pairing = pair_folders(references, make("p", "a.nii.gz", "both.png"))

@@ -8,8 +8,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from fastseg.cohort.folders import StrPath, nfc, printable, some, without_ending
 from fastseg.errors import InputError
-from fastseg.evaluation.folders import StrPath, nfc, printable, some, without_ending
 
 TABLE_SUFFIXES = (".csv", ".tsv")
 

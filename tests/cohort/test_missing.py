@@ -15,9 +15,9 @@ import pytest
 from numpy.typing import NDArray
 
 from fastseg import Evaluation, evaluate, evaluate_cohort
+from fastseg.cohort.joining import absent_labels, joined_cases, unlisted_labels
+from fastseg.cohort.pairing import Pairing
 from fastseg.errors import CaseError, InputWarning
-from fastseg.evaluation.joining import absent_labels, joined_cases, unlisted_labels
-from fastseg.evaluation.pairing import Pairing
 from fastseg.evaluation.settings import Settings
 
 Map = NDArray[Any]
@@ -95,14 +95,15 @@ def test_a_missing_prediction_is_left_out_or_refused(
         evaluation = evaluate_cohort(*folders, missing="skip", **SCIPY)
     assert evaluation.cases == ("a",)
     assert evaluation.settings["missing_predictions"] == {"policy": "skip", "cases": ["b"]}
-    monkeypatch.setattr("fastseg.evaluation.cohort.evaluate_pairing", None)  # never called
+    monkeypatch.setattr("fastseg.cohort.evaluate_cohort.evaluate_cases", None)  # never called
     with pytest.raises(ValueError, match="1 of 2 references in r have no prediction in p: b"):
         evaluate_cohort(*folders, missing="error", on_error="skip", **SCIPY)
 
 
 def test_a_whole_cohort_says_nothing(cohort: Callable[..., tuple[str, str]]) -> None:
     evaluation = evaluate_cohort(*cohort(a=(_map(1), _map(2))), labels=[1, 2], **SCIPY)
-    assert not {"missing_predictions", "failed_cases"} & set(evaluation.settings)
+    assert not {"missing_predictions"} & set(evaluation.settings)
+    assert evaluation.failures == ()
 
 
 @pytest.mark.filterwarnings("ignore:.*scored against an empty one")
@@ -117,8 +118,8 @@ def test_links_to_nothing_fail_on_either_side(cohort: Callable[..., tuple[str, s
     with pytest.warns(InputWarning, match="3 of 4 cases could not be evaluated"):
         evaluation = evaluate_cohort(*folders, on_error="skip", **SCIPY)
     assert evaluation.cases == ("a",)
-    assert list(evaluation.settings["failed_cases"]) == ["b", "c", "d"]
-    assert evaluation.settings["failed_cases"]["d"].startswith("r/d.npy: a link to ../objects/x")
+    assert [failure.case for failure in evaluation.failures] == ["b", "c", "d"]
+    assert evaluation.failures[2].message.startswith("r/d.npy: a link to ../objects/x")
 
 
 @pytest.mark.filterwarnings("ignore:.*scored against an empty one")
@@ -142,7 +143,7 @@ def test_of_many_failures_the_first_are_told(cohort: Callable[..., tuple[str, st
     assert "c004" in message
     assert "c005" not in message
     assert message.endswith("… (300 in all)")
-    assert len(evaluation.settings["failed_cases"]) == 300
+    assert len(evaluation.failures) == 300
 
 
 def test_a_table_in_place_of_folders(cohort: Callable[..., tuple[str, str]]) -> None:
@@ -219,7 +220,7 @@ def test_labels_that_were_not_asked_for_are_added_up_over_the_cases() -> None:
         one = evaluate(_map(1), _map(2), labels=[1], case=case, **SCIPY)
         parts.append(replace(one, settings={**one.settings, "unlisted_labels": unlisted}))
     pairing = Pairing([], [], [], [])
-    joined = joined_cases(parts, pairing, {})
+    joined = joined_cases(parts, pairing, [])
     assert joined.settings["unlisted_labels"] == {"reference": {2: 5, 3: 11}, "prediction": {7: 2}}
     assert unlisted_labels(joined) == (
         "labels that were not asked for: 3 (11 voxels), 2 (5 voxels) in the reference; "

@@ -1,0 +1,113 @@
+"""One case from its files to its outcome, in whatever process: nothing that it raises is lost, and nothing ends it."""
+
+from __future__ import annotations
+
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from fastseg import io
+from fastseg.cohort.folders import check_is_file
+from fastseg.cohort.outcomes import Case, Outcome
+from fastseg.errors import is_bad_input
+from fastseg.evaluation.case import evaluate_case
+from fastseg.evaluation.settings import Settings
+from fastseg.inputs.source import ArraySource
+from fastseg.results import Evaluation
+from fastseg.results.failures import Failure
+
+_Result = TypeVar("_Result")
+
+
+class Opened(NamedTuple):
+    """A case whose headers were read and compared: how to read its voxels, one map or two, and what was assumed."""
+
+    reads: Sequence[Callable[[], io.ReadMap]]
+    notes: tuple[str, ...]
+
+
+def open_case(case: Case, settings: Settings) -> Opened:
+    """Read and compare the headers of a case; a case without a prediction has one file."""
+    for path in (case.reference, case.prediction):
+        if path is not None:
+            check_is_file(path)
+    if case.prediction is None:
+        return Opened((lambda: io.read_map(case.reference),), ())
+    pair = io.prepare_pair(case.reference, case.prediction, settings.grid_rules, ("", ""))
+    return Opened(pair.reads, pair.notes)
+
+
+def measure_case(read: Sequence[io.ReadMap], settings: Settings, case: Case) -> Evaluation:
+    """Evaluate what was read of a case, a reference alone against an empty prediction on its grid."""
+    reference = read[0].source
+    if len(read) > 1:
+        return evaluate_case(reference, read[1].source, settings, case.name)
+    name = "the missing prediction"
+    if isinstance(reference, ArraySource):  # what its file says of labels holds for both
+        prediction = replace(reference, array=np.zeros_like(reference.array), name=name)
+    else:
+        nothing = np.zeros(reference.shape, np.uint8)
+        prediction = ArraySource(nothing, reference.spacing, reference.grid, name)
+    return evaluate_case(reference, prediction, settings, case.name)
+
+
+def evaluate_files(case: Case, settings: Settings) -> Outcome:
+    """Evaluate a case from its files, one after the other: what a worker in another process does.
+
+    Returns
+    -------
+    Outcome
+        Whatever happens; what was raised is its failure, and what was warned of its notes.
+    """
+    started = time.perf_counter()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found, notes = _from_files(case, settings)
+    told = [str(warning.message) for warning in caught]
+    seconds = time.perf_counter() - started
+    return replace(outcome_of(case, found, (*notes, *told), seconds), error=None)
+
+
+def _from_files(case: Case, settings: Settings) -> tuple[Evaluation | Exception, tuple[str, ...]]:
+    opened = attempt(open_case, case, settings)
+    if isinstance(opened, Exception):
+        return opened, ()
+    notes = opened.notes
+    read = attempt(lambda: [one() for one in opened.reads])
+    if isinstance(read, Exception):
+        return read, notes
+    notes += tuple(note for one in read for note in one.notes)
+    return attempt(measure_case, read, settings, case), notes
+
+
+def outcome_of(
+    case: Case, found: Evaluation | Exception, notes: tuple[str, ...] = (), seconds: float = 0.0
+) -> Outcome:
+    """Make an outcome of what was found, or of what was raised instead."""
+    if not isinstance(found, Exception):
+        return Outcome(case, found, None, notes, seconds)
+    where = "" if is_bad_input(found) else "".join(traceback.format_exception(found))
+    failure = Failure.of(found, case.name, case.algorithm, where)
+    return Outcome(case, None, failure, notes, seconds, found)
+
+
+def attempt(function: Callable[..., _Result], *arguments: Any) -> _Result | Exception:
+    """Call the function, and return what it raises instead of its result.
+
+    The traceback stays, but lets go of the volumes that its frames hold: a long list of failed cases would not fit
+    into memory.
+    """
+    try:
+        return function(*arguments)
+    except Exception as error:
+        del arguments
+        link: BaseException | None = error
+        while link is not None:
+            traceback.clear_frames(link.__traceback__)
+            link = link.__cause__ or link.__context__
+        return error
