@@ -66,6 +66,11 @@ def get_num_threads() -> int:
     return most_threads() if len(digits) > 9 else min(int(digits), most_threads())
 
 
+def chosen_num_threads() -> int | None:
+    """Tell what :func:`set_num_threads` was given last: None where it was not called, or with None."""
+    return _num_threads
+
+
 def set_num_threads(n: int | None) -> None:
     """Set how many threads one call may use; None goes back to the default.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import time
 import traceback
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
@@ -12,7 +12,9 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from fastseg import io
+from fastseg.cohort.caught import caught_warnings
 from fastseg.cohort.folders import check_is_file
+from fastseg.cohort.memory import Need, needed_bytes, too_large
 from fastseg.cohort.outcomes import Case, Outcome
 from fastseg.errors import is_bad_input
 from fastseg.evaluation.case import evaluate_case
@@ -25,10 +27,14 @@ _Result = TypeVar("_Result")
 
 
 class Opened(NamedTuple):
-    """A case whose headers were read and compared: how to read its voxels, one map or two, and what was assumed."""
+    """A case whose headers were read and compared: how to read its voxels, one map or two, and what was assumed.
+
+    `need` is what it takes of memory at most.
+    """
 
     reads: Sequence[Callable[[], io.ReadMap]]
     notes: tuple[str, ...]
+    need: Need
 
 
 def open_case(case: Case, settings: Settings) -> Opened:
@@ -37,13 +43,20 @@ def open_case(case: Case, settings: Settings) -> Opened:
         if path is not None:
             check_is_file(path)
     if case.prediction is None:
-        return Opened((lambda: io.read_map(case.reference),), ())
+        opened = io.open_image(case.reference)
+        read = functools.partial(io.read_map, case.reference)
+        return Opened((read,), (), needed_bytes([(opened, None)], settings))
     pair = io.prepare_pair(case.reference, case.prediction, settings.grid_rules, ("", ""))
-    return Opened(pair.reads, pair.notes)
+    return Opened(pair.reads, pair.notes, needed_bytes(pair.sides, settings))
 
 
-def measure_case(read: Sequence[io.ReadMap], settings: Settings, case: Case) -> Evaluation:
-    """Evaluate what was read of a case, a reference alone against an empty prediction on its grid."""
+def measure_case(
+    read: Sequence[io.ReadMap], settings: Settings, case: Case, budget: int | None = None
+) -> Evaluation:
+    """Evaluate what was read of a case, a reference alone against an empty prediction on its grid.
+
+    `budget` is how many bytes that may take, None where it does not matter.
+    """
     reference = read[0].source
     if len(read) > 1:
         return evaluate_case(reference, read[1].source, settings, case.name)
@@ -56,8 +69,15 @@ def measure_case(read: Sequence[io.ReadMap], settings: Settings, case: Case) -> 
     return evaluate_case(reference, prediction, settings, case.name)
 
 
-def evaluate_files(case: Case, settings: Settings) -> Outcome:
-    """Evaluate a case from its files, one after the other: what a worker in another process does.
+def evaluate_files(case: Case, settings: Settings, budget: int | None = None) -> Outcome:
+    """Evaluate a case from its files, one after the other: what a worker in another process or thread does.
+
+    Parameters
+    ----------
+    case : Case
+    settings : Settings
+    budget : int, optional
+        How many bytes it may take; a case that needs more, and cannot be measured in pieces, fails.
 
     Returns
     -------
@@ -65,24 +85,26 @@ def evaluate_files(case: Case, settings: Settings) -> Outcome:
         Whatever happens; what was raised is its failure, and what was warned of its notes.
     """
     started = time.perf_counter()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        found, notes = _from_files(case, settings)
-    told = [str(warning.message) for warning in caught]
+    with caught_warnings() as told:
+        found, notes = _from_files(case, settings, budget)
     seconds = time.perf_counter() - started
     return replace(outcome_of(case, found, (*notes, *told), seconds), error=None)
 
 
-def _from_files(case: Case, settings: Settings) -> tuple[Evaluation | Exception, tuple[str, ...]]:
+def _from_files(
+    case: Case, settings: Settings, budget: int | None
+) -> tuple[Evaluation | Exception, tuple[str, ...]]:
     opened = attempt(open_case, case, settings)
     if isinstance(opened, Exception):
         return opened, ()
     notes = opened.notes
+    if budget is not None and opened.need.most > budget and not opened.need.in_pieces:
+        return too_large(opened.need.most, budget), notes
     read = attempt(lambda: [one() for one in opened.reads])
     if isinstance(read, Exception):
         return read, notes
     notes += tuple(note for one in read for note in one.notes)
-    return attempt(measure_case, read, settings, case), notes
+    return attempt(measure_case, read, settings, case, budget), notes
 
 
 def outcome_of(

@@ -114,7 +114,14 @@ class Image:
 
     def opened(self) -> Opened:
         """Give it as what is read already."""
-        return Opened(self.source, self.shape, self.grid, lambda: self, notes=self.notes)
+        return Opened(
+            self.source,
+            self.shape,
+            self.grid,
+            lambda: self,
+            notes=self.notes,
+            dtype=self.array.dtype,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +141,10 @@ class Opened:
         Gives a source that is read while it is measured; None where files of this kind are read whole.
     notes : tuple of str
         What was assumed of the header; :attr:`Image.notes` has it too.
+    dtype : dtype or None
+        That of the array that `read` gives; None where the header does not tell.
+    scratch : int
+        How many bytes reading takes at most beside the array that it gives.
     """
 
     name: str
@@ -142,6 +153,8 @@ class Opened:
     read: Callable[[], Image]
     map: Callable[[], Source] | None = None
     notes: tuple[str, ...] = ()
+    dtype: np.dtype[Any] | None = None
+    scratch: int = 0
 
 
 def make_grid(shape: tuple[int, ...], affine: Any, source: str) -> Grid:

@@ -106,6 +106,7 @@ def open_metaimage(path: str) -> Opened:
         shape,
         grid,
         lambda: Image(storage.read(shape, dtype), grid, path, notes=tuple(notes)),
+        dtype=dtype,
     )
 
 

@@ -51,7 +51,7 @@ def open_mgh(path: str) -> Opened:
             array = voxel_file.voxels(FIRST_VOXEL, shape, dtype, LONGEST_TRAILER)
         return Image(array, grid, path, notes=notes)
 
-    return Opened(path, shape, grid, read)
+    return Opened(path, shape, grid, read, dtype=dtype)
 
 
 def _header(nibabel: Any, block: bytes, path: str) -> Any:

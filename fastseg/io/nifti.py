@@ -84,7 +84,18 @@ def open_nifti(path: str) -> Opened:
             array = _whole_again(scaled, header.dtype, header.slope)
         return Image(array, header.grid, path, notes=header.notes)
 
-    return Opened(path, header.shape, header.grid, read, notes=header.notes)
+    scaled = header.slope not in (None, 1.0) or header.inter not in (None, 0.0)
+    # Stored voxels, and three arrays of float64 that decide whether scaled ones stand for labels.
+    scratch = math.prod(header.shape) * (header.dtype.itemsize + 24) if scaled else 0
+    return Opened(
+        path,
+        header.shape,
+        header.grid,
+        read,
+        notes=header.notes,
+        dtype=np.dtype(np.float64) if scaled else header.dtype,
+        scratch=scratch,
+    )
 
 
 def from_nibabel(image: Any) -> Image:

@@ -23,7 +23,7 @@ from fastseg.io.image import (
     require,
 )
 from fastseg.io.itk import dtype_of, geometry_of, quietly
-from fastseg.io.segments import Segment, merged, with_names_of_their_own
+from fastseg.io.segments import LAYING, Segment, merged, with_names_of_their_own
 from fastseg.io.text_headers import (
     LONGEST_HEADER,
     Storage,
@@ -95,7 +95,11 @@ def open_nrrd(path: str) -> Opened:
     name = (
         f"{path} (a single voxel: 3D Slicer's segmentation without segments)" if is_empty else path
     )
-    return Opened(name, shape, grid, read)
+    if across is None:
+        return Opened(name, shape, grid, read, dtype=dtype)
+    # All layers are read at once, and each is laid over those before it.
+    scratch = math.prod(sizes) * dtype.itemsize + LAYING * math.prod(shape)
+    return Opened(name, shape, grid, read, scratch=scratch)
 
 
 def _named(image: Image, segments: list[Segment], notes: list[str]) -> Image:

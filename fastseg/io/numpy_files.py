@@ -40,19 +40,19 @@ def open_npy(path: str) -> Opened:
         return ConvertedSource(array, name=path)
 
     can_map = 0 not in shape and 1 <= len(shape) <= 3
-    return Opened(path, shape, None, read, mapped if can_map else None)
+    return Opened(path, shape, None, read, mapped if can_map else None, dtype=dtype)
 
 
 def open_npz(path: str) -> Opened:
     """Open a .npz file: its only array, or the one named "seg" or "arr_0"."""
     with _array_of(path) as voxel_file:
-        shape, _, _ = _header(voxel_file, path)
+        shape, _, dtype = _header(voxel_file, path)
 
     def read() -> Image:
         with _array_of(path) as voxel_file:
             return _read_array(voxel_file, path)
 
-    return Opened(path, shape, None, read)
+    return Opened(path, shape, None, read, dtype=dtype)
 
 
 @contextmanager

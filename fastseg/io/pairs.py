@@ -15,6 +15,9 @@ from fastseg.io.lattice import Arrangement
 from fastseg.io.objects import as_image
 from fastseg.io.same_grid import GridRules, aligned
 
+#: a map whose header was read, and how its array comes onto the common grid; None where it lies there
+Side = tuple[Opened, Arrangement | None]
+
 
 @dataclass(frozen=True, eq=False)
 class PreparedPair:
@@ -27,10 +30,13 @@ class PreparedPair:
         reading come with them.
     notes : tuple of str
         What was assumed to make them fit.
+    sides : tuple of two pairs of Opened and Arrangement or None
+        What each of them reads, and what is done to bring it onto the common grid.
     """
 
     reads: tuple[Callable[[], ReadMap], Callable[[], ReadMap]]
     notes: tuple[str, ...]
+    sides: tuple[Side, Side]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +87,7 @@ def prepare_pair(
             reading(second, alignment.prediction, alignment.grid, names[1]),
         ),
         alignment.notes,
+        ((first, alignment.reference), (second, alignment.prediction)),
     )
 
 

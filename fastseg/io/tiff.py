@@ -81,7 +81,8 @@ def open_tiff(path: str) -> Opened:
             array = _read(file, path, found)
         return Image(native(array).T, grid, path, notes=found.notes)
 
-    return Opened(path, shape, grid, read)
+    size = math.prod(shape) * found.dtype.itemsize
+    return Opened(path, shape, grid, read, dtype=found.dtype, scratch=size)
 
 
 def _check_pages(path: str) -> None:

@@ -1,0 +1,181 @@
+"""Cases on a cluster of Dask's."""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from fastseg._version import __version__
+from fastseg.cohort.executors import CASES_A_WORKER, evaluate_elsewhere, with_full_paths
+from fastseg.cohort.outcomes import Case, Outcome
+from fastseg.errors import InputError, InputTypeError, WorkersError, shortened
+from fastseg.evaluation.settings import Settings
+from fastseg.io.image import require
+from fastseg.results.failures import Failure
+
+# How long to wait for a scheduler, and how often to ask how many workers there are, in seconds.
+_PATIENCE = 10
+_ASK_AGAIN = 5.0
+
+
+def client(address: str) -> Any:
+    """Connect to a scheduler of Dask's.
+
+    Parameters
+    ----------
+    address : str
+        As ``dask scheduler`` tells it: ``tcp://node7:8786``.
+
+    Returns
+    -------
+    distributed.Client
+        To be closed by the caller; it is a context of its own.
+
+    Raises
+    ------
+    OSError
+        If there is none.
+    ValueError
+        For what is no address.
+    MissingPackageError
+        If Dask's ``distributed`` is not installed.
+    """
+    distributed = require("distributed", "a cluster of Dask's", "dask")
+    try:
+        return distributed.Client(address, timeout=_PATIENCE, set_as_default=False)
+    except OSError as error:
+        raise OSError(f"{address}: no scheduler of Dask's answers: {shortened(error)}") from error
+    except ValueError as error:
+        raise InputError(
+            f"{address}: expected the address of a scheduler, as in tcp://node7:8786: {shortened(error)}"
+        ) from error
+
+
+def is_client(value: Any) -> bool:
+    """Tell whether this is a client of Dask's, without importing it."""
+    return any(
+        kind.__module__.startswith("distributed.") and kind.__name__ == "Client"
+        for kind in type(value).__mro__
+    )
+
+
+def evaluate_on_cluster(
+    cases: Iterable[Case],
+    settings: Settings,
+    cluster: Any,
+    threads: int | None = None,
+    max_memory: int | None = None,
+) -> Iterator[Outcome]:
+    """Evaluate cases on a cluster of Dask's, which has only a few for each worker at a time.
+
+    Parameters
+    ----------
+    cases : iterable of Case
+        Their files must be where the workers find them, by the same paths.
+    settings : Settings
+    cluster : distributed.Client
+        It is left open.
+    threads : int, optional
+        How many threads a case may use, 1 by default: a worker of Dask's evaluates as many cases at once as it has
+        threads.
+    max_memory : int, optional
+        How many bytes one case may take.
+
+    Yields
+    ------
+    Outcome
+        In the order in which they come. A case whose worker is lost is given to another by Dask, as often as its
+        setting ``distributed.scheduler.allowed-failures`` says, and is then a failure.
+
+    Raises
+    ------
+    WorkersError
+        If the cluster is gone, or its workers have another version of fastseg.
+    """
+    distributed = require("distributed", "a cluster of Dask's", "dask")
+    if getattr(cluster, "asynchronous", False):
+        raise InputTypeError("executor: expected a Client with asynchronous=False")
+    _check_workers(cluster)
+    work = functools.partial(
+        evaluate_elsewhere,
+        settings=settings,
+        threads=threads or 1,
+        budget=max_memory,
+        here=os.getpid(),
+    )
+    run, waiting = uuid.uuid4().hex[:8], enumerate(cases)
+    under_way: dict[Any, Case] = {}
+    ready = distributed.as_completed(with_results=True, raise_errors=False, loop=cluster.loop)
+    limit, asked = 0, -_ASK_AGAIN
+    try:
+        while True:
+            if time.monotonic() - asked > _ASK_AGAIN:
+                limit, asked = _window(cluster), time.monotonic()
+            while len(under_way) < limit:
+                place, case = next(waiting, (0, None))
+                if case is None:
+                    break
+                future = cluster.submit(
+                    work, with_full_paths(case), key=f"fastseg-{run}-{place}", pure=False
+                )
+                under_way[future] = case
+                ready.add(future)
+            if not under_way:
+                return
+            future, found = next(ready)
+            case = under_way.pop(future)
+            yield _outcome(future, found, case)
+    finally:
+        if under_way:
+            _cancel(cluster, list(under_way))
+
+
+def _outcome(future: Any, found: Any, case: Case) -> Outcome:
+    """Take what has come of a case: its outcome, or what Dask says instead."""
+    if isinstance(found, Outcome):
+        return replace(found, case=case)
+    if future.status in ("cancelled", "lost"):
+        raise WorkersError(
+            f"the cluster has let go of case {case.name}: its scheduler is gone, or somebody has cancelled it"
+        )
+    error = found[1] if isinstance(found, tuple) else found
+    kind, message = type(error).__name__, shortened(error)
+    if kind == "KilledWorker":
+        workers = error.allowed_failures + 1
+        kind = "WorkerDied"
+        message = f"each of the {workers} workers died that it was given to, one after the other"
+    return Outcome(case, failure=Failure(case.name, kind, message, case.algorithm))
+
+
+def _window(cluster: Any) -> int:
+    """Tell how many cases the cluster may have: some for each thread of its workers, of which more may come."""
+    count: int = sum(cluster.nthreads().values())
+    return CASES_A_WORKER * max(1, count)
+
+
+def _check_workers(cluster: Any) -> None:
+    """Raise unless all workers that there are have this version of fastseg."""
+    versions = cluster.run(_version, on_error="return")
+    for worker, version in versions.items():
+        if version != __version__:
+            has = f"fastseg {version}" if isinstance(version, str) else f"no fastseg: {version}"
+            raise WorkersError(
+                f"the worker {worker} has {shortened(has)}, and this is fastseg {__version__}; install the same "
+                "version on all workers"
+            )
+
+
+def _version() -> str:
+    return __version__
+
+
+def _cancel(cluster: Any, futures: list[Any]) -> None:
+    """Take back what is not begun; a cluster that is gone has nothing any more."""
+    with suppress(Exception):
+        cluster.cancel(futures, force=True)

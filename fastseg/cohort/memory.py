@@ -1,0 +1,166 @@
+"""How much memory a case takes, found from headers alone, and how much there may be, as people write it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from fastseg.errors import InputError, InputTypeError
+from fastseg.evaluation.settings import Settings
+from fastseg.inputs.scalars import shown
+from fastseg.io.pairs import Side
+
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_UNITS |= {f"{unit}i": 1 << 10 * i for i, unit in enumerate("kmgt", 1)}
+
+# What measuring takes beside the two maps, in bytes a voxel of the whole volume: as if one structure filled it, with
+# surfaces of up to a twentieth of the voxels, and even if the two lie so far apart that a transform of the volume is
+# needed. Noise, in which every other voxel is surface, takes up to seven times as much.
+_WORKING = {"voxel": 16, "surfel": 24}
+_COUNTING = 2
+_BY_SCIPY = {"voxel": 96, "surfel": 192}
+
+#: what a process holds without a case: the interpreter, libraries, machine code, and freed pages that it keeps
+PROCESS_BYTES = 256 << 20
+
+#: a case that is measured in pieces has so much for them at least
+LEAST_BUDGET = 64 << 20
+
+# rows, histograms and the like, of some thousand structures
+_BESIDE = 32 << 20
+
+
+class Need(NamedTuple):
+    """What a case takes at most, in bytes beside what the process has without it.
+
+    Attributes
+    ----------
+    reading : int
+        While its voxels are read.
+    measuring : int
+        While it is measured, the maps included.
+    voxels : int
+        How many voxels the larger map has.
+    in_pieces : bool
+        Whether it can also be measured within less: both maps can be read window by window.
+    """
+
+    reading: int
+    measuring: int
+    voxels: int
+    in_pieces: bool = False
+
+    @property
+    def most(self) -> int:
+        """The larger of both."""
+        return max(self.reading, self.measuring)
+
+
+def parse_size(text: str | int) -> int:
+    """Read an amount of memory.
+
+    Parameters
+    ----------
+    text : str or int
+        Bytes as a number, or with a unit, in upper or lower case: 4GiB and 512MiB are powers of 1024, 500MB and 4G
+        of 1000.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For anything else, and for nothing at all.
+
+    Examples
+    --------
+    >>> parse_size("4GiB"), parse_size("500 MB"), parse_size(1024)
+    (4294967296, 500000000, 1024)
+    """
+    if isinstance(text, bool) or not isinstance(text, (str, int)):
+        raise InputTypeError(f"max_memory: expected a size such as '4GiB', got {shown(text)}")
+    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([kmgt]?i?)b?\s*", str(text), re.IGNORECASE)
+    unit = match[2].lower() if match else "i"
+    if match is None or unit not in _UNITS:
+        raise InputError(
+            f"max_memory: expected a size such as 4GiB, 512MiB or 500MB, got {shown(text)}"
+        )
+    size = round(float(match[1]) * _UNITS[unit])
+    if size < 1:
+        raise InputError(f"max_memory: expected at least a byte, got {shown(text)}")
+    return size
+
+
+def size_text(size: int) -> str:
+    """Write an amount of memory for people.
+
+    Examples
+    --------
+    >>> size_text(5 << 30), size_text(300_000_000), size_text(0)
+    ('5 GiB', '286 MiB', '0 MiB')
+    """
+    if size >= 1 << 30:
+        return f"{size / (1 << 30):.3g} GiB"
+    return f"{math.ceil(size / (1 << 20))} MiB"
+
+
+def too_large(need: int, most: int, beside: int = 0) -> MemoryError:
+    """Make the error for a case that does not fit into the memory that there may be, beside what runs."""
+    text = f" beside {size_text(beside)} of what runs" if beside else ""
+    return MemoryError(
+        f"needs {size_text(need)}{text}, and max_memory (--max-memory) is {size_text(most)}"
+    )
+
+
+def needed_bytes(sides: Sequence[Side], settings: Settings) -> Need:
+    """Tell what a case takes at most, from the headers of its two maps, or of a reference alone.
+
+    That is the voxels as they are read and as labels, copies that bring them onto one grid and into one type, and what
+    measuring takes of one structure that fills the volume; of one label or of many it is the same. Surfaces may take
+    a twentieth of all voxels, which those of organs and cells do not reach; noise may take more.
+
+    Parameters
+    ----------
+    sides : sequence of pairs of Opened and Arrangement or None
+    settings : Settings
+
+    Returns
+    -------
+    Need
+    """
+    reading = kept = voxels = widest = 0
+    types = []
+    for opened, arrangement in sides:
+        stored = math.prod(opened.shape)
+        width = 8 if opened.dtype is None else opened.dtype.itemsize
+        on_grid = stored if arrangement is None else math.prod(arrangement.shape)
+        array = stored * width
+        beside = opened.scratch
+        if opened.dtype is not None and not opened.dtype.isnative:
+            beside = max(beside, array)
+        if opened.dtype is None or opened.dtype.kind == "f":
+            # Labels are as wide as the numbers were at most.
+            beside = max(beside, array)
+        if arrangement is not None:
+            beside = max(beside, on_grid * width)
+        reading += array + beside
+        kept += on_grid * width
+        voxels, widest = max(voxels, on_grid), max(widest, width)
+        types.append(opened.dtype)
+    if len(sides) == 1:
+        kept *= 2
+        types *= 2
+    # Maps of two types are both copied into one that holds either; of two orders in memory, one is copied.
+    sign = {None if dtype is None else dtype.kind for dtype in types}
+    wide = min(8, widest * 2) if len(sign) > 1 else widest
+    copies = voxels * (widest if types[0] == types[1] is not None else 2 * wide)
+    measuring = kept + copies + voxels * working_bytes(settings) + _BESIDE
+    in_pieces = all(opened.map is not None and turned is None for opened, turned in sides)
+    return Need(reading, measuring, voxels, in_pieces and len(sides) == 2)
+
+
+def working_bytes(settings: Settings) -> int:
+    """Tell what measuring takes a voxel beside the maps."""
+    if settings.backend == "scipy":
+        return _BY_SCIPY[settings.boundary]
+    return _WORKING[settings.boundary] if settings.measurements else _COUNTING
