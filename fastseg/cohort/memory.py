@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from fastseg.errors import InputError, InputTypeError
 from fastseg.evaluation.settings import Settings
@@ -150,10 +152,7 @@ def needed_bytes(sides: Sequence[Side], settings: Settings) -> Need:
     if len(sides) == 1:
         kept *= 2
         types *= 2
-    # Maps of two types are both copied into one that holds either; of two orders in memory, one is copied.
-    sign = {None if dtype is None else dtype.kind for dtype in types}
-    wide = min(8, widest * 2) if len(sign) > 1 else widest
-    copies = voxels * (widest if types[0] == types[1] is not None else 2 * wide)
+    copies = voxels * _copied(types[0], types[1], widest)
     measuring = kept + copies + voxels * working_bytes(settings) + _BESIDE
     in_pieces = all(opened.map is not None and turned is None for opened, turned in sides)
     return Need(reading, measuring, voxels, in_pieces and len(sides) == 2)
@@ -164,3 +163,13 @@ def working_bytes(settings: Settings) -> int:
     if settings.backend == "scipy":
         return _BY_SCIPY[settings.boundary]
     return _WORKING[settings.boundary] if settings.measurements else _COUNTING
+
+
+def _copied(reference: np.dtype[Any] | None, prediction: np.dtype[Any] | None, widest: int) -> int:
+    """Tell how many bytes a voxel of both maps are copied: into one type, or one of them into the other's order."""
+    if reference is None or prediction is None or "f" in (reference.kind, prediction.kind):
+        return 2 * min(8, 2 * widest)  # labels of floats may have or lack a sign
+    if reference == prediction:
+        return widest
+    both: np.dtype[Any] = np.result_type(reference, prediction)
+    return 2 * min(8, both.itemsize)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.connection
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -61,7 +62,8 @@ class Worker:
         self.connection, theirs = context.Pipe()
         self.ready = False
         self.tasks: deque[Task] = deque()
-        arguments = (theirs, os.getcwd(), settings, threads)
+        # In bytes: to unpickle settings imports what may fail, which `serve` tells.
+        arguments = (theirs, os.getcwd(), pickle.dumps(settings), threads)
         self._process = context.Process(
             target=serve, args=arguments, name="fastseg-worker", daemon=True
         )
@@ -175,7 +177,7 @@ def _interrupts_blocked() -> Iterator[None]:
 # ------------------------------------------------------------------------------ in the worker
 
 
-def serve(connection: Connection, folder: str, settings: Settings, threads: int) -> None:
+def serve(connection: Connection, folder: str, pickled: bytes, threads: int) -> None:
     """Evaluate cases as they come, until the connection is closed: all that a worker does.
 
     This file imports nothing of fastseg's but what tells an error, so that whatever keeps a process from working is
@@ -188,6 +190,7 @@ def serve(connection: Connection, folder: str, settings: Settings, threads: int)
         from fastseg.cohort.one_case import evaluate_files
         from fastseg.threads import set_num_threads
 
+        settings: Settings = pickle.loads(pickled)
         set_num_threads(threads)
     except BaseException as error:
         connection.send(("failed", shortened(f"{type(error).__name__}: {error}")))
