@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import time
 import uuid
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -22,6 +24,10 @@ from fastseg.results.failures import Failure
 # How long to wait for a scheduler, and how often to ask how many workers there are, in seconds.
 _PATIENCE = 10
 _ASK_AGAIN = 5.0
+
+# Cases are given in batches of so many seconds, of so many cases at most: to give one takes some milliseconds.
+_A_BATCH = 0.2
+_MOST_IN_A_BATCH = 64
 
 
 def client(address: str) -> Any:
@@ -103,43 +109,76 @@ def evaluate_on_cluster(
         raise InputTypeError("executor: expected a Client with asynchronous=False")
     _check_workers(cluster)
     work = functools.partial(
-        evaluate_elsewhere,
+        _evaluate_several,
         settings=settings,
         threads=threads or 1,
         budget=max_memory,
         here=os.getpid(),
     )
-    run, waiting = uuid.uuid4().hex[:8], enumerate(cases)
-    under_way: dict[Any, Case] = {}
+    batches = _Batches(cases)
+    under_way: dict[Any, list[Case]] = {}
     ready = distributed.as_completed(with_results=True, raise_errors=False, loop=cluster.loop)
+    run, numbers = uuid.uuid4().hex[:8], itertools.count()
     limit, asked = 0, -_ASK_AGAIN
     try:
         while True:
             if time.monotonic() - asked > _ASK_AGAIN:
                 limit, asked = _window(cluster), time.monotonic()
-            while len(under_way) < limit:
-                place, case = next(waiting, (0, None))
-                if case is None:
-                    break
-                future = cluster.submit(
-                    work, with_full_paths(case), key=f"fastseg-{run}-{place}", pure=False
-                )
-                under_way[future] = case
+            while len(under_way) < limit and (batch := batches.next()):
+                sent = list(map(with_full_paths, batch))
+                key = f"fastseg-{run}-{next(numbers)}"
+                future = cluster.submit(work, sent, key=key, pure=False)
+                under_way[future] = batch
                 ready.add(future)
             if not under_way:
                 return
             future, found = next(ready)
-            case = under_way.pop(future)
-            yield _outcome(future, found, case)
+            batch = under_way.pop(future)
+            if isinstance(found, list):
+                batches.learn(found)
+                for outcome, case in zip(found, batch, strict=True):
+                    yield replace(outcome, case=case)
+            elif len(batch) > 1:  # one of them it was: each by itself
+                batches.again(batch)
+            else:
+                yield _failed(future, found, batch[0])
     finally:
         if under_way:
             _cancel(cluster, list(under_way))
 
 
-def _outcome(future: Any, found: Any, case: Case) -> Outcome:
-    """Take what has come of a case: its outcome, or what Dask says instead."""
-    if isinstance(found, Outcome):
-        return replace(found, case=case)
+def _evaluate_several(cases: list[Case], **how: Any) -> list[Outcome]:
+    """Evaluate some cases on a worker, one after the other."""
+    return [evaluate_elsewhere(case, **how) for case in cases]
+
+
+class _Batches:
+    """Cases as they are given to a cluster: several at once where they are so short that sending them takes as long."""
+
+    def __init__(self, cases: Iterable[Case]) -> None:
+        self._cases = iter(cases)
+        self._alone: deque[Case] = deque()
+        self._size = 1
+
+    def next(self) -> list[Case]:
+        """Give the next cases; none when all were given."""
+        if self._alone:
+            return [self._alone.popleft()]
+        return list(itertools.islice(self._cases, self._size))
+
+    def learn(self, outcomes: list[Outcome]) -> None:
+        """Decide by those that were evaluated how many are given at once, the slowest of them counting."""
+        slowest = max(outcome.seconds for outcome in outcomes)
+        fitting = int(_A_BATCH / max(slowest, 1e-3))
+        self._size = max(1, min(fitting, 2 * self._size, _MOST_IN_A_BATCH))
+
+    def again(self, cases: Iterable[Case]) -> None:
+        """Take back cases that were lost together, to give them one by one."""
+        self._alone.extend(cases)
+
+
+def _failed(future: Any, found: Any, case: Case) -> Outcome:
+    """Make a failure of what Dask says of a case instead of its outcome."""
     if future.status in ("cancelled", "lost"):
         raise WorkersError(
             f"the cluster has let go of case {case.name}: its scheduler is gone, or somebody has cancelled it"

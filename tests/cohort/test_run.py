@@ -425,8 +425,7 @@ def test_workers_may_compile_at_once(
     saved(tmp_path, "abcd")
     out = run_python(
         "from fastseg.cohort.run import evaluate_all\n"
-        "from fastseg.cohort.memory import PROCESS_BYTES
-from fastseg.cohort.outcomes import Case\n"
+        "from fastseg.cohort.outcomes import Case\n"
         "from fastseg.evaluation.settings import Settings\n"
         "settings = Settings.checked(metrics=['hd95'], backend='numba')\n"
         "cases = [Case(name, f'{name}_r.npy', f'{name}_p.npy') for name in 'abcd']\n"
