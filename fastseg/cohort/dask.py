@@ -8,8 +8,8 @@ import os
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -107,7 +107,9 @@ def evaluate_on_cluster(
     distributed = require("distributed", "a cluster of Dask's", "dask")
     if getattr(cluster, "asynchronous", False):
         raise InputTypeError("executor: expected a Client with asynchronous=False")
-    _check_workers(cluster)
+    with _cluster_is_there():
+        versions = cluster.run(_version, on_error="return")
+    _check(versions)
     work = functools.partial(
         _evaluate_several,
         settings=settings,
@@ -119,17 +121,22 @@ def evaluate_on_cluster(
     under_way: dict[Any, list[Case]] = {}
     ready = distributed.as_completed(with_results=True, raise_errors=False, loop=cluster.loop)
     run, numbers = uuid.uuid4().hex[:8], itertools.count()
+
+    def send(batch: list[Case]) -> Any:
+        sent = list(map(with_full_paths, batch))
+        with _cluster_is_there():
+            future = cluster.submit(work, sent, key=f"fastseg-{run}-{next(numbers)}", pure=False)
+            ready.add(future)
+        return future
+
     limit, asked = 0, -_ASK_AGAIN
     try:
         while True:
             if time.monotonic() - asked > _ASK_AGAIN:
-                limit, asked = _window(cluster), time.monotonic()
+                with _cluster_is_there():
+                    limit, asked = _window(cluster), time.monotonic()
             while len(under_way) < limit and (batch := batches.next()):
-                sent = list(map(with_full_paths, batch))
-                key = f"fastseg-{run}-{next(numbers)}"
-                future = cluster.submit(work, sent, key=key, pure=False)
-                under_way[future] = batch
-                ready.add(future)
+                under_way[send(batch)] = batch
             if not under_way:
                 return
             future, found = next(ready)
@@ -181,7 +188,8 @@ def _failed(future: Any, found: Any, case: Case) -> Outcome:
     """Make a failure of what Dask says of a case instead of its outcome."""
     if future.status in ("cancelled", "lost"):
         raise WorkersError(
-            f"the cluster has let go of case {case.name}: its scheduler is gone, or somebody has cancelled it"
+            f"the cluster takes no more cases, and has let go of {case.name}: its scheduler is gone, or somebody "
+            "has cancelled it"
         )
     error = found[1] if isinstance(found, tuple) else found
     kind, message = type(error).__name__, shortened(error)
@@ -192,15 +200,24 @@ def _failed(future: Any, found: Any, case: Case) -> Outcome:
     return Outcome(case, failure=Failure(case.name, kind, message, case.algorithm))
 
 
+@contextmanager
+def _cluster_is_there() -> Iterator[None]:
+    """Say in one line if a cluster takes no more."""
+    try:
+        yield
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}"
+        raise WorkersError(f"the cluster takes no more cases: {shortened(text)}") from error
+
+
 def _window(cluster: Any) -> int:
     """Tell how many cases the cluster may have: some for each thread of its workers, of which more may come."""
     count: int = sum(cluster.nthreads().values())
     return CASES_A_WORKER * max(1, count)
 
 
-def _check_workers(cluster: Any) -> None:
+def _check(versions: Mapping[str, Any]) -> None:
     """Raise unless all workers that there are have this version of fastseg."""
-    versions = cluster.run(_version, on_error="return")
     for worker, version in versions.items():
         if version != __version__:
             has = f"fastseg {version}" if isinstance(version, str) else f"no fastseg: {version}"
