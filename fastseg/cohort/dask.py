@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastseg._version import __version__
 from fastseg.cohort.executors import CASES_A_WORKER, evaluate_elsewhere, with_full_paths
@@ -97,7 +97,8 @@ def evaluate_on_cluster(
     ------
     Outcome
         In the order in which they come. A case whose worker is lost is given to another by Dask, as often as its
-        setting ``distributed.scheduler.allowed-failures`` says, and is then a failure.
+        setting ``distributed.scheduler.allowed-failures`` says, and at last once more while nothing else runs.
+        Only then it is a failure, "WorkerDied".
 
     Raises
     ------
@@ -118,12 +119,12 @@ def evaluate_on_cluster(
         here=os.getpid(),
     )
     batches = _Batches(cases)
-    under_way: dict[Any, list[Case]] = {}
+    under_way: dict[Any, _Batch] = {}
     ready = distributed.as_completed(with_results=True, raise_errors=False, loop=cluster.loop)
     run, numbers = uuid.uuid4().hex[:8], itertools.count()
 
-    def send(batch: list[Case]) -> Any:
-        sent = list(map(with_full_paths, batch))
+    def send(batch: _Batch) -> Any:
+        sent = list(map(with_full_paths, batch.cases))
         with _cluster_is_there():
             future = cluster.submit(work, sent, key=f"fastseg-{run}-{next(numbers)}", pure=False)
             ready.add(future)
@@ -135,7 +136,7 @@ def evaluate_on_cluster(
             if time.monotonic() - asked > _ASK_AGAIN:
                 with _cluster_is_there():
                     limit, asked = _window(cluster), time.monotonic()
-            while len(under_way) < limit and (batch := batches.next()):
+            while len(under_way) < limit and (batch := batches.next(not under_way)):
                 under_way[send(batch)] = batch
             if not under_way:
                 return
@@ -143,12 +144,13 @@ def evaluate_on_cluster(
             batch = under_way.pop(future)
             if isinstance(found, list):
                 batches.learn(found)
-                for outcome, case in zip(found, batch, strict=True):
+                for outcome, case in zip(found, batch.cases, strict=True):
                     yield replace(outcome, case=case)
-            elif len(batch) > 1:  # one of them it was: each by itself
-                batches.again(batch)
+            elif batch.by_itself or (len(batch.cases) == 1 and not _is_killed(found)):
+                yield _failed(future, found, batch.cases[0])
             else:
-                yield _failed(future, found, batch[0])
+                _check_is_kept(future, batch.cases[0])
+                batches.again(batch)
     finally:
         if under_way:
             _cancel(cluster, list(under_way))
@@ -159,19 +161,33 @@ def _evaluate_several(cases: list[Case], **how: Any) -> list[Outcome]:
     return [evaluate_elsewhere(case, **how) for case in cases]
 
 
+class _Batch(NamedTuple):
+    """Cases that are given to a worker together, and whether the cluster has nothing beside them."""
+
+    cases: list[Case]
+    by_itself: bool = False
+
+
 class _Batches:
-    """Cases as they are given to a cluster: several at once where they are so short that sending them takes as long."""
+    """Cases as they are given to a cluster: several at once where they are so short that sending them takes as long.
+
+    Dask holds whatever a worker had responsible for its death. So of a batch that was lost each case is given again,
+    and one that was lost then too a last time when the cluster has nothing else: only that case can be the reason.
+    """
 
     def __init__(self, cases: Iterable[Case]) -> None:
         self._cases = iter(cases)
-        self._alone: deque[Case] = deque()
+        self._lost: deque[Case] = deque()
+        self._suspects: deque[Case] = deque()
         self._size = 1
 
-    def next(self) -> list[Case]:
-        """Give the next cases; none when all were given."""
-        if self._alone:
-            return [self._alone.popleft()]
-        return list(itertools.islice(self._cases, self._size))
+    def next(self, idle: bool) -> _Batch | None:
+        """Give the next cases, if there are any to give while the cluster is idle, or is not."""
+        if self._lost:
+            return _Batch([self._lost.popleft()])
+        if cases := list(itertools.islice(self._cases, self._size)):
+            return _Batch(cases)
+        return _Batch([self._suspects.popleft()], True) if idle and self._suspects else None
 
     def learn(self, outcomes: list[Outcome]) -> None:
         """Decide by those that were evaluated how many are given at once, the slowest of them counting."""
@@ -179,24 +195,33 @@ class _Batches:
         fitting = int(_A_BATCH / max(slowest, 1e-3))
         self._size = max(1, min(fitting, 2 * self._size, _MOST_IN_A_BATCH))
 
-    def again(self, cases: Iterable[Case]) -> None:
-        """Take back cases that were lost together, to give them one by one."""
-        self._alone.extend(cases)
+    def again(self, batch: _Batch) -> None:
+        """Take back what was lost."""
+        (self._lost if len(batch.cases) > 1 else self._suspects).extend(batch.cases)
 
 
-def _failed(future: Any, found: Any, case: Case) -> Outcome:
-    """Make a failure of what Dask says of a case instead of its outcome."""
+def _is_killed(found: Any) -> bool:
+    """Tell whether Dask says that workers died of it."""
+    return isinstance(found, tuple) and type(found[1]).__name__ == "KilledWorker"
+
+
+def _check_is_kept(future: Any, case: Case) -> None:
+    """Raise if the cluster has let go of a case, for good."""
     if future.status in ("cancelled", "lost"):
         raise WorkersError(
             f"the cluster takes no more cases, and has let go of {case.name}: its scheduler is gone, or somebody "
             "has cancelled it"
         )
+
+
+def _failed(future: Any, found: Any, case: Case) -> Outcome:
+    """Make a failure of what Dask says of a case instead of its outcome."""
+    _check_is_kept(future, case)
     error = found[1] if isinstance(found, tuple) else found
     kind, message = type(error).__name__, shortened(error)
-    if kind == "KilledWorker":
-        workers = error.allowed_failures + 1
+    if _is_killed(found):
         kind = "WorkerDied"
-        message = f"each of the {workers} workers died that it was given to, one after the other"
+        message = f"{error.allowed_failures + 1} workers died of it, one after the other"
     return Outcome(case, failure=Failure(case.name, kind, message, case.algorithm))
 
 
