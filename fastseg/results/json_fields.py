@@ -32,6 +32,10 @@ class Fields:
             self.wrong(key, expected, value)
         return value
 
+    def has(self, key: str) -> bool:
+        """Tell whether a field is there and not null."""
+        return self._content.get(key) is not None
+
     def text(self, key: str) -> str:
         """Take a text."""
         return str(self.value(key, str, "text"))

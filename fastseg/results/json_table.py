@@ -45,9 +45,7 @@ def json_text(
         **({_RESTORED: _encode(lost)} if lost else {}),
         "metrics": _encode(list(metrics)),
         "units": _encode(units),
-        "rows": lines(
-            _encode(record({**row.to_dict(), "voxel_volume": row.voxel_volume})) for row in rows
-        ),
+        "rows": lines(_encode(row_record(row)) for row in rows),
         "summary": lines(_encode(record(entry)) for entry in summary.to_dict()),
         "summary_by_label": lines(_encode(record(entry)) for entry in by_label.to_dict()),
     }
@@ -83,7 +81,7 @@ def read(source: Any) -> tuple[tuple[Row, ...], tuple[str, ...], dict[str, Any]]
         )
     metrics = top.list_of(str, "metrics")
     rows = [
-        _row(Fields(entry, f"{where}: row {i}"), metrics)
+        read_row(Fields(entry, f"{where}: row {i}"), metrics)
         for i, entry in enumerate(top.list_of(dict, "rows"), 1)
     ]
     return tuple(rows), tuple(metrics), _settings(top)
@@ -122,7 +120,13 @@ def _settings(top: Fields) -> dict[str, Any]:
         top.wrong(_RESTORED, "what to_json wrote", lost)
 
 
-def _row(fields: Fields, metrics: Sequence[str]) -> Row:
+def row_record(row: Row) -> dict[str, Any]:
+    """Write a row as a record of JSON, from which :func:`read_row` makes the same row."""
+    return record({**row.to_dict(), "voxel_volume": row.voxel_volume})
+
+
+def read_row(fields: Fields, metrics: Sequence[str]) -> Row:
+    """Read a row from its record."""
     label = fields.label("label")
     if label is None:
         fields.wrong("label", "a label", label)

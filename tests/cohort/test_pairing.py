@@ -372,7 +372,7 @@ TABLES: dict[str, tuple[str | bytes, str]] = {
         b"\xef\xbb\xbfcase;reference;prediction\r\none;r/a.npy;p/x.npy\r\ntwo;r/b.npy;\r\n", "pairs.csv",
     ),
     "other columns and order, blank lines, a short row": (
-        'Prediction , age,"Case",reference\n\np/x.npy,7,one, r/a.npy\n,,,\n,8,two,"r/b.npy"', "pairs.csv",
+        'Prediction ,,"Case",reference\n\np/x.npy,7,one, r/a.npy\n,,,\n,8,two,"r/b.npy"', "pairs.csv",
     ),
     "line ends of old Macs": (
         "case;reference;prediction\rone;r/a.npy;p/x.npy\rtwo;r/b.npy;\r", "pairs.csv",
