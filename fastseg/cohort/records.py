@@ -16,7 +16,12 @@ from fastseg.results import Evaluation
 from fastseg.results.failures import Failure
 from fastseg.results.files import encodable
 from fastseg.results.json_fields import Fields
-from fastseg.results.json_table import read_row, row_record
+from fastseg.results.json_table import (
+    failure_record,
+    read_failure,
+    read_row,
+    row_record,
+)
 from fastseg.results.json_values import plain, survives, tagged, untagged
 
 #: of a line; a later one may be read by later versions only
@@ -103,7 +108,7 @@ class Record:
             "attributes": plain(self.attributes or {}),
             "notes": [encodable(note) for note in self.notes],
             "seconds": round(self.seconds, 6),
-            "failure": None if self.failure is None else plain(self.failure.to_dict()),
+            "failure": None if self.failure is None else plain(failure_record(self.failure)),
         }
         if self.evaluation is not None:
             about = self.evaluation.settings
@@ -139,10 +144,7 @@ class Record:
         files = Fields(top.object("files"), where)
         failure, evaluation = None, None
         if content.get("failure") is not None:
-            told = Fields(top.object("failure"), where)
-            failure = Failure(
-                *(told.text(name) for name in ("case", "kind", "message", "algorithm", "traceback"))
-            )
+            failure = read_failure(Fields(top.object("failure"), where))
         elif with_rows:
             evaluation = _evaluation(top, where)
         return cls(

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fastseg.errors import InputError, InputTypeError, MissingPackageError
+from fastseg.inputs.choices import did_you_mean
 from fastseg.inputs.structures import Label
 from fastseg.results.display import NOTHING, html_of, text_of
 from fastseg.results.failures import Failure
 from fastseg.results.files import csv_text, written
-from fastseg.results.joining import Joined, common_settings, renamed
+from fastseg.results.joining import Joined, Part, common_settings, renamed
 from fastseg.results.lookup import Index
+from fastseg.results.missing import missing_predictions, with_missing
 from fastseg.results.rows import Row, columns
 from fastseg.results.summary import Summary, summarise
 from fastseg.threads import lazy
@@ -24,15 +26,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The metrics of every structure of one case, or of several cases.
+    """The metrics of every structure of one case, or of several cases, by one algorithm or several.
 
     ``evaluation["liver"]["dice"]`` and ``evaluation[1]["hd95"]`` are single values, ``evaluation["case_07", "liver"]``
-    is a row of several cases, ``evaluation.case("case_07")`` all rows of one.
+    is a row of several cases, ``evaluation.case("case_07")`` all rows of one, ``evaluation.algorithm("unet")`` those of
+    one algorithm of several.
 
     Attributes
     ----------
     rows : tuple of Row
-        In the order of cases and labels.
+        In the order of algorithms, cases and labels.
     metrics : tuple of str
         Names of the metrics evaluated.
     settings : dict
@@ -59,13 +62,13 @@ class Evaluation:
         Returns
         -------
         Evaluation
-            Its settings are those that all have in common.
+            Its settings are those that all have in common, and the missing predictions and failures of all.
 
         Raises
         ------
         ValueError
             If there is none, if their metrics differ, if two have no name for their case, and if two have the same
-            structure of the same case. It is raised before the next evaluation is asked for.
+            structure of the same case by the same algorithm. It is raised before the next evaluation is asked for.
         TypeError
             For anything else than evaluations.
 
@@ -78,25 +81,29 @@ class Evaluation:
         >>> joined.cases, joined["b", 1]["dice"]
         (('a', 'b'), 1.0)
         """
-        parts: list[Evaluation] = []
+        parts: list[Part] = []
+        metrics: tuple[str, ...] = ()
         joined = Joined()
         for name, part in _named(evaluations):
             if not isinstance(part, Evaluation):
                 raise InputTypeError(
                     f"joined: expected evaluations in a list, got {type(part).__name__}"
                 )
-            if parts and part.metrics != parts[0].metrics:
+            if parts and part.metrics != metrics:
                 raise InputError("joined: the evaluations have different metrics")
-            joined.add(part.rows if name is None else renamed(part.rows, name))
-            parts.append(part)
+            metrics = part.metrics
+            held = Part(part.rows, part.settings, part.failures)
+            parts.append(held if name is None else renamed(held, name))
+            joined.add(parts[-1].rows)
         if not parts:
             raise InputError("joined: expected at least one evaluation")
         common = common_settings([part.settings for part in parts])
-        return cls(tuple(joined.rows), parts[0].metrics, common)
+        failures = dict.fromkeys(failure for part in parts for failure in part.failures)
+        return cls(tuple(joined.rows), metrics, common, tuple(failures))
 
     @classmethod
     def from_json(cls, source: str | os.PathLike[str]) -> Evaluation:
-        """Read what :meth:`to_json` wrote: the same rows, to the bit, metrics and settings.
+        """Read what :meth:`to_json` wrote: the same rows, to the bit, metrics, settings and failures.
 
         Parameters
         ----------
@@ -126,7 +133,7 @@ class Evaluation:
 
     @lazy
     def _index(self) -> Index:
-        return Index(self.rows)
+        return Index(self.rows, self.failures)
 
     @lazy
     def _found_cases(self) -> dict[str, Evaluation]:
@@ -150,8 +157,44 @@ class Evaluation:
             raise self._index.no_case(name)
         if name not in self._found_cases:
             rows = tuple(self._index.by_case[name])
-            self._found_cases[name] = Evaluation(rows, self.metrics, self.settings)
+            failures = tuple(failure for failure in self.failures if failure.case == name)
+            self._found_cases[name] = Evaluation(rows, self.metrics, self.settings, failures)
         return self._found_cases[name]
+
+    @lazy
+    def algorithms(self) -> tuple[str, ...]:
+        """Names of the algorithms, each once, also of those all of whose cases failed; empty where none has a name."""
+        names = dict.fromkeys(row.algorithm for row in self.rows)
+        names.update(dict.fromkeys(failure.algorithm for failure in self.failures))
+        return tuple(names) if any(names) else ()
+
+    def algorithm(self, name: str) -> Evaluation:
+        """Give all rows, failures and missing predictions of one algorithm.
+
+        Raises
+        ------
+        KeyError
+            If there is none of this name; it names the nearest.
+
+        Examples
+        --------
+        >>> import numpy as np, fastseg
+        >>> from fastseg.results import with_case
+        >>> mask = np.ones((3, 3, 3), bool)
+        >>> one = fastseg.evaluate(mask, mask, metrics="dice", case="a")
+        >>> both = fastseg.Evaluation.joined(with_case(one, name) for name in ("unet", "other"))
+        >>> both.algorithms, both.algorithm("unet")["a", 1]["dice"]
+        (('unet', 'other'), 1.0)
+        """
+        if name not in self.algorithms:
+            raise KeyError(f"no algorithm {name!r:.80}; {did_you_mean(name, self.algorithms)}")
+        missing = missing_predictions(self.settings)
+        return Evaluation(
+            tuple(row for row in self.rows if row.algorithm == name),
+            self.metrics,
+            with_missing(self.settings, [one for one in missing if one.algorithm == name]),
+            tuple(failure for failure in self.failures if failure.algorithm == name),
+        )
 
     def row(self, structure: Label | str, case: str | None = None) -> Row:
         """Give the row of a structure, of the only case that has it or of the one that is named.
@@ -166,7 +209,8 @@ class Evaluation:
         Raises
         ------
         KeyError
-            If there is none; it names the nearest. Also if there are several.
+            If there is none; it names the nearest. Also if there are several, of several algorithms for example:
+            ask ``evaluation.algorithm(name).row(…)``.
         """
         if case is None:
             return self._index.row(structure)
@@ -228,7 +272,20 @@ class Evaluation:
 
     def to_dict(self) -> list[dict[str, Any]]:
         """Give the table as a list of rows."""
-        return [row.to_dict() for row in self.rows]
+        algorithm, attributes = self._further
+        return [row.to_dict(algorithm=algorithm, attributes=attributes) for row in self.rows]
+
+    @lazy
+    def _further(self) -> tuple[bool, tuple[str, ...]]:
+        """Whether tables have a column for the algorithm, and which for attributes."""
+        names = dict.fromkeys(name for row in self.rows for name in row.attributes)
+        return bool(self.algorithms), tuple(names)
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns of the table."""
+        algorithm, attributes = self._further
+        return columns(self.metrics, algorithm=algorithm, attributes=attributes)
 
     def to_pandas(self) -> pandas.DataFrame:
         """Give the table as a pandas DataFrame."""
@@ -238,17 +295,17 @@ class Evaluation:
             raise MissingPackageError(
                 'to_pandas needs pandas: pip install "fastseg-metrics[pandas]"'
             ) from error
-        return pandas.DataFrame(self.to_dict(), columns=columns(self.metrics))
+        return pandas.DataFrame(self.to_dict(), columns=self.columns)
 
     def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
         r"""Write the table as CSV, undefined values as ``nan``, to a file if a path is given.
 
         Bytes of names that are not UTF-8 are written as ``\udcff``. The file is written whole or not at all.
         """
-        return written(csv_text(columns(self.metrics), self.to_dict()), path)
+        return written(csv_text(self.columns, self.to_dict()), path)
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        r"""Write rows, settings and summaries as JSON, to a file if a path is given.
+        r"""Write rows, settings, failures and summaries as JSON, to a file if a path is given.
 
         JSON has no numbers for what is undefined or infinite: such values are ``null``, and ``"not_finite"`` of the
         same record says which they are, as in ``{"dice": 0.0, "hd": null, …, "not_finite": {"hd": "inf"}}``. The
@@ -259,7 +316,7 @@ class Evaluation:
         from fastseg.results import json_table
 
         text = json_table.json_text(
-            self.rows, self.metrics, self.settings, self.summary(), by_label
+            self.rows, self.metrics, self.settings, self.failures, self.summary(), by_label
         )
         return written(text, path)
 
