@@ -8,7 +8,7 @@ from typing import Any
 from fastseg.cohort.folders import StrPath, nfc, printable
 from fastseg.cohort.outcomes import Case
 from fastseg.cohort.pair_table import is_table
-from fastseg.cohort.pairing import Missing, Pairing, find_pairs, natural, titled
+from fastseg.cohort.pairing import Missing, Pairing, find_pairs, natural
 from fastseg.errors import InputError
 
 
@@ -34,8 +34,8 @@ def pair_algorithms(
     Returns
     -------
     Pairing
-        Its cases are ordered by references, so that each may be read once for all algorithms. A case that is missing
-        is called "algorithm: case".
+        Its cases are ordered by references, so that each may be read once for all algorithms. Those of
+        one reference stand in the order of the algorithms.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def pair_algorithms(
     if not predictions:
         raise InputError("prediction: expected at least one algorithm and its folder")
     whole: list[Case] = []
-    lonely: list[str] = []
+    lonely: list[Case] = []
     notes: list[str] = []
     extra = []
     for name, folder in predictions.items():
@@ -64,7 +64,7 @@ def pair_algorithms(
             raise InputError(f"{algorithm}: {error}") from error
         cases = [case._replace(algorithm=algorithm) for case in found.cases]
         whole += cases
-        lonely += [titled(Case(case, "", None, algorithm)) for case in found.missing]
+        lonely += [case._replace(algorithm=algorithm) for case in found.missing]
         notes += [f"{algorithm}: {note}" for note in found.notes]
         extra += found.only_prediction
     # stable: algorithms stay in their order within a case

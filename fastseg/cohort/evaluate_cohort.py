@@ -60,7 +60,10 @@ def joined(
     """Join the outcomes of a cohort: its evaluation, None if every case failed, and the outcomes that are failures."""
     done: list[Evaluation] = []
     failed: list[Outcome] = []
-    for outcome in outcomes:
+    places = {
+        name: i for i, name in enumerate(dict.fromkeys(case.algorithm for case in pairing.cases))
+    }
+    for outcome in sorted(outcomes, key=lambda outcome: places[outcome.case.algorithm]):
         if outcome.evaluation is not None:
             done.append(outcome.evaluation)
         else:

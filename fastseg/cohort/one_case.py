@@ -18,7 +18,7 @@ from fastseg.errors import is_bad_input
 from fastseg.evaluation.case import evaluate_case
 from fastseg.evaluation.settings import Settings
 from fastseg.inputs.source import ArraySource
-from fastseg.results import Evaluation
+from fastseg.results import Evaluation, with_case
 from fastseg.results.failures import Failure
 
 _Result = TypeVar("_Result")
@@ -44,6 +44,10 @@ def open_case(case: Case, settings: Settings) -> Opened:
 
 def measure_case(read: Sequence[io.ReadMap], settings: Settings, case: Case) -> Evaluation:
     """Evaluate what was read of a case, a reference alone against an empty prediction on its grid."""
+    return with_case(_measured(read, settings, case), case.algorithm, case.attributes)
+
+
+def _measured(read: Sequence[io.ReadMap], settings: Settings, case: Case) -> Evaluation:
     reference = read[0].source
     if len(read) > 1:
         return evaluate_case(reference, read[1].source, settings, case.name)

@@ -14,7 +14,7 @@ from fastseg.cohort.outcomes import Case
 from fastseg.errors import InputError
 from fastseg.io.image import require
 from fastseg.metrics import list_metrics
-from fastseg.results.rows import columns
+from fastseg.results.with_case import check_attributes
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
 
@@ -134,14 +134,11 @@ def _header(path: Path, cells: Sequence[str]) -> list[str]:
             raise InputError(
                 f"{path}: it has no column {column}, but {some(header, 5)!r:.200}; {_FORM}"
             )
-    taken = {*columns([metric.name for metric in list_metrics()]), "failure"} - {*COLUMNS}
-    for column in filter(None, header):
+    for column in COLUMNS:
         if header.count(column) > 1:
             raise InputError(f"{path}: the column {column} is there twice")
-        if column in taken:
-            raise InputError(
-                f"{path}: the column {column!r:.80} would be mistaken for that of the results; call it something else"
-            )
+    further = [column for column in header if column and column not in COLUMNS]
+    check_attributes(further, [metric.name for metric in list_metrics()], str(path))
     return header
 
 

@@ -36,8 +36,8 @@ class Pairing(NamedTuple):
     cases : list of Case
         What to evaluate. Of two folders in the order of their names, numbers within them by value: case_2 before
         case_10. Of a table in its order.
-    missing : list of str
-        The cases that have no prediction.
+    missing : list of Case
+        Those that have no prediction.
     only_prediction : list of Path
         Predictions that have no reference.
     notes : list of str
@@ -47,7 +47,7 @@ class Pairing(NamedTuple):
     """
 
     cases: list[Case]
-    missing: list[str]
+    missing: list[Case]
     only_prediction: list[Path]
     notes: list[str]
     policy: Missing = "worst"
@@ -104,7 +104,7 @@ def find_pairs(
             f"{reference}: a table of pairs names its files, so it takes no suffixes and no ending of them"
         )
     cases = read_pairs(reference)
-    lonely = [titled(case) for case in cases if case.prediction is None]
+    lonely = [case for case in cases if case.prediction is None]
     return _with_policy(Pairing(cases, lonely, [], []), missing, f"in {reference}", "there")
 
 
@@ -113,7 +113,7 @@ def _with_policy(found: Pairing, missing: Missing, here: str, there: str) -> Pai
     cases, notes = found.cases, list(found.notes)
     if found.missing:
         what = f"{len(found.missing)} of {len(cases)} references {here} have no prediction {there}"
-        names = some(found.missing)
+        names = some(list(map(titled, found.missing)))
         if missing == "error":
             raise InputError(f"{what}: {names}; missing='worst' (--missing worst) would score them")
         if missing == "skip":
@@ -201,7 +201,7 @@ def pair_folders(
             f"left out beside images of other kinds (--ending chooses a kind): {some(list(map(str, beside)))}"
         )
     cases = [case._replace(name=printable(case.name)) for case in cases]
-    missing = [case.name for case in cases if case.prediction is None]
+    missing = [case for case in cases if case.prediction is None]
     return Pairing(cases, missing, only_prediction, notes)
 
 
@@ -230,7 +230,7 @@ def sharded(pairing: Pairing, shard: tuple[int, int]) -> Pairing:
     names = list(dict.fromkeys(case.name for case in pairing.cases))[k - 1 :: n]
     chosen = set(names)
     cases = [case for case in pairing.cases if case.name in chosen]
-    lonely = [titled(case) for case in cases if case.prediction is None]
+    lonely = [case for case in cases if case.prediction is None]
     return pairing._replace(cases=cases, missing=lonely)
 
 
