@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import fastseg
 from fastseg.cli import terminal
+from fastseg.cli.log_file import CaseLog
 from fastseg.cli.messages import say
-from fastseg.cohort.evaluate_cohort import Told
+from fastseg.cli.options import Kept, Output
+from fastseg.cli.progress import case_progress
+from fastseg.cli.surroundings import Stopped
+from fastseg.cohort.algorithms import pair_algorithms
+from fastseg.cohort.evaluate_cohort import Told, evaluate_remaining, joined
 from fastseg.cohort.folders import nfc, printable, some
-from fastseg.cohort.joining import absent_labels, joined_cases, unlisted_labels
+from fastseg.cohort.joining import absent_labels, unlisted_labels
 from fastseg.cohort.outcomes import Case
 from fastseg.cohort.pair_table import is_table
-from fastseg.cohort.pairing import Pairing, find_pairs
-from fastseg.cohort.reading_ahead import evaluate_cases
+from fastseg.cohort.pairing import Pairing, find_pairs, sharded
+from fastseg.cohort.recording import recording
 from fastseg.errors import InputError
 from fastseg.evaluation.settings import Settings
 from fastseg.io import image_stem
@@ -26,11 +32,37 @@ from fastseg.results.failures import Failure
 FAILURES_TOLD = 10
 
 
-def pairs(reference: Path, prediction: Path | None, **how: Any) -> tuple[Pairing, bool]:
-    """Pair two folders, read a table of pairs, or take two files as one pair; tell what has no partner.
+def pairs(
+    reference: Path,
+    prediction: Path | None,
+    predictions: Mapping[str, Path],
+    *,
+    shard: tuple[int, int] | None = None,
+    **how: Any,
+) -> tuple[Pairing, bool]:
+    """Pair two folders, or several algorithms' with one, read a table of pairs, or take two files as one pair.
 
-    The second result is whether the pair is one of two files that were named.
+    What has no partner is told. The second result is whether the pair is one of two files that were named.
     """
+    if predictions:
+        if prediction is not None:
+            raise InputError(
+                f"the predictions are given twice, by --prediction and as {prediction}: name each algorithm's folder"
+            )
+        pairing = pair_algorithms(reference, predictions, **how)
+    elif pair := _two_files(reference, prediction, how):
+        return pair, True
+    else:
+        pairing = find_pairs(reference, prediction, **how)
+    if shard is not None:
+        pairing = sharded(pairing, shard)
+    for note in pairing.notes:
+        say(note, "warning")
+    return pairing, False
+
+
+def _two_files(reference: Path, prediction: Path | None, how: Mapping[str, Any]) -> Pairing | None:
+    """Take two files as a pair; None for folders and tables, which are paired by others."""
     if prediction is None and not is_table(reference):
         raise InputError(
             f"Missing argument 'prediction': only a table of pairs (.csv, .tsv) stands alone, not {reference} "
@@ -48,39 +80,110 @@ def pairs(reference: Path, prediction: Path | None, **how: Any) -> tuple[Pairing
                     "--reference-suffix, --prediction-suffix and --ending are for two folders"
                 )
             name = printable(nfc(image_stem(prediction)))
-            return Pairing([Case(name, reference, prediction)], [], [], []), True
-    pairing = find_pairs(reference, prediction, **how)
-    for note in pairing.notes:
-        say(note, "warning")
-    return pairing, False
+            return Pairing([Case(name, reference, prediction)], [], [], [])
+    return None
+
+
+class Done(NamedTuple):
+    """What came of a cohort, or of a part of it where it was interrupted.
+
+    Attributes
+    ----------
+    evaluation : Evaluation or None
+        None if no case could be evaluated.
+    failures : list of Failure
+    n_done : int
+        Of the cases that are done, those that failed among them.
+    interrupted : bool
+    """
+
+    evaluation: fastseg.Evaluation | None
+    failures: list[Failure]
+    n_done: int
+    interrupted: bool = False
 
 
 def evaluate_all(
-    pairing: Pairing, settings: Settings, raising: bool
-) -> tuple[fastseg.Evaluation | None, list[Failure]]:
+    pairing: Pairing,
+    settings: Settings,
+    kept: Kept,
+    running: Mapping[str, Any],
+    log: CaseLog,
+    *,
+    raising: bool,
+    quiet: bool,
+) -> Done:
     """Evaluate every pair; the first failures are told as they come, or raised."""
-    done: list[fastseg.Evaluation] = []
-    failures: list[Failure] = []
+    total = len(pairing.cases)
     told = Told()
-    with terminal.progress(len(pairing.cases), "cases") as advance:
-        for outcome in evaluate_cases(pairing.cases, settings):
-            if raising and outcome.error is not None:
-                raise outcome.error
-            told.tell(outcome)
-            if outcome.evaluation is not None:
-                done.append(outcome.evaluation)
-            elif outcome.failure is not None:
-                failures.append(outcome.failure)
-                if len(failures) <= FAILURES_TOLD:
-                    _tell_failure(outcome.failure)
-            advance()
-    return (joined_cases(done, pairing, failures) if done else None), failures
+    failed = 0
+    interrupted = False
+    with recording(pairing.cases, settings, kept.stream, kept.resume, kept.hashed) as recorded:
+        before = total - len(recorded.remaining)
+        if before and not quiet:
+            say(f"{before} of {total} cases are in {kept.stream} already", "note")
+        log.started(total, before)
+        outcomes = evaluate_remaining(recorded, settings, **running)
+        try:
+            with case_progress(total, before, quiet) as advance, contextlib.closing(outcomes):
+                for outcome in outcomes:
+                    if raising and outcome.error is not None:
+                        raise outcome.error
+                    told.tell(outcome)
+                    log.add(outcome)
+                    advance(outcome)
+                    if outcome.failure is not None:
+                        failed += 1
+                        if failed <= FAILURES_TOLD:
+                            _tell_failure(outcome.failure)
+        except KeyboardInterrupt:
+            interrupted = True
+        evaluation, without = joined(pairing, found := list(recorded.outcomes()))
+    failures = [outcome.failure for outcome in without if outcome.failure is not None]
+    how = f"interrupted after {len(found)} of {total} cases" if interrupted else "all cases done"
+    log.ended(f"{how}, {len(failures)} of them failed")
+    if interrupted and evaluation is None:
+        raise KeyboardInterrupt
+    return Done(evaluation, failures, len(found), interrupted)
+
+
+def finish(
+    done: Done,
+    pairing: Pairing,
+    settings: Settings,
+    kept: Kept,
+    *,
+    seconds: float,
+    by: Sequence[str],
+    everything: bool,
+    quiet: bool,
+) -> int:
+    """Show and write what came of a cohort, and give the status of the command."""
+    if done.evaluation is not None:
+        try:
+            if not quiet:
+                show(done.evaluation, pairing, settings, done.failures, everything=everything)
+                say_what_was_done(done.evaluation, seconds)
+        finally:  # whoever reads the table may have gone
+            # A table of a part may not take the place of a whole one where a later run goes on with the stream.
+            if kept.stream is None or not done.interrupted:
+                for output in kept.outputs:
+                    write(done.evaluation, output, quiet)
+    if done.failures:
+        say(failed_cases(pairing, done.failures))
+    if done.interrupted:
+        hint = f"; --resume goes on with {kept.stream}" if kept.stream else ""
+        raise Stopped(f"after {done.n_done} of {len(pairing.cases)} cases{hint}")
+    if done.failures or any(case.prediction is None for case in pairing.cases):
+        return 1 if done.evaluation is not None else 2
+    return 0
 
 
 def _tell_failure(failure: Failure) -> None:
     if failure.traceback:
         print(failure.traceback, end="", file=sys.stderr)
-    say(f"case {failure.case}: {failure.message}")
+    name = f"{failure.algorithm}: {failure.case}" if failure.algorithm else failure.case
+    say(f"case {name}: {failure.message}")
 
 
 def show(
@@ -121,17 +224,18 @@ def say_what_was_done(evaluation: fastseg.Evaluation, seconds: float) -> None:
     print(f"{cases} case{'s' * (cases != 1)}, {rows} row{'s' * (rows != 1)}, {seconds:.1f} s")
 
 
-def write(evaluation: fastseg.Evaluation, output: Path) -> None:
-    """Write the table to a file; if that fails, to standard output, so that no result is lost."""
-    to_text = evaluation.to_json if output.suffix.lower() == ".json" else evaluation.to_csv
+def write(evaluation: fastseg.Evaluation, output: Output, quiet: bool = False) -> None:
+    """Write the table to a file; if that fails, as CSV to standard output, so that no result is lost."""
     try:
-        to_text(output)
+        output.writer.write(evaluation, output.path)
     except OSError as error:
-        print(to_text(), end="")
+        print(evaluation.to_csv(), end="")
         raise OSError(
-            f"{output}: it could not be written ({error.strerror or error}), so the whole table is on standard output"
+            f"{output.path}: it could not be written ({error.strerror or error}), so the whole table is on standard "
+            "output"
         ) from error
-    print(f"Written to {printable(str(output))}")
+    if not quiet:
+        print(f"Written to {printable(str(output.path))}")
 
 
 def failed_cases(pairing: Pairing, failures: Sequence[Failure]) -> str:

@@ -1,15 +1,13 @@
-"""What the command line shows: tables for people, and a progress bar."""
+"""What the command line shows: tables for people."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from fastseg.cli.evaluation_table import Column, Columns, by_label, by_row
@@ -57,19 +55,6 @@ def show_pairs(pairs: Sequence[tuple[str, str]]) -> None:
         print(f"{name:<{width}}  {first}")
         for line in more:
             print(f"{'':<{width}}  {line}")
-
-
-@contextmanager
-def progress(total: int, what: str) -> Iterator[Callable[[], None]]:
-    """Show a progress bar if standard error is a terminal and there is more than one thing to do."""
-    console = Console(stderr=True)
-    if total < 2 or not console.is_terminal:
-        yield lambda: None
-        return
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda: bar.advance(task)
 
 
 def _print_columns(columns: Columns) -> None:

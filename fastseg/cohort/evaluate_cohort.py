@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any, Literal
 
 from fastseg.cohort.algorithms import pair_algorithms
@@ -47,7 +47,7 @@ class Told:
 
 def evaluate_remaining(
     recorded: Recording, settings: Settings, **running: Any
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Evaluate the cases that are not done, in whatever order they come; each is kept before it is given."""
     for outcome in evaluate_all(recorded.remaining, settings, **running):
         recorded.add(outcome)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from fastseg.cohort.folders import StrPath, some
 from fastseg.cohort.pairing import natural
 from fastseg.cohort.records import Key, Record, differences
 from fastseg.cohort.stream import read_stream
 from fastseg.errors import InputError
+from fastseg.results import Evaluation
+from fastseg.results.failures import Failure
+from fastseg.results.missing import Missing, with_missing
 
 
 def merged(paths: Sequence[StrPath]) -> list[Record]:
@@ -59,3 +63,21 @@ def _better(one: tuple[Record, StrPath], other: tuple[Record, StrPath]) -> tuple
 def write_merged(records: Iterable[Record]) -> str:
     """Give the text of a stream of these outcomes."""
     return "".join(record.line() for record in records)
+
+
+def evaluation_of(records: Sequence[Record]) -> tuple[Evaluation, tuple[Failure, ...]]:
+    """Make one evaluation of outcomes, with the missing predictions and the failures among them."""
+    done = [record.evaluation for record in records if record.evaluation is not None]
+    failures = tuple(record.failure for record in records if record.failure is not None)
+    if not done:
+        metrics = tuple(records[0].settings.get("metrics", ()))
+        return Evaluation((), metrics, {}, failures), failures
+    lonely = [
+        Missing(record.key.algorithm, record.key.case, "worst")
+        for record in records
+        if record.evaluation is not None and record.prediction is None
+    ]
+    whole = Evaluation.joined(done)
+    return replace(
+        whole, settings=with_missing(whole.settings, lonely), failures=failures
+    ), failures

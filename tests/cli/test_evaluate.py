@@ -304,7 +304,7 @@ def test_an_output_folder_that_cannot_be_written_to_is_found_before_work(
         raise PermissionError(13, "Permission denied", options["dir"])
 
     monkeypatch.setattr("fastseg.cli.options.tempfile.TemporaryFile", refuse)
-    monkeypatch.setattr(evaluating, "evaluate_cases", None)  # never called
+    monkeypatch.setattr(evaluating, "evaluate_remaining", None)  # never called
     status, _, err = call("evaluate", *pair, "--output", "o.csv")
     assert status == 2
     assert err == ["fastseg: error: .: no file can be written here (Permission denied)"]
