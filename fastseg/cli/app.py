@@ -46,7 +46,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         try:
             status = _run(arguments)
             sys.stdout.flush()
-        except KeyboardInterrupt as stop:
+        except KeyboardInterrupt:
+            status = surroundings.INTERRUPTED
+        except surroundings.Stopped as stop:
             status, how_far = surroundings.INTERRUPTED, str(stop)
         except Exception as error:
             if isinstance(error, _UsageError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ from fastseg.errors import InputError
 from fastseg.evaluation.settings import Settings
 from fastseg.io import image_stem
 from fastseg.results.failures import Failure
+from fastseg.results.rows import Row
 
 #: as many failures are told one by one
 FAILURES_TOLD = 10
@@ -162,7 +164,7 @@ def finish(
     if done.evaluation is not None:
         try:
             if not quiet:
-                show(done.evaluation, pairing, settings, done.failures, everything=everything)
+                show(done.evaluation, pairing, settings, done.failures, by, everything)
                 say_what_was_done(done.evaluation, seconds)
         finally:  # whoever reads the table may have gone
             # A table of a part may not take the place of a whole one where a later run goes on with the stream.
@@ -186,42 +188,94 @@ def _tell_failure(failure: Failure) -> None:
     say(f"case {name}: {failure.message}")
 
 
+def check_by(by: Sequence[str], pairing: Pairing) -> None:
+    """Refuse columns that no case has, before any work is done."""
+    known = {"algorithm": None} if any(case.algorithm for case in pairing.cases) else {}
+    known |= dict.fromkeys(name for case in pairing.cases for name in case.attributes)
+    for name in by:
+        if name not in known:
+            has = f"they are {some(list(known), 10)}" if known else "only a table of pairs has any"
+            raise InputError(f"--by: no case has a column {name!r:.80}; {has}")
+
+
 def show(
     evaluation: fastseg.Evaluation,
     pairing: Pairing,
     settings: Settings,
     failures: Sequence[Failure],
+    by: Sequence[str],
     everything: bool,
 ) -> None:
-    """Print the table, and tell of labels that are not in it or in no map."""
+    """Print the table, one for each algorithm and group, and tell of labels that are not in it or in no map."""
     if text := unlisted_labels(evaluation):
         say(text, "note")
     if text := absent_labels(evaluation, settings):
         say(text, "warning")
-    terminal.show_evaluation(
-        evaluation,
-        several=len(pairing.cases) > 1,
-        shown=terminal.SHOWN if everything else evaluation.metrics,
-        title=_title(evaluation, pairing, failures) if len(pairing.cases) > 1 else None,
-    )
+    several = len(pairing.cases) > 1
+    tables: list[tuple[str | None, fastseg.Evaluation]] = []
+    names = ["algorithm"] if evaluation.algorithms else []
+    for title, part in _grouped(evaluation, names):
+        tables.append((_title(title, part, pairing, failures) if several else None, part))
+    if by:
+        for title, part in _grouped(evaluation, list(dict.fromkeys([*names, *by]))):
+            tables.append((_title(title, part, pairing, []), part))
+    for i, (line, part) in enumerate(tables):
+        if i:
+            print()
+        terminal.show_evaluation(
+            part,
+            several=several,
+            shown=terminal.SHOWN if everything else evaluation.metrics,
+            title=line,
+            notes=i == len(tables) - 1,
+        )
 
 
-def _title(evaluation: fastseg.Evaluation, pairing: Pairing, failures: Sequence[Failure]) -> str:
+def _grouped(
+    evaluation: fastseg.Evaluation, by: Sequence[str]
+) -> list[tuple[str, fastseg.Evaluation]]:
+    """Split rows by the algorithm and attributes of their cases; each part with what it has in common in words."""
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    for row in evaluation.rows:
+        key = tuple(
+            row.algorithm if name == "algorithm" else row.attributes.get(name, "") for name in by
+        )
+        groups.setdefault(key, []).append(row)
+    return [
+        (
+            ", ".join(
+                value if name == "algorithm" else f"{name} {value or '–'}"
+                for name, value in zip(by, key, strict=True)
+            ),
+            replace(evaluation, rows=tuple(rows)),
+        )
+        for key, rows in groups.items()
+    ] or [("", evaluation)]
+
+
+def _title(
+    group: str, evaluation: fastseg.Evaluation, pairing: Pairing, failures: Sequence[Failure]
+) -> str:
     """Say over how many cases the means are, which of them have no prediction, and which are not among them."""
     count = len(evaluation.cases)
-    text = f"Means over {count} case{'s' * (count != 1)}"
-    lonely = [case.name for case in pairing.cases if case.prediction is None]
-    if scored := [name for name in lonely if name in evaluation.cases]:
+    means = f"eans over {count} case{'s' * (count != 1)}"
+    text = f"{printable(group)}: m{means}" if group else f"M{means}"
+    here = {(row.algorithm, row.case) for row in evaluation.rows}
+    lonely = [case for case in pairing.cases if case.prediction is None]
+    if scored := [case.name for case in lonely if (case.algorithm, case.name) in here]:
         have = "has" if len(scored) == 1 else "have"
         text += f", of which {len(scored)} {have} no prediction: {some(scored)}"
-    names = [failure.case for failure in failures]
+    algorithms = {algorithm for algorithm, _ in here}
+    names = [failure.case for failure in failures if failure.algorithm in algorithms]
     return text + (f"; {len(names)} more failed: {some(names)}" if names else "")
 
 
 def say_what_was_done(evaluation: fastseg.Evaluation, seconds: float) -> None:
     """Print how much it was and how long it took."""
     cases, rows = len(evaluation.cases), len(evaluation.rows)
-    print(f"{cases} case{'s' * (cases != 1)}, {rows} row{'s' * (rows != 1)}, {seconds:.1f} s")
+    many = len(evaluation.algorithms)
+    by = f" by {many} algorithms" if many > 1 else ""
+    print(f"{cases} case{'s' * (cases != 1)}{by}, {rows} row{'s' * (rows != 1)}, {seconds:.1f} s")
 
 
 def write(evaluation: fastseg.Evaluation, output: Output, quiet: bool = False) -> None:

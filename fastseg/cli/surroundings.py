@@ -14,7 +14,7 @@ INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
 
 
-class Stopped(KeyboardInterrupt):
+class Stopped(Exception):  # noqa: N818 - no error
     """An interrupt after which what was finished has been shown; it says how far that was."""
 
 

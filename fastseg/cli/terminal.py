@@ -20,7 +20,12 @@ SHOWN = ("dice", "hd", "hd95", "assd", "nsd")
 
 
 def show_evaluation(
-    evaluation: Evaluation, *, several: bool, shown: Sequence[str], title: str | None = None
+    evaluation: Evaluation,
+    *,
+    several: bool,
+    shown: Sequence[str],
+    title: str | None = None,
+    notes: bool = True,
 ) -> None:
     """Print the rows of one case, or means over several cases by label.
 
@@ -33,6 +38,8 @@ def show_evaluation(
         Names of the metrics to print.
     title : str, optional
         The line above. Default: over how many cases the means are, if they are of several; "" for none.
+    notes : bool
+        Whether to say below what a reader needs to know of it; false for all but the last of several tables.
     """
     if not evaluation.rows:
         print("No label but the background in either map: there is nothing to measure.")
@@ -43,8 +50,9 @@ def show_evaluation(
         print(title)
     columns = (by_label if several else by_row)(evaluation, shown)
     _print_columns(columns)
-    for note in _notes(evaluation, several, shown, columns.has_medians):
-        print(note)
+    if notes:
+        for note in _notes(evaluation, several, shown, columns.has_medians):
+            print(note)
 
 
 def show_pairs(pairs: Sequence[tuple[str, str]]) -> None:

@@ -250,6 +250,8 @@ def evaluate(
         missing=missing,
         shard=options.parse_shard(shard),
     )
+    columns = [name.strip() for name in by.split(",")] if by else []
+    evaluating.check_by(columns, pairing)
     if not quiet:
         announce_compilation(settings.backend)
     with logging_to(log) as case_log:
@@ -262,7 +264,7 @@ def evaluate(
         settings,
         kept,
         seconds=time.perf_counter() - started,
-        by=[name.strip() for name in by.split(",")] if by else [],
+        by=columns,
         everything=options.parse_names(metrics) == "all",
         quiet=quiet,
     )
