@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from typing import Any, NamedTuple
 
 from fastseg.cohort.folders import StrPath
@@ -41,8 +42,10 @@ class Fingerprint(NamedTuple):
         OSError
             If it is not there, or cannot be read.
         """
-        files = _files(_place(os.fspath(path)))
-        states = [os.stat(file) for file in files]
+        place, state = _looked_at(os.fspath(path))
+        is_folder = stat.S_ISDIR(state.st_mode)
+        files = _files_below(place) if is_folder else [place]
+        states = [os.stat(file) for file in files] if is_folder else [state]
         size = sum(state.st_size for state in states)
         modified = max((state.st_mtime_ns for state in states), default=0)
         digest = _digest(files) if hashed else ""
@@ -62,15 +65,19 @@ class Fingerprint(NamedTuple):
         return {name: value for name, value in self._asdict().items() if value != ""}
 
 
-def _place(path: str) -> str:
-    """Leave out the name of a dataset within a file: scan.h5:/labels."""
-    return path if os.path.exists(path) else path.split(":/", 1)[0]
+def _looked_at(path: str) -> tuple[str, os.stat_result]:
+    """Find a file, of a name that may have that of a dataset within it at its end: scan.h5:/labels."""
+    try:
+        return path, os.stat(path)
+    except OSError:
+        place, within, _ = path.partition(":/")
+        if not within:
+            raise
+        return place, os.stat(place)
 
 
-def _files(place: str) -> list[str]:
-    """List a file alone, or all files below a folder in the order of their names."""
-    if not os.path.isdir(place):
-        return [place]
+def _files_below(place: str) -> list[str]:
+    """List all files below a folder in the order of their names."""
     found = []
     for folder, below, names in os.walk(place):
         below.sort()

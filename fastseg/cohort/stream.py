@@ -18,6 +18,7 @@ from fastseg.cohort.folders import StrPath, some
 from fastseg.cohort.records import Key, Record, differences
 from fastseg.errors import InputError, InputWarning
 from fastseg.evaluation.settings import Settings
+from fastseg.results.json_values import plain
 from fastseg.results.replacing import replacing
 
 if sys.platform != "win32":
@@ -162,6 +163,7 @@ class Stream:
 
     def _tidied(self, settings: Settings, stands: Callable[[Record], bool]) -> set[Key]:
         """Find out which cases are done, and take all other lines out of the file."""
+        asked = plain(settings.identity)
         kept: dict[Key, int] = {}
         lines: list[bytes] = []
         superfluous = False
@@ -169,7 +171,7 @@ class Stream:
         for number, line in read_lines(self.path):
             end += len(line)
             record = Record.read(line, f"{self.path}: line {number}", with_rows=False)
-            if changed := differences(record.settings, settings.identity):
+            if changed := differences(record.settings, asked):
                 raise InputError(
                     f"{self.path}: it was made with other settings ({some(changed, 3, '; ')}): take the same, or name "
                     "another file"
