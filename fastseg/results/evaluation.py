@@ -279,6 +279,7 @@ class Evaluation:
     def _further(self) -> tuple[bool, tuple[str, ...]]:
         """Whether tables have a column for the algorithm, and which for attributes."""
         names = dict.fromkeys(name for row in self.rows for name in row.attributes)
+        names.update(dict.fromkeys(name for one in self.failures for name in one.attributes))
         return bool(self.algorithms), tuple(names)
 
     @property

@@ -34,7 +34,9 @@ def with_case(
     ]
     settings = with_missing(evaluation.settings, missing)
     rows = tuple(replace(row, algorithm=algorithm, attributes=kept) for row in evaluation.rows)
-    failures = tuple(replace(failure, algorithm=algorithm) for failure in evaluation.failures)
+    failures = tuple(
+        replace(failure, algorithm=algorithm, attributes=kept) for failure in evaluation.failures
+    )
     return replace(evaluation, rows=rows, settings=settings, failures=failures)
 
 

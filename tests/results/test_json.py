@@ -91,7 +91,7 @@ def random_evaluation(seed: int) -> Evaluation:
         )
 
     def failure() -> Failure:
-        return Failure(text(), text(), text(), text(), text())
+        return Failure(*(text() for _ in range(5)), attributes=Attributes({text(): text()}))  # type: ignore[misc]
 
     settings = {
         "spacing": [1.0, value()],
