@@ -318,8 +318,8 @@ def test_the_format_is_raised_only_where_older_versions_would_misread() -> None:
 
 def test_the_row_says_algorithm_and_attributes() -> None:
     evaluation = with_case(
-        fastseg.evaluate(MASK, MASK, metrics="dice", case="a"), "unet", {"site": "B", "case": "x"}
+        fastseg.evaluate(MASK, MASK, metrics="dice", case="a"), "unet", {"site": "B", "sex": "x"}
     )
     row = strictly(evaluation.to_json())["rows"][0]
     assert list(row)[:4] == ["algorithm", "case", "level", "label"]
-    assert (row["case"], row["attributes"]) == ("a", {"site": "B", "case": "x"})
+    assert (row["case"], row["attributes"]) == ("a", {"site": "B", "sex": "x"})
