@@ -91,7 +91,8 @@ def random_evaluation(seed: int) -> Evaluation:
         )
 
     def failure() -> Failure:
-        return Failure(*(text() for _ in range(5)), attributes=Attributes({text(): text()}))  # type: ignore[misc]
+        known = Attributes({text(): text()})
+        return Failure(text(), text(), text(), text(), text(), known)
 
     settings = {
         "spacing": [1.0, value()],

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +53,7 @@ def summary_of(evaluation: Evaluation, options: WriteOptions = DEFAULTS) -> dict
         key = str(row.label)
         other = by_case[row.case].setdefault(key, row)
         if other is not row:
-            raise InputError(
-                f"nnunet: the structures {other.name!r:.80} and {row.name!r:.80} both have the label {key:.80}, by "
-                "which summary.json knows them"
-            )
+            raise _same_label(key, other.name, row.name)
         labels[key] = row.label
     order = _in_order(evaluation, labels)
     further = [name for name in evaluation.metrics if name not in _OWN]
@@ -83,6 +80,21 @@ def summary_of(evaluation: Evaluation, options: WriteOptions = DEFAULTS) -> dict
         if evaluation.settings.get(key):
             found[key] = evaluation.settings[key]
     return found
+
+
+def check_labels(labels: Mapping[str, Label]) -> None:
+    """Refuse two structures of one label: summary.json knows them by their labels."""
+    names: dict[str, str] = {}
+    for name, label in labels.items():
+        if names.setdefault(str(label), name) != name:
+            raise _same_label(str(label), names[str(label)], name)
+
+
+def _same_label(label: str, name: str, other: str) -> InputError:
+    return InputError(
+        f"nnunet: the structures {name!r:.80} and {other!r:.80} both have the label {label:.80}, by which summary.json "
+        "knows them"
+    )
 
 
 def _in_order(evaluation: Evaluation, labels: dict[str, Label]) -> list[str]:
@@ -129,4 +141,4 @@ def _mean(values: Sequence[float]) -> float:
         return float(np.mean(values)) if values else math.nan
 
 
-WRITER = Writer("nnunet", (), "nnU-Net's summary.json", write, one_algorithm=True)
+WRITER = Writer("nnunet", (), "nnU-Net's summary.json", write, True, check_labels)

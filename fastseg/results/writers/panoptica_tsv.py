@@ -1,9 +1,10 @@
 """The table that panoptica's aggregator writes, which ``Panoptica_Statistic.from_file`` reads.
 
 A line is a case (subject), a column a structure (group) and metric, ``liver-global_bin_dsc``. Metrics that panoptica
-defines as we do have its names, in its order; `hd95` is among them only with ``percentile_method="pooled"``, and those
-of surfaces only with ``boundary="voxel"``. Others follow under our names. As in panoptica, groups are in lower case,
-and what is not finite is an empty cell; so is every cell of a case that failed.
+defines as we do have its names, in its order. Those of surfaces are among them only with ``boundary="voxel"`` and
+voxels of 1 × 1 × 1, as panoptica 2.1.7 measures whole groups in voxels, and `hd95` only with
+``percentile_method="pooled"``. Others follow under our names. As in panoptica, groups are in lower case, and what is
+not finite is an empty cell; so is every cell of a case that failed.
 """
 
 from __future__ import annotations
@@ -22,13 +23,6 @@ from fastseg.results.missing import missing_predictions
 from fastseg.results.rows import Row
 from fastseg.results.safe_names import safe_names
 from fastseg.results.writers.writer import DEFAULTS, WriteOptions, Writer, only_algorithm
-
-#: panoptica's name of each metric that it defines as we do, in its order
-_COUNTED = {"dice": "dsc", "iou": "iou"}
-_SURFACE = {"masd": "assd"}
-_VOLUMES = {"relative_volume_difference": "rvd"}
-_FARTHEST = {"hd": "hd"}
-_POOLED = {"hd95": "hd95"}
 
 
 def write(evaluation: Evaluation, path: Path, options: WriteOptions = DEFAULTS) -> None:
@@ -78,14 +72,21 @@ def table_of(evaluation: Evaluation) -> str:
 def _columns(evaluation: Evaluation) -> Mapping[str, Callable[[Row], float]]:
     """Give panoptica's columns, and what each is of a row."""
     settings, metrics = evaluation.settings, evaluation.metrics
-    same = dict(_COUNTED)
-    if settings.get("boundary") == "voxel":
-        same |= _SURFACE
-    same |= _VOLUMES
-    if settings.get("boundary") == "voxel":
-        same |= _FARTHEST
-        if settings.get("percentile_method") == "pooled":
-            same |= _POOLED
+    in_voxels = set(settings.get("spacing", ())) == {1.0}
+    surfaces = in_voxels and settings.get("boundary") == "voxel"
+    pooled = surfaces and settings.get("percentile_method") == "pooled"
+    same = {
+        metric: name
+        for metric, name, holds in (
+            ("dice", "dsc", True),
+            ("iou", "iou", True),
+            ("masd", "assd", surfaces),
+            ("relative_volume_difference", "rvd", True),
+            ("hd", "hd", surfaces),
+            ("hd95", "hd95", pooled),
+        )
+        if holds
+    }
     found: dict[str, Callable[[Row], float]] = {
         "global_bin_volume_pred": lambda row: row.counts.prediction,
         "global_bin_volume_ref": lambda row: row.counts.reference,

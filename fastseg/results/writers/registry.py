@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fastseg.errors import InputError, shortened
 from fastseg.inputs.choices import did_you_mean
+from fastseg.inputs.structures import Label
 from fastseg.io.image import require
 from fastseg.results.evaluation import Evaluation
 from fastseg.results.writers import (
@@ -67,20 +68,24 @@ class Output:
     writer: Writer
     path: Path
 
-    def check(self, algorithms: Sequence[str] = ()) -> None:
+    def check(
+        self, algorithms: Sequence[str] = (), labels: Mapping[str, Label] | None = None
+    ) -> None:
         """Refuse, before there is any work, what could not be written in the end.
 
         Parameters
         ----------
         algorithms : sequence of str
             The names of those that will be evaluated, if they have names.
+        labels : mapping, optional
+            From the names of structures to their labels, as in the settings, if they are given.
 
         Raises
         ------
         MissingPackageError
             If the format needs a package that is not installed.
         InputError
-            If the format has room for one algorithm, and there are several.
+            If the format has room for one algorithm, and there are several; if it cannot tell labels apart.
         OSError
             If a folder is missing or cannot be written to, or if the path is a folder.
         """
@@ -91,6 +96,8 @@ class Output:
                 f"{self.path}: a file of the format {self.writer.name} is about one algorithm, and there are "
                 f"{len(algorithms)}: put {PLACE} into its path, as in {self._example()}"
             )
+        if self.writer.check_labels and labels is not None:
+            self.writer.check_labels(labels)
         for path in self.paths(algorithms).values():
             _check_writable(path)
 

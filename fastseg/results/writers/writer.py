@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fastseg.errors import InputError
+from fastseg.inputs.structures import Label
 from fastseg.results.evaluation import Evaluation
 
 #: (algorithm, case) to the paths of its reference and of its prediction, which may be missing
@@ -49,6 +50,8 @@ class Writer:
         What it writes, in one line, for help texts.
     write : callable
         ``write(evaluation, path, options)``: the whole file or nothing of it.
+    check_labels : callable or None
+        Refuses labels, as the settings have them by the names of structures, that the format cannot tell apart.
     one_algorithm : bool
         Whether the format has no place for the names of several algorithms.
     package, extra : str
@@ -60,6 +63,7 @@ class Writer:
     description: str
     write: Callable[[Evaluation, Path, WriteOptions], None]
     one_algorithm: bool = False
+    check_labels: Callable[[Mapping[str, Label]], None] | None = None
     package: str = ""
     extra: str = ""
 
