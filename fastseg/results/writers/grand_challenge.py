@@ -58,8 +58,9 @@ def cases_of(evaluation: Evaluation) -> dict[str, list[Any]]:
         problems.setdefault(one.case, "no prediction")
     cases = list(dict.fromkeys([*evaluation.cases, *problems]))
     place = {case: index for index, case in enumerate(cases)}
-    names = [(row.name, metric) for row in rows for metric in evaluation.metrics]
-    texts = {f"{name}_{metric}": None for name, metric in dict.fromkeys(names)}
+    names = dict.fromkeys(row.name for row in rows)
+    # what stands between becomes "_", and the volume_difference of "a_relative" is none of "a"
+    texts = [f"{name}\0{metric}" for name in names for metric in evaluation.metrics]
     safe = safe_names(["case", PROBLEM, *evaluation.metrics, *texts], r"\w\-")
     table: dict[str, list[Any]] = {"case": [encodable(case) for case in cases]}
     of_case: dict[str, list[list[float]]] = {
@@ -67,12 +68,17 @@ def cases_of(evaluation: Evaluation) -> dict[str, list[Any]]:
     }
     for metric in evaluation.metrics:
         table[safe[metric]] = [math.nan] * len(cases)
+    columns = {
+        (name, metric): table.setdefault(safe[f"{name}\0{metric}"], [math.nan] * len(cases))
+        for name in names
+        for metric in evaluation.metrics
+    }
     for row in rows:
+        index = place[row.case]
         for metric, value in row.values_by_metric.items():
-            column = table.setdefault(safe[f"{row.name}_{metric}"], [math.nan] * len(cases))
-            column[place[row.case]] = value
+            columns[row.name, metric][index] = value
             if value == value:
-                of_case[metric][place[row.case]].append(value)
+                of_case[metric][index].append(value)
     for metric, values in of_case.items():
         table[safe[metric]] = [_mean(held) for held in values]
     if problems:
@@ -81,8 +87,15 @@ def cases_of(evaluation: Evaluation) -> dict[str, list[Any]]:
 
 
 def _mean(values: Sequence[float]) -> float:
-    with np.errstate(invalid="ignore", over="ignore"):
-        return float(np.mean(values)) if values else math.nan
+    """Average the few structures of a case, in the same bits on every Python."""
+    if not values:
+        return math.nan
+    try:
+        return math.fsum(values) / len(values)
+    except OverflowError:  # their sum is without bound
+        return math.fsum(value / len(values) for value in values)
+    except ValueError:  # infinite ones of both signs have no mean
+        return math.nan
 
 
 def aggregate(column: Sequence[Any]) -> dict[str, Any]:
