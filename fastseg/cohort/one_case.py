@@ -96,7 +96,7 @@ def outcome_of(
     if not isinstance(found, Exception):
         return Outcome(case, found, None, notes, seconds)
     where = "" if is_bad_input(found) else "".join(traceback.format_exception(found))
-    failure = Failure.of(found, case.name, case.algorithm, where)
+    failure = Failure.of(found, case.name, case.algorithm, where, case.attributes)
     return Outcome(case, None, failure, notes, seconds, found)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,9 @@ from fastseg.results.files import csv_text, written
 from fastseg.results.joining import Joined, Part, common_settings, renamed
 from fastseg.results.lookup import Index
 from fastseg.results.missing import missing_predictions, with_missing
+from fastseg.results.problems import with_problems
 from fastseg.results.rows import Row, columns
-from fastseg.results.summary import Summary, summarise
+from fastseg.results.summary import Summary
 from fastseg.threads import lazy
 
 if TYPE_CHECKING:
@@ -250,25 +251,42 @@ class Evaluation:
 
     # -------------------------------------------------------------------------------- as tables
 
-    def summary(self, by_label: bool = False) -> Summary:
-        """Summarise each metric: mean, median, quantiles and the number of undefined rows.
+    def summary(
+        self,
+        by_label: bool = False,
+        *,
+        by: str | Sequence[str] = (),
+        floors: Mapping[str, float] | None = None,
+    ) -> Summary:
+        """Summarise each metric: mean, standard deviation, quantiles, and what is undefined, infinite or not there.
 
         Parameters
         ----------
         by_label : bool
-            One summary for each label over the cases, instead of one over all rows.
+            The same as ``by="label"``.
+        by : str or sequence of str
+            One summary for each "label", "algorithm", "case" or attribute, or for each combination of them, as in
+            ``by=("label", "sex")``, instead of one over all rows. What is not known of a case is "".
+        floors : mapping of str to float, optional
+            From metrics to values: the share of the rows that have less, as in ``{"dice": 0.5}``.
+
+        Returns
+        -------
+        Summary
+            Cases that failed or have no prediction are counted with each group that their rows would be in.
+
+        Raises
+        ------
+        ValueError
+            For what no row can be grouped by, and for a floor of a metric that was not evaluated.
         """
-        groups: dict[str, list[Row]] = {} if by_label else {"all": list(self.rows)}
-        for row in self.rows if by_label else ():
-            groups.setdefault(row.name, []).append(row)
-        return Summary(
-            {
-                (group, metric): summarise([row[metric] for row in rows])
-                for group, rows in groups.items()
-                for metric in self.metrics
-                if rows
-            }
-        )
+        from fastseg.results.grouping import summary_of
+
+        names = [by] if isinstance(by, str) else [*by]
+        missing = missing_predictions(self.settings)
+        if by_label:
+            names.insert(0, "label")
+        return summary_of(self.rows, self.metrics, self.failures, missing, names, floors or {})
 
     def to_dict(self) -> list[dict[str, Any]]:
         """Give the table as a list of rows."""
@@ -279,6 +297,7 @@ class Evaluation:
     def _further(self) -> tuple[bool, tuple[str, ...]]:
         """Whether tables have a column for the algorithm, and which for attributes."""
         names = dict.fromkeys(name for row in self.rows for name in row.attributes)
+        names.update(dict.fromkeys(name for one in self.failures for name in one.attributes))
         return bool(self.algorithms), tuple(names)
 
     @property
@@ -297,27 +316,71 @@ class Evaluation:
             ) from error
         return pandas.DataFrame(self.to_dict(), columns=self.columns)
 
-    def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
+    def to_csv(self, path: str | os.PathLike[str] | None = None, *, delimiter: str = ",") -> str:
         r"""Write the table as CSV, undefined values as ``nan``, to a file if a path is given.
 
-        Bytes of names that are not UTF-8 are written as ``\udcff``. The file is written whole or not at all.
+        What has no rows follows them, with the reason in a last column, ``problem``: cases that failed, missing
+        predictions that were left out, labels that were not asked for. Such rows have no level and no numbers. Bytes
+        of names that are not UTF-8 are written as ``\udcff``. The file is written whole or not at all.
         """
-        return written(csv_text(self.columns, self.to_dict()), path)
+        columns, rows = with_problems(self.columns, self.to_dict(), self.failures, self.settings)
+        return written(csv_text(columns, rows, delimiter), path)
+
+    def to_flat(
+        self, *, by: str | Sequence[str] = "label", floors: Mapping[str, float] | None = None
+    ) -> dict[str, float]:
+        """Give the summaries as one flat dictionary, as ``mlflow.log_metrics`` and ``wandb.log`` take it.
+
+        Parameters
+        ----------
+        by, floors
+            As in :meth:`summary`; over all rows it is summarised too.
+
+        Returns
+        -------
+        dict
+            Names as in ``"liver/dice/mean"``, ``"dice/mean"`` over all rows and ``"cases"``, each after
+            ``"unet/"`` where algorithms have names. Other characters than letters, digits, ``_-.`` and space are
+            ``_``. What is not finite is left out: ``"liver/hd/undefined"`` and ``"liver/hd/infinite"`` count it.
+
+        Examples
+        --------
+        >>> import numpy as np, fastseg
+        >>> mask = np.ones((3, 3, 3), bool)
+        >>> fastseg.evaluate(mask, mask, labels={"liver": 1}, metrics="dice").to_flat()["liver/dice/mean"]
+        1.0
+        """
+        from fastseg.results.flat import flat_of
+
+        own = ["algorithm"] if self.algorithms else []
+        names = [by] if isinstance(by, str) else list(by)
+        counts: dict[tuple[str, ...], dict[str, int]] = {
+            ((part.algorithms[0],) if own else ()): {
+                "cases": len(part.cases),
+                "failed_cases": len(part.failures),
+                "missing_predictions": len(missing_predictions(part.settings)),
+            }
+            for part in ([self.algorithm(name) for name in self.algorithms] or [self])
+        }
+        groups = dict.fromkeys([tuple(own), (*own, *names)])
+        return flat_of([self.summary(by=group, floors=floors) for group in groups], counts)
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         r"""Write rows, settings, failures and summaries as JSON, to a file if a path is given.
 
         JSON has no numbers for what is undefined or infinite: such values are ``null``, and ``"not_finite"`` of the
         same record says which they are, as in ``{"dice": 0.0, "hd": null, …, "not_finite": {"hd": "inf"}}``. The
-        summary is over all rows, and beside it by label where there are several cases. Bytes of names that are not
-        UTF-8 are written as ``\udcff``. The file is written whole or not at all; :meth:`from_json` reads it.
+        summary is over all rows, and beside it by label where there are several cases; each by algorithm too, where
+        these have names. Bytes of names that are not UTF-8 are written as ``\udcff``. The file is written whole or not
+        at all; :meth:`from_json` reads it.
         """
-        by_label = self.summary(by_label=True) if len(self.cases) > 1 else Summary({})
-        from fastseg.results import json_table
+        from fastseg.results.json_table import json_text
 
-        text = json_table.json_text(
-            self.rows, self.metrics, self.settings, self.failures, self.summary(), by_label
-        )
+        by = ("algorithm",) if self.algorithms else ()
+        several = len(self.cases) + len(self.failures) > 1
+        by_label = self.summary(by=(*by, "label")) if several else Summary({})
+        summary = self.summary(by=by)
+        text = json_text(self.rows, self.metrics, self.settings, self.failures, summary, by_label)
         return written(text, path)
 
     # ------------------------------------------------------------------------------- for people

@@ -63,12 +63,8 @@ def json_text(
 
 
 def failure_record(failure: Failure) -> dict[str, Any]:
-    """Write a failure as a record of JSON, without what there is none of."""
-    return {
-        key: value
-        for key, value in failure.to_dict().items()
-        if value or key not in ("algorithm", "traceback")
-    }
+    """Write a failure as a record of JSON."""
+    return record(failure.to_dict())
 
 
 def read(
@@ -177,6 +173,10 @@ def read_row(fields: Fields, metrics: Sequence[str]) -> Row:
 def read_failure(fields: Fields) -> Failure:
     """Read a failure from its record."""
     return Failure(
-        *(fields.text(key) for key in ("case", "kind", "message")),
-        *(fields.text(key, "") for key in ("algorithm", "traceback")),
+        fields.text("case"),
+        fields.text("kind"),
+        fields.text("message"),
+        fields.text("algorithm", ""),
+        fields.text("traceback", ""),
+        Attributes(fields.texts("attributes")),
     )

@@ -86,7 +86,7 @@ class Index:
         for failure in self._failures:
             if failure.case == key:
                 return KeyError(
-                    f"the case {key!r:.80} could not be evaluated: {failure.kind}: {failure.message:.300}"
+                    f"the case {key!r:.80} could not be evaluated: {failure.reason:.300}"
                 )
         return KeyError(f"no case {key!r:.80}; {_hint(key, self.by_case)}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 
@@ -9,6 +10,7 @@ from fastseg.errors import InputError
 from fastseg.results.attributes import NO_ATTRIBUTES, Attributes
 from fastseg.results.evaluation import Evaluation
 from fastseg.results.missing import missing_predictions, with_missing
+from fastseg.results.problems import PROBLEM
 from fastseg.results.rows import columns
 from fastseg.results.summary import MetricSummary
 
@@ -25,17 +27,30 @@ def with_case(
         "" where there is one for all.
     attributes : mapping
         Names, as :func:`check_attributes` allows them, and texts.
+
+    Raises
+    ------
+    InputError
+        If the results have columns of these names already.
     """
     if not algorithm and not attributes:
         return evaluation
+    _check(tuple(attributes), evaluation.metrics)
     kept = Attributes(attributes)
     missing = [
         one._replace(algorithm=algorithm) for one in missing_predictions(evaluation.settings)
     ]
     settings = with_missing(evaluation.settings, missing)
     rows = tuple(replace(row, algorithm=algorithm, attributes=kept) for row in evaluation.rows)
-    failures = tuple(replace(failure, algorithm=algorithm) for failure in evaluation.failures)
+    failures = tuple(
+        replace(failure, algorithm=algorithm, attributes=kept) for failure in evaluation.failures
+    )
     return replace(evaluation, rows=rows, settings=settings, failures=failures)
+
+
+@functools.lru_cache(maxsize=8)
+def _check(names: tuple[str, ...], metrics: tuple[str, ...]) -> None:
+    check_attributes(names, metrics, "attributes")
 
 
 def check_attributes(names: Iterable[str], metrics: Iterable[str] = (), where: str = "") -> None:
@@ -62,7 +77,7 @@ def check_attributes(names: Iterable[str], metrics: Iterable[str] = (), where: s
         ...
     fastseg.errors.InputError: pairs.csv: the results have a column 'dice' of their own; give this one another name
     """
-    ours = {*columns(tuple(metrics), algorithm=True), "failure", "metric"}
+    ours = {*columns(tuple(metrics), algorithm=True), "voxel_volume", PROBLEM, "metric"}
     ours.update(field.name for field in fields(MetricSummary))
     before, seen = f"{where}: " if where else "", set[str]()
     for name in names:

@@ -150,7 +150,7 @@ def test_a_case_under_a_new_name_takes_along_its_failure() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["dice", "case", "level", "algorithm", "tp", "mean", "failure", ""]
+    "name", ["dice", "case", "level", "algorithm", "tp", "mean", "problem", ""]
 )
 def test_further_columns_may_not_be_called_as_ours(name: str) -> None:
     with pytest.raises(fastseg.InputError, match=r"^pairs\.csv: "):

@@ -91,7 +91,8 @@ def random_evaluation(seed: int) -> Evaluation:
         )
 
     def failure() -> Failure:
-        return Failure(text(), text(), text(), text(), text())
+        known = Attributes({text(): text()})
+        return Failure(text(), text(), text(), text(), text(), known)
 
     settings = {
         "spacing": [1.0, value()],
@@ -318,8 +319,8 @@ def test_the_format_is_raised_only_where_older_versions_would_misread() -> None:
 
 def test_the_row_says_algorithm_and_attributes() -> None:
     evaluation = with_case(
-        fastseg.evaluate(MASK, MASK, metrics="dice", case="a"), "unet", {"site": "B", "case": "x"}
+        fastseg.evaluate(MASK, MASK, metrics="dice", case="a"), "unet", {"site": "B", "sex": "x"}
     )
     row = strictly(evaluation.to_json())["rows"][0]
     assert list(row)[:4] == ["algorithm", "case", "level", "label"]
-    assert (row["case"], row["attributes"]) == ("a", {"site": "B", "case": "x"})
+    assert (row["case"], row["attributes"]) == ("a", {"site": "B", "sex": "x"})
