@@ -494,7 +494,7 @@ def untouched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return call
 
     for module in (_tensors, _channels):
-        monkeypatch.setattr(module, "histograms", recorded("histograms"))
+        monkeypatch.setattr(module, "as_bits", recorded("as_bits"))
 
     def fail(*args: Any, **kwargs: Any) -> None:
         raise AssertionError("MONAI's own function was called")
