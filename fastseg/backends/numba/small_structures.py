@@ -171,7 +171,9 @@ def measure(
     measured: list[Measured | None] = [None] * len(regions)
     if request.boundary != "voxel" or not any(map(request.measurements.issubset, _OFFERED)):
         return measured
-    if "surface_distances" in request.measurements and volumes[0].reverse:  # which are listed in C order
+    if (
+        "surface_distances" in request.measurements and volumes[0].reverse
+    ):  # which are listed in C order
         return measured
     widths: Sequence[float | None] = [None] * len(regions)
     if "band_overlap" in request.measurements:
@@ -326,14 +328,14 @@ def _each(
     is_kept = found.ends[:, 0] >= 0
     name = "surface_distances" if in_order else "surface_distributions"
     of_each = _lists if in_order else _distributions
-    distances = of_each(found, found.ends[is_kept]) if wants_distances else iter(())
+    kept_distances = of_each(found, found.ends[is_kept]) if wants_distances else iter(())
     overlaps = found.bands.tolist() if wants_bands else ()
     for place, kept in enumerate(is_kept.tolist()):
         measured: dict[str, Any] = {}
         if wants_bands:
             measured["band_overlap"] = Overlap(*overlaps[place])
         if kept and wants_distances:
-            measured[name] = next(distances)
+            measured[name] = next(kept_distances)
         yield measured if kept else None
 
 

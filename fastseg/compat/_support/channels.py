@@ -91,7 +91,9 @@ class Channels:
         places = list(itertools.product(range(n_items), range(first, n_channels)))
         found = self._whole if self._are_small else self._counted
         self.all: list[Channel] = []
-        for (item, channel), (empty, box) in zip(places, found(images, places, inside), strict=True):
+        for (item, channel), (empty, box) in zip(
+            places, found(images, places, inside), strict=True
+        ):
             if box is not None:
                 start = (item * n_channels + channel) * length
                 box = (slice(box[0].start + start, box[0].stop + start), *box[1:])
@@ -99,7 +101,10 @@ class Channels:
             self.all.append(Channel((item, channel - first), empty, region))
 
     def _whole(
-        self, images: tuple[Array, Array], places: Sequence[tuple[int, int]], inside: tuple[int, ...]
+        self,
+        images: tuple[Array, Array],
+        places: Sequence[tuple[int, int]],
+        inside: tuple[int, ...],
     ) -> Iterator[tuple[Empty, Box]]:
         """Tell which side of some channels is empty, and give the box of the whole image."""
         sides = [_has_any(image, places, inside) for image in images]
@@ -108,7 +113,10 @@ class Channels:
             yield _SIDES[sides_have], box
 
     def _counted(
-        self, images: tuple[Array, Array], places: Sequence[tuple[int, int]], inside: tuple[int, ...]
+        self,
+        images: tuple[Array, Array],
+        places: Sequence[tuple[int, int]],
+        inside: tuple[int, ...],
     ) -> Iterator[tuple[Empty, Box | None]]:
         """Tell which side of some channels is empty, and find the box that holds both."""
         for histogram in histograms([(images[0][place], images[1][place]) for place in places]):
@@ -125,9 +133,7 @@ class Channels:
         spacings : sequence of tuple of float
             Of each item.
         """
-        found: list[SurfaceReductions] = self._measured(
-            "surface_distributions", channels, spacings
-        )
+        found: list[SurfaceReductions] = self._measured("surface_distributions", channels, spacings)
         return found
 
     def distances(

@@ -147,7 +147,7 @@ def compute_average_surface_distance(
     def mean(_: Channel, distances: SurfaceDistances) -> float:
         sides = distances.prediction_to_reference, distances.reference_to_prediction
         of_all = np.concatenate(sides) if symmetric else sides[0]
-        return torch.from_numpy(of_all.astype(np.float32)).mean().item()
+        return float(torch.from_numpy(of_all.astype(np.float32)).mean())
 
     both = []
     for channel in channels.all:
@@ -227,19 +227,18 @@ def compute_surface_dice(
         elif channel.empty != "both":
             shares[channel.at] = 0
 
+    places = _places(both)
+
     def share(channel: Channel, distances: SurfaceDistances) -> float:
         item, own = channel.at
         areas = _areas(distances, sizes[item])
-        return _share_of_area(_from_both(distances), areas, class_thresholds[own]).item()
+        return float(_share_of_area(_from_both(distances), areas, class_thresholds[own]))
 
     if use_subvoxels:
-        found = channels.distances(both, sizes, share, "surfel")
+        shares[places] = channels.distances(both, sizes, share, "surfel")
     else:
-        found = _shares_within(
-            [each.distributions for each in channels.distributions(both, sizes)],
-            limits[_places(both)[1]],
-        )
-    shares[_places(both)] = found
+        counted = channels.distributions(both, sizes)
+        shares[places] = _shares_within([each.distributions for each in counted], limits[places[1]])
     return torch.from_numpy(shares).to(channels.device)
 
 
