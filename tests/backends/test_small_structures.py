@@ -175,6 +175,12 @@ def test_lists_of_distances_are_in_c_order(ndim: int, order: Any) -> None:
                 np.testing.assert_array_equal(
                     listed.prediction_to_reference, expected.prediction_to_reference
                 )
+            one_way = numba_backend.measure(*pair, regions, Request(LISTS, spacing, one_way=True))
+            for one, both in zip(one_way, found, strict=True):
+                np.testing.assert_array_equal(
+                    one["surface_distances"].prediction_to_reference,
+                    both["surface_distances"].prediction_to_reference,
+                )
 
 
 @contextmanager

@@ -151,7 +151,10 @@ def test_distances_in_order_are_those_of_brute_force(spacing: tuple[float, ...])
     pairs.append((far[0], far[1]))
     for room in (100_000, 2500):
         found, _ = measured(pairs, spacing, 1.8, in_order=True, room=room)
-        for pair, distances in zip(pairs, found, strict=True):
+        back, _ = measured(pairs, spacing, 1.8, in_order=2, room=room)
+        for pair, distances, alone in zip(pairs, found, back, strict=True):
+            assert_array_equal(alone[1], distances[1])
+            assert not alone[0].size
             expected = naive.surface_distances(*pair, spacing)[:2]
             for actual, wanted in zip(distances, expected, strict=True):
                 assert_array_equal(actual, wanted)

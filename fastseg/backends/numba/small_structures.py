@@ -200,6 +200,7 @@ def _measure_alike(
 ) -> None:
     """Measure those of some regions that are small, with bands of one width or none."""
     volume, in_order = volumes[0], "surface_distances" in request.measurements
+    order = 2 if in_order and request.one_way else int(in_order)
     wants_distances = in_order or "surface_distributions" in request.measurements
     spacing = volume.spacing(request.spacing)
     shifts = _shifts(spacing, volume.ndim, volume.reverse, wants_distances, width)
@@ -216,7 +217,7 @@ def _measure_alike(
         ignored = _Labels.of(volume, [request.ignored], [0] * len(small))
     n_words = int(batch.n_words.sum())
     parts = threads.run(
-        lambda chunk: _measured(batch, sides, ignored, spacing, in_order, *chunk),
+        lambda chunk: _measured(batch, sides, ignored, spacing, order, *chunk),
         batch.chunks(n_words),
         _COST_OF_A_WORD * n_words,
     )
@@ -251,11 +252,11 @@ def _measured(
     sides: Sequence[_Labels],
     ignored: _Labels | None,
     spacing: Spacing,
-    in_order: bool,
+    in_order: int,
     first: int,
     stop: int,
 ) -> _Found:
-    """Pack some structures of a batch, and measure them."""
+    """Pack some structures of a batch, and measure them; distances are listed as the kernel's `in_order` says."""
     volume, shifts = sides[0].volume, batch.shifts
     boxes, n_words = batch.boxes[first:stop], batch.n_words[first:stop]
     masks = np.zeros((2, int(n_words.sum())), np.uint64)
@@ -297,7 +298,7 @@ def _measured(
             voxel_size,
             reverse,
             _MOST_PAIRS,
-            int(in_order),
+            in_order,
             *room,
             bands,
             ends,

@@ -142,11 +142,19 @@ class Channels:
         spacings: Sequence[Spacing],
         reduce: Callable[[Channel, SurfaceDistances], _Result],
         boundary: Boundary = "voxel",
+        one_way: bool = False,
     ) -> list[_Result]:
-        """Reduce the distances between both surfaces of each of some channels, in C order of its image."""
+        """Reduce the distances between both surfaces of each of some channels, in C order of its image.
+
+        One way, those from the reference may be left out.
+        """
         if self._are_small and boundary == "voxel":
             return list(
-                map(reduce, channels, self._measured("surface_distances", channels, spacings))
+                map(
+                    reduce,
+                    channels,
+                    self._measured("surface_distances", channels, spacings, one_way),
+                )
             )
         backend = dispatch.choose("surface_distances", self.ndim)
         first, second = backend.placed(*self._volumes)
@@ -163,7 +171,11 @@ class Channels:
         return threads.run_from_both_ends(measure, channels)
 
     def _measured(
-        self, measurement: str, channels: Sequence[Channel], spacings: Sequence[Spacing]
+        self,
+        measurement: str,
+        channels: Sequence[Channel],
+        spacings: Sequence[Spacing],
+        one_way: bool = False,
     ) -> list[Any]:
         """Measure some channels, those of one spacing together."""
         backend = dispatch.choose(measurement, self.ndim)
@@ -171,7 +183,7 @@ class Channels:
         found: dict[tuple[int, int], Any] = {}
         for spacing in dict.fromkeys(spacings[channel.at[0]] for channel in channels):
             alike = [channel for channel in channels if spacings[channel.at[0]] == spacing]
-            request = Request(frozenset((measurement,)), spacing)
+            request = Request(frozenset((measurement,)), spacing, one_way=one_way)
             regions = [channel.region for channel in alike]
             measured = backend.operations.measure(first, second, regions, request)
             for channel, each in zip(alike, measured, strict=True):

@@ -155,7 +155,7 @@ def compute_average_surface_distance(
             both.append(channel)
         elif channel.empty != "both":
             means[channel.at] = np.inf
-    means[_places(both)] = channels.distances(both, sizes, mean)
+    means[_places(both)] = channels.distances(both, sizes, mean, one_way=not symmetric)
     return torch.from_numpy(means).to(channels.device)
 
 

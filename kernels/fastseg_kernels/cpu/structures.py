@@ -280,7 +280,8 @@ def measure(
     most_pairs : int
         So many pairs of voxels are compared for a structure; one that needs more is given up.
     in_order : int
-        1 for the distances of all voxels of a surface, z slowest and x fastest, instead of how often each occurs.
+        1 for the distances of all voxels of a surface, z slowest and x fastest, instead of how often each occurs; 2 for
+        those from the prediction alone.
     surfaces, steps, found, places, sums : arrays
         Room: for the words of the largest structure three times, for each offset or each of the ball's, for each
         distance, for three coordinates of voxels of either surface, and for a number of each of these and 8 more.
@@ -348,7 +349,7 @@ def measure(
         ends[i, 0], ends[i, 1] = np.int64(out), np.int64(out)
         if n_offsets == 0:
             continue
-        for direction in range(np.uint64(2)):
+        for direction in range(np.uint64(in_order == 2), np.uint64(2)):
             queries = direction * room
             targets = (np.uint64(1) - direction) * room
             for j in range(np.uint64(found.size)):
