@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 import fastseg
 from fastseg import threads
 from fastseg.backends import numba as numba_backend
+from fastseg.backends import scipy as scipy_backend
 from fastseg.backends.numba import small_structures
 from fastseg.backends.shared.volume import Volume
 from fastseg.measures.many_distributions import OneOfMany
@@ -152,8 +153,8 @@ def test_what_is_not_wanted_is_not_measured() -> None:
 
 @pytest.mark.parametrize("ndim", [1, 2, 3])
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_lists_of_distances_are_in_c_order(ndim: int, order: Any) -> None:
-    """As one by one, to the bit: also those that the loop leaves, of surfaces far apart and in Fortran order."""
+def test_lists_of_distances_are_in_the_order_of_the_volume(ndim: int, order: Any) -> None:
+    """As one by one, to the bit, also those that the loop leaves. SciPy goes through all in C order."""
     reference, prediction = structures((90, 80, 20)[:ndim], 30, apart=12)
     pair = np.asarray(reference, order=order), np.asarray(prediction, order=order)
     whole = tuple(slice(0, size) for size in reference.shape)
@@ -174,6 +175,12 @@ def test_lists_of_distances_are_in_c_order(ndim: int, order: Any) -> None:
                 )
                 np.testing.assert_array_equal(
                     listed.prediction_to_reference, expected.prediction_to_reference
+                )
+            alone = scipy_backend.measure(*pair, regions[:2], Request(LISTS, spacing))
+            for one, other in zip(alone if order == "C" else [], found, strict=False):
+                np.testing.assert_array_equal(
+                    one["surface_distances"].reference_to_prediction,
+                    other["surface_distances"].reference_to_prediction,
                 )
             one_way = numba_backend.measure(*pair, regions, Request(LISTS, spacing, one_way=True))
             for one, both in zip(one_way, found, strict=True):

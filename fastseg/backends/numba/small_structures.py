@@ -155,7 +155,7 @@ class _Labels(NamedTuple):
 class _Found(NamedTuple):
     """What was found of some structures: as `ManyDistributions` takes it, -1 for an end of what was given up.
 
-    Or distances one by one, in C order, and no counts.
+    Or distances one by one, in the order of the volume, and no counts.
     """
 
     distances: Floats
@@ -170,10 +170,6 @@ def measure(
     """Measure those regions that are small; None for every other one."""
     measured: list[Measured | None] = [None] * len(regions)
     if request.boundary != "voxel" or not any(map(request.measurements.issubset, _OFFERED)):
-        return measured
-    if (
-        "surface_distances" in request.measurements and volumes[0].reverse
-    ):  # which are listed in C order
         return measured
     widths: Sequence[float | None] = [None] * len(regions)
     if "band_overlap" in request.measurements:
