@@ -58,10 +58,14 @@ def cases_of(evaluation: Evaluation) -> dict[str, list[Any]]:
         problems.setdefault(one.case, "no prediction")
     cases = list(dict.fromkeys([*evaluation.cases, *problems]))
     place = {case: index for index, case in enumerate(cases)}
-    names = dict.fromkeys(row.name for row in rows)
+    names = safe_names([row.name for row in rows], r"\w\-")
     # what stands between becomes "_", and the volume_difference of "a_relative" is none of "a"
-    texts = [f"{name}\0{metric}" for name in names for metric in evaluation.metrics]
-    safe = safe_names(["case", PROBLEM, *evaluation.metrics, *texts], r"\w\-")
+    texts = {
+        (name, metric): f"{written}\0{metric}"
+        for name, written in names.items()
+        for metric in evaluation.metrics
+    }
+    safe = safe_names(["case", PROBLEM, *evaluation.metrics, *texts.values()], r"\w\-")
     table: dict[str, list[Any]] = {"case": [encodable(case) for case in cases]}
     of_case: dict[str, list[list[float]]] = {
         metric: [[] for _ in cases] for metric in evaluation.metrics
@@ -69,9 +73,7 @@ def cases_of(evaluation: Evaluation) -> dict[str, list[Any]]:
     for metric in evaluation.metrics:
         table[safe[metric]] = [math.nan] * len(cases)
     columns = {
-        (name, metric): table.setdefault(safe[f"{name}\0{metric}"], [math.nan] * len(cases))
-        for name in names
-        for metric in evaluation.metrics
+        key: table.setdefault(safe[text], [math.nan] * len(cases)) for key, text in texts.items()
     }
     for row in rows:
         index = place[row.case]
