@@ -32,12 +32,16 @@ _num_threads: int | None = None
 _inside = threading.local()
 
 
+# Threads that any machine may be asked for. To count its cores takes 10 µs, which a call asks for again and again.
+_ALWAYS_TAKEN = 64
+
+
 def most_threads() -> int:
     """Tell how many threads are used at most, whatever was asked for: four a core, and 64 on a small machine.
 
     More of them only cost memory and time.
     """
-    return max(64, 4 * (os.cpu_count() or 1))
+    return max(_ALWAYS_TAKEN, 4 * (os.cpu_count() or 1))
 
 
 def get_num_threads() -> int:
@@ -62,8 +66,8 @@ def get_num_threads() -> int:
         raise InputError(
             f"FASTSEG_NUM_THREADS: expected a whole number of at least 1, got {shortened(repr(text))}"
         )
-    digits = text.lstrip("0")
-    return most_threads() if len(digits) > 9 else min(int(digits), most_threads())
+    count = int(text.lstrip("0")[:10])  # what has more digits is too many as well
+    return count if count <= _ALWAYS_TAKEN else min(count, most_threads())
 
 
 def chosen_num_threads() -> int | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fastseg import dispatch, threads
+from fastseg.cli.messages import say
 from fastseg.errors import InputError
 
 _MOST_PROCESSES = 8  # the longest kernel takes a seventh of all time
@@ -171,3 +172,9 @@ def _compile(i: int) -> bool:
 def was_compiled(kernel: Any) -> bool:
     """Tell whether a kernel that is ready was compiled in this process, and not loaded from the cache."""
     return bool(sum(kernel.dispatcher.stats.cache_misses.values()))
+
+
+def announce_compilation(backend: str | None = None) -> None:
+    """Say that the first run takes longer, where it does."""
+    if is_cold(backend):
+        say("compiling for this machine, which the first run does, up to half a minute", "note")

@@ -20,7 +20,7 @@ from fastseg.errors import is_bad_input
 from fastseg.evaluation.case import evaluate_case
 from fastseg.evaluation.settings import Settings
 from fastseg.inputs.source import ArraySource
-from fastseg.results import Evaluation
+from fastseg.results import Evaluation, with_case
 from fastseg.results.failures import Failure
 
 _Result = TypeVar("_Result")
@@ -57,6 +57,12 @@ def measure_case(
 
     `budget` is how many bytes that may take, None where it does not matter.
     """
+    return with_case(_measured(read, settings, case, budget), case.algorithm, case.attributes)
+
+
+def _measured(
+    read: Sequence[io.ReadMap], settings: Settings, case: Case, budget: int | None
+) -> Evaluation:
     reference = read[0].source
     if len(read) > 1:
         return evaluate_case(reference, read[1].source, settings, case.name)
@@ -114,7 +120,7 @@ def outcome_of(
     if not isinstance(found, Exception):
         return Outcome(case, found, None, notes, seconds)
     where = "" if is_bad_input(found) else "".join(traceback.format_exception(found))
-    failure = Failure.of(found, case.name, case.algorithm, where)
+    failure = Failure.of(found, case.name, case.algorithm, where, case.attributes)
     return Outcome(case, None, failure, notes, seconds, found)
 
 

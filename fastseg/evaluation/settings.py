@@ -148,6 +148,28 @@ class Settings:
             "reorient": self.reorient,
         }
 
+    @lazy
+    def identity(self) -> Mapping[str, Any]:
+        """All that the numbers of a case depend on beside its files, in values that JSON gives back as they were.
+
+        Two runs whose settings have the same identity give the same rows. The backend is no part of it: backends agree
+        to the bit.
+        """
+        structures = self.structures
+        tolerance = self.tolerance
+        if isinstance(tolerance, Mapping):
+            tolerance = {str(key): float(size) for key, size in tolerance.items()}
+        spacing = self.spacing
+        return {
+            **self.plain,
+            "labels": None
+            if structures is None
+            else {one.name: [list(one.reference), list(one.prediction)] for one in structures},
+            "metrics": list(self.metric_names),
+            "tolerance": tolerance,
+            "spacing": list(spacing) if isinstance(spacing, tuple) else spacing,
+        }
+
     @property
     def grid_rules(self) -> io.GridRules:
         """How the grids of two images are compared."""

@@ -84,9 +84,12 @@ class Request(NamedTuple):
     boundary : {"voxel", "surfel"}
     ignored : tuple of int
         Labels of the reference whose voxels belong to neither mask.
+    one_way : bool
+        Whether lists of distances from the prediction will do: those from the reference may be left empty.
     """
 
     measurements: frozenset[str]
     spacing: Spacing
     boundary: Boundary = "voxel"
     ignored: tuple[int, ...] = ()
+    one_way: bool = False

@@ -31,7 +31,7 @@ def text_of(rows: Sequence[Row], metrics: Sequence[str], settings: Mapping[str, 
     """Write rows as a table of text, and how many metrics it leaves out."""
     shown = _shown(metrics)
     header, cells = _table(rows, shown, settings)
-    text = text_table(header, cells, left=("case", "name", "empty"))
+    text = text_table(header, cells, left=("algorithm", "case", "name", "empty"))
     more = len(metrics) - len(shown)
     if more:
         text += f"\n({more} more metrics: to_dict(), to_pandas(), to_csv(), to_json())"
@@ -52,8 +52,10 @@ def _shown(metrics: Sequence[str]) -> list[str]:
 def _table(
     rows: Sequence[Row], shown: Sequence[str], settings: Mapping[str, Any]
 ) -> tuple[list[str], list[list[str]]]:
-    """Make header and cells, without the columns of cases and of empty masks where these tell nothing."""
+    """Make header and cells, without the columns of algorithms, cases and empty masks where these tell nothing."""
     columns: dict[str, list[str]] = {}
+    if len({row.algorithm for row in rows}) > 1:
+        columns["algorithm"] = [_shortened(row.algorithm) for row in rows]
     if len({row.case for row in rows}) > 1:
         columns["case"] = [row.case for row in rows]
     columns["label"] = [_shortened(label_text(row.label)) for row in rows]

@@ -72,7 +72,7 @@ def test_pairs_are_matched_by_stem_and_the_rest_is_named(folders: Folders) -> No
         ("case_10", reference / "case_10.nii.gz", prediction / "case_10.mha"),
         ("lonely", reference / "lonely.nii.gz", None),
     ]
-    assert pairing.missing == ["lonely"]
+    assert [case.name for case in pairing.missing] == ["lonely"]
     assert [path.name for path in pairing.only_prediction] == ["extra.npy", "extra2.npy"]
 
 

@@ -290,6 +290,7 @@ def test_the_summary_by_label_is_in_the_file_of_several_cases(evaluation: Evalua
     assert len(found) == len(LABELS) * len(joined.metrics)
     assert found["liver", "dice"]["mean"] == joined.summary(by_label=True)["liver", "dice"].mean
     assert found["liver", "hd"]["not_finite"] == {"mean": "inf", "max": "inf", "median": "inf"} | {
+        "sd": "nan",
         "q75": "inf",
         "q25": "inf",
     }

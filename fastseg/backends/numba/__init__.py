@@ -102,6 +102,10 @@ def _measured(
     measured: dict[str, Any] = {}
     if "band_overlap" in request.measurements:
         measured["band_overlap"] = band_overlap(masks, request.spacing, region.tolerance)
+    if "surface_distances" in request.measurements:
+        measured["surface_distances"] = _between(
+            surfaces_of(masks, request.spacing, request.boundary), request.spacing
+        )
     if "surface_distributions" in request.measurements:
         surfaces = surfaces_of(masks, request.spacing, request.boundary)
         del masks  # which are packed by now if their bands were wanted
