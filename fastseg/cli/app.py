@@ -6,6 +6,7 @@ numba, SciPy and the image libraries are imported within the commands, so that `
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 import sys
 import time
@@ -193,10 +194,11 @@ def evaluate(
     from fastseg.cli import evaluating
     from fastseg.evaluation.settings import Settings
     from fastseg.inputs.label_files import parse_labels, parse_tolerance
+    from fastseg.io import file_of
 
     started = time.perf_counter()
     for path in (reference, prediction):
-        if path is not None and not path.exists():
+        if path is not None and not os.path.exists(file_of(path)):
             raise FileNotFoundError(f"{path}: no such file or folder")
     if output is not None:
         options.check_output(output, [labels, tolerance, empty, str(reference)])

@@ -41,9 +41,9 @@ from tests.io.files import (
 
 def test_the_fast_unzipper_is_the_one_in_use() -> None:
     pytest.importorskip("zlib_ng", reason="comes with fastseg-metrics[io]")
-    from fastseg.io.voxels import _inflaters
+    from fastseg.io.voxels import inflaters
 
-    assert [module.__name__ for module in _inflaters()] == ["zlib_ng.gzip_ng", "zlib_ng.zlib_ng"]
+    assert [module.__name__ for module in inflaters()] == ["zlib_ng.gzip_ng", "zlib_ng.zlib_ng"]
 
 
 @pytest.mark.parametrize(
