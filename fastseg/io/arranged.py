@@ -91,8 +91,9 @@ class ArrangedSource:
     def chunks(self) -> ChunkGrid:
         """Where the chunks lie on the grid; what is not covered is cut likewise."""
         inner = self.inner
-        cut = isinstance(inner, InChunks)
-        stored = inner.chunks if cut else ChunkGrid.of_boxes(inner.slabs(_SLAB))
+        stored = (
+            inner.chunks if isinstance(inner, InChunks) else ChunkGrid.of_boxes(inner.slabs(_SLAB))
+        )
         how = self.arrangement
         edges = tuple(
             _laid(stored.edges[axis], flip, start, length)
