@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 from fastseg._version import __version__
 from fastseg.cohort.executors import CASES_A_WORKER, evaluate_elsewhere, with_full_paths
+from fastseg.cohort.one_case import died, outcome_of
 from fastseg.cohort.outcomes import Case, Outcome
 from fastseg.errors import InputError, InputTypeError, WorkersError, shortened
 from fastseg.evaluation.settings import Settings
 from fastseg.io.image import require
-from fastseg.results.failures import Failure
 
 # How long to wait for a scheduler, and how often to ask how many workers there are, in seconds.
 _PATIENCE = 10
@@ -218,11 +218,9 @@ def _failed(future: Any, found: Any, case: Case) -> Outcome:
     """Make a failure of what Dask says of a case instead of its outcome."""
     _check_is_kept(future, case)
     error = found[1] if isinstance(found, tuple) else found
-    kind, message = type(error).__name__, shortened(error)
     if _is_killed(found):
-        kind = "WorkerDied"
-        message = f"{error.allowed_failures + 1} workers died of it, one after the other"
-    return Outcome(case, failure=Failure(case.name, kind, message, case.algorithm))
+        return died(case, f"{error.allowed_failures + 1} workers died of it, one after the other")
+    return outcome_of(case, error)
 
 
 @contextmanager

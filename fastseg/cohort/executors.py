@@ -11,11 +11,10 @@ from typing import Any
 
 from fastseg import threads as pool
 from fastseg.cohort.machine import cores
-from fastseg.cohort.one_case import evaluate_files
+from fastseg.cohort.one_case import died, evaluate_files, outcome_of
 from fastseg.cohort.outcomes import Case, Outcome
 from fastseg.errors import WorkersError, shortened
 from fastseg.evaluation.settings import Settings
-from fastseg.results.failures import Failure
 
 # Cases that a worker of an executor has before it: one that it works on, and one that waits.
 CASES_A_WORKER = 2
@@ -97,10 +96,9 @@ def outcome_from(future: Any, case: Case) -> Outcome:
         outcome: Outcome = future.result()
     except (BrokenExecutor, CancelledError) as error:
         text = shortened(error) or type(error).__name__
-        failure = Failure(case.name, "WorkerDied", f"its worker is gone: {text}", case.algorithm)
-        return Outcome(case, failure=failure)
+        return died(case, f"its worker is gone: {text}")
     except Exception as error:  # what cannot be sent, say; evaluating raises nothing
-        return Outcome(case, failure=Failure.of(error, case.name, case.algorithm))
+        return outcome_of(case, error)
     return replace(outcome, case=case)
 
 

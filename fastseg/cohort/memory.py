@@ -47,17 +47,29 @@ class Need(NamedTuple):
         How many voxels the larger map has.
     in_pieces : bool
         Whether it can also be measured within less: both maps can be read window by window.
+    zipped : int
+        What is then kept of files that are zipped, beside the windows.
     """
 
     reading: int
     measuring: int
     voxels: int
     in_pieces: bool = False
+    zipped: int = 0
 
     @property
     def most(self) -> int:
-        """The larger of both."""
+        """What it takes if it is measured as it is read."""
         return max(self.reading, self.measuring)
+
+    @property
+    def least(self) -> int:
+        """What it has to have if it is measured in pieces, or else."""
+        return min(self.most, self.zipped + LEAST_BUDGET) if self.in_pieces else self.most
+
+    def within(self, free: int) -> int | None:
+        """Tell how much of what is free it gets: all that it takes, or what there is; None if that is too little."""
+        return min(self.most, free) if self.least <= free else None
 
 
 def parse_size(text: str | int) -> int:
@@ -114,7 +126,7 @@ def too_large(need: int, most: int, beside: int = 0) -> MemoryError:
     )
 
 
-def needed_bytes(sides: Sequence[Side], settings: Settings) -> Need:
+def needed_bytes(sides: Sequence[Side], settings: Settings, on_disk: int = 0) -> Need:
     """Tell what a case takes at most, from the headers of its two maps, or of a reference alone.
 
     That is the voxels as they are read and as labels, copies that bring them onto one grid and into one type, and what
@@ -125,6 +137,8 @@ def needed_bytes(sides: Sequence[Side], settings: Settings) -> Need:
     ----------
     sides : sequence of pairs of Opened and Arrangement or None
     settings : Settings
+    on_disk : int
+        How large the files are.
 
     Returns
     -------
@@ -154,8 +168,10 @@ def needed_bytes(sides: Sequence[Side], settings: Settings) -> Need:
         types *= 2
     copies = voxels * _copied(types[0], types[1], widest)
     measuring = kept + copies + voxels * working_bytes(settings) + _BESIDE
-    in_pieces = all(opened.map is not None and turned is None for opened, turned in sides)
-    return Need(reading, measuring, voxels, in_pieces and len(sides) == 2)
+    in_pieces = all(opened.map or opened.in_pieces for opened, _ in sides)
+    # What is unzipped once and squeezed anew takes about what it took in the file.
+    zipped = 2 * on_disk if any(opened.in_pieces for opened, _ in sides) else 0
+    return Need(reading, measuring, voxels, in_pieces, zipped)
 
 
 def working_bytes(settings: Settings) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -13,14 +14,15 @@ import numpy as np
 
 from fastseg import io
 from fastseg.cohort.caught import caught_warnings
-from fastseg.cohort.folders import check_is_file
+from fastseg.cohort.folders import StrPath, check_is_file
 from fastseg.cohort.memory import Need, needed_bytes, too_large
 from fastseg.cohort.outcomes import Case, Outcome
 from fastseg.errors import is_bad_input
 from fastseg.evaluation.case import evaluate_case
 from fastseg.evaluation.settings import Settings
-from fastseg.inputs.source import ArraySource
+from fastseg.inputs.source import ArraySource, ConvertedSource
 from fastseg.results import Evaluation, with_case
+from fastseg.results.attributes import Attributes
 from fastseg.results.failures import Failure
 
 _Result = TypeVar("_Result")
@@ -32,9 +34,15 @@ class Opened(NamedTuple):
     `need` is what it takes of memory at most.
     """
 
-    reads: Sequence[Callable[[], io.ReadMap]]
+    reads: Sequence[Callable[..., io.ReadMap]]
     notes: tuple[str, ...]
     need: Need
+
+    def left_of(self, budget: int | None) -> int | None:
+        """Tell what is left of a budget for windows: what is kept zipped is not."""
+        if budget is None or self.need.most <= budget:
+            return budget
+        return budget - self.need.zipped
 
 
 def open_case(case: Case, settings: Settings) -> Opened:
@@ -42,12 +50,39 @@ def open_case(case: Case, settings: Settings) -> Opened:
     for path in (case.reference, case.prediction):
         if path is not None:
             check_is_file(path)
+    on_disk = sum(_size(path) for path in (case.reference, case.prediction) if path is not None)
     if case.prediction is None:
         opened = io.open_image(case.reference)
         read = functools.partial(io.read_map, case.reference)
-        return Opened((read,), (), needed_bytes([(opened, None)], settings))
+        return Opened((read,), (), needed_bytes([(opened, None)], settings, on_disk))
     pair = io.prepare_pair(case.reference, case.prediction, settings.grid_rules, ("", ""))
-    return Opened(pair.reads, pair.notes, needed_bytes(pair.sides, settings))
+    return Opened(pair.reads, pair.notes, needed_bytes(pair.sides, settings, on_disk))
+
+
+def _size(path: StrPath) -> int:
+    """Tell how large a file is; a store is none."""
+    try:
+        return os.path.getsize(path)
+    except OSError:
+        return 0
+
+
+def reads_within(opened: Opened, budget: int | None) -> list[Callable[[], io.ReadMap]]:
+    """Give what reads the maps of a case: whole, or window by window where its budget is less than it takes then."""
+    if budget is None or opened.need.most <= budget:
+        return list(opened.reads)
+    return [functools.partial(_in_windows, read) for read in opened.reads]
+
+
+def _in_windows(read: Callable[..., io.ReadMap]) -> io.ReadMap:
+    found = read(in_pieces=True)
+    one = found.source
+    if not isinstance(one, ArraySource):
+        return found
+    windows = ConvertedSource(
+        one.array, one.spacing, one.grid, one.name, one.segments, one.own_labels
+    )
+    return replace(found, source=windows)
 
 
 def measure_case(
@@ -64,15 +99,16 @@ def _measured(
     read: Sequence[io.ReadMap], settings: Settings, case: Case, budget: int | None
 ) -> Evaluation:
     reference = read[0].source
+    limit: dict[str, int] = {} if budget is None else {"budget": budget}
     if len(read) > 1:
-        return evaluate_case(reference, read[1].source, settings, case.name)
+        return evaluate_case(reference, read[1].source, settings, case.name, **limit)
     name = "the missing prediction"
     if isinstance(reference, ArraySource):  # what its file says of labels holds for both
         prediction = replace(reference, array=np.zeros_like(reference.array), name=name)
     else:
         nothing = np.zeros(reference.shape, np.uint8)
         prediction = ArraySource(nothing, reference.spacing, reference.grid, name)
-    return evaluate_case(reference, prediction, settings, case.name)
+    return evaluate_case(reference, prediction, settings, case.name, **limit)
 
 
 def evaluate_files(case: Case, settings: Settings, budget: int | None = None) -> Outcome:
@@ -104,13 +140,20 @@ def _from_files(
     if isinstance(opened, Exception):
         return opened, ()
     notes = opened.notes
-    if budget is not None and opened.need.most > budget and not opened.need.in_pieces:
+    if budget is not None and opened.need.within(budget) is None:
         return too_large(opened.need.most, budget), notes
-    read = attempt(lambda: [one() for one in opened.reads])
+    read = attempt(lambda: [one() for one in reads_within(opened, budget)])
     if isinstance(read, Exception):
         return read, notes
     notes += tuple(note for one in read for note in one.notes)
-    return attempt(measure_case, read, settings, case, budget), notes
+    return attempt(measure_case, read, settings, case, opened.left_of(budget)), notes
+
+
+def died(case: Case, message: str) -> Outcome:
+    """Make the failure of a case whose worker has died."""
+    attributes = Attributes(case.attributes)
+    failure = Failure(case.name, "WorkerDied", message, case.algorithm, attributes=attributes)
+    return Outcome(case, failure=failure)
 
 
 def outcome_of(

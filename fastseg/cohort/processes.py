@@ -10,13 +10,12 @@ from multiprocessing.connection import wait
 from typing import NoReturn
 
 from fastseg.cohort.machine import resident_bytes
-from fastseg.cohort.memory import LEAST_BUDGET, PROCESS_BYTES, too_large
-from fastseg.cohort.one_case import attempt, open_case, outcome_of
+from fastseg.cohort.memory import PROCESS_BYTES, too_large
+from fastseg.cohort.one_case import attempt, died, open_case, outcome_of
 from fastseg.cohort.outcomes import Case, Outcome
 from fastseg.cohort.worker import NotStarted, Task, Worker
 from fastseg.errors import WorkersError
 from fastseg.evaluation.settings import Settings
-from fastseg.results.failures import Failure
 
 # Where cases take less than this many seconds, a worker is given the next one before it asks.
 _SHORT = 0.5
@@ -131,8 +130,8 @@ class _Pool:
             if isinstance(opened, Exception):
                 self._come.append(outcome_of(case, opened))
                 continue
-            need = opened.need
-            self._next.append(Task(case, need.most, need.most, need.in_pieces))
+            most, least = opened.need.most, opened.need.least
+            self._next.append(Task(case, most, most, least))
         return self._next[0] if self._next else None
 
     def _taker(self, task: Task) -> Worker | None:
@@ -156,9 +155,9 @@ class _Pool:
             worker.end()
         del self._workers[1:]
         free = most - self._taken() - (0 if self._workers else PROCESS_BYTES)
-        if task.need > free and task.in_pieces and free >= LEAST_BUDGET:
-            self._next[0] = task = task._replace(need=free, budget=free)
-        if task.need > free:
+        if task.least <= free < task.need:
+            self._next[0] = task._replace(need=free, budget=free)
+        elif task.need > free:
             self._next.popleft()
             self._come.append(outcome_of(task.case, too_large(task.need, most, most - free)))
             return None
@@ -196,8 +195,7 @@ class _Pool:
         except EOFError:
             task = worker.tasks.popleft()
             message = f"its worker process died: {worker.how_it_ended()}"
-            failure = Failure(task.case.name, "WorkerDied", message, task.case.algorithm)
-            self._come.append(Outcome(task.case, failure=failure))
+            self._come.append(died(task.case, message))
             self._give_back(worker)
             return
         if outcome is None:

@@ -9,8 +9,15 @@ from dataclasses import dataclass
 
 from fastseg import io
 from fastseg.cohort.machine import resident_bytes
-from fastseg.cohort.memory import LEAST_BUDGET, PROCESS_BYTES, too_large
-from fastseg.cohort.one_case import Opened, attempt, measure_case, open_case, outcome_of
+from fastseg.cohort.memory import PROCESS_BYTES, too_large
+from fastseg.cohort.one_case import (
+    Opened,
+    attempt,
+    measure_case,
+    open_case,
+    outcome_of,
+    reads_within,
+)
 from fastseg.cohort.outcomes import Case, Outcome
 from fastseg.evaluation.settings import Settings
 from fastseg.threads import get_num_threads, own_pool
@@ -26,6 +33,13 @@ class _Begun:
     opened: Opened | Exception
     budget: int | None = None
     reading: _Reading | None = None
+
+    @property
+    def reading_bytes(self) -> int:
+        """What reading it takes."""
+        assert isinstance(self.opened, Opened)
+        most = self.opened.need.reading
+        return most if self.budget is None else min(most, self.budget)
 
 
 def evaluate_cases(
@@ -64,26 +78,26 @@ def evaluate_cases(
             opened = attempt(open_case, case, settings)
             if isinstance(opened, Exception) or free is None:
                 return _Begun(case, opened)
-            budget = opened.need.most
-            if budget > free and opened.need.in_pieces and free >= LEAST_BUDGET:
-                budget = free
-            if budget > free:
+            budget = opened.need.within(free)
+            if budget is None:
                 assert max_memory is not None
-                opened = too_large(budget, max_memory, max_memory - free)
+                opened = too_large(opened.need.most, max_memory, max_memory - free)
             return _Begun(case, opened, budget)
 
         def read(begun: _Begun, beside: int = 0) -> None:
             """Begin to read a case, if it fits beside so much."""
             if isinstance(begun.opened, Exception) or begun.reading is not None:
                 return
-            if free is None or begun.opened.need.reading + beside <= free or not beside:
-                begun.reading = [submit(lambda one: one(), one) for one in begun.opened.reads]
+            if free is None or begun.reading_bytes + beside <= free or not beside:
+                reads = reads_within(begun.opened, begun.budget)
+                begun.reading = [submit(lambda one: one(), one) for one in reads]
 
         following = begin()
         while following is not None:
             started = time.perf_counter()
             current = following
             notes: tuple[str, ...] = ()
+            budget = None
             read(current)
             found: list[io.ReadMap] | Exception
             if isinstance(current.opened, Exception):
@@ -91,6 +105,7 @@ def evaluate_cases(
             else:
                 assert current.reading is not None
                 notes = current.opened.notes
+                budget = current.opened.left_of(current.budget)
                 found = attempt(_results, current.reading)
             current.reading = None
             following = begin()
@@ -100,7 +115,7 @@ def evaluate_cases(
                 yield outcome_of(current.case, found, notes)
                 continue
             notes += tuple(note for one in found for note in one.notes)
-            result = attempt(measure_case, found, settings, current.case, current.budget)
+            result = attempt(measure_case, found, settings, current.case, budget)
             del found
             yield outcome_of(current.case, result, notes, time.perf_counter() - started)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from fastseg import dispatch
 from fastseg import threads as pool
+from fastseg.cohort.memory import parse_size
 from fastseg.cohort.outcomes import Case, Outcome
 from fastseg.errors import InputError, InputTypeError
 from fastseg.evaluation.settings import Settings
@@ -22,7 +23,7 @@ def evaluate_all(
     *,
     workers: int | None = 1,
     threads: int | None = None,
-    max_memory: int | None = None,
+    max_memory: int | str | None = None,
     executor: Any = None,
 ) -> Iterator[Outcome]:
     """Evaluate cases, and give what comes of each as it comes.
@@ -41,14 +42,14 @@ def evaluate_all(
     threads : int, optional
         How many threads each has; by default the cores, divided by the workers. All in this process, and 1 on a
         cluster.
-    max_memory : int, optional
-        How many bytes this process and all workers may take together. What a case takes is known from its headers
-        (:func:`fastseg.cohort.memory.needed_bytes`), and cases run side by side only while all fit. One that does not
-        fit alone is measured in pieces if its files can be read in windows, and fails otherwise. With an executor it
-        is what one case may take.
-    executor : concurrent.futures.Executor or distributed.Client, optional
+    max_memory : int or str, optional
+        How many bytes, or "4GiB": what this process and all workers may take together. What a case takes is known
+        from its headers (:func:`fastseg.cohort.memory.needed_bytes`), and cases run side by side only while all fit.
+        One that does not fit alone is measured in pieces if its files can be read in windows, and fails otherwise.
+        With an executor it is what one case may take.
+    executor : concurrent.futures.Executor, distributed.Client or str, optional
         Evaluates the cases instead, and is left open; `workers` then tells how many workers it has, if it does not
-        tell itself.
+        tell itself. A text is the address of a scheduler of Dask's: ``tcp://node7:8786``.
 
     Yields
     ------
@@ -65,19 +66,35 @@ def evaluate_all(
     """
     workers = _checked(workers, "workers")
     threads = _checked(threads, "threads")
-    max_memory = _checked(max_memory, "max_memory")
+    most = None if max_memory is None else parse_size(max_memory)
     settings = _with_backend(settings)
     if executor is None:
-        return _here(cases, settings, workers, threads, max_memory)
+        return _here(cases, settings, workers, threads, most)
     from fastseg.cohort import dask, executors
 
     if dask.is_client(executor):
-        return dask.evaluate_on_cluster(cases, settings, executor, threads, max_memory)
+        return dask.evaluate_on_cluster(cases, settings, executor, threads, most)
+    if isinstance(executor, str):
+        return _at(executor, cases, settings, threads, most)
     if not callable(getattr(executor, "submit", None)):
         raise InputTypeError(
             f"executor: expected one of concurrent.futures, or a client of Dask's, got {shown(executor)}"
         )
-    return executors.evaluate_with_executor(cases, settings, executor, workers, threads, max_memory)
+    return executors.evaluate_with_executor(cases, settings, executor, workers, threads, most)
+
+
+def _at(
+    address: str,
+    cases: Sequence[Case],
+    settings: Settings,
+    threads: int | None,
+    max_memory: int | None,
+) -> Iterator[Outcome]:
+    """Evaluate cases on the cluster whose scheduler has an address."""
+    from fastseg.cohort import dask
+
+    with dask.client(address) as cluster:
+        yield from dask.evaluate_on_cluster(cases, settings, cluster, threads, max_memory)
 
 
 def _here(

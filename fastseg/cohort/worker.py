@@ -30,14 +30,14 @@ _PATIENCE = 10.0
 class Task(NamedTuple):
     """A case on its way to a worker.
 
-    `need` is what it takes of memory at most, `budget` what it may take, None for any, and `in_pieces` tells whether
-    it can be measured within less.
+    `need` is what it takes of memory at most, `budget` what it may take, None for any, and `least` what it can be
+    measured within.
     """
 
     case: Case
     need: int = 0
     budget: int | None = None
-    in_pieces: bool = False
+    least: int = 0
 
 
 class NotStarted(Exception):  # noqa: N818 - it says what happened, and is never shown as it is

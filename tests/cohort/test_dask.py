@@ -132,6 +132,10 @@ def test_a_client_by_its_address(client: Any, tmp_path: Path) -> None:
         assert rows(evaluate_all(cases, SETTINGS, executor=one)) == rows(
             evaluate_all(cases, SETTINGS)
         )
+    address = client.scheduler.address
+    assert rows(evaluate_all(cases, SETTINGS, executor=address)) == rows(
+        evaluate_all(cases, SETTINGS)
+    )
 
 
 @pytest.mark.usefixtures("distributed")

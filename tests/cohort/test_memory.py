@@ -11,8 +11,9 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
+import tifffile
 
-from fastseg.cohort import machine, processes, reading_ahead
+from fastseg.cohort import machine, memory, processes, reading_ahead
 from fastseg.cohort.memory import (
     LEAST_BUDGET,
     PROCESS_BYTES,
@@ -116,9 +117,27 @@ def test_what_headers_promise(tmp_path: Path) -> None:
 def test_what_can_be_measured_in_pieces(tmp_path: Path) -> None:
     [case] = saved(tmp_path, "a")
     zipped = _nifti(tmp_path / "a.nii.gz", np.ones((6, 5, 4), np.uint8))
-    assert open_case(case, SETTINGS).need.in_pieces
-    assert not open_case(case._replace(prediction=None), SETTINGS).need.in_pieces
-    assert not open_case(case._replace(prediction=zipped), SETTINGS).need.in_pieces
+    picture = tmp_path / "a.tif"
+    tifffile.imwrite(picture, np.ones((4, 5, 6), np.uint8), photometric="minisblack")
+    mapped = open_case(case, SETTINGS).need
+    assert (mapped.in_pieces, mapped.zipped) == (True, 0)
+    assert open_case(case._replace(prediction=None), SETTINGS).need.in_pieces
+    need = open_case(case._replace(prediction=zipped), SETTINGS).need
+    assert (need.in_pieces, need.zipped > 0) == (True, True)
+    assert not open_case(case._replace(prediction=str(picture)), SETTINGS).need.in_pieces
+
+
+def test_what_a_case_is_given() -> None:
+    whole = Need(5 << 30, 9 << 30, 1)
+    assert whole.least == whole.most == 9 << 30
+    assert whole.within(9 << 30) == 9 << 30
+    assert whole.within((9 << 30) - 1) is None
+    pieces = whole._replace(in_pieces=True, zipped=MIB)
+    assert pieces.least == LEAST_BUDGET + MIB
+    assert pieces.within(10 << 30) == 9 << 30
+    assert pieces.within(1 << 30) == 1 << 30
+    assert pieces.within(LEAST_BUDGET) is None
+    assert pieces._replace(reading=5, measuring=7).least == 7
 
 
 PEAK = """
@@ -230,10 +249,12 @@ def test_what_does_not_fit_is_refused_with_what_it_needs(large: list[Case]) -> N
         message = _refused(outcome)
         assert message.startswith(f"not enough memory: needs {size_text(need)} beside ")
         assert message.endswith(f"max_memory (--max-memory) is {size_text(need)}")
-    assert _refused(evaluate_files(large[0], SETTINGS, need - 1)).startswith(
-        "not enough memory: needs"
+    assert _refused(evaluate_files(large[0], SETTINGS, LEAST_BUDGET)).startswith(
+        f"not enough memory: needs {size_text(need)}, and max_memory (--max-memory) is 64 MiB"
     )
-    assert evaluate_files(large[0], SETTINGS, need).failure is None
+    whole, pieces = (evaluate_files(large[0], SETTINGS, budget) for budget in (need, need - 1))
+    assert whole.evaluation is not None
+    assert pieces.evaluation == whole.evaluation
 
 
 def test_one_that_does_not_fit_stops_no_other(large: list[Case], tmp_path: Path) -> None:
@@ -261,7 +282,7 @@ def test_what_can_be_read_in_windows_is_given_what_there_is(
     need = open_case(cases[0], SETTINGS).need
     base = max(machine.resident_bytes() or 0, PROCESS_BYTES)
     list(evaluate_all(cases, SETTINGS, max_memory=base + 4 * need.most))
-    monkeypatch.setattr(reading_ahead, "LEAST_BUDGET", 1)
+    monkeypatch.setattr(memory, "LEAST_BUDGET", 1)
     list(evaluate_all(cases, SETTINGS, max_memory=base + need.most // 2))
     assert budgets[:2] == [None, need.most]
     assert budgets[2] is not None

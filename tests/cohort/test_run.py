@@ -93,7 +93,8 @@ def test_threads_are_as_before_when_it_ends(cases: list[Case]) -> None:
         ({"workers": True}, InputError),
         ({"threads": 1.5}, InputTypeError),
         ({"max_memory": -1}, InputError),
-        ({"executor": "tcp://here:8786"}, InputTypeError),
+        ({"max_memory": "4 elephants"}, InputError),
+        ({"executor": 4}, InputTypeError),
     ],
 )
 def test_options_are_checked_before_anything_is_read(
