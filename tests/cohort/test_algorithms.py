@@ -87,7 +87,7 @@ def test_further_columns_of_a_table_are_attributes(folders: Path) -> None:
     assert third.attributes == {"Site": "", "sex": "m"}
 
 
-@pytest.mark.parametrize("column", ["dice", "label", "tp", "name", "failure", "level"])
+@pytest.mark.parametrize("column", ["dice", "label", "tp", "name", "problem", "level"])
 def test_columns_that_hide_results_are_refused(folders: Path, column: str) -> None:
     Path("pairs.csv").write_text(f"reference,prediction,{column}\nr/b.npy,unet/b.npy,1\n")
     with pytest.raises(InputError, match=rf"pairs\.csv: the results have a column '{column}'"):
