@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg import threads
+from fastseg.backends.numba.tally import tallied
 from fastseg.backends.numba.transform import Targets, exact_dtype, transform
 from fastseg.backends.shared.geometry import Geometry
 from fastseg.backends.shared.offsets import (
@@ -31,6 +32,8 @@ from fastseg.inputs.arrays import Spacing
 from fastseg.measures.distributions import Distribution
 from fastseg.threads import lazy
 from fastseg_kernels.cpu import nearest
+
+Codes = NDArray[np.uint8]
 
 # A ball of 4 voxels: beyond it a search along rows is cheaper than one more shell.
 _MOST_OFFSETS = 257
@@ -81,22 +84,16 @@ class NearestOffsets:
         return np.ascontiguousarray(z), np.ascontiguousarray(y), x >> 6
 
     @lazy
-    def _distances(self) -> tuple[Floats, NDArray[np.intp]]:
-        """The different distances, and the first offset of each."""
-        return np.unique(np.sqrt(self.squares), return_index=True)
-
-    @lazy
     def kinds(self) -> tuple[Floats, NDArray[np.int64]]:
         """The different distances, and which of them each offset has."""
-        distances, starts = self._distances
-        return distances, np.searchsorted(starts, np.arange(len(self.squares)), side="right") - 1
+        return np.unique(np.sqrt(self.squares), return_inverse=True)
 
-    def distribution(self, counts: NDArray[np.int64]) -> Distribution:
-        """Turn how often each offset occurs into how often each distance does."""
-        distances, starts = self._distances
-        counts = np.add.reduceat(counts, starts)
-        occur = np.flatnonzero(counts)
-        return Distribution(distances[occur], counts[occur])
+    def distribution(self, counts: NDArray[np.int64], areas: Floats | None = None) -> Distribution:
+        """Turn how often each distance occurs, with each of some ascending areas, into their distribution."""
+        distances, _ = self.kinds
+        kinds, codes = counts.nonzero()
+        of_codes = None if areas is None else areas[codes]
+        return Distribution(distances[kinds], counts[kinds, codes], of_codes)
 
 
 @functools.lru_cache(maxsize=256)
@@ -177,20 +174,35 @@ def distances(first: PaddedSet, second: PaddedSet, geometry: Geometry) -> tuple[
 
 
 def distributions(
-    first: PaddedSet, second: PaddedSet, geometry: Geometry
+    first: PaddedSet,
+    second: PaddedSet,
+    geometry: Geometry,
+    codes: Sequence[Codes | None] = (None, None),
+    areas: Floats | None = None,
 ) -> tuple[Distribution, Distribution]:
-    """Count how often each of these distances occurs, without a list of them."""
-    both = _searched(first, second, geometry, each=False)
+    """Count how often each of these distances occurs, without a list of them.
+
+    Where the elements of both sets have codes, in C order, each of the ascending `areas` of these is counted apart.
+    """
+    both = _searched(first, second, geometry, False, codes, areas)
     cost = _COST_OF_COUNTING * (both[0].n_missed + both[1].n_missed)
     forward, backward = threads.run(_Search.distribution, both, cost)
     return forward, backward
 
 
 def _searched(
-    first: PaddedSet, second: PaddedSet, geometry: Geometry, each: bool
+    first: PaddedSet,
+    second: PaddedSet,
+    geometry: Geometry,
+    each: bool,
+    codes: Sequence[Codes | None] = (None, None),
+    areas: Floats | None = None,
 ) -> tuple[_Search, _Search]:
     """Search both ways, step by step; `each` query's distance is kept, or only how often each occurs."""
-    both = _Search(first, second, geometry, each), _Search(second, first, geometry, each)
+    both = (
+        _Search(first, second, geometry, each, codes[0], areas),
+        _Search(second, first, geometry, each, codes[1], areas),
+    )
     slabs = [
         *itertools.product(both[:1], range(len(both[0].slabs))),
         *itertools.product(both[1:], range(len(both[1].slabs))),
@@ -238,7 +250,13 @@ class _Search:
     """The search from each voxel of one padded set to the nearest one of another."""
 
     def __init__(
-        self, queries: PaddedSet, targets: PaddedSet, geometry: Geometry, each: bool
+        self,
+        queries: PaddedSet,
+        targets: PaddedSet,
+        geometry: Geometry,
+        each: bool,
+        codes: Codes | None,
+        areas: Floats | None,
     ) -> None:
         self.queries, self.targets, self.geometry = queries.words, targets.words, geometry
         self.coarse = targets.coarse
@@ -250,7 +268,10 @@ class _Search:
             inside = queries.counts[first + self.padding.z : stop + self.padding.z]
             self.starts.append(self.starts[-1] + int(inside.sum()))
         self.n = self.starts[-1]
-        self.counts = np.zeros((len(self.slabs), len(self.offsets.squares)), np.int64)
+        self.codes, self.areas = codes, areas
+        n_areas = 1 if areas is None else len(areas)
+        n_kinds = len(self.offsets.kinds[0])
+        self.counts = np.zeros((len(self.slabs), n_kinds, n_areas), np.int64)
         self.squared = np.empty(self.n) if each else None
         self.missed: list[Offsets] = [np.empty((0, 3), np.int64)] * len(self.slabs)
         self.n_missed = 0
@@ -259,7 +280,9 @@ class _Search:
     def try_offsets(self, slab: int) -> None:
         """Answer the queries of a slab that one of the nearest offsets leads to a target from."""
         start, stop = self.starts[slab : slab + 2]
-        missed = np.empty((stop - start, 3), np.int64)  # takes memory only where it is written
+        codes = np.empty(0, np.uint8) if self.codes is None else self.codes[start:stop]
+        # takes memory only where it is written
+        missed = np.empty((stop - start, 3 if self.codes is None else 4), np.int64)
         first, end = self.slabs[slab]
         n = nearest.shells(
             self.queries,
@@ -270,9 +293,11 @@ class _Search:
             self.offsets.word_offsets(self.targets),
             self.offsets.shifts,
             self.offsets.squares,
+            self.offsets.kinds[1],
             _CORE_OFFSETS,
             first + self.padding.z,
             end + self.padding.z,
+            codes,
             self.counts[slab],
             missed,
             np.empty(0) if self.squared is None else self.squared[start:stop],
@@ -345,12 +370,17 @@ class _Search:
 
     def distribution(self) -> Distribution:
         """Give how often each distance occurs."""
-        near = self.offsets.distribution(self.counts.sum(axis=0))
+        near = self.offsets.distribution(self.counts.sum(axis=0), self.areas)
         if not self.n_missed:
             return near
-        nothing = np.full(self.n_missed, np.inf)
-        far = Distribution.of(nothing if self.far_squares is None else np.sqrt(self.far_squares))
-        return Distribution.joined(near, far)
+        if self.far_squares is None:
+            far = np.full(self.n_missed, np.inf)
+        else:
+            far = np.sqrt(self.far_squares)
+        if self.areas is None:
+            return Distribution.joined(near, Distribution.of(far))
+        codes = np.concatenate([missed[:, 3] for missed in self.missed]).astype(np.uint8)
+        return Distribution.joined(near, tallied(far, codes, self.areas))
 
 
 def transform_of(
