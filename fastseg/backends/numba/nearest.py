@@ -84,16 +84,23 @@ class NearestOffsets:
         return np.ascontiguousarray(z), np.ascontiguousarray(y), x >> 6
 
     @lazy
+    def _distances(self) -> tuple[Floats, NDArray[np.intp]]:
+        """The different distances, and the first offset of each."""
+        return np.unique(np.sqrt(self.squares), return_index=True)
+
+    @lazy
     def kinds(self) -> tuple[Floats, NDArray[np.int64]]:
         """The different distances, and which of them each offset has."""
-        return np.unique(np.sqrt(self.squares), return_inverse=True)
+        distances, starts = self._distances
+        return distances, np.searchsorted(starts, np.arange(len(self.squares)), side="right") - 1
 
     def distribution(self, counts: NDArray[np.int64], areas: Floats | None = None) -> Distribution:
-        """Turn how often each distance occurs, with each of some ascending areas, into their distribution."""
-        distances, _ = self.kinds
-        kinds, codes = counts.nonzero()
+        """Turn how often each offset occurs, with each of some ascending areas, into how often each distance does."""
+        distances, starts = self._distances
+        counts = np.add.reduceat(counts, starts)
+        occur, codes = counts.nonzero()
         of_codes = None if areas is None else areas[codes]
-        return Distribution(distances[kinds], counts[kinds, codes], of_codes)
+        return Distribution(distances[occur], counts[occur, codes], of_codes)
 
 
 @functools.lru_cache(maxsize=256)
@@ -270,8 +277,7 @@ class _Search:
         self.n = self.starts[-1]
         self.codes, self.areas = codes, areas
         n_areas = 1 if areas is None else len(areas)
-        n_kinds = len(self.offsets.kinds[0])
-        self.counts = np.zeros((len(self.slabs), n_kinds, n_areas), np.int64)
+        self.counts = np.zeros((len(self.slabs), len(self.offsets.squares), n_areas), np.int64)
         self.squared = np.empty(self.n) if each else None
         self.missed: list[Offsets] = [np.empty((0, 3), np.int64)] * len(self.slabs)
         self.n_missed = 0
@@ -293,7 +299,6 @@ class _Search:
             self.offsets.word_offsets(self.targets),
             self.offsets.shifts,
             self.offsets.squares,
-            self.offsets.kinds[1],
             _CORE_OFFSETS,
             first + self.padding.z,
             end + self.padding.z,

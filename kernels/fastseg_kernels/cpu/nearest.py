@@ -46,13 +46,14 @@ def _write_at(hits, word_queries, value, base, out):
 
 
 @inlined
-def _count_at(hits, word_queries, codes, base, counts):
-    """Count those of a word's queries that are `hits`, each by its code, which lies at its rank among all queries."""
+def _count_at(hits, word_queries, codes, base, counts, first):
+    """Count those of a word's queries that are `hits`, by codes that lie at their ranks, from the `first` count on."""
     while hits != 0:
         less_one = hits - np.uint64(1)
         below = ~hits & less_one
         hits &= less_one
-        counts[np.uint64(codes[base + np.uint64(popcount(word_queries & below))])] += 1
+        rank = np.uint64(popcount(word_queries & below))
+        counts[first + np.uint64(codes[base + rank])] += 1
 
 
 @inlined
@@ -101,12 +102,11 @@ def _candidates(coarse, z, y, word, reach):
     read(i64, 1),  # word_offsets
     read(u64, 1),  # bit_shifts
     read(f64, 1),  # squares of the offsets
-    read(i64, 1),  # kinds of the offsets
     i64,  # core: offsets that are tried at once
     i64,  # first slice
     i64,  # slice to stop before
     read(u8, 1),  # codes of the queries, or empty
-    write(i64, 2),  # counts of the kinds
+    write(i64, 2),  # counts of the offsets
     write(i64, 2),  # missed queries
     write(f64, 1),  # out: squared distances, or empty
 )
@@ -119,7 +119,6 @@ def shells(
     word_offsets,
     bit_shifts,
     squares,
-    kinds,
     core,
     first,
     stop,
@@ -147,15 +146,13 @@ def shells(
         `bit_shift` bits into the word that lies `word_offset` words further in `targets`.
     squares : float64 (n,)
         Their squared distances.
-    kinds : int64 (n,)
-        Which of the different distances each has.
     core : int
         So many offsets are tried at once, the others only for queries that can have a target at one of them by the
         coarse rows. Surfaces that lie far apart would go through all of them in vain.
     codes : uint8
         A number of each query of these slices in C order by which it is counted apart; empty if all count the same.
-    counts : int64 (kinds, codes), or (kinds, 1)
-        Added to: how many queries, of each code, have their nearest target at each distance.
+    counts : int64 (n, codes), or (n, 1)
+        Added to: how many queries, of each code, have their nearest target at each offset.
     missed : int64 (n, 3), or (n, 4) if there are codes
         Written: the positions (z, y, x) of the queries for which no target was found, and their codes. Must have room
         for all.
@@ -173,6 +170,9 @@ def shells(
     base = np.uint64(0)
     n_missed = np.uint64(0)
     row_words = queries.shape[2]
+    flat_counts = flattened(counts)
+    n_codes = np.uint64(counts.shape[1])
+    only_counted = codes.size == 0 and out.size == 0
     for z in range(first, stop):
         begin = (z * queries.shape[1] + padding_rows) * row_words
         end = begin + (queries.shape[1] - 2 * padding_rows) * row_words
@@ -206,11 +206,11 @@ def shells(
                     if hits == 0:
                         continue
                     remaining ^= hits
-                    if codes.size != 0:
-                        _count_at(hits, word_queries, codes, base, counts[np.uint64(kinds[i])])
+                    if only_counted:
+                        flat_counts[i] += popcount(hits)
+                    elif codes.size != 0:
+                        _count_at(hits, word_queries, codes, base, flat_counts, i * n_codes)
                     else:
-                        counts[np.uint64(kinds[i]), np.uint64(0)] += popcount(hits)
-                    if out.size != 0:
                         _write_at(hits, word_queries, squares[i], base, out)
                     if remaining == 0:
                         break

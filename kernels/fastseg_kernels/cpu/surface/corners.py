@@ -193,7 +193,11 @@ def corner_codes(words, part, first, stop, ndim, width, corners, table, codes):
     last_bit = np.uint64(63)
     n_words = np.uint64(part[1, 2])
     n = np.uint64(0)
+    row_step = np.uint64(words.shape[2])
+    slice_step = np.uint64(words.shape[1] * words.shape[2])
     for z in range(first, stop):
+        inner_slice = ndim == 3 and z > 0 and z < part[1, 0]
+        slice_start, _ = _row(words, part, z, 0)
         for y in range(corners.shape[1] - 2 * padding_y):
             row = np.uint64(
                 ((z + padding_z) * corners.shape[1] + y + padding_y) * corners.shape[2]
@@ -203,7 +207,14 @@ def corner_codes(words, part, first, stop, ndim, width, corners, table, codes):
                 used |= flat_corners[row + w]
             if used == 0:  # a third of all rows of a blob's box
                 continue
-            (a, a_bits), (b, b_bits), (c, c_bits), (d, d_bits) = _rows(words, part, z, y, ndim)
+            if inner_slice and y > 0 and y < part[1, 1]:
+                d = slice_start + np.uint64(y) * row_step
+                b = d - slice_step
+                c = d - row_step
+                a = b - row_step
+                a_bits = b_bits = c_bits = d_bits = np.uint64(ALL)
+            else:
+                (a, a_bits), (b, b_bits), (c, c_bits), (d, d_bits) = _rows(words, part, z, y, ndim)
             for w in range(np.uint64(width)):
                 bits = flat_corners[row + w]
                 if bits == 0:
