@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, overload
 
@@ -84,9 +85,12 @@ class Request(NamedTuple):
     boundary : {"voxel", "surfel"}
     ignored : tuple of int
         Labels of the reference whose voxels belong to neither mask.
+    furthest : float
+        Distances between surfaces that are larger may be given as inf.
     """
 
     measurements: frozenset[str]
     spacing: Spacing
     boundary: Boundary = "voxel"
     ignored: tuple[int, ...] = ()
+    furthest: float = math.inf

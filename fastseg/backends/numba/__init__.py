@@ -109,8 +109,9 @@ def _measured(
             areas, kinds = _areas_of_codes(request.spacing, masks[0].ndim, masks[0].volume.reverse)
         surfaces = surfaces_of(masks, request.spacing, request.boundary, kinds)
         del masks  # which are packed by now if their bands were wanted
+        furthest = request.furthest if areas is None else math.inf  # areas are summed in order
         directions = _nearest.distributions(
-            *surfaces.sets, surfaces.geometry, surfaces.codes, areas
+            *surfaces.sets, surfaces.geometry, surfaces.codes, areas, furthest
         )
         measured["surface_distributions"] = SurfaceDistributions(*directions)
     return measured

@@ -84,9 +84,14 @@ class NearestOffsets:
         return np.ascontiguousarray(z), np.ascontiguousarray(y), x >> 6
 
     @lazy
+    def distances(self) -> Floats:
+        """How far each leads."""
+        return np.sqrt(self.squares)
+
+    @lazy
     def _distances(self) -> tuple[Floats, NDArray[np.intp]]:
         """The different distances, and the first offset of each."""
-        return np.unique(np.sqrt(self.squares), return_index=True)
+        return np.unique(self.distances, return_index=True)
 
     @lazy
     def kinds(self) -> tuple[Floats, NDArray[np.int64]]:
@@ -186,12 +191,13 @@ def distributions(
     geometry: Geometry,
     codes: Sequence[Codes | None] = (None, None),
     areas: Floats | None = None,
+    furthest: float = math.inf,
 ) -> tuple[Distribution, Distribution]:
-    """Count how often each of these distances occurs, without a list of them.
+    """Count how often each of these distances occurs, without a list of them; those beyond `furthest` may become inf.
 
     Where the elements of both sets have codes, in C order, each of the ascending `areas` of these is counted apart.
     """
-    both = _searched(first, second, geometry, False, codes, areas)
+    both = _searched(first, second, geometry, False, codes, areas, furthest)
     cost = _COST_OF_COUNTING * (both[0].n_missed + both[1].n_missed)
     forward, backward = threads.run(_Search.distribution, both, cost)
     return forward, backward
@@ -204,11 +210,12 @@ def _searched(
     each: bool,
     codes: Sequence[Codes | None] = (None, None),
     areas: Floats | None = None,
+    furthest: float = math.inf,
 ) -> tuple[_Search, _Search]:
     """Search both ways, step by step; `each` query's distance is kept, or only how often each occurs."""
     both = (
-        _Search(first, second, geometry, each, codes[0], areas),
-        _Search(second, first, geometry, each, codes[1], areas),
+        _Search(first, second, geometry, each, codes[0], areas, furthest),
+        _Search(second, first, geometry, each, codes[1], areas, furthest),
     )
     slabs = [
         *itertools.product(both[:1], range(len(both[0].slabs))),
@@ -219,7 +226,7 @@ def _searched(
     left = []
     for search, back in (both, both[::-1]):
         search.n_missed = sum(map(len, search.missed))
-        if search.n_missed and back.n:
+        if search.n_missed and back.n and not search.is_enough:
             left.append(search)
     if left:
         _search_further(left)
@@ -264,11 +271,16 @@ class _Search:
         each: bool,
         codes: Codes | None,
         areas: Floats | None,
+        furthest: float,
     ) -> None:
         self.queries, self.targets, self.geometry = queries.words, targets.words, geometry
         self.coarse = targets.coarse
         self.padding = Padding.of(geometry)
         self.offsets = nearest_offsets(geometry.spacing, geometry.ndim, geometry.reverse)
+        # What the offsets miss is further than the last of them; and where that is enough, the nearer ones are.
+        distances = self.offsets.distances
+        self.is_enough = furthest < distances[-1]
+        self.n_offsets = int(distances.searchsorted(furthest, "right"))
         self.slabs = threads.slabs(geometry.shape[0], _COST_OF_A_WORD * queries.words.size)
         self.starts = [0]  # of each slab's queries among all
         for first, stop in self.slabs:
@@ -296,7 +308,7 @@ class _Search:
             self.coarse,
             np.array(self.offsets.reach),
             self.padding.y,
-            self.offsets.word_offsets(self.targets),
+            self.offsets.word_offsets(self.targets)[: self.n_offsets],
             self.offsets.shifts,
             self.offsets.squares,
             _CORE_OFFSETS,
@@ -378,6 +390,10 @@ class _Search:
         near = self.offsets.distribution(self.counts.sum(axis=0), self.areas)
         if not self.n_missed:
             return near
+        if self.far_squares is None and self.areas is None:
+            return Distribution.joined(
+                near, Distribution(np.array([np.inf]), np.array([self.n_missed]))
+            )
         if self.far_squares is None:
             far = np.full(self.n_missed, np.inf)
         else:
