@@ -177,6 +177,7 @@ def _take_faces(part: Part, geometry: Geometry, task: _Task) -> list[Codes]:
             out.words[where],
             out.counts[where],
         )
+        del words  # before the next are packed: two chunks were a tenth of an organ's memory
         coarse_rows(out.words, *blocks, out.coarse)
     return []
 
@@ -199,6 +200,7 @@ def _take_corners(table: Codes, part: Part, geometry: Geometry, task: _Task) -> 
         n = out.counts[first + padding.z : stop + padding.z].sum()
         codes.append(np.empty(n, np.uint8))
         corners.corner_codes(*arguments, lattice, table, codes[-1])
+        del words, arguments  # as above
         coarse_rows(out.words, *blocks, out.coarse)
     return codes
 
