@@ -65,7 +65,9 @@ def surfels(mask: Mask, table: Floats) -> tuple[NDArray[np.int64], Floats]:
     assert codes[-1] == 77
     codes_again = np.zeros(len(codes) - 1, np.uint8)
     words = packed.pack(mask)
-    corner_kernels.corner_codes(words, packed.whole(words), *everything, within, 255 - itself, codes_again)
+    corner_kernels.corner_codes(
+        words, packed.whole(words), *everything, within, 255 - itself, codes_again
+    )
     assert_array_equal(255 - codes_again, codes[:-1])
     return np.argwhere(found)[:, 3 - mask.ndim :], table[codes[:-1]]
 

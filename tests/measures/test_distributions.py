@@ -124,7 +124,9 @@ def test_a_percentile_by_area_has_the_bits_of_a_sum_by_element(
     distances, weights_in_order = found.elements
     assert weights_in_order is not None
     shares = np.cumsum(weights_in_order) / np.sum(weights_in_order)
-    share = data.draw(st.sampled_from([0.0, 0.25, 0.5, 0.95, *shares[np.isfinite(shares)].tolist()]))
+    share = data.draw(
+        st.sampled_from([0.0, 0.25, 0.5, 0.95, *shares[np.isfinite(shares)].tolist()])
+    )
     near = math.nextafter(100 * share, data.draw(st.sampled_from([0, 50, 200])))
     for percentile in (100 * share, near):
         if not 0 <= percentile < 100:

@@ -390,14 +390,11 @@ class _Search:
         near = self.offsets.distribution(self.counts.sum(axis=0), self.areas)
         if not self.n_missed:
             return near
-        if self.far_squares is None and self.areas is None:
-            return Distribution.joined(
-                near, Distribution(np.array([np.inf]), np.array([self.n_missed]))
-            )
-        if self.far_squares is None:
-            far = np.full(self.n_missed, np.inf)
-        else:
-            far = np.sqrt(self.far_squares)
+        squares = self.far_squares
+        if squares is None and self.areas is None:
+            nothing = Distribution(np.array([np.inf]), np.array([self.n_missed]))
+            return Distribution.joined(near, nothing)
+        far = np.full(self.n_missed, np.inf) if squares is None else np.sqrt(squares)
         if self.areas is None:
             return Distribution.joined(near, Distribution.of(far))
         codes = np.concatenate([missed[:, 3] for missed in self.missed]).astype(np.uint8)

@@ -199,9 +199,7 @@ def corner_codes(words, part, first, stop, ndim, width, corners, table, codes):
         inner_slice = ndim == 3 and z > 0 and z < part[1, 0]
         slice_start, _ = _row(words, part, z, 0)
         for y in range(corners.shape[1] - 2 * padding_y):
-            row = np.uint64(
-                ((z + padding_z) * corners.shape[1] + y + padding_y) * corners.shape[2]
-            )
+            row = np.uint64(((z + padding_z) * corners.shape[1] + y + padding_y) * corners.shape[2])
             used = np.uint64(0)
             for w in range(np.uint64(width)):
                 used |= flat_corners[row + w]
