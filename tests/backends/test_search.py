@@ -119,7 +119,8 @@ def test_nsd_alone_is_nsd_beside_others(
     distances = np.unique(offsets.distances)
     some = [0, 1, 2, len(distances) // 2, -2, -1]
     at_the_last = [distances[-1] / (1 + 1e-6), np.nextafter(distances[-1] / (1 + 1e-6), 0)]
-    for tolerance in [*distances[some], *at_the_last, 1.3 * distances[1], 2 * distances[-1]]:
+    beside_some = [1.3 * distances[1], 1.3 * distances[-1], 2 * distances[-1]]
+    for tolerance in [*distances[some], *at_the_last, *beside_some]:
         options = {"spacing": spacing, "boundary": boundary, "tolerance": float(tolerance)}
         alone = searched(masks, metrics=["nsd"], **options)
         beside = searched(masks, metrics=["hd", "nsd"], **options)
