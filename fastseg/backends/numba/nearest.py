@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg import threads
+from fastseg.backends.numba.tally import tallied
 from fastseg.backends.numba.transform import Targets, exact_dtype, transform
 from fastseg.backends.shared.geometry import Geometry
 from fastseg.backends.shared.offsets import (
@@ -31,6 +32,8 @@ from fastseg.inputs.arrays import Spacing
 from fastseg.measures.distributions import Distribution
 from fastseg.threads import lazy
 from fastseg_kernels.cpu import nearest
+
+Codes = NDArray[np.uint8]
 
 # A ball of 4 voxels: beyond it a search along rows is cheaper than one more shell.
 _MOST_OFFSETS = 257
@@ -81,9 +84,14 @@ class NearestOffsets:
         return np.ascontiguousarray(z), np.ascontiguousarray(y), x >> 6
 
     @lazy
+    def distances(self) -> Floats:
+        """How far each leads."""
+        return np.sqrt(self.squares)
+
+    @lazy
     def _distances(self) -> tuple[Floats, NDArray[np.intp]]:
         """The different distances, and the first offset of each."""
-        return np.unique(np.sqrt(self.squares), return_index=True)
+        return np.unique(self.distances, return_index=True)
 
     @lazy
     def kinds(self) -> tuple[Floats, NDArray[np.int64]]:
@@ -91,12 +99,13 @@ class NearestOffsets:
         distances, starts = self._distances
         return distances, np.searchsorted(starts, np.arange(len(self.squares)), side="right") - 1
 
-    def distribution(self, counts: NDArray[np.int64]) -> Distribution:
-        """Turn how often each offset occurs into how often each distance does."""
+    def distribution(self, counts: NDArray[np.int64], areas: Floats | None = None) -> Distribution:
+        """Turn how often each offset occurs, with each of some ascending areas, into how often each distance does."""
         distances, starts = self._distances
         counts = np.add.reduceat(counts, starts)
-        occur = np.flatnonzero(counts)
-        return Distribution(distances[occur], counts[occur])
+        occur, codes = counts.nonzero()
+        of_codes = None if areas is None else areas[codes]
+        return Distribution(distances[occur], counts[occur, codes], of_codes)
 
 
 @functools.lru_cache(maxsize=256)
@@ -177,20 +186,37 @@ def distances(first: PaddedSet, second: PaddedSet, geometry: Geometry) -> tuple[
 
 
 def distributions(
-    first: PaddedSet, second: PaddedSet, geometry: Geometry
+    first: PaddedSet,
+    second: PaddedSet,
+    geometry: Geometry,
+    codes: Sequence[Codes | None] = (None, None),
+    areas: Floats | None = None,
+    furthest: float = math.inf,
 ) -> tuple[Distribution, Distribution]:
-    """Count how often each of these distances occurs, without a list of them."""
-    both = _searched(first, second, geometry, each=False)
+    """Count how often each of these distances occurs, without a list of them; those beyond `furthest` may become inf.
+
+    Where the elements of both sets have codes, in C order, each of the ascending `areas` of these is counted apart.
+    """
+    both = _searched(first, second, geometry, False, codes, areas, furthest)
     cost = _COST_OF_COUNTING * (both[0].n_missed + both[1].n_missed)
     forward, backward = threads.run(_Search.distribution, both, cost)
     return forward, backward
 
 
 def _searched(
-    first: PaddedSet, second: PaddedSet, geometry: Geometry, each: bool
+    first: PaddedSet,
+    second: PaddedSet,
+    geometry: Geometry,
+    each: bool,
+    codes: Sequence[Codes | None] = (None, None),
+    areas: Floats | None = None,
+    furthest: float = math.inf,
 ) -> tuple[_Search, _Search]:
     """Search both ways, step by step; `each` query's distance is kept, or only how often each occurs."""
-    both = _Search(first, second, geometry, each), _Search(second, first, geometry, each)
+    both = (
+        _Search(first, second, geometry, each, codes[0], areas, furthest),
+        _Search(second, first, geometry, each, codes[1], areas, furthest),
+    )
     slabs = [
         *itertools.product(both[:1], range(len(both[0].slabs))),
         *itertools.product(both[1:], range(len(both[1].slabs))),
@@ -200,7 +226,7 @@ def _searched(
     left = []
     for search, back in (both, both[::-1]):
         search.n_missed = sum(map(len, search.missed))
-        if search.n_missed and back.n:
+        if search.n_missed and back.n and not search.is_enough:
             left.append(search)
     if left:
         _search_further(left)
@@ -238,19 +264,32 @@ class _Search:
     """The search from each voxel of one padded set to the nearest one of another."""
 
     def __init__(
-        self, queries: PaddedSet, targets: PaddedSet, geometry: Geometry, each: bool
+        self,
+        queries: PaddedSet,
+        targets: PaddedSet,
+        geometry: Geometry,
+        each: bool,
+        codes: Codes | None,
+        areas: Floats | None,
+        furthest: float,
     ) -> None:
         self.queries, self.targets, self.geometry = queries.words, targets.words, geometry
         self.coarse = targets.coarse
         self.padding = Padding.of(geometry)
         self.offsets = nearest_offsets(geometry.spacing, geometry.ndim, geometry.reverse)
+        # What the offsets miss is further than the last of them; and where that is enough, the nearer ones are.
+        distances = self.offsets.distances
+        self.is_enough = furthest < distances[-1]
+        self.n_offsets = int(distances.searchsorted(furthest, "right"))
         self.slabs = threads.slabs(geometry.shape[0], _COST_OF_A_WORD * queries.words.size)
         self.starts = [0]  # of each slab's queries among all
         for first, stop in self.slabs:
             inside = queries.counts[first + self.padding.z : stop + self.padding.z]
             self.starts.append(self.starts[-1] + int(inside.sum()))
         self.n = self.starts[-1]
-        self.counts = np.zeros((len(self.slabs), len(self.offsets.squares)), np.int64)
+        self.codes, self.areas = codes, areas
+        n_areas = 1 if areas is None else len(areas)
+        self.counts = np.zeros((len(self.slabs), len(self.offsets.squares), n_areas), np.int64)
         self.squared = np.empty(self.n) if each else None
         self.missed: list[Offsets] = [np.empty((0, 3), np.int64)] * len(self.slabs)
         self.n_missed = 0
@@ -259,7 +298,9 @@ class _Search:
     def try_offsets(self, slab: int) -> None:
         """Answer the queries of a slab that one of the nearest offsets leads to a target from."""
         start, stop = self.starts[slab : slab + 2]
-        missed = np.empty((stop - start, 3), np.int64)  # takes memory only where it is written
+        codes = np.empty(0, np.uint8) if self.codes is None else self.codes[start:stop]
+        # takes memory only where it is written
+        missed = np.empty((stop - start, 3 if self.codes is None else 4), np.int64)
         first, end = self.slabs[slab]
         n = nearest.shells(
             self.queries,
@@ -267,12 +308,13 @@ class _Search:
             self.coarse,
             np.array(self.offsets.reach),
             self.padding.y,
-            self.offsets.word_offsets(self.targets),
+            self.offsets.word_offsets(self.targets)[: self.n_offsets],
             self.offsets.shifts,
             self.offsets.squares,
             _CORE_OFFSETS,
             first + self.padding.z,
             end + self.padding.z,
+            codes,
             self.counts[slab],
             missed,
             np.empty(0) if self.squared is None else self.squared[start:stop],
@@ -345,12 +387,18 @@ class _Search:
 
     def distribution(self) -> Distribution:
         """Give how often each distance occurs."""
-        near = self.offsets.distribution(self.counts.sum(axis=0))
+        near = self.offsets.distribution(self.counts.sum(axis=0), self.areas)
         if not self.n_missed:
             return near
-        nothing = np.full(self.n_missed, np.inf)
-        far = Distribution.of(nothing if self.far_squares is None else np.sqrt(self.far_squares))
-        return Distribution.joined(near, far)
+        squares = self.far_squares
+        if squares is None and self.areas is None:
+            nothing = Distribution(np.array([np.inf]), np.array([self.n_missed]))
+            return Distribution.joined(near, nothing)
+        far = np.full(self.n_missed, np.inf) if squares is None else np.sqrt(squares)
+        if self.areas is None:
+            return Distribution.joined(near, Distribution.of(far))
+        codes = np.concatenate([missed[:, 3] for missed in self.missed]).astype(np.uint8)
+        return Distribution.joined(near, tallied(far, codes, self.areas))
 
 
 def transform_of(
