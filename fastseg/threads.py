@@ -175,7 +175,7 @@ LEAST_COST = 1 << 20
 
 
 def run(
-    function: Callable[[_Item], _Result], items: Iterable[_Item], cost: int = LEAST_COST
+    function: Callable[[_Item], _Result], items: Iterable[_Item], cost: float = LEAST_COST
 ) -> list[_Result]:
     """Call the function on every item, here and on the pool, and give the results in order.
 
@@ -354,12 +354,16 @@ def run_from_both_ends(
     return [done[place] for place in sorted(done)]
 
 
-def slabs(size: int, cost: int = 0, least_cost: int = LEAST_COST) -> Sequence[tuple[int, int]]:
+def slabs(
+    size: int, cost: float = 0, least_cost: float = LEAST_COST, *, sides: int = 1
+) -> Sequence[tuple[int, int]]:
     """Cut ``range(size)`` into one piece a thread, or leave it whole where the work is too small to share.
 
-    That is where `cost` does not reach `least_cost`.
+    That is where `cost` does not reach `least_cost`. Of what is done alike on several `sides`, so many pieces are one a
+    thread, if these come out even.
     """
-    n = min(get_num_threads(), size)
+    n = get_num_threads()
+    n = min(n if n % sides else n // sides, size)
     if n < 2 or cost < least_cost or getattr(_inside, "busy", False):
         return [(0, size)]
     edges = [size * i // n for i in range(n + 1)]

@@ -605,7 +605,7 @@ import fastseg
 from fastseg import threads
 
 cut = threads.slabs
-threads.slabs = lambda size, cost=0, least_cost=0: cut(size, 1, 0)
+threads.slabs = lambda size, *_, **__: cut(size, 1, 0)
 fastseg.set_num_threads(3)
 
 

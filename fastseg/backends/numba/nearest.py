@@ -45,11 +45,12 @@ _PROBE = 32
 # Queries that are worth a part of their own.
 _LEAST_PART = 16
 
-# What a word of the queries costs, a query that the nearest offsets leave, and to count its distance; on the scale of
-# `threads.LEAST_COST`.
+# What a word of the queries costs, a query, one that the nearest offsets leave, and to count its distance; on the scale
+# of `threads.LEAST_COST`.
 _COST_OF_A_WORD = 16
+_COST_OF_A_SHELL = 1 << 6
 _COST_OF_A_QUERY = 1 << 15
-_COST_OF_COUNTING = 1 << 7
+_COST_OF_COUNTING = 1 << 6
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ def distributions(
 ) -> tuple[Distribution, Distribution]:
     """Count how often each of these distances occurs, without a list of them."""
     both = _searched(first, second, geometry, each=False)
-    cost = _COST_OF_COUNTING * (both[0].n_missed + both[1].n_missed)
+    cost = _COST_OF_COUNTING * min(both[0].n_missed, both[1].n_missed)
     forward, backward = threads.run(_Search.distribution, both, cost)
     return forward, backward
 
@@ -190,12 +191,16 @@ def _searched(
     first: PaddedSet, second: PaddedSet, geometry: Geometry, each: bool
 ) -> tuple[_Search, _Search]:
     """Search both ways, step by step; `each` query's distance is kept, or only how often each occurs."""
-    both = _Search(first, second, geometry, each), _Search(second, first, geometry, each)
+    n_queries = int(first.counts.sum() + second.counts.sum())
+    cost = _COST_OF_A_WORD * first.words.size + _COST_OF_A_SHELL * n_queries
+    slices = threads.slabs(geometry.shape[0], cost)
+    both = tuple(
+        _Search(*pair, geometry, each, slices) for pair in ((first, second), (second, first))
+    )
     slabs = [
         *itertools.product(both[:1], range(len(both[0].slabs))),
         *itertools.product(both[1:], range(len(both[1].slabs))),
     ]
-    cost = _COST_OF_A_WORD * first.words.size
     threads.run(lambda slab: slab[0].try_offsets(slab[1]), slabs, cost)
     left = []
     for search, back in (both, both[::-1]):
@@ -238,13 +243,18 @@ class _Search:
     """The search from each voxel of one padded set to the nearest one of another."""
 
     def __init__(
-        self, queries: PaddedSet, targets: PaddedSet, geometry: Geometry, each: bool
+        self,
+        queries: PaddedSet,
+        targets: PaddedSet,
+        geometry: Geometry,
+        each: bool,
+        slabs: Sequence[tuple[int, int]],
     ) -> None:
         self.queries, self.targets, self.geometry = queries.words, targets.words, geometry
         self.coarse = targets.coarse
         self.padding = Padding.of(geometry)
         self.offsets = nearest_offsets(geometry.spacing, geometry.ndim, geometry.reverse)
-        self.slabs = threads.slabs(geometry.shape[0], _COST_OF_A_WORD * queries.words.size)
+        self.slabs = slabs
         self.starts = [0]  # of each slab's queries among all
         for first, stop in self.slabs:
             inside = queries.counts[first + self.padding.z : stop + self.padding.z]
