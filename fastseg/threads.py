@@ -91,7 +91,8 @@ def set_num_threads(n: int | None) -> None:
     count = None if n is None else _checked(n)
     with _lock:
         _num_threads = count
-        _pool = None  # threads of the old pool finish what they have and end
+        if _pool is not None and count not in (1, _pool.size + 1):
+            _pool = None  # its threads finish what they have and end
 
 
 def _checked(n: Any) -> int:
@@ -125,20 +126,20 @@ class _Helpers:
     are daemons, so that they need not be ended at exit.
     """
 
-    def __init__(self, n: int) -> None:
-        self._n, self._started = n, 0
+    def __init__(self, size: int) -> None:
+        self.size, self._started = size, 0
         self._calls: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
 
     def submit(self, call: Callable[[], object]) -> None:
         """Have a thread make a call, which raises nothing."""
         self._calls.put(call)
-        if self._started < self._n:
+        if self._started < self.size:
             self._start()
 
     def _start(self) -> None:
         with _lock:
             number = self._started
-            if number == self._n:
+            if number == self.size:
                 return
             thread = threading.Thread(
                 target=_serve, args=(self._calls,), name=f"fastseg_{number}", daemon=True

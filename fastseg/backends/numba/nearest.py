@@ -45,12 +45,14 @@ _PROBE = 32
 # Queries that are worth a part of their own.
 _LEAST_PART = 16
 
-# What a word of the queries costs, a query, one that the nearest offsets leave, and to count its distance; on the scale
-# of `threads.LEAST_COST`.
+# What a word of the queries costs, a query, one that the nearest offsets leave, a look for it, to count its
+# distance, and to take it from a transform; on the scale of `threads.LEAST_COST`.
 _COST_OF_A_WORD = 16
-_COST_OF_A_SHELL = 1 << 6
+_COST_OF_A_SHELL = 160
 _COST_OF_A_QUERY = 1 << 15
+_COST_OF_A_LOOK = 1 << 7
 _COST_OF_COUNTING = 1 << 6
+_COST_OF_TAKING = 1 << 7
 
 
 @dataclass(frozen=True)
@@ -214,17 +216,18 @@ def _searched(
 
 def _search_further(searches: Sequence[_Search]) -> None:
     """Answer the queries that no offset has: by rows, and by a transform where those would be too many."""
-    cost = _COST_OF_A_QUERY * sum(search.n_missed for search in searches)
     for search in searches:
         search.prepare()
     few_first = sorted(
         searches, key=lambda search: search.n_missed
     )  # the far ones of two unequal sets
     parts = [(search, part) for search in few_first for part in range(len(search.parts))]
-    threads.run(lambda part: part[0].look_around(part[1], _PROBE), parts, cost)
+    cost = _COST_OF_A_QUERY * sum(search.n_missed for search in searches)
+    most = _COST_OF_A_LOOK * sum(search.looks for search in searches)
+    threads.run(lambda part: part[0].look_around(part[1], _PROBE), parts, min(cost, most / _PROBE))
     # Where one part is hopeless a transform answers all, and it costs the same for all.
     parts = [(search, part) for search, part in parts if search.goes_on(part)]
-    threads.run(lambda part: part[0].look_around(part[1], 1), parts, cost)
+    threads.run(lambda part: part[0].look_around(part[1], 1), parts, min(cost, most))
     threads.run(_Search.transform, [search for search in searches if search.unanswered])
 
 
@@ -298,6 +301,7 @@ class _Search:
             for size, step in zip((nz, ny, 64 * nw), self.geometry.spacing, strict=True)
         ]
         self.far_squares = np.empty(len(self.coordinates))
+        self.looks = _LOOKS_PER_VOXEL * math.prod(self.geometry.shape)
         self.parts = _parts(self.n_missed)
         self.answered = [first for first, _ in self.parts]  # up to which query
 
@@ -305,7 +309,7 @@ class _Search:
         """Answer missed queries of a part by rows, as long as a transform would not be cheaper, or a share of that."""
         assert self.far_squares is not None
         first, stop = self.parts[part]
-        looks = _LOOKS_PER_VOXEL * math.prod(self.geometry.shape) * (stop - first) / self.n_missed
+        looks = self.looks * (stop - first) / self.n_missed
         self.answered[part] = nearest.far(
             self.coordinates,
             self.targets,
@@ -340,11 +344,20 @@ class _Search:
             for axis, before in enumerate((self.padding.z, self.padding.y, 0))
         )
         inside = self.padding.inside(self.targets, self.geometry)
-        found = transform_of(inside, self.geometry, squared=True, at=at)[at]
+        found = transform_of(inside, self.geometry, squared=True, at=at)
+        n = len(at[0])
+        wanted = np.empty(n)
+
+        def take(slab: tuple[int, int]) -> None:
+            piece = slice(*slab)
+            wanted[piece] = found[tuple(along[piece] for along in at)]
+
+        cost = _COST_OF_TAKING * n
+        threads.run(take, threads.slabs(n, cost), cost)
         assert self.far_squares is not None
         for part in rest:
             size = part.stop - part.start
-            self.far_squares[part], found = found[:size], found[size:]
+            self.far_squares[part], wanted = wanted[:size], wanted[size:]
 
     def distances(self) -> Floats:
         """Give the distance of each query, in C order."""
