@@ -328,7 +328,7 @@ def own_pool(n: int, name: str) -> Iterator[Callable[[Callable[[Any], Any], Any]
 
 
 def run_from_both_ends(
-    function: Callable[[_Item], _Result], items: Iterable[_Item]
+    function: Callable[[_Item], _Result], items: Iterable[_Item], cost: float = LEAST_COST
 ) -> list[_Result]:
     """Call the function on every item, as `run` does: one thread from the first item on, the others from the last.
 
@@ -349,7 +349,7 @@ def run_from_both_ends(
             done[place] = function(item)
 
     try:
-        run(work, [waiting.popleft] + [waiting.pop] * (get_num_threads() - 1))
+        run(work, [waiting.popleft] + [waiting.pop] * (get_num_threads() - 1), cost)
     finally:
         waiting.clear()  # after an error no thread goes on
     return [done[place] for place in sorted(done)]

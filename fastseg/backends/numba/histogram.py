@@ -53,8 +53,9 @@ def joint_histogram(reference: Array, prediction: Array) -> JointHistogram:
         del parts, counted
         return ManyPairs.of(first, Volume.of(prediction), in_turn)
     pairs, counts, ends = _merged(counted)
-    found = (side.astype(references.dtype).view(first.dtype) for side in pairs)
-    return JointHistogram(*found, counts, -ends[:, 1:6:2][:, axes], ends[:, :6:2][:, axes])
+    labels, others = (side.astype(references.dtype).view(first.dtype) for side in pairs)
+    starts, stops = -ends[:, 1:6:2], ends[:, :6:2]
+    return JointHistogram(labels, others, counts, starts[:, axes], stops[:, axes])
 
 
 def _merged(parts: Sequence[_Counted]) -> tuple[tuple[Words, Words], Counts, Counts]:

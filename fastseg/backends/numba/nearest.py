@@ -45,12 +45,13 @@ _PROBE = 32
 # Queries that are worth a part of their own.
 _LEAST_PART = 16
 
-# What a word of the queries costs, a query, one that the nearest offsets leave, a look for it, to count its
-# distance, and to take it from a transform; on the scale of `threads.LEAST_COST`.
+# What a word of the queries costs, a query, one that the nearest offsets leave, a look for it, a voxel of a
+# transform, to count a distance, and to take one from a transform; on the scale of `threads.LEAST_COST`.
 _COST_OF_A_WORD = 16
 _COST_OF_A_SHELL = 160
 _COST_OF_A_QUERY = 1 << 15
 _COST_OF_A_LOOK = 1 << 7
+_COST_OF_A_TRANSFORMED_VOXEL = 3
 _COST_OF_COUNTING = 1 << 6
 _COST_OF_TAKING = 1 << 7
 
@@ -196,8 +197,9 @@ def _searched(
     n_queries = int(first.counts.sum() + second.counts.sum())
     cost = _COST_OF_A_WORD * first.words.size + _COST_OF_A_SHELL * n_queries
     slices = threads.slabs(geometry.shape[0], cost)
-    both = tuple(
-        _Search(*pair, geometry, each, slices) for pair in ((first, second), (second, first))
+    both = (
+        _Search(first, second, geometry, each, slices),
+        _Search(second, first, geometry, each, slices),
     )
     slabs = [
         *itertools.product(both[:1], range(len(both[0].slabs))),
@@ -228,7 +230,9 @@ def _search_further(searches: Sequence[_Search]) -> None:
     # Where one part is hopeless a transform answers all, and it costs the same for all.
     parts = [(search, part) for search, part in parts if search.goes_on(part)]
     threads.run(lambda part: part[0].look_around(part[1], 1), parts, min(cost, most))
-    threads.run(_Search.transform, [search for search in searches if search.unanswered])
+    unanswered = [search for search in searches if search.unanswered]
+    cost = _COST_OF_A_TRANSFORMED_VOXEL * len(unanswered) * math.prod(searches[0].geometry.shape)
+    threads.run(_Search.transform, unanswered, cost)
 
 
 def _parts(n: int) -> Sequence[tuple[int, int]]:
