@@ -280,7 +280,7 @@ def evaluate_case(
         spacing,
         settings.boundary,
         () if ignored is None else (ignored,),
-        furthest,
+        furthest=furthest,
     )
     found = iter(pair.measure(regions, request) if regions else ())
     measured = [next(found) if occurs else {} for occurs in occur]

@@ -48,11 +48,15 @@ _PROBE = 32
 # Queries that are worth a part of their own.
 _LEAST_PART = 16
 
-# What a word of the queries costs, a query that the nearest offsets leave, and to count its distance; on the scale of
-# `threads.LEAST_COST`.
+# What a word of the queries costs, a query, one that the nearest offsets leave, a look for it, a voxel of a
+# transform, to count a distance, and to take one from a transform; on the scale of `threads.LEAST_COST`.
 _COST_OF_A_WORD = 16
+_COST_OF_A_SHELL = 160
 _COST_OF_A_QUERY = 1 << 15
-_COST_OF_COUNTING = 1 << 7
+_COST_OF_A_LOOK = 1 << 7
+_COST_OF_A_TRANSFORMED_VOXEL = 3
+_COST_OF_COUNTING = 1 << 6
+_COST_OF_TAKING = 1 << 7
 
 
 @dataclass(frozen=True)
@@ -198,7 +202,7 @@ def distributions(
     Where the elements of both sets have codes, in C order, each of the ascending `areas` of these is counted apart.
     """
     both = _searched(first, second, geometry, False, codes, areas, furthest)
-    cost = _COST_OF_COUNTING * (both[0].n_missed + both[1].n_missed)
+    cost = _COST_OF_COUNTING * min(both[0].n_missed, both[1].n_missed)
     forward, backward = threads.run(_Search.distribution, both, cost)
     return forward, backward
 
@@ -213,15 +217,17 @@ def _searched(
     furthest: float = math.inf,
 ) -> tuple[_Search, _Search]:
     """Search both ways, step by step; `each` query's distance is kept, or only how often each occurs."""
+    n_queries = int(first.counts.sum() + second.counts.sum())
+    cost = _COST_OF_A_WORD * first.words.size + _COST_OF_A_SHELL * n_queries
+    slices = threads.slabs(geometry.shape[0], cost)
     both = (
-        _Search(first, second, geometry, each, codes[0], areas, furthest),
-        _Search(second, first, geometry, each, codes[1], areas, furthest),
+        _Search(first, second, geometry, each, slices, codes[0], areas, furthest),
+        _Search(second, first, geometry, each, slices, codes[1], areas, furthest),
     )
     slabs = [
         *itertools.product(both[:1], range(len(both[0].slabs))),
         *itertools.product(both[1:], range(len(both[1].slabs))),
     ]
-    cost = _COST_OF_A_WORD * first.words.size
     threads.run(lambda slab: slab[0].try_offsets(slab[1]), slabs, cost)
     left = []
     for search, back in (both, both[::-1]):
@@ -235,18 +241,21 @@ def _searched(
 
 def _search_further(searches: Sequence[_Search]) -> None:
     """Answer the queries that no offset has: by rows, and by a transform where those would be too many."""
-    cost = _COST_OF_A_QUERY * sum(search.n_missed for search in searches)
     for search in searches:
         search.prepare()
     few_first = sorted(
         searches, key=lambda search: search.n_missed
     )  # the far ones of two unequal sets
     parts = [(search, part) for search in few_first for part in range(len(search.parts))]
-    threads.run(lambda part: part[0].look_around(part[1], _PROBE), parts, cost)
+    cost = _COST_OF_A_QUERY * sum(search.n_missed for search in searches)
+    most = _COST_OF_A_LOOK * sum(search.looks for search in searches)
+    threads.run(lambda part: part[0].look_around(part[1], _PROBE), parts, min(cost, most / _PROBE))
     # Where one part is hopeless a transform answers all, and it costs the same for all.
     parts = [(search, part) for search, part in parts if search.goes_on(part)]
-    threads.run(lambda part: part[0].look_around(part[1], 1), parts, cost)
-    threads.run(_Search.transform, [search for search in searches if search.unanswered])
+    threads.run(lambda part: part[0].look_around(part[1], 1), parts, min(cost, most))
+    unanswered = [search for search in searches if search.unanswered]
+    cost = _COST_OF_A_TRANSFORMED_VOXEL * len(unanswered) * math.prod(searches[0].geometry.shape)
+    threads.run(_Search.transform, unanswered, cost)
 
 
 def _parts(n: int) -> Sequence[tuple[int, int]]:
@@ -269,6 +278,7 @@ class _Search:
         targets: PaddedSet,
         geometry: Geometry,
         each: bool,
+        slabs: Sequence[tuple[int, int]],
         codes: Codes | None,
         areas: Floats | None,
         furthest: float,
@@ -281,7 +291,7 @@ class _Search:
         distances = self.offsets.distances
         self.is_enough = furthest < distances[-1]
         self.n_offsets = int(distances.searchsorted(furthest, "right"))
-        self.slabs = threads.slabs(geometry.shape[0], _COST_OF_A_WORD * queries.words.size)
+        self.slabs = slabs
         self.starts = [0]  # of each slab's queries among all
         for first, stop in self.slabs:
             inside = queries.counts[first + self.padding.z : stop + self.padding.z]
@@ -330,6 +340,7 @@ class _Search:
             for size, step in zip((nz, ny, 64 * nw), self.geometry.spacing, strict=True)
         ]
         self.far_squares = np.empty(len(self.coordinates))
+        self.looks = _LOOKS_PER_VOXEL * math.prod(self.geometry.shape)
         self.parts = _parts(self.n_missed)
         self.answered = [first for first, _ in self.parts]  # up to which query
 
@@ -337,7 +348,7 @@ class _Search:
         """Answer missed queries of a part by rows, as long as a transform would not be cheaper, or a share of that."""
         assert self.far_squares is not None
         first, stop = self.parts[part]
-        looks = _LOOKS_PER_VOXEL * math.prod(self.geometry.shape) * (stop - first) / self.n_missed
+        looks = self.looks * (stop - first) / self.n_missed
         self.answered[part] = nearest.far(
             self.coordinates,
             self.targets,
@@ -372,11 +383,20 @@ class _Search:
             for axis, before in enumerate((self.padding.z, self.padding.y, 0))
         )
         inside = self.padding.inside(self.targets, self.geometry)
-        found = transform_of(inside, self.geometry, squared=True, at=at)[at]
+        found = transform_of(inside, self.geometry, squared=True, at=at)
+        n = len(at[0])
+        wanted = np.empty(n)
+
+        def take(slab: tuple[int, int]) -> None:
+            piece = slice(*slab)
+            wanted[piece] = found[tuple(along[piece] for along in at)]
+
+        cost = _COST_OF_TAKING * n
+        threads.run(take, threads.slabs(n, cost), cost)
         assert self.far_squares is not None
         for part in rest:
             size = part.stop - part.start
-            self.far_squares[part], found = found[:size], found[size:]
+            self.far_squares[part], wanted = wanted[:size], wanted[size:]
 
     def distances(self) -> Floats:
         """Give the distance of each query, in C order."""

@@ -146,8 +146,8 @@ def surfaces_of(
         geometry, take = box.lattice(), partial(_take_corners, np.resize(kinds, 256))
     padding = Padding.of(geometry)
     sets = padding.around(geometry), padding.around(geometry)
-    cost = math.prod(geometry.shape)  # to pack a mask is to read its box
-    slabs = threads.slabs(len(sets[0].coarse), cost)  # of whole blocks
+    cost = 2 * math.prod(geometry.shape)  # to pack both masks is to read their boxes
+    slabs = threads.slabs(len(sets[0].coarse), cost, sides=2)  # of whole blocks
     tasks = itertools.product(zip(masks, sets, strict=True), slabs)
     found = threads.run(partial(take, part, geometry), tasks, cost)
     if boundary == "voxel":
