@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import gc
 import importlib
 import multiprocessing
 import os
@@ -187,6 +188,8 @@ def _compiled(kernel: Any) -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what was not kept is seen in the end
         kernel.compile()
+    # What numba made lives as long as this process, so no collection need look at it: that at the end takes a second.
+    gc.freeze()
     return was_compiled(kernel)
 
 
