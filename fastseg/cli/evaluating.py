@@ -13,7 +13,7 @@ import fastseg
 from fastseg.cli import terminal
 from fastseg.cli.log_file import CaseLog
 from fastseg.cli.messages import say
-from fastseg.cli.options import Kept, Output
+from fastseg.cli.options import Kept
 from fastseg.cli.progress import case_progress
 from fastseg.cli.surroundings import Stopped
 from fastseg.cohort.algorithms import pair_algorithms
@@ -26,9 +26,12 @@ from fastseg.cohort.pairing import Pairing, find_pairs, sharded
 from fastseg.cohort.recording import recording
 from fastseg.errors import InputError
 from fastseg.evaluation.settings import Settings
+from fastseg.inputs.choices import did_you_mean
 from fastseg.io import image_stem
 from fastseg.results.failures import Failure
 from fastseg.results.rows import Row
+from fastseg.results.writers.registry import Output
+from fastseg.results.writers.writer import Files, WriteOptions
 
 #: as many failures are told one by one
 FAILURES_TOLD = 10
@@ -157,6 +160,7 @@ def finish(
     *,
     seconds: float,
     by: Sequence[str],
+    floors: Mapping[str, float],
     everything: bool,
     quiet: bool,
 ) -> int:
@@ -169,8 +173,9 @@ def finish(
         finally:  # whoever reads the table may have gone
             # A table of a part may not take the place of a whole one where a later run goes on with the stream.
             if kept.stream is None or not done.interrupted:
+                told = WriteOptions(_files(pairing), tuple(by), floors)
                 for output in kept.outputs:
-                    write(done.evaluation, output, quiet)
+                    write(done.evaluation, output, told, quiet)
     if done.failures:
         say(failed_cases(pairing, done.failures))
     if done.interrupted:
@@ -188,8 +193,29 @@ def _tell_failure(failure: Failure) -> None:
     say(f"case {name}: {failure.message}")
 
 
-def check_by(by: Sequence[str], pairing: Pairing) -> None:
-    """Refuse columns that no case has, before any work is done."""
+def check_outputs(
+    pairing: Pairing,
+    settings: Settings,
+    kept: Kept,
+    by: Sequence[str],
+    floors: Mapping[str, float],
+) -> None:
+    """Refuse what could not be shown or written in the end, before any work is done."""
+    labels = None
+    if settings.structures is not None:
+        labels = {one.name: one.label for one in settings.structures}
+    algorithms = [name for name in dict.fromkeys(case.algorithm for case in pairing.cases) if name]
+    for output in kept.outputs:
+        output.check(algorithms, labels)
+    for name in floors:
+        if name not in settings.metric_names:
+            raise InputError(
+                f"--floor: {name!r:.80} is not evaluated; {did_you_mean(name, settings.metric_names)}"
+            )
+    _check_by(by, pairing)
+
+
+def _check_by(by: Sequence[str], pairing: Pairing) -> None:
     known = {"algorithm": None} if any(case.algorithm for case in pairing.cases) else {}
     known |= dict.fromkeys(name for case in pairing.cases for name in case.attributes)
     for name in by:
@@ -278,18 +304,32 @@ def say_what_was_done(evaluation: fastseg.Evaluation, seconds: float) -> None:
     print(f"{cases} case{'s' * (cases != 1)}{by}, {rows} row{'s' * (rows != 1)}, {seconds:.1f} s")
 
 
-def write(evaluation: fastseg.Evaluation, output: Output, quiet: bool = False) -> None:
-    """Write the table to a file; if that fails, as CSV to standard output, so that no result is lost."""
+def write(
+    evaluation: fastseg.Evaluation, output: Output, told: WriteOptions, quiet: bool = False
+) -> None:
+    """Write a table to its file; if that fails, all rows to standard output, so that no result is lost."""
     try:
-        output.writer.write(evaluation, output.path)
+        paths = output.write(evaluation, told)
     except OSError as error:
-        print(evaluation.to_csv(), end="")
+        is_json = output.writer.name == "json"
+        print(evaluation.to_json() if is_json else evaluation.to_csv(), end="")
         raise OSError(
             f"{output.path}: it could not be written ({error.strerror or error}), so the whole table is on standard "
             "output"
         ) from error
-    if not quiet:
-        print(f"Written to {printable(str(output.path))}")
+    for path in paths:
+        if not quiet:
+            print(f"Written to {printable(str(path))}")
+
+
+def _files(pairing: Pairing) -> Files:
+    return {
+        (case.algorithm, case.name): (
+            str(case.reference),
+            None if case.prediction is None else str(case.prediction),
+        )
+        for case in pairing.cases
+    }
 
 
 def failed_cases(pairing: Pairing, failures: Sequence[Failure]) -> str:

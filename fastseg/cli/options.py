@@ -5,12 +5,15 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer.core
 
 import fastseg
 from fastseg.errors import InputError
+
+if TYPE_CHECKING:
+    from fastseg.results.writers.registry import Output
 
 STATUSES = (
     "Exit status: 0 done; 1 some cases failed, or have no prediction; 2 wrong usage or bad input, "
@@ -89,34 +92,6 @@ def _number_or_policy(rule: str) -> str | float:
         return rule
 
 
-class Writer(Protocol):
-    """Writes."""
-
-    def write(self, evaluation: Any, path: Path) -> None: ...
-
-
-class _Shim:
-    def __init__(self, method: str) -> None:
-        self._method = method
-
-    def write(self, evaluation: Any, path: Path) -> None:
-        getattr(evaluation, self._method)(path)
-
-
-def parse_output(text: str) -> tuple[Writer, Path]:
-    path = Path(text)
-    if path.suffix.lower() not in (".csv", ".json"):
-        raise InputError(f"{path}: expected an output file that ends in .csv or .json")
-    return _Shim("to_" + path.suffix.lower()[1:]), path
-
-
-class Output(NamedTuple):
-    """A table that is written in the end: by whom, and where."""
-
-    writer: Writer
-    path: Path
-
-
 class Kept(NamedTuple):
     """What is kept of an evaluation: a stream of outcomes as they come, and tables in the end."""
 
@@ -131,6 +106,7 @@ def parse_outputs(
 ) -> Kept:
     """Read ``--output``, and refuse what could not be written in the end, before any work is done."""
     from fastseg.cohort.stream import is_stream
+    from fastseg.results.writers.registry import parse_output
 
     streams: list[Path] = []
     outputs: list[Output] = []
@@ -139,8 +115,8 @@ def parse_outputs(
             path = Path(text)
             streams.append(path)
         else:
-            writer, path = parse_output(text)
-            outputs.append(Output(writer, path))
+            outputs.append(parse_output(text))
+            path = outputs[-1].path
         check_output(path, given)
     paths = [*streams, *(output.path for output in outputs)]
     for path in paths:
@@ -167,6 +143,23 @@ def parse_predictions(texts: Sequence[str]) -> dict[str, Path]:
             raise InputError(f"--prediction: two algorithms are called {name.strip()!r:.200}")
         found[name.strip()] = Path(folder)
         check_there(found[name.strip()])
+    return found
+
+
+def parse_floors(texts: Sequence[str]) -> dict[str, float]:
+    """Read values below which a metric counts as low, metric=number each."""
+    found: dict[str, float] = {}
+    for text in texts:
+        for part in text.split(","):
+            name, equals, number = (piece.strip() for piece in part.partition("="))
+            try:
+                found[name] = float(number)
+            except ValueError:
+                equals = ""
+            if not equals or not name:
+                raise InputError(
+                    f"--floor: expected METRIC=NUMBER, as in dice=0.5, got {part!r:.80}"
+                )
     return found
 
 

@@ -65,6 +65,17 @@ def write_merged(records: Iterable[Record]) -> str:
     return "".join(record.line() for record in records)
 
 
+def files_of(records: Sequence[Record]) -> dict[tuple[str, str], tuple[str, str | None]]:
+    """Tell which files each case was made of, those of failed cases where they could be looked at."""
+    return {
+        (record.key.algorithm, record.key.case): (
+            "" if record.reference is None else record.reference.path,
+            None if record.prediction is None else record.prediction.path,
+        )
+        for record in records
+    }
+
+
 def evaluation_of(records: Sequence[Record]) -> tuple[Evaluation, tuple[Failure, ...]]:
     """Make one evaluation of outcomes, with the missing predictions and the failures among them."""
     done = [record.evaluation for record in records if record.evaluation is not None]

@@ -250,7 +250,7 @@ BAD = {
     "backend": (["a.npy", "b.npy", "--backend", "nmba"], "did you mean 'numba'?"),
     "threads": (["a.npy", "b.npy", "--threads", "0"], "Invalid value for '--threads'"),
     "threads' text": (["a.npy", "b.npy", "--threads", "two"], "Invalid value for '--threads'"),
-    "output's suffix": (["a.npy", "b.npy", "--output", "o.txt"], "ends in .csv or .json"),
+    "output's suffix": (["a.npy", "b.npy", "--output", "o.txt"], "ends in .csv, .tsv, .json"),
     "output's folder": (["a.npy", "b.npy", "--output", "no/o.csv"], "no: no such folder"),
     "output is a folder": (["a.npy", "b.npy", "--output", "d.csv"], "but this is a folder"),
     "output is input": (

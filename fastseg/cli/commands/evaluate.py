@@ -144,6 +144,15 @@ def evaluate(
             rich_help_panel=OUTPUTS,
         ),
     ] = None,
+    floors: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--floor",
+            metavar="METRIC=NUMBER",
+            help="In summaries (summary:FILE, .json): the share of rows that have less, as in dice=0.5.",
+            rich_help_panel=OUTPUTS,
+        ),
+    ] = None,
     quiet: Annotated[
         bool,
         typer.Option(
@@ -251,7 +260,8 @@ def evaluate(
         shard=options.parse_shard(shard),
     )
     columns = [name.strip() for name in by.split(",")] if by else []
-    evaluating.check_by(columns, pairing)
+    low = options.parse_floors(floors or [])
+    evaluating.check_outputs(pairing, settings, kept, columns, low)
     if not quiet:
         announce_compilation(settings.backend)
     with logging_to(log) as case_log:
@@ -265,6 +275,7 @@ def evaluate(
         kept,
         seconds=time.perf_counter() - started,
         by=columns,
+        floors=low,
         everything=options.parse_names(metrics) == "all",
         quiet=quiet,
     )

@@ -32,6 +32,7 @@ def merge(
     from fastseg.cli import evaluating
     from fastseg.cohort import merging
     from fastseg.results.files import written
+    from fastseg.results.writers.writer import WriteOptions
 
     for path in streams:
         options.check_there(path)
@@ -46,7 +47,9 @@ def merge(
         print(f"Written to {kept.stream}")
     evaluation, failures = merging.evaluation_of(records)
     for output in kept.outputs:
-        evaluating.write(evaluation, output)
+        output.check(evaluation.algorithms)
+    for output in kept.outputs:
+        evaluating.write(evaluation, output, WriteOptions(merging.files_of(records)))
     count = len(records)
     print(
         f"{count} case{'s' * (count != 1)} of {len(streams)} files, {len(failures)} failed, {len(evaluation.rows)} rows"
