@@ -41,9 +41,9 @@ def test_algorithms_stand_side_by_side_at_each_reference(folders: Path) -> None:
     ]
     assert pairing.cases[1].prediction == Path("tiny/a_2.npy")
     assert [(case.algorithm, case.name) for case in pairing.missing] == [("tiny", "b")]
-    assert [note[:36] for note in pairing.notes] == [
-        "tiny: 1 of 3 references in r have no",
-        "tiny: 1 of 3 predictions in tiny hav",
+    assert [note[:37] for note in pairing.notes] == [
+        "tiny: 1 of 3 references in r have no ",
+        "tiny: 1 of 3 predictions in tiny have",
     ]
 
 
