@@ -70,6 +70,11 @@ def get_num_threads() -> int:
     return count if count <= _ALWAYS_TAKEN else min(count, most_threads())
 
 
+def chosen_num_threads() -> int | None:
+    """Tell what :func:`set_num_threads` was given last: None where it was not called, or with None."""
+    return _num_threads
+
+
 def set_num_threads(n: int | None) -> None:
     """Set how many threads one call may use; None goes back to the default.
 

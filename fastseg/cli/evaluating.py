@@ -27,7 +27,7 @@ from fastseg.cohort.recording import recording
 from fastseg.errors import InputError
 from fastseg.evaluation.settings import Settings
 from fastseg.inputs.choices import did_you_mean
-from fastseg.io import image_stem
+from fastseg.io import image_stem, is_image_folder
 from fastseg.results.failures import Failure
 from fastseg.results.rows import Row
 from fastseg.results.writers.registry import Output
@@ -74,12 +74,13 @@ def _two_files(reference: Path, prediction: Path | None, how: Mapping[str, Any])
             "(see fastseg evaluate --help)"
         )
     if prediction is not None and not is_table(reference):
-        if reference.is_dir() != prediction.is_dir():
+        folders = [path.is_dir() and not is_image_folder(path) for path in (reference, prediction)]
+        if folders[0] != folders[1]:
             raise InputError(
                 f"expected two files or two folders, but {reference} is a "
-                f"{'folder' if reference.is_dir() else 'file'} and {prediction} is not"
+                f"{'folder' if folders[0] else 'file'} and {prediction} is not"
             )
-        if not reference.is_dir():
+        if not folders[0]:
             if how["reference_suffix"] or how["prediction_suffix"] or how["ending"]:
                 raise InputError(
                     "--reference-suffix, --prediction-suffix and --ending are for two folders"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -198,7 +199,9 @@ def parse_running(
 
 def check_there(path: Path | None) -> None:
     """Refuse what is not there, before anything else is looked at."""
-    if path is not None and not path.exists():
+    from fastseg.io import file_of
+
+    if path is not None and not os.path.exists(file_of(path)):
         raise FileNotFoundError(f"{path}: no such file or folder")
 
 

@@ -129,13 +129,13 @@ def evaluate_cohort(
         Only the k-th of n parts of the cases, for n runs side by side; ``fastseg merge`` joins their outputs.
     workers : int or None
         Processes that evaluate cases side by side, 1 for this one alone; None chooses by cores, memory and sizes.
-        More than one needs the caller's script to be guarded by ``if __name__ == "__main__":``.
+        They do not run the caller's script again.
     threads : int, optional
         Of each worker. Default: the cores, shared out.
     max_memory : int or str, optional
         Bytes, or "4GiB": what all cases together may take. A case that needs more fails and says how much.
-    executor : concurrent.futures.Executor or distributed.Client, optional
-        Who evaluates the cases, in place of workers.
+    executor : concurrent.futures.Executor, distributed.Client or str, optional
+        Who evaluates the cases, in place of workers; a text is the address of a Dask scheduler.
     on_outcome : callable, optional
         Called with each outcome (`case`, `evaluation`, `failure`, `notes`, `seconds`) when it has been kept.
     **options

@@ -214,7 +214,12 @@ def _pair(reference: Source, prediction: Source, settings: Settings) -> _WholePa
 
 
 def evaluate_case(
-    reference: Source, prediction: Source, settings: Settings, case: str = ""
+    reference: Source,
+    prediction: Source,
+    settings: Settings,
+    case: str = "",
+    *,
+    budget: int | None = None,
 ) -> Evaluation:
     """Evaluate one pair of label maps.
 
@@ -224,6 +229,9 @@ def evaluate_case(
     settings : Settings
     case : str
         Name for the table.
+    budget : int, optional
+        Bytes that may be taken for maps that are read in pieces, the interpreter and the decoder of a store aside.
+        Default: 2 GiB, or a quarter of the machine's memory if that is less. Results do not depend on it.
     """
     first = reference.array
     shape = reference.shape if first is None else first.shape

@@ -10,7 +10,8 @@ import numpy as np
 from fastseg.backends.protocol import Backend
 from fastseg.errors import InputError
 from fastseg.inputs.arrays import Array, Box, matched
-from fastseg.inputs.source import ConvertedSource, Source
+from fastseg.inputs.chunk_grid import slabs_of_pair
+from fastseg.inputs.source import RoundedSource, Source
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.regions import Measured, Region, Request
 
@@ -37,7 +38,7 @@ class PiecewisePair:
     def histogram(self) -> JointHistogram:
         """Count their pairs of labels, slab by slab."""
         parts = []
-        for box in self._reference.slabs(SLAB_BYTES):
+        for box in slabs_of_pair(self._reference, self._prediction, SLAB_BYTES):
             part = self.backend.operations.joint_histogram(*self._window(box))
             parts.append(part.shifted([along.start for along in box]))
         merged = JointHistogram.merged(_in_one_type(parts))
@@ -46,7 +47,7 @@ class PiecewisePair:
             (self._prediction, merged.prediction_labels),
         )
         for source, labels in sides:
-            if isinstance(source, ConvertedSource) and not labels.any():
+            if isinstance(source, RoundedSource) and not labels.any():
                 source.check_background()
         return merged
 

@@ -6,6 +6,7 @@ import gc
 import threading
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -256,7 +257,7 @@ def test_reading_is_one_case_ahead_and_no_more(
             return noting
 
         first, second = map(noted, prepared.reads)
-        return io.PreparedPair((first, second), prepared.notes)
+        return replace(prepared, reads=(first, second))
 
     def slow_evaluate(reference: Any, prediction: Any, settings: Settings, case: str) -> Evaluation:
         if case == "0":
