@@ -20,6 +20,9 @@ from fastseg.evaluation.settings import Settings
 # Where cases take less than this many seconds, a worker is given the next one before it asks.
 _SHORT = 0.5
 
+# As many cases of one reference wait for the worker that has it.
+_MOST_WAITING = 4
+
 # As many workers one after the other that end before they are ready mean that none ever will be.
 _MOST_NOT_STARTED = 3
 
@@ -136,6 +139,8 @@ class _Pool:
 
     def _taker(self, task: Task) -> Worker | None:
         """Find a worker for a case: an idle one, a new one, or one that is about to be idle."""
+        if (worker := self._with_reference(task)) is not None:
+            return worker
         idle = [worker for worker in self._workers if not worker.tasks]
         if idle and self._fits(task.need):
             return idle[0]
@@ -147,6 +152,18 @@ class _Pool:
                     return worker
         if len(idle) == len(self._workers) and self._max_memory is not None:
             return self._alone(task, self._max_memory)
+        return None
+
+    def _with_reference(self, task: Task) -> Worker | None:
+        """Find the worker that reads the case's reference for another algorithm, if it is not too far behind."""
+        if not task.case.algorithm:
+            return None
+        for worker in self._workers:
+            waiting = len(worker.tasks)
+            is_same = worker.reference == task.case.reference and waiting < _MOST_WAITING
+            held = max((one.need for one in worker.tasks), default=0)
+            if is_same and self._fits(max(0, task.need - held)):
+                return worker
         return None
 
     def _alone(self, task: Task, most: int) -> Worker | None:

@@ -132,6 +132,16 @@ class Settings:
         return frozenset(metric.measurement for metric in self.metrics) - FROM_HISTOGRAM
 
     @lazy
+    def within_tolerance(self) -> bool:
+        """Whether there are metrics of distances, none of which needs one beyond the tolerance."""
+        of_distances = [
+            metric.within_tolerance
+            for metric in self.metrics
+            if metric.measurement == "surface_distributions"
+        ]
+        return bool(of_distances) and all(of_distances)
+
+    @lazy
     def plain(self) -> Mapping[str, Any]:
         """What a table needs to say of the settings, in plain values."""
         structures = self.structures

@@ -94,6 +94,8 @@ def opened_chunks(
     """
     dtype = np.dtype(stored.dtype)
     check_one_number_a_voxel(dtype, name)
+    if stored.shape is None:  # HDF5's, of a type and no values
+        raise InputError(f"{name}: it holds no voxels")
     if any(size != size for size in stored.shape):  # Dask does not know before it has computed it
         whole = Image(np.asarray(stored), grid, name, notes=tuple(notes))
         return replace(whole.opened(), nbytes=whole.array.nbytes)

@@ -56,7 +56,7 @@ FORMATS = (
 
 _FORMAT_OF = {suffix: entry for entry in FORMATS for suffix in entry.suffixes}
 
-IMAGE_SUFFIXES = tuple(sorted(_FORMAT_OF, key=lambda suffix: -suffix.count(".")))
+IMAGE_SUFFIXES = tuple(sorted(_FORMAT_OF, key=lambda suffix: -min(2, suffix.count("."))))
 """The endings of the file names that `read_image` reads, in lower case; of two that fit, the longer comes first."""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastseg.inputs.structures import label_text
+from fastseg.results.failures import Failure
 from fastseg.results.files import encodable
 from fastseg.results.rows import Row
 from fastseg.results.table import html_table, text_table
@@ -41,6 +42,16 @@ def text_of(rows: Sequence[Row], metrics: Sequence[str], settings: Mapping[str, 
 def html_of(rows: Sequence[Row], metrics: Sequence[str], settings: Mapping[str, Any]) -> str:
     """Write the same table as HTML."""
     return html_table(*_table(rows, _shown(metrics), settings))
+
+
+def failed_text(failures: Sequence[Failure]) -> str:
+    """Say which cases failed, and of the first one why; "" if none did."""
+    if not failures:
+        return ""
+    first, more = failures[0], len(failures) - 1
+    told = f"{encodable(first.case):.80}: {encodable(first.reason):.200}"
+    others = f", and {more} more" if more else ""
+    return f"{len(failures)} case{'s' * (more > 0)} failed: {told}{others}"
 
 
 def _shown(metrics: Sequence[str]) -> list[str]:

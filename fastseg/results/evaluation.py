@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fastseg.errors import InputError, InputTypeError, MissingPackageError
 from fastseg.inputs.choices import did_you_mean
 from fastseg.inputs.structures import Label
-from fastseg.results.display import NOTHING, html_of, text_of
+from fastseg.results.display import NOTHING, failed_text, html_of, text_of
 from fastseg.results.failures import Failure
 from fastseg.results.files import csv_text, written
 from fastseg.results.joining import Joined, Part, common_settings, renamed
@@ -386,14 +387,18 @@ class Evaluation:
     # ------------------------------------------------------------------------------- for people
 
     def __str__(self) -> str:
+        failed = failed_text(self.failures)
         if not self.rows:
-            return NOTHING
-        return text_of(self.rows, self.metrics, self.settings)
+            return failed or NOTHING
+        text = text_of(self.rows, self.metrics, self.settings)
+        return f"{text}\n({failed})" if failed else text
 
     def _repr_html_(self) -> str:
+        failed = html.escape(failed_text(self.failures))
         if not self.rows:
-            return f"<p>{NOTHING}</p>"
-        return html_of(self.rows, self.metrics, self.settings)
+            return f"<p>{failed or NOTHING}</p>"
+        table = html_of(self.rows, self.metrics, self.settings)
+        return f"{table}<p>{failed}</p>" if failed else table
 
 
 def _named(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from fastseg.errors import InputError
+from fastseg.inputs.structures import SIDES
 from fastseg.results.failures import Failure
 from fastseg.results.missing import missing_predictions, with_missing
+from fastseg.results.problems import UNLISTED
 from fastseg.results.rows import Row
 from fastseg.results.units import joined_units
 
@@ -83,7 +86,10 @@ class Joined:
 
 
 def common_settings(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Keep the settings that all have, say which units there are where they differ in these, and what all miss."""
+    """Keep the settings that all have, say which units there are where they differ in these, and what all miss.
+
+    Voxels of labels that were not asked for are added up.
+    """
     common = {
         key: value
         for key, value in parts[0].items()
@@ -94,4 +100,14 @@ def common_settings(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         common["unit"] = units["unit"]
     if "spacing" not in common:
         common["axes"] = units["axes"]
+    if any(UNLISTED in part for part in parts):
+        common[UNLISTED] = _all_unlisted(parts)
     return with_missing(common, [one for part in parts for one in missing_predictions(part)])
+
+
+def _all_unlisted(parts: Sequence[Mapping[str, Any]]) -> dict[str, dict[int, int]]:
+    total: dict[str, Counter[int]] = {side: Counter() for side in SIDES}
+    for part in parts:
+        for side, sizes in part.get(UNLISTED, {}).items():
+            total[side].update(sizes)
+    return {side: dict(sorted(sizes.items())) for side, sizes in total.items() if sizes}

@@ -43,7 +43,7 @@ def replacing(target: Path, *, binary: bool = False) -> Iterator[Any]:
     try:
         file, temporary = _locked_file(target.parent, stem, binary)
     except OSError as error:
-        error.filename, error.filename2 = str(target), None
+        _name(error, target)
         raise
     try:
         with file:
@@ -59,8 +59,14 @@ def replacing(target: Path, *, binary: bool = False) -> Iterator[Any]:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         if isinstance(error, OSError) and error.errno:  # a full disk, say; the system names no file
-            error.filename, error.filename2 = str(target), None
+            _name(error, target)
         raise
+
+
+def _name(error: OSError, target: Path) -> None:
+    """Let an error name the target alone; a second name that is None would be shown as one."""
+    error.filename = str(target)
+    del error.filename2
 
 
 def _locked_file(folder: Path, stem: str, binary: bool) -> tuple[IO[Any], str]:

@@ -383,8 +383,9 @@ def test_datasets_of_hdf5(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
             fastseg.evaluate(REFERENCE, PREDICTION)
         )
     content = path.read_bytes()
-    path.write_bytes(content[: len(content) // 3])
-    refused(path, "not a readable HDF5 file")
+    cut = tmp_path / "cut.h5"
+    cut.write_bytes(content[: len(content) // 3])
+    refused(cut, "not a readable HDF5 file")
     with h5py.File(tmp_path / "none.h5", "w"):
         pass
     refused(tmp_path / "none.h5", "expected one dataset, but it holds none")

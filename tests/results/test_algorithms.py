@@ -161,3 +161,23 @@ def test_further_columns_are_there_once() -> None:
     check_attributes(["site", "hd95"], ["dice"])
     with pytest.raises(fastseg.InputError, match="'site' is there twice"):
         check_attributes(["site", "site"])
+
+
+def test_what_failed_is_shown() -> None:
+    failures = tuple(Failure(case, "InputError", "no <b>") for case in "bc")
+    told = "2 cases failed: b: InputError: no <b>, and 1 more"
+    assert str(Evaluation((), ("dice",), {}, failures)) == told
+    both = replace(one("a"), failures=failures[:1])
+    assert str(both).endswith("\n(1 case failed: b: InputError: no <b>)")
+    assert both._repr_html_().endswith("<p>1 case failed: b: InputError: no &lt;b&gt;</p>")
+
+
+def test_voxels_of_labels_that_were_not_asked_for_are_added_up() -> None:
+    def case(name: str, **options: Any) -> Evaluation:
+        return fastseg.evaluate(
+            BLOCK, 2 * BLOCK, labels={"x": 3}, metrics="dice", case=name, **options
+        )
+
+    joined = Evaluation.joined([case("a"), case("b"), one("c")])
+    assert joined.settings["unlisted_labels"] == {"reference": {1: 54}, "prediction": {2: 54}}
+    assert "unlisted_labels" not in Evaluation.joined([one("a"), one("b")]).settings

@@ -150,6 +150,7 @@ def test_a_failed_write_names_the_file_that_was_asked_for(
         None,
     )
     assert isinstance(error, PermissionError) == (number == errno.EACCES)
+    assert str(error) == f"[Errno {number}] {os.strerror(number)}: '{error.filename}'"
     assert not list(tmp_path.iterdir())
 
 

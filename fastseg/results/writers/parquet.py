@@ -132,7 +132,7 @@ def _rows(
             continue
         label = _label(table["label"][i])
         if label is None:
-            raise ValueError("label")
+            raise KeyError("label")
         rows.append(
             Row(
                 case=table["case"][i],

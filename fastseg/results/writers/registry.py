@@ -6,8 +6,8 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from fastseg.errors import InputError, shortened
 from fastseg.inputs.choices import did_you_mean
@@ -54,8 +54,7 @@ PLACE = "{algorithm}"
 _NAMED = re.compile(r"([A-Za-z][\w-]+):(.*)", re.DOTALL)
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(NamedTuple):
     """A file to be written, and in which format.
 
     Attributes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from fastseg.errors import InputError
 from fastseg.inputs.structures import Label
@@ -36,6 +37,15 @@ class WriteOptions:
 DEFAULTS = WriteOptions()
 
 
+class Write(Protocol):
+    """Writes an evaluation to a file, the whole of it or nothing."""
+
+    def __call__(
+        self, evaluation: Evaluation, path: Path, options: WriteOptions = DEFAULTS, /
+    ) -> None:
+        """Write; see the module of each format."""
+
+
 @dataclass(frozen=True)
 class Writer:
     """A format of files.
@@ -61,7 +71,7 @@ class Writer:
     name: str
     suffixes: tuple[str, ...]
     description: str
-    write: Callable[[Evaluation, Path, WriteOptions], None]
+    write: Write
     one_algorithm: bool = False
     check_labels: Callable[[Mapping[str, Label]], None] | None = None
     package: str = ""

@@ -49,9 +49,9 @@ def test_what_has_no_row_follows_with_the_reason() -> None:
         "b,,structure,1,1,1,1,0.3333333333333333,27.0,27.0,9,18,18,165,,,no prediction",
         "c,C" + "," * 15 + '"InputError: no ""labels"", at all"',
         "d," + "," * 15 + "no prediction: left out",
-        ",,,2" + "," * 13 + "label not asked for: 4 voxels in the reference",
-        ",,,3" + "," * 13 + "label not asked for: 3 voxels in the reference",
-        ",,,2" + "," * 13 + "label not asked for: 4 voxels in the prediction",
+        ",,,2" + "," * 13 + "label not asked for: 8 voxels in the reference",
+        ",,,3" + "," * 13 + "label not asked for: 6 voxels in the reference",
+        ",,,2" + "," * 13 + "label not asked for: 8 voxels in the prediction",
     ]
 
 

@@ -135,7 +135,7 @@ def test_what_failed_or_is_missing_is_told() -> None:
     assert next(iter(found)) == "failures"
     assert found["failures"][0]["message"] == 'no "labels", at all'
     assert found["missing_predictions"] == {"policy": "worst", "cases": ["b"]}
-    assert found["unlisted_labels"]["reference"] == {"2": 4, "3": 3}
+    assert found["unlisted_labels"]["reference"] == {"2": 8, "3": 6}
     files = {("", "b"): ("r/b.nii", None)}
     theirs = nnunet.summary_of(evaluation, WriteOptions(files))["metric_per_case"]
     assert [case["prediction_file"] for case in theirs] == ["a", None]

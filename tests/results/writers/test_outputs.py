@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,13 @@ def test_every_writer_says_what_it_is() -> None:
     for name, writer in WRITERS.items():
         assert writer.name == name
         assert 10 < len(writer.description) < 70
+
+
+def test_the_documentation_has_every_format_and_what_it_says_holds() -> None:
+    text = Path(__file__).parents[3].joinpath("docs", "outputs.md").read_text("utf-8")
+    named = re.findall(r"^\| `([\w-]+)` \|", text, re.MULTILINE)
+    assert named == list(WRITERS)
+    assert set(re.findall(r"^### (.+)$", text, re.MULTILINE)) == set(WRITERS)
 
 
 def test_what_could_not_be_written_is_refused_before_any_work(tmp_path: Path) -> None:
