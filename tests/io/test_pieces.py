@@ -337,12 +337,13 @@ def test_sources_are_laid_onto_a_grid(
     name: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored, how = labels("float32" if kind == "converted" else "uint8"), ARRANGEMENTS[name]
-    source: Source = {
-        "chunks": lambda: in_chunks(stored, 4),
-        "converted": lambda: ConvertedSource(stored, name="floats"),
-        "squeezed": lambda: squeezed_map(stored, 4),
-        "array": lambda: ArraySource(stored),
-    }[kind]()
+    sources: dict[str, Source] = {
+        "chunks": in_chunks(stored, 4),
+        "converted": ConvertedSource(stored, name="floats"),
+        "squeezed": squeezed_map(stored, 4),
+        "array": ArraySource(stored.astype(np.uint8)),
+    }
+    source = sources[kind]
     monkeypatch.setattr("fastseg.io.arranged._LAID_AT_ONCE", 0)
     laid = arranged(source, how)
     expected = how.applied(stored.astype(np.uint8))
