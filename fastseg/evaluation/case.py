@@ -37,7 +37,7 @@ from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.mask_hint import mask_hint
 from fastseg.measures.regions import Measured, Region, Request
 from fastseg.measures.surface_distances import Boundary
-from fastseg.measures.tolerances import width_of_band
+from fastseg.measures.tolerances import widest_within, width_of_band
 from fastseg.metrics.empty_masks import Value
 from fastseg.results import Evaluation
 
@@ -214,7 +214,12 @@ def _pair(reference: Source, prediction: Source, settings: Settings) -> _WholePa
 
 
 def evaluate_case(
-    reference: Source, prediction: Source, settings: Settings, case: str = ""
+    reference: Source,
+    prediction: Source,
+    settings: Settings,
+    case: str = "",
+    *,
+    budget: int | None = None,
 ) -> Evaluation:
     """Evaluate one pair of label maps.
 
@@ -224,6 +229,9 @@ def evaluate_case(
     settings : Settings
     case : str
         Name for the table.
+    budget : int, optional
+        Bytes that may be taken for maps that are read in pieces, the interpreter and the decoder of a store aside.
+        Default: 2 GiB, or a quarter of the machine's memory if that is less. Results do not depend on it.
     """
     first = reference.array
     shape = reference.shape if first is None else first.shape
@@ -272,8 +280,15 @@ def evaluate_case(
         list(itertools.compress(structures, occur)),
         list(itertools.compress(widths, occur)),
     )
+    furthest = math.inf
+    if settings.within_tolerance:
+        furthest = max(map(widest_within, set(tolerances)), default=0.0)
     request = Request(
-        settings.measurements, spacing, settings.boundary, () if ignored is None else (ignored,)
+        settings.measurements,
+        spacing,
+        settings.boundary,
+        () if ignored is None else (ignored,),
+        furthest=furthest,
     )
     found = iter(pair.measure(regions, request) if regions else ())
     measured = [next(found) if occurs else {} for occurs in occur]

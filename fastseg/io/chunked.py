@@ -117,6 +117,7 @@ def opened_chunks(
         mapped,
         tuple(notes),
         nbytes=math.prod(source.shape) * dtype.itemsize,
+        dtype=dtype,
         map_from=DECODED_FROM,
     )
 

@@ -117,7 +117,14 @@ class Image:
 
     def opened(self) -> Opened:
         """Give it as what is read already."""
-        return Opened(self.source, self.shape, self.grid, lambda: self, notes=self.notes)
+        return Opened(
+            self.source,
+            self.shape,
+            self.grid,
+            lambda: self,
+            notes=self.notes,
+            dtype=self.array.dtype,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +151,10 @@ class Opened:
     in_pieces : callable or None
         Gives a source, on a grid, for whoever has little memory: its voxels are unzipped once and kept zipped in
         pieces. None where nothing is zipped, or where there is no such way.
+    dtype : dtype or None
+        That of the array that `read` gives; None where the header does not tell.
+    scratch : int
+        How many bytes reading takes at most beside the array that it gives.
     """
 
     name: str
@@ -155,6 +166,8 @@ class Opened:
     nbytes: int = 0
     map_from: int = 0
     in_pieces: Callable[[Grid | None], Source] | None = None
+    dtype: np.dtype[Any] | None = None
+    scratch: int = 0
 
 
 def make_grid(shape: tuple[int, ...], affine: Any, source: str) -> Grid:

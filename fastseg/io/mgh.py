@@ -56,7 +56,7 @@ def open_mgh(path: str) -> Opened:
             array = voxel_file.voxels(FIRST_VOXEL, shape, dtype, LONGEST_TRAILER)
         return Image(array, grid, path, notes=notes)
 
-    opened = Opened(path, shape, grid, read, notes=notes, nbytes=size)
+    opened = Opened(path, shape, grid, read, notes=notes, nbytes=size, dtype=dtype)
     if encoding == "raw":
         way = mapped(path, FIRST_VOXEL, shape, dtype)
         return replace(opened, map=way.map, map_from=way.map_from)

@@ -89,6 +89,9 @@ def open_nifti(path: str) -> Opened:
         lambda: _read(voxel_path, encoding, header, scaling, path),
         notes=header.notes,
         nbytes=size if scaling is None else math.prod(header.shape) * 8,
+        dtype=header.dtype if scaling is None else np.dtype(np.float64),
+        # Stored voxels, and three arrays of float64 that decide whether scaled ones stand for labels.
+        scratch=0 if scaling is None else size + math.prod(header.shape) * 24,
     )
     if encoding == "raw":
         with open_voxels(voxel_path) as voxel_file:

@@ -24,7 +24,7 @@ from fastseg.io.image import (
     require,
 )
 from fastseg.io.itk import dtype_of, geometry_of, quietly
-from fastseg.io.segments import Segment, merged, with_names_of_their_own
+from fastseg.io.segments import LAYING, Segment, merged, with_names_of_their_own
 from fastseg.io.text_headers import (
     LONGEST_HEADER,
     Storage,
@@ -98,7 +98,9 @@ def open_nrrd(path: str) -> Opened:
     )
     opened = Opened(name, shape, grid, read, notes=tuple(notes))
     if across is not None:
-        return replace(opened, nbytes=math.prod(sizes) * dtype.itemsize)
+        # All layers are read at once, and each is laid over those before it.
+        size = math.prod(sizes) * dtype.itemsize
+        return replace(opened, nbytes=size, scratch=size + LAYING * math.prod(shape))
     return storage.with_ways(opened, dtype, path, _names(segments))
 
 

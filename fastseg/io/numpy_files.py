@@ -34,7 +34,7 @@ def open_npy(path: str) -> Opened:
             return _read_array(voxel_file, path)
 
     nbytes = math.prod(shape) * dtype.itemsize
-    opened = Opened(path, shape, None, read, nbytes=nbytes)
+    opened = Opened(path, shape, None, read, nbytes=nbytes, dtype=dtype)
     if 0 in shape or not 1 <= len(shape) <= 3:
         return opened
     way = mapped(path, start, shape, dtype, order="F" if fortran_order else "C", map_from=0)
@@ -50,7 +50,8 @@ def open_npz(path: str) -> Opened:
         with _array_of(path) as voxel_file:
             return _read_array(voxel_file, path)
 
-    return Opened(path, shape, None, read, nbytes=math.prod(shape) * dtype.itemsize)
+    nbytes = math.prod(shape) * dtype.itemsize
+    return Opened(path, shape, None, read, nbytes=nbytes, dtype=dtype)
 
 
 @contextmanager

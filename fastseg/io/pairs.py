@@ -16,6 +16,8 @@ from fastseg.io.lattice import Arrangement
 from fastseg.io.objects import as_opened
 from fastseg.io.same_grid import GridRules, aligned
 
+#: a map whose header was read, and how its array comes onto the common grid; None where it lies there
+Side = tuple[Opened, Arrangement | None]
 #: Larger maps are not read whole without a note.
 WHOLE_IN_SILENCE = 1 << 30
 
@@ -34,11 +36,14 @@ class PreparedPair:
     nbytes : tuple of int
         How much memory the voxels of either take once they are read, by its header and unless `in_pieces`: 0 for what
         is in memory already, or is mapped and read while it is measured.
+    sides : tuple of two pairs of Opened and Arrangement or None
+        What each of them reads, and what is done to bring it onto the common grid.
     """
 
     reads: tuple[Callable[..., ReadMap], Callable[..., ReadMap]]
     notes: tuple[str, ...]
-    nbytes: tuple[int, int] = (0, 0)
+    nbytes: tuple[int, int]
+    sides: tuple[Side, Side]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +99,7 @@ def prepare_pair(
         ),
         alignment.notes,
         (_bytes_to_read(first), _bytes_to_read(second)),
+        ((first, alignment.reference), (second, alignment.prediction)),
     )
 
 

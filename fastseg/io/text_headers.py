@@ -54,7 +54,7 @@ class Storage(NamedTuple):
     ) -> Opened:
         """Say how voxels that are one label map in one file are read without taking memory for all of them."""
         shape, dtype = opened.shape, self._in_its_order(dtype)
-        opened = replace(opened, nbytes=math.prod(shape) * dtype.itemsize)
+        opened = replace(opened, nbytes=math.prod(shape) * dtype.itemsize, dtype=dtype)
         if len(self.paths) > 1:
             return opened
         (voxel_path,), size = self.paths, opened.nbytes

@@ -82,7 +82,16 @@ def open_tiff(path: str) -> Opened:
         return Image(native(array).T, grid, path, notes=found.notes)
 
     nbytes = math.prod(shape) * found.dtype.itemsize
-    return Opened(path, shape, grid, read, notes=found.notes, nbytes=nbytes)
+    return Opened(
+        path,
+        shape,
+        grid,
+        read,
+        notes=found.notes,
+        nbytes=nbytes,
+        dtype=found.dtype,
+        scratch=nbytes,
+    )
 
 
 def _check_pages(path: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any, cast
@@ -41,6 +42,8 @@ __all__ = [
 # Voxels of a box that is worth the work of all threads: 256³. In smaller ones steps are too short to be shared
 # (benchmarks: evaluate labels).
 _LARGE_BOX = 1 << 24
+# What a voxel of a smaller one costs, on the scale of `threads.LEAST_COST`.
+_COST_OF_A_VOXEL = 8
 
 # what `measure` knows, and the other operations
 _OFFERED = {
@@ -89,7 +92,9 @@ def _one_by_one(
     n_large = sum(size >= _LARGE_BOX for size in sizes)
     one_by_one = [_measured(*volumes, regions[i], request) for i in order[:n_large]]
     side_by_side = threads.run_from_both_ends(
-        lambda i: _measured(*volumes, regions[i], request), order[n_large:]
+        lambda i: _measured(*volumes, regions[i], request),
+        order[n_large:],
+        _COST_OF_A_VOXEL * sum(sizes[i] for i in order[n_large:]),
     )
     found = dict(zip(order, one_by_one + side_by_side, strict=True))
     return [found[i] for i in range(len(regions))]
@@ -102,15 +107,33 @@ def _measured(
     measured: dict[str, Any] = {}
     if "band_overlap" in request.measurements:
         measured["band_overlap"] = band_overlap(masks, request.spacing, region.tolerance)
+    if "surface_distances" in request.measurements:
+        measured["surface_distances"] = _between(
+            surfaces_of(masks, request.spacing, request.boundary), request.spacing
+        )
     if "surface_distributions" in request.measurements:
-        surfaces = surfaces_of(masks, request.spacing, request.boundary)
+        areas = kinds = None
+        if request.boundary == "surfel":
+            areas, kinds = _areas_of_codes(request.spacing, masks[0].ndim, masks[0].volume.reverse)
+        surfaces = surfaces_of(masks, request.spacing, request.boundary, kinds)
         del masks  # which are packed by now if their bands were wanted
-        if surfaces.codes:
-            directions = _between(surfaces, request.spacing).distributions
-        else:
-            directions = _nearest.distributions(*surfaces.sets, surfaces.geometry)
+        furthest = request.furthest if areas is None else math.inf  # areas are summed in order
+        directions = _nearest.distributions(
+            *surfaces.sets, surfaces.geometry, surfaces.codes, areas, furthest
+        )
         measured["surface_distributions"] = SurfaceDistributions(*directions)
     return measured
+
+
+@functools.lru_cache(maxsize=64)
+def _areas_of_codes(
+    spacing: Spacing, ndim: int, reverse: bool
+) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+    """List the different areas of surface elements, ascending, and tell which of them each code has."""
+    areas, kinds = np.unique(
+        ordered_codes(surfel_measures(spacing), ndim, reverse), return_inverse=True
+    )
+    return areas, kinds.astype(np.uint8)
 
 
 def surface_distances(
@@ -127,10 +150,11 @@ def surface_distances(
 def _between(surfaces: Surfaces, spacing: Spacing) -> SurfaceDistances:
     geometry = surfaces.geometry
     directed = _nearest.distances(*surfaces.sets, geometry)
-    if not surfaces.codes:
+    first, second = surfaces.codes
+    if first is None:
         return SurfaceDistances(*directed)
     areas = ordered_codes(surfel_measures(spacing), geometry.ndim, geometry.reverse)
-    return TalliedDistances(*directed, *surfaces.codes, areas)
+    return TalliedDistances(*directed, first, second, areas)
 
 
 def surface(mask: NDArray[np.bool_], connectivity: int, edge: str) -> NDArray[np.bool_]:
