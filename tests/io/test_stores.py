@@ -17,12 +17,11 @@ import fastseg
 from fastseg import io
 from fastseg.cohort.pairing import find_pairs
 from fastseg.errors import GridMismatchError, InputError, InputWarning, MissingPackageError
-from fastseg.evaluation import pieces
 from fastseg.inputs.arrays import Array
 from fastseg.inputs.chunked_source import ChunkedSource
 from fastseg.io import chunked, image_stem, multiscales, open_image, read_image
 from fastseg.io.store_paths import store_path
-from tests.io.files import affine_of, labels, refused, taken, write, write_store
+from tests.io.files import affine_of, labels, refused, small_slabs, taken, write, write_store
 from tests.oracle import hard_cases
 
 zarr = pytest.importorskip("zarr")
@@ -61,7 +60,7 @@ def write_image(
     chunks = (1,) * len(extra) + (5,) * array.ndim
     group.create_array("0", data=stored, chunks=chunks)
     group.create_array("1", data=stored[..., ::2, ::2, ::2], chunks=chunks)
-    more = {"image-label": {}} if is_label else {}
+    more: dict[str, Any] = {"image-label": {}} if is_label else {}
     set_ome(group, {"multiscales": [multiscale(["0", "1"], extra=extra, **how)], **more})
 
 
@@ -133,7 +132,7 @@ def test_files_in_a_folder_that_is_named_like_a_store(tmp_path: Path) -> None:
 def test_plain_arrays(
     tmp_path: Path, version: Version, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pieces, "SLAB_BYTES", 1000)
+    small_slabs(monkeypatch, 1000)
     expected = rows(fastseg.evaluate(REFERENCE, PREDICTION))
     first = write_store(tmp_path / f"r{suffix}", REFERENCE, version, chunks=(5, 6, 7))
     second = write_store(tmp_path / f"p{suffix}", PREDICTION, version, chunks=(4, 14, 3))
@@ -150,7 +149,7 @@ def test_plain_arrays(
 @pytest.mark.filterwarnings("ignore:.*no label in common:fastseg.errors.InputWarning")
 def test_hard_cases_in_stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     h5py = pytest.importorskip("h5py")
-    monkeypatch.setattr(pieces, "SLAB_BYTES", 500)
+    small_slabs(monkeypatch, 500)
     monkeypatch.setattr(chunked, "DECODED_FROM", 0)
     for number, (name, *maps) in enumerate(hard_cases.label_pairs()):
         folder = tmp_path / str(number)
@@ -231,10 +230,6 @@ def test_axes_of_one_entry_are_left_out_of_plain_arrays(tmp_path: Path) -> None:
         found = fastseg.evaluate(path, PREDICTION)
     assert rows(found) == rows(fastseg.evaluate(REFERENCE, PREDICTION))
     refused(write_store(tmp_path / "b.zarr", np.zeros((2, 3, 4, 5), np.uint8)), "one to three axes")
-    channels = write_image(
-        zarr.open_group(tmp_path / "c.zarr", mode="w").create_group("x"), REFERENCE
-    )
-    assert channels is None
     root = zarr.open_group(tmp_path / "d.zarr", mode="w")
     root.create_array("0", data=np.zeros((2, 3, 4, 5), np.uint8))
     set_ome(root, {"multiscales": [multiscale(["0"], extra="c")]})
@@ -394,7 +389,7 @@ def test_datasets_of_hdf5(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_arrays_of_dask(monkeypatch: pytest.MonkeyPatch) -> None:
     dask_array = pytest.importorskip("dask.array")
     monkeypatch.setattr(chunked, "DECODED_FROM", 0)
-    monkeypatch.setattr(pieces, "SLAB_BYTES", 1000)
+    small_slabs(monkeypatch, 1000)
     first = dask_array.from_array(REFERENCE, chunks=(5, (4, 10), 16))
     assert isinstance(io.read_map(first).source, ChunkedSource)
     expected = rows(fastseg.evaluate(REFERENCE, PREDICTION))
