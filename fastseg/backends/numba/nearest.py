@@ -172,7 +172,7 @@ def distances(first: PaddedSet, second: PaddedSet, geometry: Geometry) -> tuple[
 
     The distances come in C order; they are inf if there is none.
     """
-    there, back = threads.run(_Search.distances, _searched(first, second, geometry, each=True))
+    there, back = threads.run(Search.distances, _searched(first, second, geometry, each=True))
     return there, back
 
 
@@ -182,15 +182,15 @@ def distributions(
     """Count how often each of these distances occurs, without a list of them."""
     both = _searched(first, second, geometry, each=False)
     cost = _COST_OF_COUNTING * (both[0].n_missed + both[1].n_missed)
-    forward, backward = threads.run(_Search.distribution, both, cost)
+    forward, backward = threads.run(Search.distribution, both, cost)
     return forward, backward
 
 
 def _searched(
     first: PaddedSet, second: PaddedSet, geometry: Geometry, each: bool
-) -> tuple[_Search, _Search]:
+) -> tuple[Search, Search]:
     """Search both ways, step by step; `each` query's distance is kept, or only how often each occurs."""
-    both = _Search(first, second, geometry, each), _Search(second, first, geometry, each)
+    both = Search(first, second, geometry, each), Search(second, first, geometry, each)
     slabs = [
         *itertools.product(both[:1], range(len(both[0].slabs))),
         *itertools.product(both[1:], range(len(both[1].slabs))),
@@ -207,7 +207,7 @@ def _searched(
     return both
 
 
-def _search_further(searches: Sequence[_Search]) -> None:
+def _search_further(searches: Sequence[Search]) -> None:
     """Answer the queries that no offset has: by rows, and by a transform where those would be too many."""
     cost = _COST_OF_A_QUERY * sum(search.n_missed for search in searches)
     for search in searches:
@@ -220,7 +220,7 @@ def _search_further(searches: Sequence[_Search]) -> None:
     # Where one part is hopeless a transform answers all, and it costs the same for all.
     parts = [(search, part) for search, part in parts if search.goes_on(part)]
     threads.run(lambda part: part[0].look_around(part[1], 1), parts, cost)
-    threads.run(_Search.transform, [search for search in searches if search.unanswered])
+    threads.run(Search.transform, [search for search in searches if search.unanswered])
 
 
 def _parts(n: int) -> Sequence[tuple[int, int]]:
@@ -234,17 +234,25 @@ def _parts(n: int) -> Sequence[tuple[int, int]]:
     return list(itertools.pairwise(edges))
 
 
-class _Search:
+class Search:
     """The search from each voxel of one padded set to the nearest one of another."""
 
     def __init__(
-        self, queries: PaddedSet, targets: PaddedSet, geometry: Geometry, each: bool
+        self,
+        queries: PaddedSet,
+        targets: PaddedSet,
+        geometry: Geometry,
+        each: bool,
+        slabs: Sequence[tuple[int, int]] | None = None,
+        offsets: NearestOffsets | None = None,
     ) -> None:
         self.queries, self.targets, self.geometry = queries.words, targets.words, geometry
         self.coarse = targets.coarse
         self.padding = Padding.of(geometry)
-        self.offsets = nearest_offsets(geometry.spacing, geometry.ndim, geometry.reverse)
-        self.slabs = threads.slabs(geometry.shape[0], _COST_OF_A_WORD * queries.words.size)
+        self.offsets = self.offsets_of(geometry) if offsets is None else offsets
+        if slabs is None:
+            slabs = threads.slabs(geometry.shape[0], _COST_OF_A_WORD * queries.words.size)
+        self.slabs = slabs
         self.starts = [0]  # of each slab's queries among all
         for first, stop in self.slabs:
             inside = queries.counts[first + self.padding.z : stop + self.padding.z]
@@ -255,6 +263,11 @@ class _Search:
         self.missed: list[Offsets] = [np.empty((0, 3), np.int64)] * len(self.slabs)
         self.n_missed = 0
         self.far_squares: Floats | None = None  # of the missed queries, in their order
+
+    @staticmethod
+    def offsets_of(geometry: Geometry) -> NearestOffsets:
+        """List the nearest offsets of a geometry."""
+        return nearest_offsets(geometry.spacing, geometry.ndim, geometry.reverse)
 
     def try_offsets(self, slab: int) -> None:
         """Answer the queries of a slab that one of the nearest offsets leads to a target from."""
