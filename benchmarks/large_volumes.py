@@ -5,10 +5,10 @@
     python benchmarks/large_volumes.py evaluate FOLDER --budget 2GiB
     python benchmarks/large_volumes.py check FOLDER                 # the same rows by other means: bit by bit
 
-500 labels: 499 ellipsoids in a grid of cells, and one label that spans the volume: a folded sheet, and tubes along z. In
-the prediction ellipsoids are shifted and scaled, the sheet is moved and thicker, some tubes are missing, and there are
-false positives far from everything. `check` packs the spanning label of both maps into bits, slab by slab, and measures
-it whole, which takes some 5 GB at 2048³; other labels it measures in windows that hold them.
+500 labels: 499 ellipsoids in a grid of cells, and one label that spans the volume: a folded sheet, and tubes along z.
+In the prediction ellipsoids are shifted and scaled, the sheet is moved and thicker, some tubes are missing, and there
+are false positives far from everything. `check` packs the spanning label of both maps into bits, slab by slab, and
+measures it whole, which takes some 5 GB at 2048³; other labels it measures in windows that hold them.
 """
 
 from __future__ import annotations
@@ -87,7 +87,14 @@ class Shapes:
             labels[i][np.abs(middle - z[i]) < self.thickness] = SPANNING
         for y, x, radius in self.tubes:
             bend = 0.01 * math.sin(20 * (first + stop) / size)
-            _draw(labels, first, size, ((first + stop) / 2 / size, y + bend, x), (9.0, radius, radius), SPANNING)
+            _draw(
+                labels,
+                first,
+                size,
+                ((first + stop) / 2 / size, y + bend, x),
+                (9.0, radius, radius),
+                SPANNING,
+            )
         for number, (centre, radii) in enumerate(zip(self.centres, self.radii, strict=True), 1):
             _draw(labels, first, size, tuple(centre), tuple(radii), number)
         for z_, y, x, radius in self.extra:
@@ -96,7 +103,12 @@ class Shapes:
 
 
 def _draw(
-    labels: Labels, first: int, size: int, centre: tuple[float, ...], radii: tuple[float, ...], label: int
+    labels: Labels,
+    first: int,
+    size: int,
+    centre: tuple[float, ...],
+    radii: tuple[float, ...],
+    label: int,
 ) -> None:
     """Draw an ellipsoid."""
     edges = []
@@ -157,7 +169,9 @@ class Chunks:
         (cz, cy, cx), (nz, ny, nx) = self.stored.chunks, self.shape
         row = cz * cy * nx * self.stored.dtype.itemsize
         high = max(1, size // row) * cy
-        long = nx if size >= row else max(1, size // (cz * cy * cx * self.stored.dtype.itemsize)) * cx
+        long = (
+            nx if size >= row else max(1, size // (cz * cy * cx * self.stored.dtype.itemsize)) * cx
+        )
         return [
             (slice(z, min(z + cz, nz)), slice(y, min(y + high, ny)), slice(x, min(x + long, nx)))
             for z in range(0, nz, cz)
@@ -247,7 +261,9 @@ def check(folder: Path) -> Iterator[str]:
                 yield f"{label}: {name} is {rows[label][name]}, not {value}"
 
 
-def _differences(row: Mapping[str, Any], measured: Mapping[str, Any], metrics: Any) -> Iterator[str]:
+def _differences(
+    row: Mapping[str, Any], measured: Mapping[str, Any], metrics: Any
+) -> Iterator[str]:
     for metric in metrics:
         value = metric.function(measured[metric.measurement], Options(tolerance=2.0))
         if repr(value) != repr(row[metric.name]):
@@ -273,7 +289,9 @@ def main() -> None:
         print(f"every chunk once: {decode(given.folder):.1f} s")
     elif given.step == "evaluate":
         evaluate_case(  # loads what is compiled
-            ArraySource(np.eye(4, dtype=np.uint16)), ArraySource(np.eye(4, dtype=np.uint16)), settings()
+            ArraySource(np.eye(4, dtype=np.uint16)),
+            ArraySource(np.eye(4, dtype=np.uint16)),
+            settings(),
         )
         start = time.perf_counter()
         found = evaluate(given.folder, given.budget)

@@ -83,7 +83,7 @@ class PackedOperations(Protocol):
     def BYTES_PER_VOXEL(self) -> float:  # noqa: N802 - a constant of a module
         """How many bytes `near`, `nearest` and `band_overlap` take for each voxel of a window."""
 
-    def pack(self, labels: Any, wanted: tuple[int, ...], box: Box) -> Words:
+    def pack(self, labels: Any, wanted: tuple[int, ...], box: Box, reverse: bool) -> Words:
         """Pack the voxels of a box that have one of some labels, along the axes of the volume."""
 
     def measure(self, pair: PackedPair, tolerance: float, request: Request) -> Measured:

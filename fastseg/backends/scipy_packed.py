@@ -33,9 +33,9 @@ Mask = NDArray[np.bool_]
 Cube = NDArray[np.intp]  # along z, y, x
 
 
-def pack(labels: Array, wanted: tuple[int, ...], box: Box) -> Words:
+def pack(labels: Array, wanted: tuple[int, ...], box: Box, reverse: bool) -> Words:
     """Compare, and pack along the axes of the volume."""
-    volume = Volume.of(labels)
+    volume = Volume.of(labels, reverse)
     (z, y, x), (nz, ny, nx) = volume.part(box)
     part = volume.labels[z : z + nz, y : y + ny, x : x + nx]
     mask = np.zeros(part.shape, bool)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -18,9 +19,6 @@ from fastseg.measures.regions import Region
 Bounds = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 #: packs both masks of a region within some bounds of the volume
 Pack = Callable[[Region, Bounds], tuple[Words, Words]]
-
-# From so many slices on, the rows of all of them are undone together.
-_MANY_SLICES = 8
 
 
 class Frame(NamedTuple):
@@ -107,7 +105,7 @@ class Gathered:
 
 
 class Compressed(NamedTuple):
-    """Packed bits as the words in which a row differs from the row before it: few but at surfaces.
+    """Packed bits as the words that differ from the word before them in their row: few but at surfaces.
 
     Attributes
     ----------
@@ -123,10 +121,10 @@ class Compressed(NamedTuple):
     @classmethod
     def of(cls, words: Words) -> Compressed:
         """Compress."""
-        changes = words.copy()
-        changes[:, 1:] ^= words[:, :-1]
-        flat = changes.reshape(-1)
-        places = np.flatnonzero(flat)
+        flat = words.reshape(-1).copy()
+        flat[1:] ^= words.reshape(-1)[:-1]
+        flat.reshape(words.shape)[..., 0] = words[..., 0]
+        places = np.flatnonzero(flat != 0)  # of bools, which NumPy finds faster
         return cls(words.shape, places.astype(np.uint32), flat[places])
 
     @property
@@ -134,19 +132,20 @@ class Compressed(NamedTuple):
         """Bytes that it takes."""
         return self.places.nbytes + self.changes.nbytes
 
-    def slices(self, first: int, stop: int) -> Words:
-        """Give the words of some slices."""
+    def write(self, slices: tuple[int, int], rows: tuple[int, int], out: Words) -> None:
+        """Write the words of some slices and rows where there are zeros."""
         _, ny, nw = self.shape
-        start = first * ny * nw
-        low, high = np.searchsorted(self.places, [start, stop * ny * nw])
-        flat = np.zeros((stop - first) * ny * nw, np.uint64)
-        flat[self.places[low:high] - np.uint32(start)] = self.changes[low:high]
-        words = flat.reshape(stop - first, ny, nw)
-        if stop - first < _MANY_SLICES:
-            return np.bitwise_xor.accumulate(words, axis=1)
-        for y in range(1, ny):
-            words[:, y] ^= words[:, y - 1]
-        return words
+        start = slices[0] * ny * nw
+        low, high = np.searchsorted(self.places, [start, slices[1] * ny * nw])
+        row, word = np.divmod(self.places[low:high] - np.uint32(start), np.uint32(nw))
+        changes = self.changes[low:high]
+        z, y = np.divmod(row, np.uint32(ny))
+        if rows != (0, ny):
+            inside = (y >= rows[0]) & (y < rows[1])
+            z, y, word, changes = z[inside], y[inside] - rows[0], word[inside], changes[inside]
+        out[z, y, word] = changes
+        for w in range(1, nw):
+            out[..., w] ^= out[..., w - 1]
 
 
 class Kept:
@@ -164,6 +163,7 @@ class Kept:
         self, place: int, region: Region, bounds: Bounds, slabs: Sequence[tuple[int, Bounds]]
     ) -> None:
         self.place, self.region, self.bounds, self.slabs = place, region, bounds, slabs
+        self._edges = np.array([bounds for _, bounds in slabs])
         self._known: dict[int, tuple[Compressed, Compressed]] = {}
 
     def add(self, slab: int, bounds: Bounds, pack: Pack, room: int) -> bool:
@@ -194,19 +194,35 @@ class Kept:
             self.bounds[2],
         )
         both = empty_words(wanted), empty_words(wanted)
-        for slab, bounds in self.slabs:
-            part = common(wanted, bounds)
-            if part is None:
-                continue
-            if slab in self._known:
-                own = common(self.bounds, bounds)
-                assert own is not None
-                first, stop = (edge - own[0][0] for edge in part[0])
-                low, high = (edge - own[1][0] for edge in part[1])
-                pair = [one.slices(first, stop)[:, low:high] for one in self._known[slab]]
-            else:
-                pair = list(pack(self.region, part))
+        meets = (self._edges[:, :, 0] < np.array(wanted)[:, 1]) & (
+            self._edges[:, :, 1] > np.array(wanted)[:, 0]
+        )
+        tasks: list[Callable[[], None]] = []
+        for which in np.flatnonzero(meets.all(axis=1)).tolist():
+            slab, bounds = self.slabs[which]
+            own, part = common(self.bounds, bounds), common(wanted, bounds)
+            assert own is not None
+            assert part is not None
             at = [edge[0] - start[0] for edge, start in zip(part, wanted, strict=True)]
-            for words, out in zip(pair, both, strict=True):
-                paste(words, out, *at)
+            if slab not in self._known:
+                for words, out in zip(pack(self.region, part), both, strict=True):
+                    paste(words, out, *at)
+                continue
+            ranges = [
+                (start - mine[0], stop - mine[0])
+                for (start, stop), mine in zip(part, own, strict=True)
+            ]
+            nz, ny, nx = shape_of(part)
+            first, shift = divmod(at[2], 64)
+            ends_within = (at[2] + nx) % 64 and part[2][1] != wanted[2][1]
+            for one, out in zip(self._known[slab], both, strict=True):
+                if shift or ends_within:  # a word has voxels of two slabs
+                    words = np.zeros((nz, ny, one.shape[2]), np.uint64)
+                    one.write(ranges[0], ranges[1], words)
+                    paste(words, out, *at)
+                    continue
+                target = out[at[0] : at[0] + nz, at[1] : at[1] + ny]
+                target = target[..., first : first + one.shape[2]]
+                tasks.append(partial(one.write, ranges[0], ranges[1], target))
+        threads.run(lambda task: task(), tasks)
         return both

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,8 +33,9 @@ Window = Callable[[Range, Range], tuple[Words, Words]]
 Floats = NDArray[np.float64]
 
 # Of a block's margin, in units of the geometric mean of the voxel's sides: what is nearer is found at once.
-_MARGIN = 24
+_MARGIN = 12
 _LEAST_BLOCK = 8
+_LEAST_ROWS = 256  # of a window that is asked again
 # Cells of the coarse map that there are at most.
 _MOST_CELLS = 1 << 22
 # Bytes of an element that is asked again: three coordinates, twice, and a distance.
@@ -63,6 +64,13 @@ class _Left(NamedTuple):
     direction: int
     places: NDArray[np.int32]
     codes: Codes | None
+
+    @classmethod
+    def of(cls, direction: int, parts: Sequence[_Left]) -> _Left:
+        """Join some of one direction."""
+        codes = [part.codes for part in parts if part.codes is not None]
+        places = np.concatenate([part.places for part in parts])
+        return cls(direction, places, np.concatenate(codes) if codes else None)
 
 
 class Blockwise:
@@ -109,10 +117,14 @@ class Blockwise:
     def measured(self, tolerance: float) -> Measured:
         """Measure all that is requested."""
         found: dict[str, Any] = {}
-        if "surface_distributions" in self._request.measurements:
-            found["surface_distributions"] = self._distributions()
-        if "band_overlap" in self._request.measurements:
-            found["band_overlap"] = self._band_overlap(tolerance)
+        wanted = self._request.measurements
+        band: _Band | None = None
+        if "band_overlap" in wanted:
+            band = _Band(tolerance, self._reach_of_band(tolerance))
+        if "surface_distributions" in wanted:
+            found["surface_distributions"] = self._distributions(band)
+        if band is not None:
+            found["band_overlap"] = self._band_overlap(band)
         return found
 
     def _pair(self, z: Range, y: Range, words: tuple[Words, Words] | None) -> PackedPair:
@@ -157,14 +169,16 @@ class Blockwise:
 
     # ------------------------------------------------------------------------ distances
 
-    def _distributions(self) -> SurfaceDistributions:
+    def _distributions(self, band: _Band | None) -> SurfaceDistributions:
+        """Search block by block, and count the bands in passing where a block's margin is wide enough."""
         sums = _Sum(), _Sum()
         cells = _Cells(self._elements)
         left: list[list[_Left] | None] = []
-        blocks, room = self._blocks(self._margin()), self._budget.left
+        margin, room = self._margin(), self._budget.left
+        blocks = self._blocks(margin)
         for block in blocks:
             of_block: list[_Left] | None = []
-            for near in self._near(block, cells):
+            for near in self._near(block, cells, band if band and band.fits(margin) else None):
                 sums[near.direction].add(near.found)
                 if of_block is None or not len(near.left):
                     continue
@@ -179,14 +193,19 @@ class Blockwise:
         if any(of_block is None or of_block for of_block in left):
             bounds = cells.bounds(self._transform, self._steps, self._frame.ndim)
             for block, of_block in zip(blocks, left, strict=True):
-                for part in self._again(block) if of_block is None else of_block:
+                parts = self._again(block) if of_block is None else iter(of_block)
+                for part in self._joined(parts):
                     self._answer(part, cells, bounds[1 - part.direction], sums[part.direction])
         return SurfaceDistributions(sums[0].all, sums[1].all)
 
-    def _near(self, block: Block, cells: _Cells | None) -> Iterator[Near]:
-        """Search within the window of a block, and enter its surfaces into the coarse map."""
+    def _near(
+        self, block: Block, cells: _Cells | None = None, band: _Band | None = None
+    ) -> Iterator[Near]:
+        """Search within the window of a block, enter its surfaces into the coarse map, and count its band."""
         pair = self._window(*block.window)
         request = self._request
+        if band is not None and band.possible:
+            band.add(self._packed.band_overlap(pair, block.inside, request.spacing, band.width))
         surfaces, found = self._packed.near(
             pair, block.inside, request.spacing, request.boundary, self._most_queries
         )
@@ -202,9 +221,20 @@ class Blockwise:
 
     def _again(self, block: Block) -> Iterator[_Left]:
         """Find once more which elements of a block are to be asked again."""
-        for near in self._near(block, None):
+        for near in self._near(block):
             if len(near.left):
                 yield self._left(near, block)
+
+    def _joined(self, parts: Iterable[_Left]) -> Iterator[_Left]:
+        """Join parts of one direction, as many as may be asked for together."""
+        for direction, of_direction in itertools.groupby(parts, lambda part: part.direction):
+            waiting: list[_Left] = []
+            for part in of_direction:
+                if waiting and sum(len(one.places) for one in waiting) > self._most_queries:
+                    yield _Left.of(direction, waiting)
+                    waiting = []
+                waiting.append(part)
+            yield _Left.of(direction, waiting)
 
     def _answer(self, left: _Left, cells: _Cells, bounds: Floats, out: _Sum) -> None:
         """Measure from elements, each of which has something within its cell's bound."""
@@ -235,7 +265,7 @@ class Blockwise:
             low, high = int(places[:, axis].min()), int(places[:, axis].max())
             ranges.append((max(low - reach, 0), min(high + reach + 1, size)))
         (z0, z1), (y0, y1) = ranges
-        rows = max(4, self._most_voxels // (-(-self._shape[2] // 64) * 64))
+        rows = max(_LEAST_ROWS, self._most_voxels // (-(-self._shape[2] // 64) * 64))
         size_y = min(y1 - y0, max(2, math.isqrt(rows) if z1 - z0 > 1 else rows - 2))
         size_z = max(1, rows // (size_y + 2) - 2)
         parts = [
@@ -271,21 +301,29 @@ class Blockwise:
 
     # ------------------------------------------------------------------------ bands
 
-    def _band_overlap(self, width: float) -> Overlap:
-        reach_z, reach_y = (
+    def _reach_of_band(self, width: float) -> tuple[int, int]:
+        """Tell how wide a margin must be for a band to be counted within it."""
+        z, y = (
             math.ceil(min(width / step, size)) + 2
             for step, size in zip(self._steps[:2], self._shape, strict=False)
         )
-        total = np.zeros(3, np.int64)
-        for block in self._blocks((reach_z, reach_y)):
-            found: Overlap | None = None
+        return z, y
+
+    def _band_overlap(self, band: _Band) -> Overlap:
+        """Count the bands, unless that was done in passing."""
+        if band.overlap is not None and band.possible:
+            return band.overlap
+        band.overlap = Overlap(0, 0, 0)
+        for block in self._blocks(band.reach):
             z, y = block.window
-            if (z[1] - z[0]) * (y[1] - y[0]) * self._shape[2] <= 2 * self._most_voxels:
-                pair = self._window(z, y)
-                found = self._packed.band_overlap(pair, block.inside, self._request.spacing, width)
-                del pair
-            total += found or self._wide_bands(block, width)
-        return Overlap(*total.tolist())
+            size = (z[1] - z[0]) * (y[1] - y[0]) * self._shape[2]
+            found: Overlap | None = None
+            if band.possible and size <= 2 * self._most_voxels:
+                found = self._packed.band_overlap(
+                    self._window(z, y), block.inside, self._request.spacing, band.width
+                )
+            band.add(self._wide_bands(block, band.width) if found is None else found)
+        return band.overlap
 
     def _wide_bands(self, block: Block, width: float) -> Overlap:
         """Count the voxels of both bands of a block by the distance of each voxel of the masks to its own surface."""
@@ -330,6 +368,38 @@ def _cut(size: int, piece: int, least: int = _LEAST_BLOCK) -> list[Range]:
 
 def _widened(part: Range, reach: int, size: int) -> Range:
     return max(part[0] - reach, 0), min(part[1] + reach, size)
+
+
+class _Band:
+    """How many voxels of both bands there are, in the blocks that were counted.
+
+    Attributes
+    ----------
+    width : float
+    reach : tuple of 2 int
+        How many slices and rows a window must have around a block.
+    overlap : Overlap or None
+        None before the first block.
+    possible : bool
+        Whether the backend counts bands so wide.
+    """
+
+    def __init__(self, width: float, reach: tuple[int, int]) -> None:
+        self.width, self.reach = width, reach
+        self.overlap: Overlap | None = None
+        self.possible = True
+
+    def fits(self, margin: tuple[int, int]) -> bool:
+        """Tell whether a margin is wide enough."""
+        return all(own <= given for own, given in zip(self.reach, margin, strict=True))
+
+    def add(self, part: Overlap | None) -> None:
+        """Add what was counted in a block; None if it was not."""
+        if part is None:
+            self.possible = False
+        else:
+            before = self.overlap or Overlap(0, 0, 0)
+            self.overlap = Overlap(*map(sum, zip(before, part, strict=True)))
 
 
 class _Sum:

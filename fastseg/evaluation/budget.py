@@ -11,6 +11,9 @@ from fastseg.inputs.scalars import as_whole_number
 #: what is taken at most where nothing is said, of a machine's memory a quarter
 _USUAL = 2 << 30
 _LEAST = 1 << 10
+# Of a slab: arrays of more than 31 MiB are new pages each time, to fill which takes as long as to decode (benchmarks:
+# large volumes), and chunks tend to be powers of two.
+_LARGEST_SLAB = 1 << 24
 
 
 class Budget(NamedTuple):
@@ -21,7 +24,7 @@ class Budget(NamedTuple):
     Attributes
     ----------
     slab : int
-        Of one map: two maps, of which the next slab is read while this one is measured, are a quarter.
+        Of one map. There are two, and of each two more slabs are read while one is worked on.
     gathered : int
         Of structures that are gathered from several slabs, as bits.
     kept : int
@@ -52,7 +55,7 @@ class Budget(NamedTuple):
         size = as_whole_number(size, "budget", "expected a number of bytes")
         if size < _LEAST:
             raise InputError(f"budget: expected at least {_LEAST} bytes, got {size}")
-        return cls(size // 16, size // 8, size // 4, size // 4, size // 8)
+        return cls(min(size // 32, _LARGEST_SLAB), size // 8, size // 4, size // 4, size // 8)
 
 
 def _memory() -> int:

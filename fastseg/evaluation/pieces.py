@@ -2,11 +2,13 @@
 
 The maps are read twice, slab by slab, each slab while the one before is worked on: first for the joint histogram, which
 tells where each structure lies, then to measure. A structure within one slab is measured there. What goes across slabs
-is gathered as bits, an eighth of labels of 8 bits, and measured when all of it is there. What is too large for that is kept compressed, as far as there is room, and measured block by block.
+is gathered as bits, an eighth of labels of 8 bits, and measured when all of it is there. What is too large for that is
+kept compressed, as far as there is room, and measured block by block.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -31,6 +33,8 @@ from fastseg.measures.regions import Measured, Region, Request
 _BYTES_PER_VOXEL = 10
 # Voxels of a box that is worth the work of all threads.
 _LARGE_BOX = 1 << 24
+# Slabs that are read while one is worked on.
+_AHEAD = 2
 
 Windows = tuple[Array, Array]
 
@@ -47,7 +51,7 @@ class PiecewisePair:
     """Two label maps of which no more than a budget is in memory at once.
 
     Results are those of whole arrays: histograms of slabs are shifted to where the slabs lie and merged, nothing
-    outside a structure's box plays a part in what is measured of it, and where boxes are cut, distances are found as exactly.
+    outside a structure's box plays a part in what is measured of it, and where boxes are cut, distances are as exact.
 
     Parameters
     ----------
@@ -70,7 +74,10 @@ class PiecewisePair:
 
     def _window(self, box: Box) -> Windows:
         """Read both maps within a box, always in the memory order of the first window."""
-        windows = matched(self._reference.window(box), self._prediction.window(box))
+        return self._together(self._reference.window(box), self._prediction.window(box))
+
+    def _together(self, reference: Array, prediction: Array) -> Windows:
+        windows = matched(reference, prediction)
         if self._frame is None:
             self._frame = Frame(len(self.shape), is_reversed(windows[0]))
         elif is_reversed(windows[0]) != self._frame.reverse:
@@ -85,15 +92,17 @@ class PiecewisePair:
         return max((side.slabs(self._budget.slab) for side in sides), key=len)
 
     def _read(self, boxes: Sequence[Box]) -> Iterator[Windows]:
-        """Read window after window, each while the one before is worked on."""
-        with threads.own_pool(1, "fastseg-reading") as submit:
-            ahead = submit(self._window, boxes[0]) if boxes else None
-            for following in [*boxes[1:], None]:
-                if ahead is None:
+        """Read window after window, of both maps side by side, while the one before is worked on."""
+        sides = self._reference, self._prediction
+        with threads.own_pool(2, "fastseg-reading") as submit:
+            ahead = deque([submit(side.window, box) for side in sides] for box in boxes[:_AHEAD])
+            for following in [*boxes[_AHEAD:], *[None] * _AHEAD]:
+                if not ahead:
                     return
-                windows = ahead.result()
-                ahead = None if following is None else submit(self._window, following)
-                yield windows
+                windows = [one.result() for one in ahead.popleft()]
+                if following is not None:
+                    ahead.append([submit(side.window, following) for side in sides])
+                yield self._together(*windows)
                 del windows
 
     def histogram(self) -> JointHistogram:
@@ -192,7 +201,13 @@ class _Round:
             nz, ny, nx = shape_of(one.bounds)
             size = 2 * nz * ny * 8 * -(-nx // 64)
             if nz * ny * nx > most or size > self._budget.gathered:
-                self._kept.append(Kept(*one, [(slab, self._slabs[slab]) for slab in slabs]))
+                bounds = (
+                    one.bounds[0],
+                    one.bounds[1],
+                    (one.bounds[2][0] // 64 * 64, one.bounds[2][1]),
+                )
+                parts = [(slab, self._slabs[slab]) for slab in slabs]
+                self._kept.append(Kept(one.place, one.region, bounds, parts))
                 continue
             if len(slabs) == 1:
                 self._inside.setdefault(slabs[0], []).append(one)
@@ -219,10 +234,11 @@ class _Round:
             (start - own[0], stop - own[0]) for (start, stop), own in zip(part, slab, strict=True)
         )
         box = self._frame.box((z, y, x))
-        reference = self._packed.pack(windows[0], region.reference, box)
-        prediction = self._packed.pack(windows[1], region.prediction, box)
+        pack, reverse = self._packed.pack, self._frame.reverse
+        reference = pack(windows[0], region.reference, box, reverse)
+        prediction = pack(windows[1], region.prediction, box, reverse)
         if self._request.ignored:
-            counted = ~self._packed.pack(windows[0], self._request.ignored, box)
+            counted = ~pack(windows[0], self._request.ignored, box, reverse)
             reference &= counted
             prediction &= counted
         return reference, prediction

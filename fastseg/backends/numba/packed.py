@@ -39,16 +39,16 @@ from fastseg.measures.surface_distances import Boundary
 from fastseg_kernels.cpu import nearest as nearest_kernels
 
 #: bytes that the search within a window takes for each of its voxels: masks, surfaces and copies of these as bits
-BYTES_PER_VOXEL = 1.25
+BYTES_PER_VOXEL = 0.8
 
 # Queries of a part of their own.
 _LEAST_PART = 16
 _NO_LIMIT = np.iinfo(np.int64).max
 
 
-def pack(labels: Array, wanted: tuple[int, ...], box: Box) -> Words:
+def pack(labels: Array, wanted: tuple[int, ...], box: Box, reverse: bool) -> Words:
     """Pack the voxels of a box that have one of some labels."""
-    words: Words = Mask.of(Volume.of(labels), wanted, box).words
+    words: Words = Mask.of(Volume.of(labels, reverse), wanted, box).words
     return words
 
 
