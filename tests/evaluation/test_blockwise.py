@@ -200,7 +200,7 @@ def test_regions_and_ignored_labels_on_some_threads(n_threads: int) -> None:
                     boundary=boundary,
                     labels={"a": (1, 2), "b": {"reference": 3, "prediction": (6, 2)}, "c": 5},
                     ignore_label=4,
-                    tolerance={"default": 1.5, "c": 40},
+                    tolerance={"default": 1.5, "c": 4},
                     spacing=(1.5, 0.8, 1.0),
                 )
     finally:
