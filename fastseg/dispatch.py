@@ -128,6 +128,11 @@ def check_backend(name: str | None) -> None:
         _check_available(_named(name, "backend"), "backend")
 
 
+def forced_backend() -> str | None:
+    """Tell which backend :func:`use_backend` has chosen for all calls; None if it has not."""
+    return _forced
+
+
 def _wanted(name: str | None = None) -> tuple[Backend | None, str]:
     """Find the backend that was asked for, and by what."""
     if name is not None:

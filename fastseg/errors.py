@@ -9,6 +9,7 @@
     │   └── CaseError                                    cases of a cohort that could not be evaluated
     ├── InputTypeError            (also a TypeError)     a value of a type that is not taken
     ├── BackendNotAvailableError  (also a RuntimeError)  a backend that cannot run here
+    ├── WorkersError              (also a RuntimeError)  worker processes, or an executor, that cannot go on
     └── MissingPackageError       (also an ImportError)  an optional package that is not installed
         └── UntestedVersionError                         a host whose drop-ins were not tested with this version
 
@@ -79,6 +80,10 @@ class InputTypeError(FastsegError, TypeError):
 
 class BackendNotAvailableError(FastsegError, RuntimeError):
     """The backend asked for cannot run here."""
+
+
+class WorkersError(FastsegError, RuntimeError):
+    """Worker processes cannot be started, or an executor or a cluster takes no more cases."""
 
 
 class MissingPackageError(FastsegError, ImportError):

@@ -27,9 +27,13 @@ _Result = TypeVar("_Result")
 _Value = TypeVar("_Value")
 
 _lock = threading.Lock()
-_pool: ThreadPoolExecutor | None = None
+_pool: _Helpers | None = None
 _num_threads: int | None = None
 _inside = threading.local()
+
+
+# Threads that any machine may be asked for. To count its cores takes 10 µs, which a call asks for again and again.
+_ALWAYS_TAKEN = 64
 
 
 def most_threads() -> int:
@@ -37,7 +41,7 @@ def most_threads() -> int:
 
     More of them only cost memory and time.
     """
-    return max(64, 4 * (os.cpu_count() or 1))
+    return max(_ALWAYS_TAKEN, 4 * (os.cpu_count() or 1))
 
 
 def get_num_threads() -> int:
@@ -62,8 +66,13 @@ def get_num_threads() -> int:
         raise InputError(
             f"FASTSEG_NUM_THREADS: expected a whole number of at least 1, got {shortened(repr(text))}"
         )
-    digits = text.lstrip("0")
-    return most_threads() if len(digits) > 9 else min(int(digits), most_threads())
+    count = int(text.lstrip("0")[:10])  # what has more digits is too many as well
+    return count if count <= _ALWAYS_TAKEN else min(count, most_threads())
+
+
+def chosen_num_threads() -> int | None:
+    """Tell what :func:`set_num_threads` was given last: None where it was not called, or with None."""
+    return _num_threads
 
 
 def set_num_threads(n: int | None) -> None:
@@ -91,7 +100,8 @@ def set_num_threads(n: int | None) -> None:
     count = None if n is None else _checked(n)
     with _lock:
         _num_threads = count
-        _pool = None  # threads of the old pool finish what they have and end
+        if _pool is not None and count not in (1, _pool.size + 1):
+            _pool = None  # its threads finish what they have and end
 
 
 def _checked(n: Any) -> int:
@@ -118,14 +128,54 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def _the_pool(n: int) -> ThreadPoolExecutor:
+class _Helpers:
+    """Threads that make calls.
+
+    A ``ThreadPoolExecutor`` takes 40 µs until a call begins, these take 15 (benchmarks: two threads beside one). They
+    are daemons, so that they need not be ended at exit.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size, self._started = size, 0
+        self._calls: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+
+    def submit(self, call: Callable[[], object]) -> None:
+        """Have a thread make a call, which raises nothing."""
+        self._calls.put(call)
+        if self._started < self.size:
+            self._start()
+
+    def _start(self) -> None:
+        with _lock:
+            number = self._started
+            if number == self.size:
+                return
+            thread = threading.Thread(
+                target=_serve, args=(self._calls,), name=f"fastseg_{number}", daemon=True
+            )
+            thread.start()
+            self._started += 1
+
+    def __del__(self) -> None:
+        """End the threads when they have done what there is."""
+        for _ in range(self._started):
+            self._calls.put(None)
+
+
+def _serve(calls: SimpleQueue[Callable[[], object] | None]) -> None:
+    while True:
+        call = calls.get()
+        if call is None:
+            return
+        call()
+        del call  # else what it holds lives until the next one
+
+
+def _the_pool(n: int) -> _Helpers:
     global _pool
     with _lock:
         if _pool is None:
-            # Here, as it cannot be imported for the first time while the interpreter shuts down.
-            from concurrent.futures import ThreadPoolExecutor
-
-            _pool = ThreadPoolExecutor(max_workers=n, thread_name_prefix="fastseg")
+            _pool = _Helpers(n)
         return _pool
 
 
@@ -135,7 +185,7 @@ LEAST_COST = 1 << 20
 
 
 def run(
-    function: Callable[[_Item], _Result], items: Iterable[_Item], cost: int = LEAST_COST
+    function: Callable[[_Item], _Result], items: Iterable[_Item], cost: float = LEAST_COST
 ) -> list[_Result]:
     """Call the function on every item, here and on the pool, and give the results in order.
 
@@ -287,7 +337,7 @@ def own_pool(n: int, name: str) -> Iterator[Callable[[Callable[[Any], Any], Any]
 
 
 def run_from_both_ends(
-    function: Callable[[_Item], _Result], items: Iterable[_Item]
+    function: Callable[[_Item], _Result], items: Iterable[_Item], cost: float = LEAST_COST
 ) -> list[_Result]:
     """Call the function on every item, as `run` does: one thread from the first item on, the others from the last.
 
@@ -308,18 +358,22 @@ def run_from_both_ends(
             done[place] = function(item)
 
     try:
-        run(work, [waiting.popleft] + [waiting.pop] * (get_num_threads() - 1))
+        run(work, [waiting.popleft] + [waiting.pop] * (get_num_threads() - 1), cost)
     finally:
         waiting.clear()  # after an error no thread goes on
     return [done[place] for place in sorted(done)]
 
 
-def slabs(size: int, cost: int = 0, least_cost: int = LEAST_COST) -> Sequence[tuple[int, int]]:
+def slabs(
+    size: int, cost: float = 0, least_cost: float = LEAST_COST, *, sides: int = 1
+) -> Sequence[tuple[int, int]]:
     """Cut ``range(size)`` into one piece a thread, or leave it whole where the work is too small to share.
 
-    That is where `cost` does not reach `least_cost`.
+    That is where `cost` does not reach `least_cost`. Of what is done alike on several `sides`, so many pieces are one a
+    thread, if these come out even.
     """
-    n = min(get_num_threads(), size)
+    n = get_num_threads()
+    n = min(n if n % sides else n // sides, size)
     if n < 2 or cost < least_cost or getattr(_inside, "busy", False):
         return [(0, size)]
     edges = [size * i // n for i in range(n + 1)]

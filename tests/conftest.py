@@ -71,7 +71,7 @@ def medium() -> int:
 def many_slabs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut the work into one slab a thread, however small it is."""
     cut = threads.slabs
-    monkeypatch.setattr(threads, "slabs", lambda size, cost=0, least_cost=0: cut(size, 1, 0))
+    monkeypatch.setattr(threads, "slabs", lambda size, *_, **__: cut(size, 1, 0))
     monkeypatch.setattr(threads, "LEAST_COST", 0)
 
 

@@ -345,6 +345,8 @@ def test_an_exception_drops_what_has_not_begun() -> None:
 class Refusing(ThreadPoolExecutor):
     """A pool that takes so many calls and refuses the others, which it may have queued before."""
 
+    size = 1
+
     def __init__(self, takes: int, queues: bool) -> None:
         super().__init__(2, thread_name_prefix="fastseg")
         self.takes, self.queues = takes, queues
@@ -572,6 +574,27 @@ def test_eight_python_threads_at_once(many_slabs: None) -> None:
                 assert_same(result, right)
 
 
+def test_helpers_stay_for_as_long_as_their_number_does() -> None:
+    """One thread needs none, but the next call may; of another number they end."""
+    fastseg.set_num_threads(3)
+    meeting = threading.Barrier(3, timeout=30)
+
+    def meet(_: int) -> threading.Thread:
+        meeting.wait()
+        return threading.current_thread()
+
+    first = set(threads.run(meet, range(3)))
+    for n in (1, 3):
+        fastseg.set_num_threads(n)
+    assert set(threads.run(meet, range(3))) == first
+    fastseg.set_num_threads(2)
+    helpers = first - {threading.current_thread()}
+    for helper in helpers:
+        helper.join(30)
+        assert not helper.is_alive()
+    assert len(helpers) == 2
+
+
 def test_changing_the_number_while_others_compute(many_slabs: None) -> None:
     pair = volumes.blob_pair((20, 21, 66), 3)
     expected = everything(*pair)
@@ -605,7 +628,7 @@ import fastseg
 from fastseg import threads
 
 cut = threads.slabs
-threads.slabs = lambda size, cost=0, least_cost=0: cut(size, 1, 0)
+threads.slabs = lambda size, *_, **__: cut(size, 1, 0)
 fastseg.set_num_threads(3)
 
 

@@ -10,12 +10,25 @@ from numpy.typing import NDArray
 
 import fastseg
 from benchmarks.programs import Answer, Pair, Program
+from fastseg import threads
 
 
 def reading(pair: Pair) -> Program:
     """Read both arrays once, eight bytes at a time."""
     words = [_words(array) for array in pair[:2]]
     return Program(lambda: [array.max() for array in words], lambda _: {})
+
+
+def reading_on_threads(pair: Pair) -> Program:
+    """Read both arrays once, each thread a part: what two threads can bring where nothing but memory is waited for."""
+    words = [_words(array) for array in pair[:2]]
+
+    def read(slab: tuple[int, int]) -> None:
+        for array in words:
+            array[slice(*slab)].max()
+
+    n = len(words[0])
+    return Program(lambda: threads.run(read, threads.slabs(n, n, 0)), lambda _: {})
 
 
 def _words(array: NDArray[Any]) -> NDArray[np.uint64]:
@@ -89,5 +102,6 @@ def component_runs(pair: Pair, connectivity: int = 3) -> Program:
 
 
 BASELINES: dict[str, Callable[..., Program]] = {
-    program.__name__: program for program in (reading, bincount, unzip, edt_of_box, component_runs)
+    program.__name__: program
+    for program in (reading, reading_on_threads, bincount, unzip, edt_of_box, component_runs)
 }

@@ -46,6 +46,9 @@ def threads(scope: Scope) -> Iterator[Row]:
         what = f"{function}, {CASES[case].size}, 2 threads"
         yield _threads(f"{function}-{scope.large}", what, program, case, options, ("distances",))
     for side in sorted({scope.side, scope.large}):
+        case = f"near-{side}"
+        what = f"reading both arrays, {CASES[case].size}, 2 threads: what memory allows"
+        yield _threads(f"reading-{side}", what, "reading_on_threads", case, {}, ())
         for kind in THREADED:
             case = f"{kind}-{side}"
             what = f"{FOUR_SAID}, {CASES[case].size}: {CASES[case].about}, 2 threads"
@@ -56,9 +59,8 @@ def _threads(
     name: str, what: str, program: str, case: str, options: dict[str, Any], names: tuple[str, ...]
 ) -> Row:
     jobs = [Job("fastseg", program, case, options, threads=number) for number in (2, 1)]
-    return Row(
-        f"threads/{name}", "threads", what, "itself at 1 thread", *jobs, Check(names), threads=(2,)
-    )
+    check = Check(names) if names else None
+    return Row(f"threads/{name}", "threads", what, "itself at 1 thread", *jobs, check, threads=(2,))
 
 
 def scaling(side: int) -> Iterator[Row]:

@@ -90,6 +90,8 @@ def measured_masks(masks: tuple[Mask, Mask], tolerance: float, request: Request)
     if "surface_distributions" in request.measurements:
         distances = _distances_between(*masks, request.spacing, request.boundary)
         found["surface_distributions"] = SurfaceDistributions(*distances.distributions)
+    if "surface_distances" in request.measurements:
+        found["surface_distances"] = _distances_between(*masks, request.spacing, request.boundary)
     if "band_overlap" in request.measurements:
         found["band_overlap"] = _band_overlap(*masks, request.spacing, tolerance)
     return found

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg.backends.scipy import distances_to, measured_masks, surface, surfels
-from fastseg.backends.shared.geometry import ordered_codes
 from fastseg.backends.shared.offsets import Floats, Words
 from fastseg.backends.shared.packed import (
     Near,
@@ -119,20 +118,11 @@ def near(
             if areas is None:
                 yield Near(side, Distribution.of(by_place[final]), left, None)
             else:
-                of_side = codes[side][queries].astype(np.uint8)
+                of_side = codes[side][queries]
                 found = Distribution.of(by_place[final], areas[of_side[final]])
-                if pair.reverse:
-                    of_side = _codes_along_the_volume(of_side, pair)
-                yield Near(side, found, left, of_side[~final])
+                yield Near(side, found, left, areas[of_side[~final]])
 
     return packed, answers()
-
-
-def _codes_along_the_volume(codes: NDArray[np.uint8], pair: PackedPair) -> NDArray[np.uint8]:
-    table = ordered_codes(np.arange(2.0**2**pair.ndim), pair.ndim, reverse=True)
-    inverse = np.empty(len(table), np.uint8)
-    inverse[table.astype(np.intp)] = np.arange(len(table))
-    return inverse[codes]
 
 
 def nearest(

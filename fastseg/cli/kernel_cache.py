@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import concurrent.futures
+import gc
 import importlib
 import multiprocessing
 import os
 import pkgutil
 import signal
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fastseg import dispatch, threads
+from fastseg.cli.messages import say
 from fastseg.errors import InputError
 
 _MOST_PROCESSES = 8  # the longest kernel takes a seventh of all time
@@ -114,37 +116,55 @@ def _compiles(backend: str | None) -> bool:
 
 
 def all_kernels() -> list[Any]:
-    """Import every file of kernels, which enters them into a list, and give the list."""
+    """Import every file of kernels, which enters them into a list, and give them in an order of their names.
+
+    That of the list is the order of imports, which another process may have done in another one.
+    """
     kernels = importlib.import_module("fastseg_kernels.cpu")
     for module in pkgutil.walk_packages(kernels.__path__, f"{kernels.__name__}."):
         importlib.import_module(module.name)
     from fastseg_kernels._jit import KERNELS
 
-    return list(KERNELS)
+    return sorted(KERNELS, key=lambda kernel: (kernel.__module__, kernel.__qualname__))
 
 
 def compile_all(advance: Callable[[], None]) -> tuple[int, int]:
     """Make every kernel ready in the cache, on all cores; how many there are, and how many were not there before.
 
-    numba compiles in one thread of a process whatever there is, so each core has a process: 1.8× on two.
+    numba compiles in one thread of a process whatever there is, so each further core has a process: 1.8× on two. This
+    one takes kernels that no other has begun; it has imported numba already, which the others do meanwhile.
     """
-    n = len(all_kernels())
+    kernels = all_kernels()
+    n = len(kernels)
     workers = min(threads.get_num_threads(), _MOST_PROCESSES)
     if workers < 2:
-        return n, _count(map(_compile, range(n)), advance)
+        return n, _count(map(_compiled, kernels), advance)
     # fresh ones: a fork would take over locks that other threads of this process may hold
     fresh = multiprocessing.get_context("spawn")
     others = set(multiprocessing.active_children())
-    with concurrent.futures.ProcessPoolExecutor(workers, fresh, _start) as pool:
+    with concurrent.futures.ProcessPoolExecutor(workers - 1, fresh, _start) as pool:
         tasks = [pool.submit(_compile, i) for i in range(n)]
         try:
-            ready = concurrent.futures.as_completed(tasks)
-            return n, _count((task.result() for task in ready), advance)
+            return n, _count(_done(tasks, kernels), advance)
         except BaseException:
             for child in set(multiprocessing.active_children()) - others:
                 child.terminate()  # a kernel may take ten seconds more; files are written whole or not at all
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _done(tasks: list[concurrent.futures.Future[bool]], kernels: list[Any]) -> Iterator[bool]:
+    """Compile what no other process has begun, and give for all that is done, here or there, if it was compiled."""
+    there = set(tasks)
+    for task, kernel in zip(tasks, kernels, strict=True):
+        # what is ready here is perhaps not in the cache
+        if not kernel.is_ready and task.cancel():
+            there.remove(task)
+            yield _compiled(kernel)
+        done = {other for other in there if other.done()}
+        there -= done
+        yield from (other.result() for other in done)
+    yield from (other.result() for other in concurrent.futures.as_completed(there))
 
 
 def _count(compiled: Iterable[bool], advance: Callable[[], None]) -> int:
@@ -161,13 +181,25 @@ def _start() -> None:
 
 
 def _compile(i: int) -> bool:
-    kernel = all_kernels()[i]
+    return _compiled(all_kernels()[i])
+
+
+def _compiled(kernel: Any) -> bool:
+    """Make a kernel ready, and tell whether it had to be compiled."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what was not kept is seen in the end
         kernel.compile()
+    # What numba made lives as long as this process, so no collection need look at it: that at the end takes a second.
+    gc.freeze()
     return was_compiled(kernel)
 
 
 def was_compiled(kernel: Any) -> bool:
     """Tell whether a kernel that is ready was compiled in this process, and not loaded from the cache."""
     return bool(sum(kernel.dispatcher.stats.cache_misses.values()))
+
+
+def announce_compilation(backend: str | None = None) -> None:
+    """Say that the first run takes longer, where it does."""
+    if is_cold(backend):
+        say("compiling for this machine, which the first run does, up to half a minute", "note")

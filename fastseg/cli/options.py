@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer.core
 
 import fastseg
 from fastseg.errors import InputError
 
-OUTPUT_SUFFIXES = (".csv", ".json")
+if TYPE_CHECKING:
+    from fastseg.results.writers.registry import Output
 
 STATUSES = (
     "Exit status: 0 done; 1 some cases failed, or have no prediction; 2 wrong usage or bad input, "
@@ -91,10 +93,120 @@ def _number_or_policy(rule: str) -> str | float:
         return rule
 
 
+class Kept(NamedTuple):
+    """What is kept of an evaluation: a stream of outcomes as they come, and tables in the end."""
+
+    stream: Path | None
+    outputs: list[Output]
+    resume: bool
+    hashed: bool
+
+
+def parse_outputs(
+    texts: Sequence[str], given: Sequence[str | None], resume: bool, hashed: bool
+) -> Kept:
+    """Read ``--output``, and refuse what could not be written in the end, before any work is done."""
+    from fastseg.cohort.stream import is_stream
+    from fastseg.results.writers.registry import parse_output
+
+    streams: list[Path] = []
+    outputs: list[Output] = []
+    for text in texts:
+        if is_stream(text):
+            path = Path(text)
+            streams.append(path)
+        else:
+            outputs.append(parse_output(text))
+            path = outputs[-1].path
+        check_output(path, given)
+    paths = [*streams, *(output.path for output in outputs)]
+    for path in paths:
+        if sum(other.absolute() == path.absolute() for other in paths) > 1:
+            raise InputError(f"{path}: two outputs would be written to it")
+    if len(streams) > 1:
+        raise InputError(
+            f"--output: one file of outcomes is enough, got {streams[0]}, {streams[1]}"
+        )
+    if not streams and (resume or hashed):
+        option = "--resume goes on with" if resume else "--hash is kept in"
+        raise InputError(f"{option} a file of outcomes as they came: --output results.jsonl")
+    return Kept(streams[0] if streams else None, outputs, resume, hashed)
+
+
+def parse_predictions(texts: Sequence[str]) -> dict[str, Path]:
+    """Read the folders of several algorithms, NAME=FOLDER each."""
+    found: dict[str, Path] = {}
+    for text in texts:
+        name, equals, folder = text.partition("=")
+        if not equals or not name.strip() or not folder:
+            raise InputError(f"--prediction: expected NAME=FOLDER, got {text!r:.200}")
+        if name.strip() in found:
+            raise InputError(f"--prediction: two algorithms are called {name.strip()!r:.200}")
+        found[name.strip()] = Path(folder)
+        check_there(found[name.strip()])
+    return found
+
+
+def parse_floors(texts: Sequence[str]) -> dict[str, float]:
+    """Read values below which a metric counts as low, metric=number each."""
+    found: dict[str, float] = {}
+    for text in texts:
+        for part in text.split(","):
+            name, equals, number = (piece.strip() for piece in part.partition("="))
+            try:
+                found[name] = float(number)
+            except ValueError:
+                equals = ""
+            if not equals or not name:
+                raise InputError(
+                    f"--floor: expected METRIC=NUMBER, as in dice=0.5, got {part!r:.80}"
+                )
+    return found
+
+
+def parse_shard(text: str | None) -> tuple[int, int] | None:
+    """Read which of how many parts of the cases is meant: 3/20."""
+    if text is None:
+        return None
+    try:
+        k, n = map(int, text.split("/"))
+    except ValueError:
+        raise InputError(
+            f"--shard: expected a part of how many, as in 3/20, got {text!r:.80}"
+        ) from None
+    return k, n
+
+
+def parse_running(
+    workers: str, threads: int | None, max_memory: str | None, scheduler: str | None
+) -> dict[str, Any]:
+    """Read how cases are run, for :func:`fastseg.cohort.run.evaluate_all`."""
+    if workers == "auto":
+        count = None
+    elif workers.isdecimal() and int(workers) > 0:
+        count = int(workers)
+    else:
+        raise InputError(
+            f"--workers: expected a number of at least 1, or auto, got {workers!r:.80}"
+        )
+    running: dict[str, Any] = {"workers": count, "threads": threads}
+    if max_memory is not None:
+        running["max_memory"] = max_memory
+    if scheduler is not None:
+        running["executor"] = scheduler
+    return running
+
+
+def check_there(path: Path | None) -> None:
+    """Refuse what is not there, before anything else is looked at."""
+    from fastseg.io import file_of
+
+    if path is not None and not os.path.exists(file_of(path)):
+        raise FileNotFoundError(f"{path}: no such file or folder")
+
+
 def check_output(output: Path, given: Sequence[str | None]) -> None:
     """Refuse an output that could not be written in the end, before any work is done."""
-    if output.suffix.lower() not in OUTPUT_SUFFIXES:
-        raise InputError(f"{output}: expected an output file that ends in .csv or .json")
     if output.is_dir():
         raise IsADirectoryError(f"{output}: expected a file to write to, but this is a folder")
     if not output.parent.is_dir():

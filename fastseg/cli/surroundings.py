@@ -14,6 +14,10 @@ INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
 
 
+class Stopped(Exception):  # noqa: N818 - no error
+    """An interrupt after which what was finished has been shown; it says how far that was."""
+
+
 class LastingStream:
     """Standard output or error for which a reader that has gone away (``| head``) is no trouble.
 

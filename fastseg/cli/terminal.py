@@ -1,15 +1,13 @@
-"""What the command line shows: tables for people, and a progress bar."""
+"""What the command line shows: tables for people."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from fastseg.cli.evaluation_table import Column, Columns, by_label, by_row
@@ -22,7 +20,12 @@ SHOWN = ("dice", "hd", "hd95", "assd", "nsd")
 
 
 def show_evaluation(
-    evaluation: Evaluation, *, several: bool, shown: Sequence[str], title: str | None = None
+    evaluation: Evaluation,
+    *,
+    several: bool,
+    shown: Sequence[str],
+    title: str | None = None,
+    notes: bool = True,
 ) -> None:
     """Print the rows of one case, or means over several cases by label.
 
@@ -35,6 +38,8 @@ def show_evaluation(
         Names of the metrics to print.
     title : str, optional
         The line above. Default: over how many cases the means are, if they are of several; "" for none.
+    notes : bool
+        Whether to say below what a reader needs to know of it; false for all but the last of several tables.
     """
     if not evaluation.rows:
         print("No label but the background in either map: there is nothing to measure.")
@@ -45,8 +50,9 @@ def show_evaluation(
         print(title)
     columns = (by_label if several else by_row)(evaluation, shown)
     _print_columns(columns)
-    for note in _notes(evaluation, several, shown, columns.has_medians):
-        print(note)
+    if notes:
+        for note in _notes(evaluation, several, shown, columns.has_medians):
+            print(note)
 
 
 def show_pairs(pairs: Sequence[tuple[str, str]]) -> None:
@@ -57,19 +63,6 @@ def show_pairs(pairs: Sequence[tuple[str, str]]) -> None:
         print(f"{name:<{width}}  {first}")
         for line in more:
             print(f"{'':<{width}}  {line}")
-
-
-@contextmanager
-def progress(total: int, what: str) -> Iterator[Callable[[], None]]:
-    """Show a progress bar if standard error is a terminal and there is more than one thing to do."""
-    console = Console(stderr=True)
-    if total < 2 or not console.is_terminal:
-        yield lambda: None
-        return
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda: bar.advance(task)
 
 
 def _print_columns(columns: Columns) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from fastseg.errors import InputError
 from fastseg.inputs.choices import unknown
-from fastseg.io import IMAGE_SUFFIXES
+from fastseg.io import IMAGE_SUFFIXES, file_of, is_image_folder
 
 StrPath = str | os.PathLike[str]
 
@@ -147,7 +147,8 @@ def check_is_file(path: StrPath) -> None:
 
     Folders are left to the reader of images.
     """
-    shown = printable(os.fsdecode(path))
+    path = file_of(path)
+    shown = printable(path)
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
@@ -176,11 +177,12 @@ def _files(folder: Path, skipped: tuple[int, int] | None) -> Iterator[_File]:
             text = prefix + os.fsencode(entry.name).decode("utf-8", "surrogateescape")
             if entry.name.startswith("."):
                 continue
-            if _is_folder(entry):
+            is_image = entry.name.lower().endswith(IMAGE_SUFFIXES)
+            if _is_folder(entry) and not (is_image and is_image_folder(entry.path)):
                 identity = _identity(Path(entry.path))
                 if identity not in above and identity != skipped:  # else a link leads in a circle
                     waiting.append((Path(entry.path), f"{text}/", above | {identity}))
-            elif entry.name.lower().endswith(IMAGE_SUFFIXES):
+            elif is_image:
                 stem = without_ending(text)
                 yield _File(stem, text[len(stem) :], here / entry.name)
 

@@ -13,6 +13,7 @@ from fastseg.evaluation.settings import Settings
 from fastseg.inputs.structures import SIDES, label_text
 from fastseg.results import Evaluation
 from fastseg.results.failures import Failure
+from fastseg.results.missing import Missing, with_missing
 
 
 def joined_cases(
@@ -32,8 +33,9 @@ def joined_cases(
     about: dict[str, Any] = dict(evaluation.settings)
     if any("unlisted_labels" in each.settings for each in evaluations):
         about["unlisted_labels"] = _all_unlisted(evaluations)
-    if pairing.missing:
-        about["missing_predictions"] = {"policy": pairing.policy, "cases": list(pairing.missing)}
+    about = with_missing(
+        about, [Missing(case.algorithm, case.name, pairing.policy) for case in pairing.missing]
+    )
     return replace(evaluation, settings=about, failures=tuple(failures))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import re
 from pathlib import Path
@@ -35,8 +36,8 @@ class Pairing(NamedTuple):
     cases : list of Case
         What to evaluate. Of two folders in the order of their names, numbers within them by value: case_2 before
         case_10. Of a table in its order.
-    missing : list of str
-        The cases that have no prediction.
+    missing : list of Case
+        Those that have no prediction.
     only_prediction : list of Path
         Predictions that have no reference.
     notes : list of str
@@ -46,7 +47,7 @@ class Pairing(NamedTuple):
     """
 
     cases: list[Case]
-    missing: list[str]
+    missing: list[Case]
     only_prediction: list[Path]
     notes: list[str]
     policy: Missing = "worst"
@@ -102,8 +103,8 @@ def find_pairs(
         raise InputError(
             f"{reference}: a table of pairs names its files, so it takes no suffixes and no ending of them"
         )
-    cases = [Case(printable(name), *pair) for name, pair in read_pairs(reference).items()]
-    lonely = [case.name for case in cases if case.prediction is None]
+    cases = read_pairs(reference)
+    lonely = [case for case in cases if case.prediction is None]
     return _with_policy(Pairing(cases, lonely, [], []), missing, f"in {reference}", "there")
 
 
@@ -112,7 +113,7 @@ def _with_policy(found: Pairing, missing: Missing, here: str, there: str) -> Pai
     cases, notes = found.cases, list(found.notes)
     if found.missing:
         what = f"{len(found.missing)} of {len(cases)} references {here} have no prediction {there}"
-        names = some(found.missing)
+        names = some(list(map(titled, found.missing)))
         if missing == "error":
             raise InputError(f"{what}: {names}; missing='worst' (--missing worst) would score them")
         if missing == "skip":
@@ -200,8 +201,42 @@ def pair_folders(
             f"left out beside images of other kinds (--ending chooses a kind): {some(list(map(str, beside)))}"
         )
     cases = [case._replace(name=printable(case.name)) for case in cases]
-    missing = [case.name for case in cases if case.prediction is None]
+    missing = [case for case in cases if case.prediction is None]
     return Pairing(cases, missing, only_prediction, notes)
+
+
+def sharded(pairing: Pairing, shard: tuple[int, int]) -> Pairing:
+    """Take every n-th case of a pairing from the k-th on, all algorithms of a case together.
+
+    Parameters
+    ----------
+    pairing : Pairing
+    shard : tuple of two int
+        k, which counts from 1, and n.
+
+    Raises
+    ------
+    ValueError
+        If k is not one of 1 to n.
+    """
+    try:
+        k, n = map(operator.index, shard)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"shard: expected two whole numbers, as in (3, 20), got {shard!r:.80}"
+        ) from None
+    if not 1 <= k <= n:
+        raise InputError(f"shard: expected one of {n} parts, 1 to {n}, got {k}")
+    names = list(dict.fromkeys(case.name for case in pairing.cases))[k - 1 :: n]
+    chosen = set(names)
+    cases = [case for case in pairing.cases if case.name in chosen]
+    lonely = [case for case in cases if case.prediction is None]
+    return pairing._replace(cases=cases, missing=lonely)
+
+
+def titled(case: Case) -> str:
+    """Name a case, and whose prediction it is where there are several."""
+    return f"{case.algorithm}: {case.name}" if case.algorithm else case.name
 
 
 def natural(name: str) -> tuple[list[str | int], str]:

@@ -18,15 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg.backends.protocol import Backend, PackedOperations
-from fastseg.backends.shared.geometry import ordered_codes
 from fastseg.backends.shared.offsets import Words
-from fastseg.backends.shared.packed import Codes, Near, PackedPair, Range, places_of, runs_of
+from fastseg.backends.shared.packed import Near, PackedPair, Range, places_of, runs_of
 from fastseg.evaluation.bits import Bounds, Frame, shape_of
 from fastseg.evaluation.budget import Budget
 from fastseg.measures.distributions import Distribution, SurfaceDistributions
 from fastseg.measures.overlap import Overlap
 from fastseg.measures.regions import Measured, Request
-from fastseg.measures.surface_areas import surfel_measures
 
 #: gives both masks within some slices and rows of the box
 Window = Callable[[Range, Range], tuple[Words, Words]]
@@ -59,18 +57,23 @@ class Block(NamedTuple):
 
 
 class _Left(NamedTuple):
-    """Elements of one direction that are to be asked again: where in the box they lie, and their codes."""
+    """Elements of one direction that are to be asked again: where in the box they lie, and their areas."""
 
     direction: int
     places: NDArray[np.int32]
-    codes: Codes | None
+    areas: Floats | None
 
     @classmethod
     def of(cls, direction: int, parts: Sequence[_Left]) -> _Left:
         """Join some of one direction."""
-        codes = [part.codes for part in parts if part.codes is not None]
+        areas = [part.areas for part in parts if part.areas is not None]
         places = np.concatenate([part.places for part in parts])
-        return cls(direction, places, np.concatenate(codes) if codes else None)
+        return cls(direction, places, np.concatenate(areas) if areas else None)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that they take."""
+        return self.places.nbytes + (0 if self.areas is None else self.areas.nbytes)
 
 
 class Blockwise:
@@ -107,9 +110,6 @@ class Blockwise:
         self._elements = tuple(
             size + int(self._lattice and axis in axes) for axis, size in enumerate(self._shape)
         )
-        self._areas: Floats | None = None
-        if self._lattice:
-            self._areas = ordered_codes(surfel_measures(request.spacing), frame.ndim, frame.reverse)
         # voxels of a window that may be looked at together
         self._most_voxels = max(1, int(budget.working / self._packed.BYTES_PER_VOXEL))
         self._most_queries = max(_LEAST_QUERIES, budget.left // _ELEMENT)
@@ -163,7 +163,9 @@ class Blockwise:
     def _margin(self) -> tuple[int, int]:
         axes = self._steps[3 - self._frame.ndim :]
         length = _MARGIN * math.prod(axes) ** (1 / len(axes))
-        z, y = (max(2, math.ceil(min(length / step, 64))) for step in self._steps[:2])
+        if self._request.furthest < 4 * length:
+            length = max(length, self._request.furthest)
+        z, y = (max(2, math.ceil(min(length / step, 64)) + 1) for step in self._steps[:2])
         most = max(2, math.isqrt(max(1, self._most_voxels // self._shape[2])) // 3)
         return min(z, most), min(y, most)
 
@@ -180,14 +182,17 @@ class Blockwise:
             of_block: list[_Left] | None = []
             for near in self._near(block, cells, band if band and band.fits(margin) else None):
                 sums[near.direction].add(near.found)
+                if len(near.left) and self._nobody_asks(block):
+                    sums[near.direction].add(
+                        Distribution(np.array([np.inf]), np.array([len(near.left)]))
+                    )
+                    continue
                 if of_block is None or not len(near.left):
                     continue
-                room -= near.left.nbytes + len(near.left)
-                if room > 0:
-                    of_block.append(self._left(near, block))
-                else:  # the block is asked once more, when the others are answered
-                    room += sum(one.places.nbytes + len(one.places) for one in of_block)
-                    room += near.left.nbytes + len(near.left)
+                of_block.append(self._left(near, block))
+                room -= of_block[-1].nbytes
+                if room < 0:  # the block is asked once more, when the others are answered
+                    room += sum(one.nbytes for one in of_block)
                     of_block = None
             left.append(of_block)
         if any(of_block is None or of_block for of_block in left):
@@ -197,6 +202,20 @@ class Blockwise:
                 for part in self._joined(parts):
                     self._answer(part, cells, bounds[1 - part.direction], sums[part.direction])
         return SurfaceDistributions(sums[0].all, sums[1].all)
+
+    def _nobody_asks(self, block: Block) -> bool:
+        """Tell whether all that a window leaves open is farther than anybody wants to know."""
+        if self._lattice:  # areas are summed in order
+            return False
+        for core, window, size, step in zip(
+            block.core, block.window, self._shape, self._steps, strict=False
+        ):
+            gaps = [core[0] - window[0]] * (window[0] > 0) + [window[1] - core[1]] * (
+                window[1] < size
+            )
+            if any(gap * step <= self._request.furthest for gap in gaps):
+                return False
+        return True
 
     def _near(
         self, block: Block, cells: _Cells | None = None, band: _Band | None = None
@@ -217,7 +236,7 @@ class Blockwise:
 
     def _left(self, near: Near, block: Block) -> _Left:
         (z, _), (y, _) = block.window
-        return _Left(near.direction, near.left + np.array((z, y, 0), np.int32), near.codes)
+        return _Left(near.direction, near.left + np.array((z, y, 0), np.int32), near.areas)
 
     def _again(self, block: Block) -> Iterator[_Left]:
         """Find once more which elements of a block are to be asked again."""
@@ -251,10 +270,8 @@ class Blockwise:
                     found = self._nearest(left.direction, places[asked], window)
                     squared[asked] = np.minimum(squared[asked], found)
             distances = np.sqrt(squared)
-            if self._areas is None or left.codes is None:
-                out.add(Distribution.of(distances))
-            else:
-                out.add(Distribution.of(distances, self._areas[left.codes[part]]))
+            areas = None if left.areas is None else left.areas[part]
+            out.add(Distribution.of(distances, areas))
 
     def _windows(self, places: NDArray[np.int32], widest: float) -> list[tuple[Range, Range]]:
         """List windows that hold, between them, all that is no farther than `widest`; the nearest ones first."""

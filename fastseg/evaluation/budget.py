@@ -13,7 +13,7 @@ _USUAL = 2 << 30
 _LEAST = 1 << 10
 # Of a slab: arrays of more than 31 MiB are new pages each time, to fill which takes as long as to decode (benchmarks:
 # large volumes), and chunks tend to be powers of two.
-_LARGEST_SLAB = 1 << 24
+LARGEST_SLAB = 1 << 24
 
 
 class Budget(NamedTuple):
@@ -55,7 +55,7 @@ class Budget(NamedTuple):
         size = as_whole_number(size, "budget", "expected a number of bytes")
         if size < _LEAST:
             raise InputError(f"budget: expected at least {_LEAST} bytes, got {size}")
-        return cls(min(size // 32, _LARGEST_SLAB), size // 8, size // 4, size // 4, size // 8)
+        return cls(min(size // 32, LARGEST_SLAB), size // 8, size // 4, size // 4, size // 8)
 
 
 def _memory() -> int:

@@ -38,7 +38,7 @@ from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.mask_hint import mask_hint
 from fastseg.measures.regions import Measured, Region, Request
 from fastseg.measures.surface_distances import Boundary
-from fastseg.measures.tolerances import width_of_band
+from fastseg.measures.tolerances import widest_within, width_of_band
 from fastseg.metrics.empty_masks import Value
 from fastseg.results import Evaluation
 
@@ -283,8 +283,15 @@ def evaluate_case(
         list(itertools.compress(structures, occur)),
         list(itertools.compress(widths, occur)),
     )
+    furthest = math.inf
+    if settings.within_tolerance:
+        furthest = max(map(widest_within, set(tolerances)), default=0.0)
     request = Request(
-        settings.measurements, spacing, settings.boundary, () if ignored is None else (ignored,)
+        settings.measurements,
+        spacing,
+        settings.boundary,
+        () if ignored is None else (ignored,),
+        furthest=furthest,
     )
     found = iter(pair.measure(regions, request) if regions else ())
     measured = [next(found) if occurs else {} for occurs in occur]

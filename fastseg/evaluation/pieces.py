@@ -25,7 +25,8 @@ from fastseg.evaluation.bits import Bounds, Frame, Gathered, Kept, Pack, shape_o
 from fastseg.evaluation.blockwise import Blockwise
 from fastseg.evaluation.budget import Budget
 from fastseg.inputs.arrays import Array, Box, in_order, matched
-from fastseg.inputs.source import ConvertedSource, Source
+from fastseg.inputs.chunk_grid import slabs_of_pair
+from fastseg.inputs.source import RoundedSource, Source
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.regions import Measured, Region, Request
 
@@ -87,21 +88,27 @@ class PiecewisePair:
         return first, second
 
     def _slabs(self) -> list[Box]:
-        """Cut as suits the map of which a slab takes more bytes."""
-        sides = self._reference, self._prediction
-        return max((side.slabs(self._budget.slab) for side in sides), key=len)
+        return slabs_of_pair(self._reference, self._prediction, self._budget.slab)
 
     def _read(self, boxes: Sequence[Box]) -> Iterator[Windows]:
-        """Read window after window, of both maps side by side, while the one before is worked on."""
-        sides = self._reference, self._prediction
-        with threads.own_pool(2, "fastseg-reading") as submit:
-            ahead = deque([submit(side.window, box) for side in sides] for box in boxes[:_AHEAD])
+        """Read window after window, of both maps side by side, while the one before is worked on.
+
+        Each map has a thread of its own: what unzips a stream is not made for two.
+        """
+        with (
+            threads.own_pool(1, "fastseg-reference") as first,
+            threads.own_pool(1, "fastseg-prediction") as second,
+        ):
+            sides = (first, self._reference), (second, self._prediction)
+            ahead = deque(
+                [submit(side.window, box) for submit, side in sides] for box in boxes[:_AHEAD]
+            )
             for following in [*boxes[_AHEAD:], *[None] * _AHEAD]:
                 if not ahead:
                     return
                 windows = [one.result() for one in ahead.popleft()]
                 if following is not None:
-                    ahead.append([submit(side.window, following) for side in sides])
+                    ahead.append([submit(side.window, following) for submit, side in sides])
                 yield self._together(*windows)
                 del windows
 
@@ -119,7 +126,7 @@ class PiecewisePair:
             (self._prediction, merged.prediction_labels),
         )
         for source, labels in sides:
-            if isinstance(source, ConvertedSource) and not labels.any():
+            if isinstance(source, RoundedSource) and not labels.any():
                 source.check_background()
         return merged
 

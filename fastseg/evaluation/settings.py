@@ -132,6 +132,16 @@ class Settings:
         return frozenset(metric.measurement for metric in self.metrics) - FROM_HISTOGRAM
 
     @lazy
+    def within_tolerance(self) -> bool:
+        """Whether there are metrics of distances, none of which needs one beyond the tolerance."""
+        of_distances = [
+            metric.within_tolerance
+            for metric in self.metrics
+            if metric.measurement == "surface_distributions"
+        ]
+        return bool(of_distances) and all(of_distances)
+
+    @lazy
     def plain(self) -> Mapping[str, Any]:
         """What a table needs to say of the settings, in plain values."""
         structures = self.structures
@@ -146,6 +156,28 @@ class Settings:
             "grid_tolerance": self.grid_tolerance,
             "ignore_grid": self.ignore_grid,
             "reorient": self.reorient,
+        }
+
+    @lazy
+    def identity(self) -> Mapping[str, Any]:
+        """All that the numbers of a case depend on beside its files, in values that JSON gives back as they were.
+
+        Two runs whose settings have the same identity give the same rows. The backend is no part of it: backends agree
+        to the bit.
+        """
+        structures = self.structures
+        tolerance = self.tolerance
+        if isinstance(tolerance, Mapping):
+            tolerance = {str(key): float(size) for key, size in tolerance.items()}
+        spacing = self.spacing
+        return {
+            **self.plain,
+            "labels": None
+            if structures is None
+            else {one.name: [list(one.reference), list(one.prediction)] for one in structures},
+            "metrics": list(self.metric_names),
+            "tolerance": tolerance,
+            "spacing": list(spacing) if isinstance(spacing, tuple) else spacing,
         }
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -57,6 +57,24 @@ class Source(Protocol):
         """Give the same map with axes of one entry left out."""
 
 
+@runtime_checkable
+class RoundedSource(Protocol):
+    """A source whose windows are rounded one by one: all of it may be rounded to nothing."""
+
+    def check_background(self) -> None:
+        """Raise if the map, of which nothing but 0 was found, holds something that was rounded to 0."""
+
+
+class Scaling(Protocol):
+    """How labels are made of what is stored."""
+
+    def numbers(self, stored: Array) -> Array:
+        """Give the numbers that stored ones stand for."""
+
+    def labels(self, stored: Array) -> Array:
+        """Give them with what is a rounding off a whole number made whole."""
+
+
 @dataclass(frozen=True, eq=False)
 class ArraySource:
     """A label map that is an array, in memory or mapped into it from a file."""
@@ -100,6 +118,7 @@ class ConvertedSource:
     name: str = ""
     segments: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     own_labels: bool = True
+    scaling: Scaling | None = None
     array: None = None
 
     @property
@@ -115,12 +134,17 @@ class ConvertedSource:
     def window(self, box: Box) -> Array:
         """Convert a part of the array."""
         start = tuple(along.start for along in box)
-        return as_label_map(np.asarray(self.stored[box]), self.name, start)
+        part = np.asarray(self.stored[box])
+        if self.scaling is not None:
+            part = self.scaling.labels(part)
+        return as_label_map(part, self.name, start)
 
     def check_background(self) -> None:
         """Raise if the map, of which nothing but 0 was found, holds something that was rounded to 0."""
         for box in self.slabs(_CHECKED_AT_ONCE):
             part = np.asarray(self.stored[box])
+            if self.scaling is not None:
+                part = self.scaling.numbers(part)
             if part.any():
                 raise nothing_left(float(part.min()), float(part.max()), self.name)
 

@@ -3,7 +3,9 @@
 from fastseg.errors import GridMismatchError
 from fastseg.io.formats import (
     IMAGE_SUFFIXES,
+    file_of,
     image_stem,
+    is_image_folder,
     is_image_path,
     open_image,
     read_image,
@@ -24,7 +26,9 @@ __all__ = [
     "as_image",
     "check_right_angles",
     "check_same_grid",
+    "file_of",
     "image_stem",
+    "is_image_folder",
     "is_image_path",
     "open_image",
     "prepare_pair",

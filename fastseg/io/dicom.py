@@ -13,7 +13,7 @@ import numpy as np
 
 from fastseg.errors import InputError, shortened
 from fastseg.io.image import LPS_TO_RAS, Grid, Image, Opened, make_grid, require
-from fastseg.io.segments import Segment, merged, with_names_of_their_own
+from fastseg.io.segments import LAYING, Segment, merged, with_names_of_their_own
 
 SEGMENTATION = (
     "1.2.840.10008.5.1.4.1.1.66.4",  # Segmentation
@@ -80,7 +80,7 @@ def open_dicom(path: str) -> Opened:
         array = np.asfortranarray(array[:: 1 if upwards else -1].transpose())
         return Image(array, grid, path, named, own, notes)
 
-    return Opened(path, shape[::-1], grid, read)
+    return Opened(path, shape[::-1], grid, read, scratch=LAYING * math.prod(shape))
 
 
 def _voxels(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from fastseg.errors import InputError
 from fastseg.io.image import Image, Opened
+from fastseg.io.store_paths import HDF5_SUFFIXES, ZARR_SUFFIXES, StorePath, store_path
 from fastseg.io.unread import advice_on
 
 
@@ -49,11 +50,13 @@ FORMATS = (
     Format((".bmp",), "pictures", "open_bmp"),
     Format((".npy",), "numpy_files", "open_npy"),
     Format((".npz",), "numpy_files", "open_npz"),
+    Format(ZARR_SUFFIXES, "zarr_stores", "open_zarr"),
+    Format(HDF5_SUFFIXES, "hdf5_files", "open_hdf5"),
 )
 
 _FORMAT_OF = {suffix: entry for entry in FORMATS for suffix in entry.suffixes}
 
-IMAGE_SUFFIXES = tuple(sorted(_FORMAT_OF, key=lambda suffix: -suffix.count(".")))
+IMAGE_SUFFIXES = tuple(sorted(_FORMAT_OF, key=lambda suffix: -min(2, suffix.count("."))))
 """The endings of the file names that `read_image` reads, in lower case; of two that fit, the longer comes first."""
 
 
@@ -109,6 +112,15 @@ def open_image(path: str | os.PathLike[str]) -> Opened:
 def _checked_path(path: str | os.PathLike[str]) -> str:
     """Refuse what is no file of a known format, or holds nothing."""
     path = os.fsdecode(path)
+    store = _store(path)
+    if store is not None:
+        if not os.path.exists(store.file):
+            raise FileNotFoundError(f"{store.file}: no such file or folder")
+        if os.path.isfile(store.file) and os.path.getsize(store.file) == 0:
+            raise InputError(f"{store.file}: the file is empty")
+        if os.path.isdir(store.file) and store.file.lower().endswith(HDF5_SUFFIXES):
+            raise InputError(f"{store.file}: expected an HDF5 file, but this is a directory")
+        return path
     if os.path.isdir(path) and (advice := advice_on(path)):
         raise InputError(f"{path}: not a file that is read: {advice}")
     if os.path.isdir(path):
@@ -126,19 +138,53 @@ def is_image_path(value: object) -> bool:
     return isinstance(value, (str, os.PathLike))
 
 
+def is_image_folder(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a folder is one image, a store of Zarr, rather than a folder of images."""
+    text = os.fsdecode(path)
+    return os.path.isdir(text) and _store(text) is not None
+
+
+def file_of(path: str | os.PathLike[str]) -> str:
+    """Give the file or the folder that a path leads to or into: ``scan.h5`` of ``scan.h5:/labels``.
+
+    Examples
+    --------
+    >>> file_of("cells.zarr/labels/nuclei"), file_of("scan.nii.gz")
+    ('cells.zarr', 'scan.nii.gz')
+    """
+    text = os.fsdecode(path)
+    store = _store(text)
+    return text if store is None else store.file
+
+
+def _store(path: str) -> StorePath | None:
+    """Take a path into a store apart; None for that of a file of another kind."""
+    store = store_path(path)
+    if store is None or not store.inner or not store.inner.lower().endswith(IMAGE_SUFFIXES):
+        return store
+    return store if store.inner.lower().endswith((*ZARR_SUFFIXES, *HDF5_SUFFIXES)) else None
+
+
 def image_stem(path: str | os.PathLike[str]) -> str:
     """Return the name of an image file without folder and suffix, which names the case.
 
     Examples
     --------
-    >>> image_stem("scans/case.12.nii.gz")
-    'case.12'
+    >>> image_stem("scans/case.12.nii.gz"), image_stem("case.zarr/labels/cells")
+    ('case.12', 'case')
     """
-    name = os.path.basename(os.fsdecode(path))
+    text = file_of(path)
+    name = os.path.basename(text.rstrip("/"))
+    if is_image_folder(text) and not name.lower().endswith(IMAGE_SUFFIXES):
+        return name
     return name[: -len(_suffix(name))]
 
 
 def _suffix(path: str) -> str:
+    if (store := _store(path)) is not None:
+        path = store.file
+        if not path.lower().endswith(IMAGE_SUFFIXES):
+            return ZARR_SUFFIXES[-1]
     for suffix in IMAGE_SUFFIXES:
         if path.lower().endswith(suffix):
             return suffix

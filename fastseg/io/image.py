@@ -42,6 +42,8 @@ class Grid:
         Names of the array's axes where it has them, as xarray's and OME-Zarr's arrays do; else empty.
     rounding : float
         How far, in voxels, the precision of its header may have moved a corner, where that is much.
+    origin : tuple of float or None
+        Where its first voxel lies along its own axes, in mm, if it tells that and no orientation, as OME-Zarr does.
     """
 
     shape: tuple[int, ...]
@@ -49,6 +51,7 @@ class Grid:
     affine: np.ndarray | None
     axes: tuple[str, ...] = ()
     rounding: float = 0.0
+    origin: tuple[float, ...] | None = None
 
     @property
     def shear(self) -> float:
@@ -114,7 +117,14 @@ class Image:
 
     def opened(self) -> Opened:
         """Give it as what is read already."""
-        return Opened(self.source, self.shape, self.grid, lambda: self, notes=self.notes)
+        return Opened(
+            self.source,
+            self.shape,
+            self.grid,
+            lambda: self,
+            notes=self.notes,
+            dtype=self.array.dtype,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,17 +141,33 @@ class Opened:
     read : callable
         Reads the voxels.
     map : callable or None
-        Gives a source that is read while it is measured; None where files of this kind are read whole.
+        Gives a source, on a grid, that is read while it is measured; None where files of this kind are read whole.
     notes : tuple of str
         What was assumed of the header; :attr:`Image.notes` has it too.
+    nbytes : int
+        How many bytes of memory its voxels take when they are read; 0 if they are in memory already.
+    map_from : int
+        From how many bytes on it is mapped by itself: what has to be converted or decoded is measured faster whole.
+    in_pieces : callable or None
+        Gives a source, on a grid, for whoever has little memory: its voxels are unzipped once and kept zipped in
+        pieces. None where nothing is zipped, or where there is no such way.
+    dtype : dtype or None
+        That of the array that `read` gives; None where the header does not tell.
+    scratch : int
+        How many bytes reading takes at most beside the array that it gives.
     """
 
     name: str
     shape: tuple[int, ...]
     grid: Grid | None
     read: Callable[[], Image]
-    map: Callable[[], Source] | None = None
+    map: Callable[[Grid | None], Source] | None = None
     notes: tuple[str, ...] = ()
+    nbytes: int = 0
+    map_from: int = 0
+    in_pieces: Callable[[Grid | None], Source] | None = None
+    dtype: np.dtype[Any] | None = None
+    scratch: int = 0
 
 
 def make_grid(shape: tuple[int, ...], affine: Any, source: str) -> Grid:

@@ -55,7 +55,24 @@ def of_leading_axes(grid: Grid, ndim: int) -> Grid:
         if ndim == 2:
             normal = np.cross(affine[:3, 0], affine[:3, 1])
             affine[:3, 2] = normal / np.linalg.norm(normal)
-    return Grid(grid.shape[:ndim], grid.spacing[:ndim], affine, grid.axes[:ndim])
+    origin = None if grid.origin is None else grid.origin[:ndim]
+    return Grid(grid.shape[:ndim], grid.spacing[:ndim], affine, grid.axes[:ndim], origin=origin)
+
+
+def upright(grid: Grid) -> Grid:
+    """Give a grid that tells where it begins along its own axes an affine, as if these were those of space."""
+    assert grid.origin is not None
+    affine = np.eye(4)
+    for axis, (size, at) in enumerate(zip(grid.spacing, grid.origin, strict=True)):
+        affine[axis, axis], affine[axis, 3] = size, at
+    return replace(grid, affine=affine)
+
+
+def without_affine(grid: Grid) -> Grid:
+    """Undo `upright`."""
+    assert grid.affine is not None
+    origin = tuple(float(at) for at in grid.affine[: len(grid.shape), 3])
+    return replace(grid, affine=None, origin=origin)
 
 
 def whole_mapping(

@@ -101,12 +101,14 @@ def open_metaimage(path: str) -> Opened:
     grid = _grid(path, fields, ndim, shape, notes)
     storage = _storage(path, fields, names, end, sizes)
     storage.check(math.prod(shape), dtype)
-    return Opened(
+    opened = Opened(
         path,
         shape,
         grid,
         lambda: Image(storage.read(shape, dtype), grid, path, notes=tuple(notes)),
+        notes=tuple(notes),
     )
+    return storage.with_ways(opened, dtype, path)
 
 
 def _fields(path: str, head: bytes) -> tuple[dict[str, str], list[str], int]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from fastseg.errors import InputError
+from fastseg.inputs.source import Source
 from fastseg.io.image import Grid, Image, Opened, make_grid, require, spatial_shape
+from fastseg.io.mapped import mapped
+from fastseg.io.squeezed import squeezed_source
 from fastseg.io.voxels import Encoding, open_voxels
 
 # FreeSurfer's codes: MRI_UCHAR, MRI_INT, MRI_FLOAT, MRI_SHORT, MRI_USHRT
@@ -44,14 +48,31 @@ def open_mgh(path: str) -> Opened:
         shape = spatial_shape(stored, path)
         dtype = np.dtype(DTYPES[code]).newbyteorder(">")
         grid, notes = _grid(header, block, shape, path)
-        voxel_file.check_promise(FIRST_VOXEL + math.prod(shape) * dtype.itemsize)
+        size = math.prod(shape) * dtype.itemsize
+        voxel_file.check_promise(FIRST_VOXEL + size)
 
     def read() -> Image:
         with open_voxels(path, encoding) as voxel_file:
             array = voxel_file.voxels(FIRST_VOXEL, shape, dtype, LONGEST_TRAILER)
         return Image(array, grid, path, notes=notes)
 
-    return Opened(path, shape, grid, read)
+    opened = Opened(path, shape, grid, read, notes=notes, nbytes=size, dtype=dtype)
+    if encoding == "raw":
+        way = mapped(path, FIRST_VOXEL, shape, dtype)
+        return replace(opened, map=way.map, map_from=way.map_from)
+
+    def in_pieces(on: Grid | None) -> Source:
+        return squeezed_source(
+            lambda: open_voxels(path, encoding),
+            FIRST_VOXEL,
+            shape,
+            dtype,
+            path,
+            on,
+            trailer=LONGEST_TRAILER,
+        )
+
+    return replace(opened, in_pieces=in_pieces)
 
 
 def _header(nibabel: Any, block: bytes, path: str) -> Any:

@@ -6,12 +6,13 @@ import logging
 import math
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastseg.errors import InputError, shortened
+from fastseg.inputs.source import Source
 from fastseg.io.image import (
     Grid,
     Image,
@@ -24,6 +25,8 @@ from fastseg.io.image import (
     require,
     spatial_shape,
 )
+from fastseg.io.mapped import mapped
+from fastseg.io.squeezed import squeezed_source
 from fastseg.io.voxels import Encoding, open_voxels
 
 # NIfTI's codes of length units (the low three bits of xyzt_units): metre and micrometre, in mm.
@@ -72,19 +75,76 @@ def open_nifti(path: str) -> Opened:
     with open_voxels(header_path, encoding) as voxel_file:
         parsed = _parse(nibabel, voxel_file.read, path, pair=header_path != voxel_path)
         header = _interpret(nibabel, parsed, voxel_file.read, path)
+        size = math.prod(header.shape) * header.dtype.itemsize
         if header_path == voxel_path:
-            size = math.prod(header.shape) * header.dtype.itemsize
             voxel_file.check_promise(header.start + size)
+    scaling = None
+    if header.slope not in (None, 1.0) or header.inter not in (None, 0.0):
+        scaling = _Scaling(nibabel, header.dtype, header.slope, header.inter)
+    encoding = encoding if header_path == voxel_path else "raw"
+    opened = Opened(
+        path,
+        header.shape,
+        header.grid,
+        lambda: _read(voxel_path, encoding, header, scaling, path),
+        notes=header.notes,
+        nbytes=size if scaling is None else math.prod(header.shape) * 8,
+        dtype=header.dtype if scaling is None else np.dtype(np.float64),
+        # Stored voxels, and three arrays of float64 that decide whether scaled ones stand for labels.
+        scratch=0 if scaling is None else size + math.prod(header.shape) * 24,
+    )
+    if encoding == "raw":
+        with open_voxels(voxel_path) as voxel_file:
+            voxel_file.check_size(header.start + size)
+        way = mapped(
+            voxel_path, header.start, header.shape, header.dtype, scaling=scaling, name=path
+        )
+        return replace(opened, map=way.map, map_from=way.map_from)
 
-    def read() -> Image:
-        with open_voxels(voxel_path, encoding if header_path == voxel_path else "raw") as file:
-            array = file.voxels(header.start, header.shape, header.dtype)
-        if header.slope not in (None, 1.0) or header.inter not in (None, 0.0):
-            scaled = nibabel.volumeutils.apply_read_scaling(array, header.slope, header.inter)
-            array = _whole_again(scaled, header.dtype, header.slope)
-        return Image(array, header.grid, path, notes=header.notes)
+    def in_pieces(grid: Grid | None) -> Source:
+        return squeezed_source(
+            lambda: open_voxels(voxel_path, encoding),
+            header.start,
+            header.shape,
+            header.dtype,
+            path,
+            grid,
+            scaling=scaling,
+        )
 
-    return Opened(path, header.shape, header.grid, read, notes=header.notes)
+    return replace(opened, in_pieces=in_pieces)
+
+
+def _read(
+    voxel_path: str, encoding: Encoding, header: _Header, scaling: _Scaling | None, path: str
+) -> Image:
+    """Read the voxels."""
+    with open_voxels(voxel_path, encoding) as file:
+        array = file.voxels(header.start, header.shape, header.dtype)
+    if scaling is not None:
+        array = _whole_again(scaling.numbers(array), header.dtype, header.slope)
+    return Image(array, header.grid, path, notes=header.notes)
+
+
+@dataclass(frozen=True, eq=False)
+class _Scaling:
+    """The slope and the intercept of a header, of voxels of which parts are read."""
+
+    nibabel: Any
+    stored: np.dtype[Any]
+    slope: float | None
+    inter: float | None
+
+    def numbers(self, stored: np.ndarray) -> np.ndarray:
+        """Scale what is stored."""
+        scaled: np.ndarray = self.nibabel.volumeutils.apply_read_scaling(
+            stored, self.slope, self.inter
+        )
+        return scaled
+
+    def labels(self, stored: np.ndarray) -> np.ndarray:
+        """Scale a part, which may hold nothing but what is rounded to 0."""
+        return _whole_again(self.numbers(stored), self.stored, self.slope, is_part=True)
 
 
 def from_nibabel(image: Any) -> Image:
@@ -285,7 +345,9 @@ def _in_mm(affine: np.ndarray, unit: float) -> np.ndarray:
     return scaled
 
 
-def _whole_again(array: np.ndarray, stored: np.dtype[Any], slope: float | None) -> np.ndarray:
+def _whole_again(
+    array: np.ndarray, stored: np.dtype[Any], slope: float | None, is_part: bool = False
+) -> np.ndarray:
     """Round scaled integers that stand for labels; leave all else as it is.
 
     Writers spread float labels over the whole range of the stored integers, so that each comes back up to half a step,
@@ -298,7 +360,6 @@ def _whole_again(array: np.ndarray, stored: np.dtype[Any], slope: float | None) 
     within = min(abs(slope) / 2 * (1 + 1e-6), 0.5 - 1e-6)
     if not np.abs(array - rounded).max() <= within:  # nan too
         return array
-    vanishes = not rounded.any() and bool(
-        array.any()
-    )  # a mask whose scale is wrong, not an empty one
+    # a mask whose scale is wrong, not an empty one
+    vanishes = not is_part and not rounded.any() and bool(array.any())
     return array if vanishes else rounded

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ from fastseg.io.image import (
     require,
 )
 from fastseg.io.itk import dtype_of, geometry_of, quietly
-from fastseg.io.segments import Segment, merged, with_names_of_their_own
+from fastseg.io.segments import LAYING, Segment, merged, with_names_of_their_own
 from fastseg.io.text_headers import (
     LONGEST_HEADER,
     Storage,
@@ -95,12 +96,22 @@ def open_nrrd(path: str) -> Opened:
     name = (
         f"{path} (a single voxel: 3D Slicer's segmentation without segments)" if is_empty else path
     )
-    return Opened(name, shape, grid, read)
+    opened = Opened(name, shape, grid, read, notes=tuple(notes))
+    if across is not None:
+        # All layers are read at once, and each is laid over those before it.
+        size = math.prod(sizes) * dtype.itemsize
+        return replace(opened, nbytes=size, scratch=size + LAYING * math.prod(shape))
+    return storage.with_ways(opened, dtype, path, _names(segments))
+
+
+def _names(segments: list[Segment]) -> Mapping[str, tuple[int, ...]]:
+    return {segment.name: (segment.value,) for segment in segments}
 
 
 def _named(image: Image, segments: list[Segment], notes: list[str]) -> Image:
-    names: Mapping[str, tuple[int, ...]] = {s.name: (s.value,) for s in segments}
-    return Image(image.array, image.grid, image.source, names, True, tuple(notes))
+    return Image(
+        image.array, image.grid, image.source, _names(segments), own_labels=True, notes=tuple(notes)
+    )
 
 
 def _header(path: str, head: bytes) -> _Header:

@@ -7,13 +7,14 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from fastseg.errors import InputError
-from fastseg.inputs.source import ArraySource, ConvertedSource, Source
 from fastseg.io.image import Image, Opened, check_one_number_a_voxel
+from fastseg.io.mapped import mapped
 from fastseg.io.npy_header import read_header
 from fastseg.io.voxels import DEFLATE_LIMIT, VoxelFile, open_voxels
 
@@ -32,27 +33,25 @@ def open_npy(path: str) -> Opened:
         with open_voxels(path) as voxel_file:
             return _read_array(voxel_file, path)
 
-    def mapped() -> Source:
-        order: Literal["C", "F"] = "F" if fortran_order else "C"
-        array = np.asarray(np.memmap(path, dtype, "r", start, shape, order))
-        if dtype.kind in "biu" and dtype.isnative and array.flags.aligned:
-            return ArraySource(array, name=path)
-        return ConvertedSource(array, name=path)
-
-    can_map = 0 not in shape and 1 <= len(shape) <= 3
-    return Opened(path, shape, None, read, mapped if can_map else None)
+    nbytes = math.prod(shape) * dtype.itemsize
+    opened = Opened(path, shape, None, read, nbytes=nbytes, dtype=dtype)
+    if 0 in shape or not 1 <= len(shape) <= 3:
+        return opened
+    way = mapped(path, start, shape, dtype, order="F" if fortran_order else "C", map_from=0)
+    return replace(opened, map=way.map)
 
 
 def open_npz(path: str) -> Opened:
     """Open a .npz file: its only array, or the one named "seg" or "arr_0"."""
     with _array_of(path) as voxel_file:
-        shape, _, _ = _header(voxel_file, path)
+        shape, _, dtype = _header(voxel_file, path)
 
     def read() -> Image:
         with _array_of(path) as voxel_file:
             return _read_array(voxel_file, path)
 
-    return Opened(path, shape, None, read)
+    nbytes = math.prod(shape) * dtype.itemsize
+    return Opened(path, shape, None, read, nbytes=nbytes, dtype=dtype)
 
 
 @contextmanager

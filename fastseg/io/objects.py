@@ -13,8 +13,17 @@ from typing import Any
 import numpy as np
 
 from fastseg.errors import InputError
-from fastseg.io.image import LPS_TO_RAS, Grid, Image, check_spacing, make_grid, spatial_shape
-from fastseg.io.units import millimetres
+from fastseg.io.chunked import from_chunks, is_in_chunks, opened_chunks, opened_zarr
+from fastseg.io.image import (
+    LPS_TO_RAS,
+    Grid,
+    Image,
+    Opened,
+    check_spacing,
+    make_grid,
+    spatial_shape,
+)
+from fastseg.io.multiscales import datasets_of, multiscales_in, unit_of
 
 #: the module and the class that an object is of, and the file of this folder and its function that takes it
 KINDS = (
@@ -33,8 +42,9 @@ EVEN = 1e-3
 def as_image(value: object) -> Image | None:
     """Take an image of `read_image` or of another library; return None for any other object.
 
-    These are images of SimpleITK, ITK and nibabel, MONAI's MetaTensor, xarray's DataArray, and arrays of a multiscale
-    image of Zarr (OME-Zarr). SimpleITK images are viewed without a copy, and later changes to the image do not show.
+    These are images of SimpleITK, ITK and nibabel, MONAI's MetaTensor, xarray's DataArray, and arrays in chunks: of
+    Zarr, with the scale of a multiscale image (OME-Zarr), of HDF5 and of Dask. SimpleITK images are viewed without a
+    copy, and later changes to the image do not show.
 
     Raises
     ------
@@ -42,15 +52,28 @@ def as_image(value: object) -> Image | None:
         The image holds more than one number a voxel or more than three axes, its voxel sizes or
         affine make no sense, or the file behind it cannot be read.
     """
+    opened = as_opened(value)
+    return None if opened is None else opened.read()
+
+
+def as_opened(value: object, argument: str = "") -> Opened | None:
+    """Take what `as_image` does, without reading what is not in memory yet.
+
+    Parameters
+    ----------
+    value : object
+    argument : str
+        What messages call an array in chunks that has no name of its own.
+    """
     if isinstance(value, Image):
-        return value
+        return value.opened()
     for module, name, reader, function in KINDS:
         kind: Any = getattr(sys.modules.get(module), name, None)
         if kind is not None and isinstance(value, kind):
             take = getattr(importlib.import_module(f"fastseg.io.{reader}"), function)
-            image: Image | None = take(value)
-            return image
-    return None
+            found: Image | Opened | None = take(value)
+            return found.opened() if isinstance(found, Image) else found
+    return from_chunks(value, argument) if is_in_chunks(value) else None
 
 
 def from_itk(image: Any) -> Image | None:
@@ -94,61 +117,70 @@ def from_metatensor(tensor: Any) -> Image:
     return Image(values, make_grid(shape, affine, source), source)
 
 
-def from_xarray(values: Any) -> Image:
-    """Take an array with named axes and evenly spaced coordinates, which give the voxel size."""
+def from_xarray(values: Any) -> Image | Opened:
+    """Take an array with named axes and evenly spaced coordinates, which give the voxel size.
+
+    What is not in memory, chunks of Dask or a file that is read on demand, stays where it is.
+    """
     source = f"the DataArray{f' {values.name!r}' if values.name else ''}"
-    axes = tuple(str(axis) for axis in values.dims)
-    known = [axis for axis in values.dims if axis in values.coords]
-    if not known or not 1 <= len(axes) <= 3:
-        return Image(values.data, None, source)
+    notes: list[str] = []
+    axes = [str(axis) for axis in values.dims]
+    places: list[tuple[str, np.ndarray | None, object]] = []
+    for axis, name in zip(values.dims, axes, strict=True):
+        known = values.coords[axis] if axis in values.coords else None  # noqa: SIM401 - get() makes them up
+        places.append(
+            (name, None, None) if known is None else (name, known.values, known.attrs.get("units"))
+        )
+    grid = grid_of_coordinates(tuple(values.shape), places, source, notes)
+    if values.chunks is None and getattr(values.variable, "_in_memory", True):
+        return Image(values.data, grid, source, notes=tuple(notes))
+    chunks = values.chunks or values.encoding.get("preferred_chunks", {})
+    if isinstance(chunks, Mapping):  # of a file, by the names of the axes
+        chunks = [chunks.get(axis, size) for axis, size in values.sizes.items()]
+    return opened_chunks(values, chunks, source, grid, notes)
+
+
+def grid_of_coordinates(
+    shape: tuple[int, ...],
+    places: Sequence[tuple[str, np.ndarray | None, object]],
+    source: str,
+    notes: list[str],
+) -> Grid | None:
+    """Make the grid of axes with evenly spaced coordinates; None where no axis has any.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    places : sequence of tuples
+        An axis each: its name, its coordinates or None, and their unit.
+    source : str
+        For messages.
+    notes : list of str
+        What is assumed is appended to it.
+    """
+    if all(values is None for _, values, _ in places) or not 1 <= len(shape) <= 3:
+        return None
     steps: list[float] = []
     unknown: list[str] = []
-    notes: list[str] = []
-    for axis, name in zip(values.dims, axes, strict=True):
-        places = values.coords[axis] if axis in values.coords else None  # noqa: SIM401 - get() makes them up
-        step = None if places is None else _even_step(places.values)
-        if places is None or step is None:
+    for name, values, unit in places:
+        step = None if values is None else _even_step(values)
+        if step is None:
             unknown.append(name)
             steps.append(1.0)
         else:
-            unit = places.attrs.get("units")
-            steps.append(step * _unit_of(unit, f"{source}: axis {name!r}", notes))
+            steps.append(step * unit_of(unit, f"{source}: axis {name!r}", notes))
     if unknown:
         notes.append(
             f"{source} has no evenly spaced coordinates along {', '.join(unknown)}: its voxels are taken to be 1 long "
             "there"
         )
-    grid = Grid(tuple(values.shape), tuple(steps), None, axes)
-    return Image(values.data, grid, source, notes=tuple(notes))
+    return Grid(shape, tuple(steps), None, tuple(name for name, _, _ in places))
 
 
-def from_zarr(array: Any) -> Image:
+def from_zarr(array: Any) -> Opened:
     """Take an array of Zarr, with the scale that its group's metadata give it if it is one of a multiscale image."""
-    source = f"the Zarr array {array.name or ''}".rstrip()
-    multiscale, transformations = _multiscale_of(array)
-    if multiscale is None:
-        return Image(np.asarray(array[...]), None, source)
-    scale = np.ones(array.ndim)
-    for step in (*transformations, *multiscale.get("coordinateTransformations", ())):
-        if step.get("type") == "scale" and len(step.get("scale", ())) == array.ndim:
-            scale = scale * np.asarray(step["scale"], dtype=np.float64)
-    kinds = [_axis(axis) for axis in multiscale.get("axes", "tczyx"[-array.ndim :])]
-    kept = [
-        place
-        for place, kind in enumerate(kinds)
-        if array.shape[place] > 1 or kind.get("type", "space") == "space"
-    ]
-    notes: list[str] = []
-    steps = [
-        float(scale[place])
-        * _unit_of(kinds[place].get("unit"), f"{source}: axis {kinds[place]['name']!r}", notes)
-        for place in kept
-    ]
-    shape = tuple(array.shape[place] for place in kept)
-    spatial_shape(shape, source)
-    values = np.asarray(array[...]).reshape(shape)
-    names = tuple(kinds[place]["name"] for place in kept)
-    return Image(values, Grid(shape, tuple(steps), None, names), source, notes=tuple(notes))
+    name = f"the Zarr array {array.name or ''}".rstrip()
+    return opened_zarr(array, name, *_multiscale_of(array))
 
 
 def _even_step(places: np.ndarray) -> float | None:
@@ -161,25 +193,9 @@ def _even_step(places: np.ndarray) -> float | None:
     return step if even and (np.sign(steps) == np.sign(steps[0])).all() else None
 
 
-def _unit_of(unit: object, what: str, notes: list[str]) -> float:
-    """Return how many mm a unit is; of one that is not known say so, and take it as mm."""
-    if not unit:
-        return 1.0
-    size = millimetres(str(unit))
-    if size is None:
-        notes.append(f"{what}: the unit {str(unit)!r:.40} is not known, and taken as mm")
-        return 1.0
-    return size
-
-
-def _axis(axis: Any) -> Mapping[str, Any]:
-    """Read an axis of OME-Zarr's metadata: a name alone in version 0.3, a name with its type and unit since."""
-    if isinstance(axis, Mapping):
-        return axis
-    return {"name": axis, "type": {"t": "time", "c": "channel"}.get(str(axis), "space")}
-
-
-def _multiscale_of(array: Any) -> tuple[Mapping[str, Any] | None, Sequence[Mapping[str, Any]]]:
+def _multiscale_of(
+    array: Any,
+) -> tuple[Mapping[str, Any] | None, Sequence[Mapping[str, Any]]]:
     """Find the metadata of the multiscale image that an array is one resolution of."""
     zarr = sys.modules["zarr"]
     path = str(array.path).strip("/")
@@ -189,9 +205,8 @@ def _multiscale_of(array: Any) -> tuple[Mapping[str, Any] | None, Sequence[Mappi
             group: Any = zarr.open_group(array.store, path=parent, mode="r")
         except Exception:  # whatever its store says: there is no group
             continue
-        attributes = dict(group.attrs)
-        for multiscale in attributes.get("ome", attributes).get("multiscales", ()):
-            for dataset in multiscale.get("datasets", ()):
-                if f"{parent}/{dataset.get('path')}".strip("/") == path:
+        for multiscale in multiscales_in(dict(group.attrs), array.name):
+            for dataset in datasets_of(multiscale, array.name):
+                if f"{parent}/{dataset['path']}".strip("/") == path:
                     return multiscale, dataset.get("coordinateTransformations", ())
     return None, ()

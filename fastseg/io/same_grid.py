@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from fastseg.errors import GridMismatchError
@@ -14,7 +15,9 @@ from fastseg.io.lattice import (
     is_within,
     of_leading_axes,
     spacing_apart,
+    upright,
     whole_mapping,
+    without_affine,
 )
 
 # How far apart, in voxels, the same corner of both images may lie unless told otherwise. What headers can hold of the
@@ -114,11 +117,74 @@ def aligned(
         if first.shape != second.shape:
             raise _differ_in_shape(reference, prediction)
         return same_axes
-    if first.grid.axes and second.grid.axes and first.grid.axes != second.grid.axes:
-        orders = " against ".join(", ".join(grid.axes) for grid in (first.grid, second.grid))
-        raise GridMismatchError(
-            f"{_names(reference, prediction)} have their axes in different orders: {orders}; transpose one of them"
+    named = _axes_of(first.grid), _axes_of(second.grid)
+    if named[0] and named[1] and named[0] != named[1]:
+        second, same_axes = _in_order_of(*named, first, second, same_axes, rules)
+    grids = first.grid, second.grid
+    by_origin = all(one is not None and one.origin is not None for one in grids)
+    if by_origin:  # of two maps without an orientation, whose axes are the same
+        first, second = (
+            one._replace(grid=None if one.grid is None else upright(one.grid))
+            for one in (first, second)
         )
+    alignment = _by_places(first, second, same_axes, rules, (reference, prediction))
+    if alignment is same_axes or not by_origin or alignment.grid is None:
+        return alignment
+    laid, turned = alignment.prediction, same_axes.prediction
+    if laid is not None and turned is not None:
+        laid = replace(laid, axes=tuple(turned.axes[axis] for axis in laid.axes))
+    return alignment._replace(
+        grid=without_affine(alignment.grid),
+        prediction=laid or turned,
+        notes=(*same_axes.notes, *alignment.notes),
+    )
+
+
+def _in_order_of(
+    axes: tuple[str, ...],
+    others: tuple[str, ...],
+    first: _Seen,
+    second: _Seen,
+    same_axes: Alignment,
+    rules: GridRules,
+) -> tuple[_Seen, Alignment]:
+    """Put the axes of the prediction into the order of the reference's, by their names, if that is allowed."""
+    orders = f"{', '.join(axes)} against {', '.join(others)}"
+    permuted = sorted(axes) == sorted(others)
+    if not permuted or not rules.reorient:
+        remedy = ", or let it be done (reorient=True, --reorient)" if permuted else ""
+        raise GridMismatchError(
+            f"{_names(first, second)} have their axes in different orders: {orders}; transpose one of them{remedy}"
+        )
+    assert second.grid is not None
+    order = tuple(others.index(axis) for axis in axes)
+    shape, grid = tuple(second.shape[axis] for axis in order), second.grid
+    origin, affine = grid.origin, grid.affine
+    if origin is not None:
+        origin = tuple(origin[axis] for axis in order)
+    if affine is not None:
+        affine = affine.copy()
+        affine[:, : len(order)] = affine[:, order]
+    spacing = tuple(grid.spacing[axis] for axis in order)
+    turned = Grid(shape, spacing, affine, axes, grid.rounding, origin)
+    arrangement = Arrangement(order, (False,) * len(order), (0,) * len(order), shape)
+    note = f"the axes of {second.name} are put into the order of {first.name}: {orders}"
+    return second._replace(shape=shape, grid=turned), same_axes._replace(
+        prediction=arrangement, notes=(*same_axes.notes, note)
+    )
+
+
+def _by_places(
+    first: _Seen,
+    second: _Seen,
+    same_axes: Alignment,
+    rules: GridRules,
+    given: tuple[Gridded, Gridded],
+) -> Alignment:
+    """Compare where the voxels of two images lie, as far as both tell."""
+    assert first.grid is not None
+    assert second.grid is not None
+    reference, prediction = given
     if first.grid.affine is None or second.grid.affine is None:
         if first.shape != second.shape:
             raise _differ_in_shape(reference, prediction)
@@ -138,6 +204,13 @@ def aligned(
     if (axes != tuple(range(len(axes))) or any(flips)) and not rules.reorient:
         raise _turned(first, second)
     return _laid(first, second, axes, flips, start, rules)
+
+
+def _axes_of(grid: Grid) -> tuple[str, ...]:
+    """Give the names of a grid's axes; an array on a grid with an affine has the axes x, y, z."""
+    if grid.axes or grid.affine is None:
+        return grid.axes
+    return tuple("xyz"[: len(grid.shape)])
 
 
 class _Seen(NamedTuple):

@@ -46,6 +46,10 @@ def with_names_of_their_own(segments: Sequence[Segment]) -> tuple[list[Segment],
     return unique, doubled
 
 
+#: bytes a voxel that `merged` takes at most beside its layers and the map that it gives
+LAYING = 48
+
+
 def merged(layers: Iterable[Array], segments: Sequence[Segment], source: str) -> Merged:
     """Lay layers over each other.
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastseg.errors import InputError, shortened
+from fastseg.inputs.source import Source
+from fastseg.io.image import Grid, Opened
+from fastseg.io.mapped import mapped
+from fastseg.io.squeezed import squeezed_source
 from fastseg.io.voxels import Encoding, open_voxels
 
 # Headers are a few hundred bytes; a 3D Slicer segmentation adds some 600 a segment.
@@ -40,9 +45,46 @@ class Storage(NamedTuple):
             with open_voxels(path, self.encoding, offset) as voxel_file:
                 voxel_file.check_promise(skip + size)
 
+    def with_ways(
+        self,
+        opened: Opened,
+        dtype: np.dtype[Any],
+        path: str,
+        segments: Mapping[str, tuple[int, ...]] | None = None,
+    ) -> Opened:
+        """Say how voxels that are one label map in one file are read without taking memory for all of them."""
+        shape, dtype = opened.shape, self._in_its_order(dtype)
+        opened = replace(opened, nbytes=math.prod(shape) * dtype.itemsize, dtype=dtype)
+        if len(self.paths) > 1:
+            return opened
+        (voxel_path,), size = self.paths, opened.nbytes
+        offset, skip = self._start(voxel_path, size)
+        if self.encoding == "raw":
+            with open_voxels(voxel_path, "raw", offset) as voxel_file:
+                voxel_file.check_size(skip + size)
+            way = mapped(voxel_path, offset + skip, shape, dtype, segments=segments, name=path)
+            return replace(opened, map=way.map, map_from=way.map_from)
+
+        def in_pieces(grid: Grid | None) -> Source:
+            return squeezed_source(
+                lambda: open_voxels(voxel_path, self.encoding, offset),
+                skip,
+                shape,
+                dtype,
+                path,
+                grid,
+                segments=segments,
+            )
+
+        return replace(opened, in_pieces=in_pieces)
+
+    def _in_its_order(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
+        """Give the type of the voxels in the file's byte order."""
+        return dtype.newbyteorder(">" if self.big_endian else "<")
+
     def read(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
         """Read the voxels: a Fortran-ordered, writable array."""
-        dtype = dtype.newbyteorder(">" if self.big_endian else "<")
+        dtype = self._in_its_order(dtype)
         size = self._size_of_a_piece(math.prod(shape), dtype)
         if len(self.paths) == 1:
             return self._read(self.paths[0], shape, dtype, size)

@@ -81,7 +81,17 @@ def open_tiff(path: str) -> Opened:
             array = _read(file, path, found)
         return Image(native(array).T, grid, path, notes=found.notes)
 
-    return Opened(path, shape, grid, read)
+    nbytes = math.prod(shape) * found.dtype.itemsize
+    return Opened(
+        path,
+        shape,
+        grid,
+        read,
+        notes=found.notes,
+        nbytes=nbytes,
+        dtype=found.dtype,
+        scratch=nbytes,
+    )
 
 
 def _check_pages(path: str) -> None:

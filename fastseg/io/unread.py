@@ -13,8 +13,8 @@ _SURFACE = "a surface, not a label map: fill it into voxels first, with 3D Slice
 
 _ADVICE = {
     (".jpg", ".jpeg", ".jp2", ".webp"): _LOSSY,
-    (".h5", ".hdf5", ".ims"): f"{_IN_MEMORY}, h5py.File(path)['name']",
-    (".zarr", ".n5"): f"{_IN_MEMORY}, zarr.open(path)['0']",
+    (".ims",): f"{_IN_MEMORY}, h5py.File(path)['name']",
+    (".n5",): f"{_IN_MEMORY}, tensorstore.open(…).result()",
     (".mat",): f"{_IN_MEMORY}, scipy.io.loadmat(path)['name']",
     (".pt", ".pth", ".pkl", ".pickle"): f"{_IN_MEMORY}, torch.load(path)",
     (".gif",): "save it as .png",
@@ -31,7 +31,7 @@ _ADVICE = {
     (".nii.zip", ".zip", ".tar", ".tar.gz", ".7z", ".rar"): "unpack it first",
 }
 
-_FOLDERS = (".zarr", ".n5")
+_FOLDERS = (".n5",)
 
 _ADVICE_OF = {suffix: advice for suffixes, advice in _ADVICE.items() for suffix in suffixes}
 

@@ -28,7 +28,7 @@ BLOCK = 120 << 10
 DEFLATE_LIMIT = 1032
 
 
-def _inflaters() -> tuple[Any, Any]:
+def inflaters() -> tuple[Any, Any]:
     """Return modules like gzip and zlib: zlib-ng's if installed, Python's otherwise."""
     try:
         gzip_ng = importlib.import_module("zlib_ng.gzip_ng")
@@ -87,29 +87,63 @@ class VoxelFile:
         padding is harmless; more of it means that the header does not describe the data).
         """
         size = math.prod(shape) * dtype.itemsize
-        self.check_promise(start + size)
-        scratch = memoryview(bytearray(BLOCK + 1))
-        while self.position < start:
-            if not self._fill(scratch[: min(BLOCK, start - self.position)]):
-                break
+        self._skip_to(start, size)
         try:
             data = np.empty(size, np.uint8)
         except MemoryError as error:
             raise MemoryError(f"{self._path}: {error}") from None
+        self._fill_or_refuse(data, 0, size)
+        self._check_end(trailer, shape, dtype)
+        return native(data.view(dtype).reshape(shape, order="F"))
+
+    def slices(
+        self,
+        start: int,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        thickness: int,
+        trailer: int = BLOCK,
+    ) -> Iterator[np.ndarray]:
+        """Read the same voxels so many slices of the last axis at a time: arrays that are used up one by one."""
+        size = math.prod(shape) * dtype.itemsize
+        self._skip_to(start, size)
+        data = np.empty(size // shape[-1] * min(thickness, shape[-1]), np.uint8)
+        done = 0
+        while done < size:
+            part = data[: size - done]
+            self._fill_or_refuse(part, done, size)
+            done += part.size
+            yield native(part.view(dtype).reshape((*shape[:-1], -1), order="F"))
+        self._check_end(trailer, shape, dtype)
+
+    def _skip_to(self, start: int, size: int) -> None:
+        """Go to where the voxels begin, once it is known that the file can hold them."""
+        self.check_promise(start + size)
+        scratch = memoryview(bytearray(BLOCK))
+        while self.position < start:
+            if not self._fill(scratch[: min(BLOCK, start - self.position)]):
+                break
+
+    def _fill_or_refuse(self, data: np.ndarray, before: int, size: int) -> None:
+        """Read the next voxels, of which there are `size` bytes in all and so many before them."""
         found = self._fill(data.data)
-        if found < size:
+        if found < data.size:
             raise InputError(
                 f"{self._path}: truncated: the header promises {size:,} bytes of voxels, "
-                f"but the data end after {found:,}"
+                f"but the data end after {before + found:,}"
             )
+
+    def _check_end(self, trailer: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        """Refuse data that go on behind the voxels for more than so many bytes."""
+        scratch = memoryview(bytearray(BLOCK + 1))
         while trailer >= 0 and (more := self._fill(scratch)):
             trailer -= more
         if trailer < 0:
+            size = math.prod(shape) * dtype.itemsize
             raise InputError(
                 f"{self._path}: the data do not end where the header says, "
                 f"after {size:,} bytes of voxels (shape {shape}, {dtype})"
             )
-        return native(data.view(dtype).reshape(shape, order="F"))
 
     def check_size(self, promised: int) -> None:
         """Refuse a header that promises more bytes than a file of raw voxels holds, or so many less."""
@@ -144,7 +178,7 @@ class VoxelFile:
 @contextmanager
 def open_voxels(path: str, encoding: Encoding = "raw", offset: int = 0) -> Iterator[VoxelFile]:
     """Open a file from byte `offset` on; trouble with unzipping becomes a ValueError."""
-    gzip_module, zlib_module = _inflaters()
+    gzip_module, zlib_module = inflaters()
     stored = os.path.getsize(path) - offset
     try:
         with open(path, "rb") as file:

@@ -7,6 +7,7 @@ those of :class:`SurfaceReductions` to the bit: sums run over the same terms in 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -31,8 +32,18 @@ Integers = NDArray[np.int64]
 _MOST_TOLERANCES = 16
 
 
-class _Segments:
-    """Distributions one after the other, none of them empty."""
+class Segments:
+    """Distributions one after the other, none of them empty.
+
+    Attributes
+    ----------
+    distances, counts : float64, int64 ndarray
+        Of all of them.
+    starts, ends : int64 ndarray (n,)
+        Where each one's begin and end.
+    totals : int64 ndarray (n,)
+        How many elements each one has.
+    """
 
     def __init__(self, distances: Floats, counts: Integers, ends: Integers) -> None:
         self.distances, self.counts, self.ends = distances, counts, ends
@@ -41,6 +52,20 @@ class _Segments:
         self._before = self._cumulative[self.starts] - counts[self.starts]
         self.totals = self._cumulative[ends - 1] - self._before
 
+    @classmethod
+    def of(cls, distributions: Sequence[Distribution]) -> Segments:
+        """Put some distributions, none of which has areas, one after the other."""
+        ends = np.cumsum([len(each.counts) for each in distributions])
+        return cls(
+            np.concatenate([each.distances for each in distributions]),
+            np.concatenate([each.counts for each in distributions]),
+            ends,
+        )
+
+    def elements(self, places: Integers) -> Floats:
+        """Take of each one the distance of the element at a place, counted from the nearest."""
+        return self.distances[self._at(self._before + places)]
+
     def percentile(self, percentile: float) -> Floats:
         """Take a percentile of each, as `Distribution.percentile`."""
         if percentile == 100:
@@ -48,9 +73,8 @@ class _Segments:
         share = percentile / 100
         places = (self.totals - 1) * share
         indices = places.astype(np.int64)
-        above_at = self._before + np.minimum(indices + 1, self.totals - 1)
-        below = self.distances[self._at(self._before + indices)]
-        above = self.distances[self._at(above_at)]
+        below = self.elements(indices)
+        above = self.elements(np.minimum(indices + 1, self.totals - 1))
         steps, fractions = above - below, places - indices
         nearer = below + steps * fractions
         return np.asarray(np.where(fractions < 0.5, nearer, above - steps * (1 - fractions)))
@@ -61,7 +85,7 @@ class _Segments:
         rises[self.starts[1:] - 1] = True  # from one distribution to the next
         return bool(rises.all())
 
-    def of_owners(self, owners: Integers) -> _Segments:
+    def of_owners(self, owners: Integers) -> Segments:
         """Join the distributions that have one owner, which are neighbours, and bring distances into order."""
         owner = np.repeat(owners, self.ends - self.starts)
         order = np.lexsort((self.distances, owner))
@@ -70,7 +94,7 @@ class _Segments:
         new[1:] = (owner[1:] != owner[:-1]) | (distances[1:] != distances[:-1])
         groups = np.flatnonzero(new)
         ends = np.searchsorted(owner[groups], np.unique(owners), side="right")
-        return _Segments(distances[groups], np.add.reduceat(counts, groups), ends)
+        return Segments(distances[groups], np.add.reduceat(counts, groups), ends)
 
     def _at(self, elements: Integers) -> NDArray[np.intp]:
         """Find the entry that each element, counted over all, belongs to."""
@@ -108,7 +132,7 @@ class ManyDistributions:
         ends : int64 ndarray (n, 2)
             Where the distances from the reference to the prediction end, and those back.
         """
-        found = _Segments(distances, counts, ends.reshape(-1))
+        found = Segments(distances, counts, ends.reshape(-1))
         in_order = found.is_ascending()
         self._segments = found if in_order else found.of_owners(np.arange(ends.size))
         self._percentiles: dict[tuple[str, float], list[float]] = {}
@@ -141,7 +165,7 @@ class ManyDistributions:
         return self._percentiles[method, percentile]
 
     @lazy
-    def _pooled(self) -> _Segments:
+    def _pooled(self) -> Segments:
         """Both directions of each structure as one."""
         return self._segments.of_owners(np.arange(len(self._segments.ends)) // 2)
 

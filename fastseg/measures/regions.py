@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, overload
 
@@ -84,9 +85,15 @@ class Request(NamedTuple):
     boundary : {"voxel", "surfel"}
     ignored : tuple of int
         Labels of the reference whose voxels belong to neither mask.
+    one_way : bool
+        Whether lists of distances from the prediction will do: those from the reference may be left empty.
+    furthest : float
+        Distances between surfaces that are larger may be given as inf.
     """
 
     measurements: frozenset[str]
     spacing: Spacing
     boundary: Boundary = "voxel"
     ignored: tuple[int, ...] = ()
+    one_way: bool = False
+    furthest: float = math.inf

@@ -122,6 +122,8 @@ class Metric:
         True if the formula needs no structure, so that no policy applies.
     uses : frozenset of str
         The options that it depends on.
+    within_tolerance : bool
+        True if a distance beyond the tolerance, a millionth more than that, may as well be infinite.
     """
 
     name: str
@@ -135,6 +137,7 @@ class Metric:
     source: str
     always_defined: bool = False
     uses: frozenset[str] = frozenset()
+    within_tolerance: bool = False
 
     @property
     def is_distance(self) -> bool:
@@ -158,6 +161,7 @@ def metric(
     source: str,
     always_defined: bool = False,
     uses: Iterable[str] = (),
+    within_tolerance: bool = False,
 ) -> Callable[[Callable[..., float]], Callable[..., float]]:
     """Enter a function into the registry under its own name."""
 
@@ -175,6 +179,7 @@ def metric(
             source=source,
             always_defined=always_defined,
             uses=frozenset(uses),
+            within_tolerance=within_tolerance,
         )
         return function
 

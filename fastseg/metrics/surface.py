@@ -98,6 +98,7 @@ def asd_prediction_to_reference(distances: SurfaceReductions, options: Options =
     formula="(|d(R→P) ≤ τ(1 + 10⁻⁶)| + |d(P→R) ≤ τ(1 + 10⁻⁶)|) / (|R| + |P|)",
     source="Nikolov et al. 2021, doi:10.2196/26151",
     uses=("tolerance",),
+    within_tolerance=True,
 )
 def nsd(distances: SurfaceReductions, options: Options = DEFAULTS) -> float:
     """Normalised surface Dice: the share of both surfaces within the tolerance τ of the other."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastseg.inputs.structures import label_text
+from fastseg.results.failures import Failure
 from fastseg.results.files import encodable
 from fastseg.results.rows import Row
 from fastseg.results.table import html_table, text_table
@@ -31,7 +32,7 @@ def text_of(rows: Sequence[Row], metrics: Sequence[str], settings: Mapping[str, 
     """Write rows as a table of text, and how many metrics it leaves out."""
     shown = _shown(metrics)
     header, cells = _table(rows, shown, settings)
-    text = text_table(header, cells, left=("case", "name", "empty"))
+    text = text_table(header, cells, left=("algorithm", "case", "name", "empty"))
     more = len(metrics) - len(shown)
     if more:
         text += f"\n({more} more metrics: to_dict(), to_pandas(), to_csv(), to_json())"
@@ -43,6 +44,16 @@ def html_of(rows: Sequence[Row], metrics: Sequence[str], settings: Mapping[str, 
     return html_table(*_table(rows, _shown(metrics), settings))
 
 
+def failed_text(failures: Sequence[Failure]) -> str:
+    """Say which cases failed, and of the first one why; "" if none did."""
+    if not failures:
+        return ""
+    first, more = failures[0], len(failures) - 1
+    told = f"{encodable(first.case):.80}: {encodable(first.reason):.200}"
+    others = f", and {more} more" if more else ""
+    return f"{len(failures)} case{'s' * (more > 0)} failed: {told}{others}"
+
+
 def _shown(metrics: Sequence[str]) -> list[str]:
     """Choose the best-known metrics where there are too many."""
     best = [name for name in BEST_KNOWN if name in metrics]
@@ -52,8 +63,10 @@ def _shown(metrics: Sequence[str]) -> list[str]:
 def _table(
     rows: Sequence[Row], shown: Sequence[str], settings: Mapping[str, Any]
 ) -> tuple[list[str], list[list[str]]]:
-    """Make header and cells, without the columns of cases and of empty masks where these tell nothing."""
+    """Make header and cells, without the columns of algorithms, cases and empty masks where these tell nothing."""
     columns: dict[str, list[str]] = {}
+    if len({row.algorithm for row in rows}) > 1:
+        columns["algorithm"] = [_shortened(row.algorithm) for row in rows]
     if len({row.case for row in rows}) > 1:
         columns["case"] = [row.case for row in rows]
     columns["label"] = [_shortened(label_text(row.label)) for row in rows]

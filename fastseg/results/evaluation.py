@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import html
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fastseg.errors import InputError, InputTypeError, MissingPackageError
+from fastseg.inputs.choices import did_you_mean
 from fastseg.inputs.structures import Label
-from fastseg.results.display import NOTHING, html_of, text_of
+from fastseg.results.display import NOTHING, failed_text, html_of, text_of
 from fastseg.results.failures import Failure
 from fastseg.results.files import csv_text, written
-from fastseg.results.joining import Joined, common_settings, renamed
+from fastseg.results.joining import Joined, Part, common_settings, renamed
 from fastseg.results.lookup import Index
+from fastseg.results.missing import missing_predictions, with_missing
+from fastseg.results.problems import with_problems
 from fastseg.results.rows import Row, columns
-from fastseg.results.summary import Summary, summarise
+from fastseg.results.summary import Summary
 from fastseg.threads import lazy
 
 if TYPE_CHECKING:
@@ -24,15 +28,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The metrics of every structure of one case, or of several cases.
+    """The metrics of every structure of one case, or of several cases, by one algorithm or several.
 
     ``evaluation["liver"]["dice"]`` and ``evaluation[1]["hd95"]`` are single values, ``evaluation["case_07", "liver"]``
-    is a row of several cases, ``evaluation.case("case_07")`` all rows of one.
+    is a row of several cases, ``evaluation.case("case_07")`` all rows of one, ``evaluation.algorithm("unet")`` those of
+    one algorithm of several.
 
     Attributes
     ----------
     rows : tuple of Row
-        In the order of cases and labels.
+        In the order of algorithms, cases and labels.
     metrics : tuple of str
         Names of the metrics evaluated.
     settings : dict
@@ -59,13 +64,13 @@ class Evaluation:
         Returns
         -------
         Evaluation
-            Its settings are those that all have in common.
+            Its settings are those that all have in common, and the missing predictions and failures of all.
 
         Raises
         ------
         ValueError
             If there is none, if their metrics differ, if two have no name for their case, and if two have the same
-            structure of the same case. It is raised before the next evaluation is asked for.
+            structure of the same case by the same algorithm. It is raised before the next evaluation is asked for.
         TypeError
             For anything else than evaluations.
 
@@ -78,25 +83,29 @@ class Evaluation:
         >>> joined.cases, joined["b", 1]["dice"]
         (('a', 'b'), 1.0)
         """
-        parts: list[Evaluation] = []
+        parts: list[Part] = []
+        metrics: tuple[str, ...] = ()
         joined = Joined()
         for name, part in _named(evaluations):
             if not isinstance(part, Evaluation):
                 raise InputTypeError(
                     f"joined: expected evaluations in a list, got {type(part).__name__}"
                 )
-            if parts and part.metrics != parts[0].metrics:
+            if parts and part.metrics != metrics:
                 raise InputError("joined: the evaluations have different metrics")
-            joined.add(part.rows if name is None else renamed(part.rows, name))
-            parts.append(part)
+            metrics = part.metrics
+            held = Part(part.rows, part.settings, part.failures)
+            parts.append(held if name is None else renamed(held, name))
+            joined.add(parts[-1].rows)
         if not parts:
             raise InputError("joined: expected at least one evaluation")
         common = common_settings([part.settings for part in parts])
-        return cls(tuple(joined.rows), parts[0].metrics, common)
+        failures = dict.fromkeys(failure for part in parts for failure in part.failures)
+        return cls(tuple(joined.rows), metrics, common, tuple(failures))
 
     @classmethod
     def from_json(cls, source: str | os.PathLike[str]) -> Evaluation:
-        """Read what :meth:`to_json` wrote: the same rows, to the bit, metrics and settings.
+        """Read what :meth:`to_json` wrote: the same rows, to the bit, metrics, settings and failures.
 
         Parameters
         ----------
@@ -126,7 +135,7 @@ class Evaluation:
 
     @lazy
     def _index(self) -> Index:
-        return Index(self.rows)
+        return Index(self.rows, self.failures)
 
     @lazy
     def _found_cases(self) -> dict[str, Evaluation]:
@@ -150,8 +159,44 @@ class Evaluation:
             raise self._index.no_case(name)
         if name not in self._found_cases:
             rows = tuple(self._index.by_case[name])
-            self._found_cases[name] = Evaluation(rows, self.metrics, self.settings)
+            failures = tuple(failure for failure in self.failures if failure.case == name)
+            self._found_cases[name] = Evaluation(rows, self.metrics, self.settings, failures)
         return self._found_cases[name]
+
+    @lazy
+    def algorithms(self) -> tuple[str, ...]:
+        """Names of the algorithms, each once, also of those all of whose cases failed; empty where none has a name."""
+        names = dict.fromkeys(row.algorithm for row in self.rows)
+        names.update(dict.fromkeys(failure.algorithm for failure in self.failures))
+        return tuple(names) if any(names) else ()
+
+    def algorithm(self, name: str) -> Evaluation:
+        """Give all rows, failures and missing predictions of one algorithm.
+
+        Raises
+        ------
+        KeyError
+            If there is none of this name; it names the nearest.
+
+        Examples
+        --------
+        >>> import numpy as np, fastseg
+        >>> from fastseg.results import with_case
+        >>> mask = np.ones((3, 3, 3), bool)
+        >>> one = fastseg.evaluate(mask, mask, metrics="dice", case="a")
+        >>> both = fastseg.Evaluation.joined(with_case(one, name) for name in ("unet", "other"))
+        >>> both.algorithms, both.algorithm("unet")["a", 1]["dice"]
+        (('unet', 'other'), 1.0)
+        """
+        if name not in self.algorithms:
+            raise KeyError(f"no algorithm {name!r:.80}; {did_you_mean(name, self.algorithms)}")
+        missing = missing_predictions(self.settings)
+        return Evaluation(
+            tuple(row for row in self.rows if row.algorithm == name),
+            self.metrics,
+            with_missing(self.settings, [one for one in missing if one.algorithm == name]),
+            tuple(failure for failure in self.failures if failure.algorithm == name),
+        )
 
     def row(self, structure: Label | str, case: str | None = None) -> Row:
         """Give the row of a structure, of the only case that has it or of the one that is named.
@@ -166,7 +211,8 @@ class Evaluation:
         Raises
         ------
         KeyError
-            If there is none; it names the nearest. Also if there are several.
+            If there is none; it names the nearest. Also if there are several, of several algorithms for example:
+            ask ``evaluation.algorithm(name).row(…)``.
         """
         if case is None:
             return self._index.row(structure)
@@ -206,29 +252,60 @@ class Evaluation:
 
     # -------------------------------------------------------------------------------- as tables
 
-    def summary(self, by_label: bool = False) -> Summary:
-        """Summarise each metric: mean, median, quantiles and the number of undefined rows.
+    def summary(
+        self,
+        by_label: bool = False,
+        *,
+        by: str | Sequence[str] = (),
+        floors: Mapping[str, float] | None = None,
+    ) -> Summary:
+        """Summarise each metric: mean, standard deviation, quantiles, and what is undefined, infinite or not there.
 
         Parameters
         ----------
         by_label : bool
-            One summary for each label over the cases, instead of one over all rows.
+            The same as ``by="label"``.
+        by : str or sequence of str
+            One summary for each "label", "algorithm", "case" or attribute, or for each combination of them, as in
+            ``by=("label", "sex")``, instead of one over all rows. What is not known of a case is "".
+        floors : mapping of str to float, optional
+            From metrics to values: the share of the rows that have less, as in ``{"dice": 0.5}``.
+
+        Returns
+        -------
+        Summary
+            Cases that failed or have no prediction are counted with each group that their rows would be in.
+
+        Raises
+        ------
+        ValueError
+            For what no row can be grouped by, and for a floor of a metric that was not evaluated.
         """
-        groups: dict[str, list[Row]] = {} if by_label else {"all": list(self.rows)}
-        for row in self.rows if by_label else ():
-            groups.setdefault(row.name, []).append(row)
-        return Summary(
-            {
-                (group, metric): summarise([row[metric] for row in rows])
-                for group, rows in groups.items()
-                for metric in self.metrics
-                if rows
-            }
-        )
+        from fastseg.results.grouping import summary_of
+
+        names = [by] if isinstance(by, str) else [*by]
+        missing = missing_predictions(self.settings)
+        if by_label:
+            names.insert(0, "label")
+        return summary_of(self.rows, self.metrics, self.failures, missing, names, floors or {})
 
     def to_dict(self) -> list[dict[str, Any]]:
         """Give the table as a list of rows."""
-        return [row.to_dict() for row in self.rows]
+        algorithm, attributes = self._further
+        return [row.to_dict(algorithm=algorithm, attributes=attributes) for row in self.rows]
+
+    @lazy
+    def _further(self) -> tuple[bool, tuple[str, ...]]:
+        """Whether tables have a column for the algorithm, and which for attributes."""
+        names = dict.fromkeys(name for row in self.rows for name in row.attributes)
+        names.update(dict.fromkeys(name for one in self.failures for name in one.attributes))
+        return bool(self.algorithms), tuple(names)
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns of the table."""
+        algorithm, attributes = self._further
+        return columns(self.metrics, algorithm=algorithm, attributes=attributes)
 
     def to_pandas(self) -> pandas.DataFrame:
         """Give the table as a pandas DataFrame."""
@@ -238,42 +315,90 @@ class Evaluation:
             raise MissingPackageError(
                 'to_pandas needs pandas: pip install "fastseg-metrics[pandas]"'
             ) from error
-        return pandas.DataFrame(self.to_dict(), columns=columns(self.metrics))
+        return pandas.DataFrame(self.to_dict(), columns=self.columns)
 
-    def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
+    def to_csv(self, path: str | os.PathLike[str] | None = None, *, delimiter: str = ",") -> str:
         r"""Write the table as CSV, undefined values as ``nan``, to a file if a path is given.
 
-        Bytes of names that are not UTF-8 are written as ``\udcff``. The file is written whole or not at all.
+        What has no rows follows them, with the reason in a last column, ``problem``: cases that failed, missing
+        predictions that were left out, labels that were not asked for. Such rows have no level and no numbers. Bytes
+        of names that are not UTF-8 are written as ``\udcff``. The file is written whole or not at all.
         """
-        return written(csv_text(columns(self.metrics), self.to_dict()), path)
+        columns, rows = with_problems(self.columns, self.to_dict(), self.failures, self.settings)
+        return written(csv_text(columns, rows, delimiter), path)
+
+    def to_flat(
+        self, *, by: str | Sequence[str] = "label", floors: Mapping[str, float] | None = None
+    ) -> dict[str, float]:
+        """Give the summaries as one flat dictionary, as ``mlflow.log_metrics`` and ``wandb.log`` take it.
+
+        Parameters
+        ----------
+        by, floors
+            As in :meth:`summary`; over all rows it is summarised too.
+
+        Returns
+        -------
+        dict
+            Names as in ``"liver/dice/mean"``, ``"dice/mean"`` over all rows and ``"cases"``, each after
+            ``"unet/"`` where algorithms have names. Other characters than letters, digits, ``_-.`` and space are
+            ``_``. What is not finite is left out: ``"liver/hd/undefined"`` and ``"liver/hd/infinite"`` count it.
+
+        Examples
+        --------
+        >>> import numpy as np, fastseg
+        >>> mask = np.ones((3, 3, 3), bool)
+        >>> fastseg.evaluate(mask, mask, labels={"liver": 1}, metrics="dice").to_flat()["liver/dice/mean"]
+        1.0
+        """
+        from fastseg.results.flat import flat_of
+
+        own = ["algorithm"] if self.algorithms else []
+        names = [by] if isinstance(by, str) else list(by)
+        counts: dict[tuple[str, ...], dict[str, int]] = {
+            ((part.algorithms[0],) if own else ()): {
+                "cases": len(part.cases),
+                "failed_cases": len(part.failures),
+                "missing_predictions": len(missing_predictions(part.settings)),
+            }
+            for part in ([self.algorithm(name) for name in self.algorithms] or [self])
+        }
+        groups = dict.fromkeys([tuple(own), (*own, *names)])
+        return flat_of([self.summary(by=group, floors=floors) for group in groups], counts)
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        r"""Write rows, settings and summaries as JSON, to a file if a path is given.
+        r"""Write rows, settings, failures and summaries as JSON, to a file if a path is given.
 
         JSON has no numbers for what is undefined or infinite: such values are ``null``, and ``"not_finite"`` of the
         same record says which they are, as in ``{"dice": 0.0, "hd": null, …, "not_finite": {"hd": "inf"}}``. The
-        summary is over all rows, and beside it by label where there are several cases. Bytes of names that are not
-        UTF-8 are written as ``\udcff``. The file is written whole or not at all; :meth:`from_json` reads it.
+        summary is over all rows, and beside it by label where there are several cases; each by algorithm too, where
+        these have names. Bytes of names that are not UTF-8 are written as ``\udcff``. The file is written whole or not
+        at all; :meth:`from_json` reads it.
         """
-        by_label = self.summary(by_label=True) if len(self.cases) > 1 else Summary({})
-        from fastseg.results import json_table
+        from fastseg.results.json_table import json_text
 
-        text = json_table.json_text(
-            self.rows, self.metrics, self.settings, self.summary(), by_label
-        )
+        by = ("algorithm",) if self.algorithms else ()
+        several = len(self.cases) + len(self.failures) > 1
+        by_label = self.summary(by=(*by, "label")) if several else Summary({})
+        summary = self.summary(by=by)
+        text = json_text(self.rows, self.metrics, self.settings, self.failures, summary, by_label)
         return written(text, path)
 
     # ------------------------------------------------------------------------------- for people
 
     def __str__(self) -> str:
+        failed = failed_text(self.failures)
         if not self.rows:
-            return NOTHING
-        return text_of(self.rows, self.metrics, self.settings)
+            return failed or NOTHING
+        text = text_of(self.rows, self.metrics, self.settings)
+        return f"{text}\n({failed})" if failed else text
 
     def _repr_html_(self) -> str:
+        failed = html.escape(failed_text(self.failures))
         if not self.rows:
-            return f"<p>{NOTHING}</p>"
-        return html_of(self.rows, self.metrics, self.settings)
+            return f"<p>{failed or NOTHING}</p>"
+        table = html_of(self.rows, self.metrics, self.settings)
+        return f"{table}<p>{failed}</p>" if failed else table
 
 
 def _named(

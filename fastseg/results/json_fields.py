@@ -32,9 +32,21 @@ class Fields:
             self.wrong(key, expected, value)
         return value
 
-    def text(self, key: str) -> str:
+    def has(self, key: str) -> bool:
+        """Tell whether a field is there and not null."""
+        return self._content.get(key) is not None
+
+    def text(self, key: str, default: Any = _ABSENT) -> str:
         """Take a text."""
-        return str(self.value(key, str, "text"))
+        return str(self.value(key, str, "text", default))
+
+    def texts(self, key: str) -> dict[str, str]:
+        """Take an object of texts; none is empty."""
+        found = self.object(key, {})
+        for part in found.values():
+            if not isinstance(part, str):
+                self.wrong(key, "an object of texts", part)
+        return found
 
     def one_of(self, known: Sequence[Any], key: str) -> Any:
         """Take one of a few texts."""
@@ -43,9 +55,9 @@ class Fields:
             self.wrong(key, f"one of {', '.join(map(repr, known))}", value)
         return value
 
-    def list_of(self, kind: type, key: str) -> list[Any]:
+    def list_of(self, kind: type, key: str, default: Any = _ABSENT) -> list[Any]:
         """Take a list of values of one type."""
-        found: list[Any] = self.value(key, list, "a list")
+        found: list[Any] = self.value(key, list, "a list", default)
         for part in found:
             if not isinstance(part, kind):
                 self.wrong(key, "a list of texts" if kind is str else "a list of objects", part)

@@ -11,6 +11,8 @@ from typing import Any, get_args
 from fastseg._version import __version__
 from fastseg.errors import InputError, InputTypeError
 from fastseg.measures.joint_histogram import Counts, Empty
+from fastseg.results.attributes import Attributes
+from fastseg.results.failures import Failure
 from fastseg.results.files import encodable
 from fastseg.results.json_fields import Fields
 from fastseg.results.json_values import lines, plain, record, survives, tagged, untagged
@@ -18,8 +20,9 @@ from fastseg.results.rows import Level, Row
 from fastseg.results.summary import Summary
 from fastseg.results.units import VOLUMES, unit_text, units_of
 
-#: of the file; a later one may be read by later versions only
-FORMAT = 1
+#: of the file; a later one may be read by later versions only. What has no algorithm is written in format 1: who
+#: knows no other would take the rows of several algorithms for several rows of one case.
+FORMAT = 2
 
 #: the settings that plain JSON cannot hold, as they were
 _RESTORED = "settings_restored"
@@ -32,21 +35,26 @@ def json_text(
     rows: Sequence[Row],
     metrics: Sequence[str],
     settings: Mapping[str, Any],
+    failures: Sequence[Failure],
     summary: Summary,
     by_label: Summary,
 ) -> str:
-    """Write rows, settings and summaries."""
+    """Write rows, settings, failures and summaries."""
+    has_algorithms = any(row.algorithm for row in rows) or any(one.algorithm for one in failures)
     lost = {key: tagged(value) for key, value in settings.items() if not survives(value)}
     volumes = dict.fromkeys(VOLUMES, unit_text("mm³", settings))
     units = {name: unit for name, unit in units_of(metrics, settings).items() if unit} | volumes
     content = {
-        "format": _encode(FORMAT),
+        "format": _encode(FORMAT if has_algorithms else 1),
         "settings": _encode(plain(settings)),
         **({_RESTORED: _encode(lost)} if lost else {}),
         "metrics": _encode(list(metrics)),
         "units": _encode(units),
-        "rows": lines(
-            _encode(record({**row.to_dict(), "voxel_volume": row.voxel_volume})) for row in rows
+        "rows": lines(_encode(row_record(row)) for row in rows),
+        **(
+            {"failures": lines(_encode(plain(failure_record(each))) for each in failures)}
+            if failures
+            else {}
         ),
         "summary": lines(_encode(record(entry)) for entry in summary.to_dict()),
         "summary_by_label": lines(_encode(record(entry)) for entry in by_label.to_dict()),
@@ -54,8 +62,15 @@ def json_text(
     return "{\n" + ",\n".join(f' "{key}": {text}' for key, text in content.items()) + "\n}\n"
 
 
-def read(source: Any) -> tuple[tuple[Row, ...], tuple[str, ...], dict[str, Any]]:
-    """Read rows, metrics and settings from a file, or from the text itself.
+def failure_record(failure: Failure) -> dict[str, Any]:
+    """Write a failure as a record of JSON."""
+    return record(failure.to_dict())
+
+
+def read(
+    source: Any,
+) -> tuple[tuple[Row, ...], tuple[str, ...], dict[str, Any], tuple[Failure, ...]]:
+    """Read rows, metrics, settings and failures from a file, or from the text itself.
 
     Raises
     ------
@@ -79,14 +94,18 @@ def read(source: Any) -> tuple[tuple[Row, ...], tuple[str, ...], dict[str, Any]]
     if found > FORMAT:
         raise InputError(
             f"{where}: written by a newer fastseg, in format {found}; this is fastseg {__version__}, "
-            f"which reads format {FORMAT}: install a newer one"
+            f"which reads up to format {FORMAT}: install a newer one"
         )
     metrics = top.list_of(str, "metrics")
     rows = [
-        _row(Fields(entry, f"{where}: row {i}"), metrics)
+        read_row(Fields(entry, f"{where}: row {i}"), metrics)
         for i, entry in enumerate(top.list_of(dict, "rows"), 1)
     ]
-    return tuple(rows), tuple(metrics), _settings(top)
+    failures = [
+        read_failure(Fields(entry, f"{where}: failure {i}"))
+        for i, entry in enumerate(top.list_of(dict, "failures", []), 1)
+    ]
+    return tuple(rows), tuple(metrics), _settings(top), tuple(failures)
 
 
 def _what(content: Any) -> str:
@@ -122,7 +141,15 @@ def _settings(top: Fields) -> dict[str, Any]:
         top.wrong(_RESTORED, "what to_json wrote", lost)
 
 
-def _row(fields: Fields, metrics: Sequence[str]) -> Row:
+def row_record(row: Row) -> dict[str, Any]:
+    """Write a row as a record of JSON, from which :func:`read_row` makes the same row."""
+    # attributes by themselves: their names may be any
+    found = row.to_dict(attributes=()) | {"voxel_volume": row.voxel_volume}
+    return record(found | {"attributes": dict(row.attributes)} if row.attributes else found)
+
+
+def read_row(fields: Fields, metrics: Sequence[str]) -> Row:
+    """Read a row from its record."""
     label = fields.label("label")
     if label is None:
         fields.wrong("label", "a label", label)
@@ -138,4 +165,18 @@ def _row(fields: Fields, metrics: Sequence[str]) -> Row:
         empty=fields.one_of(get_args(Empty), "empty"),
         empty_policy=fields.text("empty_policy"),
         level=fields.one_of(get_args(Level), "level"),
+        algorithm=fields.text("algorithm", ""),
+        attributes=Attributes(fields.texts("attributes")),
+    )
+
+
+def read_failure(fields: Fields) -> Failure:
+    """Read a failure from its record."""
+    return Failure(
+        fields.text("case"),
+        fields.text("kind"),
+        fields.text("message"),
+        fields.text("algorithm", ""),
+        fields.text("traceback", ""),
+        Attributes(fields.texts("attributes")),
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from fastseg.inputs.choices import did_you_mean
 from fastseg.inputs.structures import Label
+from fastseg.results.failures import Failure
 from fastseg.results.rows import Row
 from fastseg.threads import lazy
 
@@ -27,7 +28,8 @@ class Index:
         From a case's name to all its rows.
     """
 
-    def __init__(self, rows: Iterable[Row]) -> None:
+    def __init__(self, rows: Iterable[Row], failures: Iterable[Failure] = ()) -> None:
+        self._failures = failures
         self.by_case: dict[str, list[Row]] = {}
         # Most often one row has a key, so that no list is made of it: twenty thousand labels are indexed in 10 ms.
         self._first: dict[Label | str, Row] = {}
@@ -74,17 +76,31 @@ class Index:
         """Make the error for a key that is no structure (and no case)."""
         known: Iterable[str] = self._structure_names
         if or_case:
+            if any(failure.case == key for failure in self._failures):
+                return self.no_case(key)
             known = dict.fromkeys((*self._structure_names, *self.by_case))
         return KeyError(f"label {key!r:.80} was not evaluated{where}; {_hint(key, known)}")
 
     def no_case(self, key: object) -> KeyError:
-        """Make the error for a key that is no case."""
+        """Make the error for a key that is no case, or one that failed."""
+        for failure in self._failures:
+            if failure.case == key:
+                return KeyError(
+                    f"the case {key!r:.80} could not be evaluated: {failure.reason:.300}"
+                )
         return KeyError(f"no case {key!r:.80}; {_hint(key, self.by_case)}")
 
 
 def _too_many(structure: Any, rows: Sequence[Row]) -> str:
     """Say why a structure has several rows, and how to ask for one of them."""
+    algorithms = list(dict.fromkeys(row.algorithm for row in rows))
     cases = list(dict.fromkeys(row.case for row in rows))
+    if len(algorithms) > 1:
+        key = f"{cases[0]!r:.80}, {structure!r:.80}"
+        return (
+            f"{len(algorithms)} algorithms have the label {structure!r:.80}: choose one, as in "
+            f"evaluation.algorithm({algorithms[0]!r:.80})[{key}]"
+        )
     if len(cases) > 1:
         return (
             f"{len(cases)} cases have the label {structure!r:.80}: name one, as in "

@@ -8,9 +8,9 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import IO, Any, BinaryIO, Literal, TextIO, overload
 
 if sys.platform != "win32":  # where nothing is cleared away
     import fcntl
@@ -23,8 +23,12 @@ _MADE_UP = "[a-z0-9_]{8}"
 _LONGEST_NAME = 200
 
 
+@overload
+def replacing(target: Path) -> AbstractContextManager[TextIO]: ...
+@overload
+def replacing(target: Path, *, binary: Literal[True]) -> AbstractContextManager[BinaryIO]: ...
 @contextmanager
-def replacing(target: Path) -> Iterator[TextIO]:
+def replacing(target: Path, *, binary: bool = False) -> Iterator[Any]:
     """Open a file that takes the place of the target where the block ends well, and vanishes where it does not.
 
     What processes that were killed left beside the target is removed first. A file that is being written is locked, so
@@ -37,9 +41,9 @@ def replacing(target: Path) -> Iterator[TextIO]:
         stem = hashlib.sha256(os.fsencode(stem)).hexdigest()
     _remove_leftovers(target.parent, stem)
     try:
-        file, temporary = _locked_file(target.parent, stem)
+        file, temporary = _locked_file(target.parent, stem, binary)
     except OSError as error:
-        error.filename, error.filename2 = str(target), None
+        _name(error, target)
         raise
     try:
         with file:
@@ -55,17 +59,27 @@ def replacing(target: Path) -> Iterator[TextIO]:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         if isinstance(error, OSError) and error.errno:  # a full disk, say; the system names no file
-            error.filename, error.filename2 = str(target), None
+            _name(error, target)
         raise
 
 
-def _locked_file(folder: Path, stem: str) -> tuple[TextIO, str]:
+def _name(error: OSError, target: Path) -> None:
+    """Let an error name the target alone; a second name that is None would be shown as one."""
+    error.filename = str(target)
+    del error.filename2
+
+
+def _locked_file(folder: Path, stem: str, binary: bool) -> tuple[IO[Any], str]:
     """Make a temporary file that is locked; one that another process took for a leftover meanwhile is given up."""
     while True:
         handle, name = tempfile.mkstemp(_END, f"{_START}{stem}.", folder)
         try:
-            # a name that is not UTF-8 may not cost the table
-            file = os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="")
+            file: IO[Any]
+            if binary:
+                file = os.fdopen(handle, "wb")
+            else:  # a name that is not UTF-8 may not cost the table
+                odd = "backslashreplace"
+                file = os.fdopen(handle, "w", encoding="utf-8", errors=odd, newline="")
         except BaseException:
             os.close(handle)
             os.unlink(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ from fastseg.inputs.choices import did_you_mean
 from fastseg.inputs.structures import Label, label_text
 from fastseg.measures.joint_histogram import Counts, Empty
 from fastseg.metrics import canonical
+from fastseg.results.attributes import NO_ATTRIBUTES
 
 #: what a row is about: a structure as a whole, or one of its instances
 Level = Literal["structure", "instance"]
@@ -38,6 +39,10 @@ class Row(Mapping[str, float]):
     empty_policy : str
         The policy that decided on undefined values, "" if neither mask is empty.
     level : {"structure", "instance"}
+    algorithm : str
+        Whose prediction it is; "" where nothing names it.
+    attributes : mapping
+        What else is known of the case, as text: the further columns of a table of pairs, such as site or sex.
     """
 
     case: str
@@ -51,6 +56,8 @@ class Row(Mapping[str, float]):
     empty: Empty
     empty_policy: str
     level: Level = "structure"
+    algorithm: str = ""
+    attributes: Mapping[str, str] = NO_ATTRIBUTES
 
     def __getitem__(self, metric: str) -> float:
         try:
@@ -69,11 +76,25 @@ class Row(Mapping[str, float]):
     def __len__(self) -> int:
         return len(self.values_by_metric)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Give the row of the table, with the columns of :func:`columns`."""
+    def to_dict(
+        self, *, algorithm: bool | None = None, attributes: Iterable[str] | None = None
+    ) -> dict[str, Any]:
+        """Give the row of the table, with the columns of :func:`columns`.
+
+        Parameters
+        ----------
+        algorithm : bool, optional
+            Whether there is a column for the algorithm; if it has a name, unless told otherwise.
+        attributes : iterable of str, optional
+            The attributes with a column: its own, unless told otherwise. What is not known of the case is "".
+        """
         counts = self.counts
+        names = self.attributes if attributes is None else attributes
+        has_algorithm = bool(self.algorithm) if algorithm is None else algorithm
         return {
+            **({"algorithm": self.algorithm} if has_algorithm else {}),
             "case": self.case,
+            **{name: self.attributes.get(name, "") for name in names},
             "level": self.level,
             "label": _id(self.label),
             "name": self.name,
@@ -88,11 +109,17 @@ class Row(Mapping[str, float]):
         }
 
 
-def columns(metrics: Sequence[str]) -> list[str]:
-    """Name the columns of a table of rows: what a row is, its metrics, its volumes and counts, what was empty."""
-    identity = ("case", "level", "label", "name", "reference_label", "prediction_label")
+def columns(
+    metrics: Sequence[str], *, algorithm: bool = False, attributes: Iterable[str] = ()
+) -> list[str]:
+    """Name the columns of a table of rows: what a row is, its metrics, its volumes and counts, what was empty.
+
+    The algorithm stands first and the attributes right after the case, where there are any.
+    """
+    case = (*(["algorithm"] if algorithm else []), "case", *attributes)
+    identity = ("level", "label", "name", "reference_label", "prediction_label")
     sizes = ("volume_reference", "volume_prediction", *Counts._fields)
-    return [*identity, *metrics, *sizes, "empty", "empty_policy"]
+    return [*case, *identity, *metrics, *sizes, "empty", "empty_policy"]
 
 
 def _id(label: Label | None) -> int | str | None:

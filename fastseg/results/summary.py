@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastseg.inputs.choices import did_you_mean
+from fastseg.results.files import csv_text, encodable, written
 from fastseg.results.table import text_table
 
 if TYPE_CHECKING:
@@ -23,40 +26,84 @@ class MetricSummary:
 
     Attributes
     ----------
-    mean, median, q25, q75, min, max : float
+    mean, sd, median, q25, q75, min, max : float
         nan where no value is defined. The mean is infinite where one value is; the median where half of them are.
+        `sd` is the sample's standard deviation, with n - 1 below the line: nan for fewer than two values, and where
+        one is infinite.
     n, undefined, infinite : int
         How many values are defined, how many are not, and how many of the defined ones are infinite.
+    failed, missing : int
+        How many cases could not be evaluated, and how many have no prediction; whether the latter are among the
+        values is told by the policy under "missing_predictions" of the settings.
+    floor, below : float
+        A value that was asked for, and the share of the defined values that are less; nan without them.
     """
 
-    mean: float
-    median: float
-    q25: float
-    q75: float
-    min: float
-    max: float
-    n: int
-    undefined: int
+    mean: float = math.nan
+    sd: float = math.nan
+    median: float = math.nan
+    q25: float = math.nan
+    q75: float = math.nan
+    min: float = math.nan
+    max: float = math.nan
+    n: int = 0
+    undefined: int = 0
     infinite: int = 0
+    failed: int = 0
+    missing: int = 0
+    floor: float = math.nan
+    below: float = math.nan
+
+    def to_dict(self, floors: bool = True) -> dict[str, Any]:
+        """Give the statistics by name; `floors` tells whether what is below a floor is among them."""
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if floors or name not in ("floor", "below")
+        }
 
 
-def summarise(values: Sequence[float]) -> MetricSummary:
+def summarise(
+    values: Sequence[float], *, floor: float | None = None, failed: int = 0, missing: int = 0
+) -> MetricSummary:
     """Summarise values; all statistics are nan where none is defined."""
     defined = sorted(float(value) for value in values if not math.isnan(value))
     n = len(defined)
-    undefined = len(values) - n
+    counts: dict[str, Any] = {"n": n, "undefined": len(values) - n}
+    counts.update(failed=failed, missing=missing)
+    if floor is not None:
+        counts["floor"] = floor
     if not n:
-        nan = math.nan
-        return MetricSummary(nan, nan, nan, nan, nan, nan, 0, undefined)
+        return MetricSummary(**counts)
+    if floor is not None:
+        counts["below"] = bisect.bisect_left(defined, floor) / n
     infinite = sum(map(math.isinf, defined))
     if n == 1:
-        (only,) = defined
-        return MetricSummary(only, only, only, only, only, only, 1, undefined, infinite)
-    # infinite ones of both signs have no mean
-    ends = [value for value in (defined[0], defined[-1]) if math.isinf(value)]
-    mean = sum(ends) if infinite else _mean(defined)
-    median, q25, q75 = (_quantile(defined, share) for share in (0.5, 0.25, 0.75))
-    return MetricSummary(mean, median, q25, q75, defined[0], defined[-1], n, undefined, infinite)
+        mean = defined[0]
+    else:  # infinite ones of both signs have no mean
+        ends = [value for value in (defined[0], defined[-1]) if math.isinf(value)]
+        mean = sum(ends) if infinite else _mean(defined)
+    return MetricSummary(
+        mean=mean,
+        sd=math.nan if infinite or n == 1 else _sd(defined, mean),
+        median=_quantile(defined, 0.5),
+        q25=_quantile(defined, 0.25),
+        q75=_quantile(defined, 0.75),
+        min=defined[0],
+        max=defined[-1],
+        infinite=infinite,
+        **counts,
+    )
+
+
+def _sd(values: Sequence[float], mean: float) -> float:
+    """Give the sample's standard deviation; deviations are scaled, as the square of a large one has no bound."""
+    deviations = np.asarray(values) / 2 - mean / 2
+    largest = float(np.abs(deviations).max())
+    if not largest:
+        return 0.0
+    squares = np.add.reduce(np.square(deviations / largest))
+    return 2 * largest * math.sqrt(float(squares) / (len(values) - 1))
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -80,12 +127,24 @@ def _quantile(ascending: Sequence[float], share: float) -> float:
 
 @dataclass(frozen=True)
 class Summary(Mapping[str, MetricSummary]):
-    """Summaries by metric, for all rows or for each label.
+    """Summaries by metric, for all rows or for each group of them.
 
-    ``summary["dice"].median`` over all rows; ``summary["liver", "dice"].median`` where it was made by label.
+    ``summary["dice"].median`` over all rows; ``summary["liver", "dice"].median`` where it was made by label, and
+    ``summary["liver", "f", "dice"]`` by label and sex.
+
+    Attributes
+    ----------
+    groups : mapping
+        From the values of what rows were grouped by ("all" for all rows) and the metric to its summary.
+    by : tuple of str
+        What rows were grouped by.
+    floors : bool
+        Whether floors were given.
     """
 
-    groups: Mapping[tuple[str, str], MetricSummary]
+    groups: Mapping[tuple[str, ...], MetricSummary]
+    by: tuple[str, ...] = ()
+    floors: bool = False
 
     def __getitem__(self, key: Any) -> MetricSummary:
         try:
@@ -95,31 +154,40 @@ class Summary(Mapping[str, MetricSummary]):
             raise KeyError(f"no summary of {key!r:.80}; {did_you_mean(key, known)}") from None
 
     def __iter__(self) -> Iterator[Any]:
-        single = all(group == "all" for group, _ in self.groups)
-        return iter([metric if single else (group, metric) for group, metric in self.groups])
+        return iter([key if self.by else key[-1] for key in self.groups])
 
     def __len__(self) -> int:
         return len(self.groups)
 
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns of the table."""
+        return [*(self.by or ("label",)), "metric", *MetricSummary().to_dict(self.floors)]
+
     def to_dict(self) -> list[dict[str, Any]]:
-        """Give a list of rows: label ("all" for all rows), metric and its statistics."""
+        """Give a list of rows: what they were grouped by (label "all" for all), metric and its statistics."""
+        names = (*(self.by or ("label",)), "metric")
         return [
-            {"label": group, "metric": metric, **vars(statistics)}
-            for (group, metric), statistics in self.groups.items()
+            dict(zip(names, key, strict=True)) | statistics.to_dict(self.floors)
+            for key, statistics in self.groups.items()
         ]
 
     def to_pandas(self) -> pandas.DataFrame:
         """Give the summary as a pandas DataFrame."""
         import pandas
 
-        return pandas.DataFrame(self.to_dict())
+        return pandas.DataFrame(self.to_dict(), columns=self.columns)
+
+    def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Write the summary as CSV, undefined values as ``nan``, to a file if a path is given, whole or not at all."""
+        return written(csv_text(self.columns, self.to_dict()), path)
 
     def __str__(self) -> str:
         rows = self.to_dict()
         if not rows:
             return "nothing to summarise"
-        header = list(rows[0])
         cells = [
-            [f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()] for row in rows
+            [f"{v:.4g}" if isinstance(v, float) else encodable(str(v)) for v in row.values()]
+            for row in rows
         ]
-        return text_table(header, cells, left=header[:2])
+        return text_table(self.columns, cells, left=[*self.by, "label", "metric"])

@@ -43,6 +43,11 @@ if config.DISABLE_JIT:
         start = int(index)
         return array[start : start + (len(beside) or BYTES // array.itemsize)].copy()
 
+    def load_bytes(array, index, vector):
+        """Take a vector of another one's type from a one-dimensional array of bytes, starting at an index."""
+        start = int(index)
+        return array[start : start + BYTES].view(vector.dtype)
+
     def store(array, index, vector):
         """Put a vector into a one-dimensional array, starting at an index."""
         start = int(index)
@@ -256,6 +261,11 @@ else:
         """Take as many elements as another vector has lanes, whatever their size."""
         loaded = Vector(array.dtype, vector.count)
         return loaded(array, types.uint64, vector), _load(loaded)
+
+    @intrinsic
+    def load_bytes(typingctx, array, index, vector):
+        """Take a vector of another one's type from a one-dimensional array of bytes, starting at an index."""
+        return vector(array, types.uint64, vector), _load(vector)
 
     @intrinsic
     def store(typingctx, array, index, vector):

@@ -22,6 +22,8 @@ from numba import types
 from numba.core import config
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
+from numba.core.typed_passes import NopythonRewrites
+from numba.core.untyped_passes import InlineClosureLikes
 
 from fastseg_kernels._cache import KernelCache
 
@@ -70,6 +72,10 @@ def write(dtype, ndim):
     return types.Array(dtype, ndim, "C")
 
 
+#: comprehensions and functions within functions; expressions of whole arrays
+_UNNEEDED = {InlineClosureLikes, NopythonRewrites}
+
+
 class _Library(JITCodeLibrary):
     """The code of a kernel, optimised once: numba does it for each function before it does it for the whole."""
 
@@ -105,7 +111,18 @@ class _PartLibrary(_Library):
         pass
 
 
-class _KernelCompiler(Compiler):
+class _Pipeline(Compiler):
+    """numba's pipeline, without passes that look for what no kernel has."""
+
+    def define_pipelines(self):
+        pipelines = super().define_pipelines()
+        for pipeline in pipelines:
+            pipeline.passes = [step for step in pipeline.passes if step[0] not in _UNNEEDED]
+            pipeline.finalize()
+        return pipelines
+
+
+class _KernelCompiler(_Pipeline):
     def __init__(self, typing_context, target_context, library, *options):
         if library is None:
             library = _Library(target_context.codegen(), "kernel")
@@ -113,7 +130,7 @@ class _KernelCompiler(Compiler):
         super().__init__(typing_context, target_context, library, *options)
 
 
-class _PartCompiler(Compiler):
+class _PartCompiler(_Pipeline):
     def __init__(self, typing_context, target_context, library, *options):
         library = library or _PartLibrary(target_context.codegen(), "part")
         super().__init__(typing_context, target_context, library, *options)
@@ -183,6 +200,11 @@ class Kernel:
                     self._dispatcher.compile(self._signature)
                 self._dispatcher.disable_compile()
                 self._ready = True
+
+    @property
+    def is_ready(self):
+        """Whether a call would run at once."""
+        return self._ready
 
     @property
     def dispatcher(self):

@@ -71,10 +71,9 @@ def searched(
 
     def search(masks: Any, **options: Any) -> tuple[list[int], list[int], list[Any]]:
         found[:] = [], []
-        row = fastseg.evaluate(
-            *masks, metrics=["hd", "hd95", "assd", "nsd"], tolerance=2, **options
-        )[1]
-        return found[0], found[1], [row[name] for name in ("hd", "hd95", "assd", "nsd")]
+        metrics = options.pop("metrics", ("hd", "hd95", "assd", "nsd"))
+        row = fastseg.evaluate(*masks, **{"metrics": metrics, "tolerance": 2, **options})[1]
+        return found[0], found[1], [row[name] for name in metrics]
 
     return search
 
@@ -106,3 +105,45 @@ def test_any_direction_and_place_leaves_as_much(family: Callable[[], Masks], sea
     for roll in ((1, 2, -3), (-3, -2, 1), (2, -3, 3)):
         assert searched([np.roll(mask, roll, (0, 1, 2)) for mask in padded])[0] == expected
     assert searched([np.asfortranarray(mask) for mask in padded])[0] == expected
+
+
+@pytest.mark.parametrize("spacing", [None, (2.5, 0.9766, 0.9766), (1e-3, 1.0, 1e3)])
+@pytest.mark.parametrize("boundary", ["voxel", "surfel"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_nsd_alone_is_nsd_beside_others(
+    family: Callable[[], Masks], boundary: str, spacing: Any, searched: Any
+) -> None:
+    """To the bit, wherever the tolerance lies: at a distance, beside one, at the last offset's, and beyond."""
+    masks = family()
+    offsets = _nearest.nearest_offsets(spacing or (1.0, 1.0, 1.0), 3, False)
+    distances = np.unique(offsets.distances)
+    some = [0, 1, 2, len(distances) // 2, -2, -1]
+    at_the_last = [distances[-1] / (1 + 1e-6), np.nextafter(distances[-1] / (1 + 1e-6), 0)]
+    beside_some = [1.3 * distances[1], 1.3 * distances[-1], 2 * distances[-1]]
+    for tolerance in [*distances[some], *at_the_last, *beside_some]:
+        options = {"spacing": spacing, "boundary": boundary, "tolerance": float(tolerance)}
+        alone = searched(masks, metrics=["nsd"], **options)
+        beside = searched(masks, metrics=["hd", "nsd"], **options)
+        assert alone[2] == beside[2][1:]
+        if boundary == "voxel" and tolerance * (1 + 2e-6) < distances[-1]:
+            assert alone[0] == []  # no search beyond the offsets
+        elif tolerance > distances[-1]:
+            assert alone[0] == beside[0]
+
+
+def test_nsd_alone_of_several_tolerances(searched: Any) -> None:
+    """The largest decides how far is searched; and what has no other surface is not within any."""
+    reference, prediction = far()
+    labels = reference.astype(np.uint8), prediction.astype(np.uint8)
+    for one in labels:
+        one[3:7, 40:44, 3:60] = 2
+    labels[1][6] = 0
+    labels[0][50:53, :5, :70] = 3
+    tolerances: dict[str | int, float] = {1: 30.0, 2: 0.5, 3: 5.0}
+    alone = fastseg.evaluate(*labels, metrics="nsd", tolerance=tolerances)
+    beside = fastseg.evaluate(*labels, metrics=["hd", "nsd"], tolerance=tolerances)
+    for label in (1, 2, 3):
+        assert alone[label]["nsd"] == beside[label]["nsd"]
+    assert 0 < alone[2]["nsd"] < 1
+    assert fastseg.evaluate(*labels, metrics="nsd", tolerance=66)[1]["nsd"] > 0
+    assert alone[3]["nsd"] == 0

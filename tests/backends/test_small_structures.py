@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 import fastseg
 from fastseg import threads
 from fastseg.backends import numba as numba_backend
+from fastseg.backends import scipy as scipy_backend
 from fastseg.backends.numba import small_structures
 from fastseg.backends.shared.volume import Volume
 from fastseg.measures.many_distributions import OneOfMany
@@ -26,6 +27,7 @@ Array = NDArray[Any]
 SPACINGS = {1: (1.7,), 2: (0.9, 2.5), 3: (2.5, 0.9766, 0.31)}
 DISTANCES = frozenset(("surface_distributions",))
 ALL = DISTANCES | {"band_overlap"}
+LISTS = frozenset(("surface_distances",))
 
 
 @contextmanager
@@ -139,11 +141,53 @@ def test_regions_two_sides_tolerances_and_an_ignored_label() -> None:
 def test_what_is_not_wanted_is_not_measured() -> None:
     reference, prediction = structures((20, 20, 20), 12)
     regions = [Region((label,), (label,), (slice(0, 20),) * 3, 1.0) for label in range(1, 13)]
-    for wanted in (DISTANCES, frozenset(("band_overlap",)), ALL):
+    for wanted in (
+        *(DISTANCES, frozenset(("band_overlap",)), ALL),
+        *(LISTS, LISTS | {"band_overlap"}, LISTS | ALL),
+    ):
         for found in numba_backend.measure(
             reference, prediction, regions, Request(wanted, (1.0,) * 3)
         ):
             assert set(found) == wanted
+
+
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_lists_of_distances_are_in_the_order_of_the_volume(ndim: int, order: Any) -> None:
+    """As one by one, to the bit, also those that the loop leaves. SciPy goes through all in C order."""
+    reference, prediction = structures((90, 80, 20)[:ndim], 30, apart=12)
+    pair = np.asarray(reference, order=order), np.asarray(prediction, order=order)
+    whole = tuple(slice(0, size) for size in reference.shape)
+    regions = [
+        Region((label,), (label,), whole)
+        for label in range(1, 31)
+        if (reference == label).any() and (prediction == label).any()
+    ]
+    for spacing in ((1.0,) * ndim, SPACINGS[ndim]):
+        for changed in ({}, {"_MOST_PAIRS": 400}, {"_MOST_WORDS": 0}):
+            with limits(**changed):
+                found = numba_backend.measure(*pair, regions, Request(LISTS, spacing))
+            for region, one in zip(regions, found, strict=True):
+                listed = one["surface_distances"]
+                expected = numba_backend.surface_distances(*pair, region, spacing, "voxel")
+                np.testing.assert_array_equal(
+                    listed.reference_to_prediction, expected.reference_to_prediction
+                )
+                np.testing.assert_array_equal(
+                    listed.prediction_to_reference, expected.prediction_to_reference
+                )
+            alone = scipy_backend.measure(*pair, regions[:2], Request(LISTS, spacing))
+            for one, other in zip(alone if order == "C" else [], found, strict=False):
+                np.testing.assert_array_equal(
+                    one["surface_distances"].reference_to_prediction,
+                    other["surface_distances"].reference_to_prediction,
+                )
+            one_way = numba_backend.measure(*pair, regions, Request(LISTS, spacing, one_way=True))
+            for one, both in zip(one_way, found, strict=True):
+                np.testing.assert_array_equal(
+                    one["surface_distances"].prediction_to_reference,
+                    both["surface_distances"].prediction_to_reference,
+                )
 
 
 @contextmanager

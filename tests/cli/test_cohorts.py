@@ -73,7 +73,7 @@ def test_missing_predictions_are_refused_before_any_work(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _save("r/a.npy", "r/b.npy", "p/a.npy")
-    monkeypatch.setattr(evaluating, "evaluate_cases", None)  # never called
+    monkeypatch.setattr(evaluating, "evaluate_remaining", None)  # never called
     status, out, err = call("r", "p", "--missing", "error", "--output", "o.csv")
     assert (status, out, len(err)) == (2, "", 1)
     assert "1 of 2 references in r have no prediction in p: b" in err[0]

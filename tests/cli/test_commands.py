@@ -18,7 +18,7 @@ from rich.console import Console
 import fastseg
 from fastseg import Evaluation
 from fastseg.__main__ import main
-from fastseg.cli import demo, terminal
+from fastseg.cli import demo, progress, terminal
 from fastseg.cli import kernel_cache as warmup
 
 HEAVY = ("numpy", "numba", "scipy", "nibabel", "SimpleITK", "pandas", "fastseg_kernels")
@@ -126,9 +126,8 @@ def test_warm_makes_every_kernel_ready(capsys: pytest.CaptureFixture[str], n: in
 def test_warm_fills_an_empty_cache_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two processes, and a second run that has nothing to do; few kernels, since compiling takes long."""
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(
-        warmup, "all_kernels", lambda: range(4)
-    )  # here; the processes have them all
+    some = warmup.all_kernels()[:4]
+    monkeypatch.setattr(warmup, "all_kernels", lambda: some)  # here; the processes have them all
     fastseg.set_num_threads(2)
     steps = []
     assert warmup.compile_all(lambda: steps.append(1)) == (4, 4)
@@ -341,17 +340,17 @@ def test_nothing_but_background(
 def test_progress_is_shown_on_a_terminal_only(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with terminal.progress(3, "cases") as advance:
+    with progress.progress(3, "cases") as advance:
         advance()
     assert capsys.readouterr().err == ""
     genuine = Console
     monkeypatch.setattr(
-        terminal, "Console", lambda **options: genuine(**options, force_terminal=True)
+        progress, "Console", lambda **options: genuine(**options, force_terminal=True)
     )
-    with terminal.progress(3, "cases") as advance:
+    with progress.progress(3, "cases") as advance:
         for _ in range(3):
             advance()
     assert "3/3" in capsys.readouterr().err
-    with terminal.progress(1, "cases") as advance:
+    with progress.progress(1, "cases") as advance:
         advance()
     assert capsys.readouterr().err == ""

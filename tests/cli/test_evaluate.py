@@ -177,7 +177,10 @@ def test_a_failing_case_is_told_and_the_others_are_done(
     assert err[0].startswith("fastseg: error: case case_2: ")
     assert "differ in shape" in err[0]
     assert err[1:] == ["fastseg: error: 1 of 3 cases failed: case_2"]
-    assert {row["case"] for row in _rows("o.csv")} == {"case_1", "case_3"}
+    rows = _rows("o.csv")
+    assert {row["case"] for row in rows if row["level"]} == {"case_1", "case_3"}
+    assert rows[-1]["case"] == "case_2"
+    assert rows[-1]["problem"]
     assert "2 cases" in out
 
 
@@ -247,7 +250,7 @@ BAD = {
     "backend": (["a.npy", "b.npy", "--backend", "nmba"], "did you mean 'numba'?"),
     "threads": (["a.npy", "b.npy", "--threads", "0"], "Invalid value for '--threads'"),
     "threads' text": (["a.npy", "b.npy", "--threads", "two"], "Invalid value for '--threads'"),
-    "output's suffix": (["a.npy", "b.npy", "--output", "o.txt"], "ends in .csv or .json"),
+    "output's suffix": (["a.npy", "b.npy", "--output", "o.txt"], "ends in .csv, .tsv, .json"),
     "output's folder": (["a.npy", "b.npy", "--output", "no/o.csv"], "no: no such folder"),
     "output is a folder": (["a.npy", "b.npy", "--output", "d.csv"], "but this is a folder"),
     "output is input": (
@@ -304,7 +307,7 @@ def test_an_output_folder_that_cannot_be_written_to_is_found_before_work(
         raise PermissionError(13, "Permission denied", options["dir"])
 
     monkeypatch.setattr("fastseg.cli.options.tempfile.TemporaryFile", refuse)
-    monkeypatch.setattr(evaluating, "evaluate_cases", None)  # never called
+    monkeypatch.setattr(evaluating, "evaluate_remaining", None)  # never called
     status, _, err = call("evaluate", *pair, "--output", "o.csv")
     assert status == 2
     assert err == ["fastseg: error: .: no file can be written here (Permission denied)"]

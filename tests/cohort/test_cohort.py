@@ -6,6 +6,7 @@ import gc
 import threading
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def test_pairs_are_matched_by_stem_and_the_rest_is_named(folders: Folders) -> No
         ("case_10", reference / "case_10.nii.gz", prediction / "case_10.mha"),
         ("lonely", reference / "lonely.nii.gz", None),
     ]
-    assert pairing.missing == ["lonely"]
+    assert [case.name for case in pairing.missing] == ["lonely"]
     assert [path.name for path in pairing.only_prediction] == ["extra.npy", "extra2.npy"]
 
 
@@ -256,7 +257,7 @@ def test_reading_is_one_case_ahead_and_no_more(
             return noting
 
         first, second = map(noted, prepared.reads)
-        return io.PreparedPair((first, second), prepared.notes)
+        return replace(prepared, reads=(first, second))
 
     def slow_evaluate(reference: Any, prediction: Any, settings: Settings, case: str) -> Evaluation:
         if case == "0":

@@ -95,7 +95,7 @@ def test_a_missing_prediction_is_left_out_or_refused(
         evaluation = evaluate_cohort(*folders, missing="skip", **SCIPY)
     assert evaluation.cases == ("a",)
     assert evaluation.settings["missing_predictions"] == {"policy": "skip", "cases": ["b"]}
-    monkeypatch.setattr("fastseg.cohort.evaluate_cohort.evaluate_cases", None)  # never called
+    monkeypatch.setattr("fastseg.cohort.evaluate_cohort.evaluate_all", None)  # never called
     with pytest.raises(ValueError, match="1 of 2 references in r have no prediction in p: b"):
         evaluate_cohort(*folders, missing="error", on_error="skip", **SCIPY)
 

@@ -15,7 +15,7 @@ import pytest
 torch = pytest.importorskip("torch")
 metrics = pytest.importorskip("monai.metrics")
 
-from fastseg import compat, use_backend  # noqa: E402
+from fastseg import compat, get_num_threads, set_num_threads, use_backend  # noqa: E402
 from fastseg.compat import monai as ours  # noqa: E402
 from fastseg.compat._support import channels as _channels  # noqa: E402
 from fastseg.compat._support import tensors as _tensors  # noqa: E402
@@ -109,7 +109,7 @@ def test_surface_dice_of_subvoxels(pair: cases.Pair, spacing: tuple[float, ...] 
 @pytest.mark.parametrize(
     "dtype", ["bool", "uint8", "int8", "int16", "int64", "float16", "bfloat16", "float64"]
 )
-def test_distances_of_any_dtype(dtype: str) -> None:
+def test_distances_of_any_dtype(dtype: str, either_way: None) -> None:
     images = random_images(2, 3, 6, 7, 8, dtype=getattr(torch, dtype))
     for name in DISTANCES[:2]:
         compare(name, *images)
@@ -118,8 +118,15 @@ def test_distances_of_any_dtype(dtype: str) -> None:
     compare("compute_hausdorff_distance", *mixed, include_background=True)
 
 
+@pytest.fixture(params=[False, True], ids=["whole", "counted"])
+def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images are small ones, which are measured whole, or larger ones, in which the box of the masks is found first."""
+    if request.param:
+        monkeypatch.setattr(_channels, "_SMALL_IMAGE", 0)
+
+
 @pytest.mark.parametrize("shape", [(9, 70), (5, 6, 7)], ids=str)
-def test_items_of_a_batch_do_not_see_each_other(shape: tuple[int, ...]) -> None:
+def test_items_of_a_batch_do_not_see_each_other(shape: tuple[int, ...], either_way: None) -> None:
     """They lie one behind another in one volume: full, at either end, and empty ones beside each other."""
     rng = np.random.default_rng(3)
     y, p = (torch.from_numpy(rng.random((12, 2, *shape)) < 0.2).float() for _ in range(2))
@@ -138,10 +145,50 @@ def test_items_of_a_batch_do_not_see_each_other(shape: tuple[int, ...]) -> None:
     for name in COUNTS:
         compare(name, p, y.round())
     spacing = rng.uniform(0.5, 2, (12, len(shape))).tolist()
+    for name in DISTANCES[:2]:
+        compare(name, p, y, spacing=spacing)
     compare("compute_hausdorff_distance", p, y, percentile=95, spacing=spacing)
 
 
-def test_only_ones_are_inside() -> None:
+@pytest.mark.parametrize("shape", [(60, 70), (16, 17, 18)], ids=str)
+def test_a_few_voxels_that_no_sample_need_see(shape: tuple[int, ...]) -> None:
+    """One is inside, wherever it lies; in some images there are others, near and far, or none."""
+    rng = np.random.default_rng(4)
+    y, p = torch.zeros(2, 40, 2, *shape)
+    for image in (y, p):
+        flat = image.reshape(80, -1)
+        flat[torch.arange(70), torch.from_numpy(rng.integers(0, flat.shape[1], 70))] = 1
+        flat[20:50] += torch.from_numpy(rng.random((30, flat.shape[1])) < 0.01)
+    y, p = y.clamp(max=1), p.clamp(max=1)
+    p[::3] = p[::3].roll(1, -1)
+    for name in DISTANCES[:2]:
+        compare(name, p, y, True)
+    compare("compute_average_surface_distance", p, y, True, symmetric=True)
+    compare("compute_surface_dice", p, y, [1.0, 2.5], True)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_averages_of_images_that_threads_share(threads: int) -> None:
+    """More than a chunk of them, some of which the loop gives up: all sums run over the voxels in their order."""
+    rng = np.random.default_rng(5)
+    y = torch.zeros(12, 1, 40, 50, 60)
+    for item in range(10):
+        start = rng.integers(0, 20, 3)
+        y[item, 0][tuple(slice(at, at + 20) for at in start)] = 1
+    p = y.roll((2, -3), (2, 4))
+    p[:5, :, ::3, ::2, 5] = 1
+    y[10, 0, :3], p[10, 0, -30:] = 1, 1  # too far apart for the loop
+    y[11], p[11] = (torch.from_numpy(rng.random((2, 1, 40, 50, 60)) < 0.5)).float()
+    before = get_num_threads()
+    set_num_threads(threads)
+    try:
+        for symmetric in (False, True):
+            compare("compute_average_surface_distance", p, y, True, symmetric=symmetric)
+    finally:
+        set_num_threads(before)
+
+
+def test_only_ones_are_inside(either_way: None) -> None:
     """Neither 2 nor 0.9 nor nan; in float32, what rounds to 1 is."""
     y = torch.tensor([0, 1, 2, 0.9, float("nan"), 1, 1, 1], dtype=torch.float64).reshape(1, 1, 2, 4)
     compare("compute_hausdorff_distance", y.roll(1, 3), y)
@@ -186,7 +233,7 @@ def test_numpy_arrays_and_other_layouts() -> None:
     compare("compute_hausdorff_distance", p.requires_grad_(), y)
 
 
-def test_names_of_empty_channels() -> None:
+def test_names_of_empty_channels(either_way: None) -> None:
     """Each has a warning of its own, the ground truth first; MONAI's averages count from another channel."""
     y = torch.zeros(2, 3, 5, 5)
     y[0, 1, 2:4] = 1
@@ -494,7 +541,7 @@ def untouched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return call
 
     for module in (_tensors, _channels):
-        monkeypatch.setattr(module, "histograms", recorded("histograms"))
+        monkeypatch.setattr(module, "as_bits", recorded("as_bits"))
 
     def fail(*args: Any, **kwargs: Any) -> None:
         raise AssertionError("MONAI's own function was called")

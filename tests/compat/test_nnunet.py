@@ -10,14 +10,19 @@ import math
 import pickle
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import fastseg
 from fastseg import compat
 from fastseg.compat import nnunet as ours
+from fastseg.results import Evaluation
+from fastseg.results.writers.nnunet import write as write_summary
+from fastseg.results.writers.writer import WriteOptions
 from tests.compat.cases import extreme_pairs, filled_pairs, label_maps
 from tests.compat.parity import same
 from tests.compat.readers import NumpyReader
@@ -198,6 +203,35 @@ def test_a_folder(tmp_path: Path) -> None:
         found = host.compute_metrics_on_folder(*folders, str(file), *arguments, num_processes=1)
     assert file.read_text() == text
     np.testing.assert_equal(found, expected)
+
+
+@needs_host
+@pytest.mark.slow
+@pytest.mark.parametrize("wanted", [[1, 3, (1, 2)], [(2, 1), 9, 1, 2, 3, (1,), (2,), (3,), 0]])
+def test_the_writer_of_summaries_writes_nnunets_file(wanted: list[Any], tmp_path: Path) -> None:
+    """``nnunet:summary.json`` of `fastseg evaluate` is the same file, byte by byte."""
+    folders = write_folders(tmp_path, np.save, ".npy")
+    names = sorted(path.name for path in Path(folders[1]).iterdir())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of a label that no case has
+        host.compute_metrics_on_folder(
+            *folders, str(tmp_path / "theirs.json"), NumpyReader(), ".npy", wanted, 4, 1
+        )
+    files = {("", name): tuple(f"{folder}/{name}" for folder in folders) for name in names}
+    evaluation = Evaluation.joined(
+        fastseg.evaluate(
+            *map(np.load, files["", name]),
+            labels={str(label): label for label in wanted},
+            metrics=["dice", "iou"],
+            ignore_label=4,
+            case=name,
+        )
+        for name in names
+    )
+    settings = {k: v for k, v in evaluation.settings.items() if k != "unlisted_labels"}
+    options = WriteOptions(files)  # type: ignore[arg-type]
+    write_summary(replace(evaluation, settings=settings), tmp_path / "ours.json", options)
+    assert (tmp_path / "ours.json").read_bytes() == (tmp_path / "theirs.json").read_bytes()
 
 
 def test_a_folder_must_be_complete_unless_chill(tmp_path: Path) -> None:

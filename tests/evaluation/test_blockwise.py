@@ -151,6 +151,16 @@ def test_what_lies_outside_of_every_window_is_found(boundary: Any, asked_again: 
     assert sum(asked_again) > 1000
 
 
+@pytest.mark.parametrize("boundary", ["voxel", "surfel"])
+def test_nsd_alone_asks_nothing_again(boundary: Any, asked_again: list[int]) -> None:
+    reference, prediction = hard_cases.blob_pair((48, 40, 44), 1)
+    for tolerance, budget in ((1, LEAST << 7), (3, LEAST << 7), (60, LEAST << 7)):
+        asked_again.clear()
+        check(reference, prediction, budget, metrics="nsd", tolerance=tolerance, boundary=boundary)
+        if boundary == "voxel" and tolerance < 60:
+            assert not asked_again
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("boundary", ["voxel", "surfel"])

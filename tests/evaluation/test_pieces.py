@@ -167,7 +167,7 @@ def test_npy_files_are_mapped_and_not_read(
     for name, labels in (("r", reference), ("p", prediction)):
         paths.append(tmp_path / f"{name}.npy")
         np.save(paths[-1], np.asarray(labels.astype(dtype), order=order))
-    monkeypatch.setattr("fastseg.evaluation.budget._LARGEST_SLAB", 100)
+    monkeypatch.setattr("fastseg.evaluation.budget.LARGEST_SLAB", 100)
     source = io.read_map(paths[0]).source
     if isinstance(source, ArraySource):
         assert not source.array.flags.owndata  # it lies in the file

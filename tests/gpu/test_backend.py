@@ -142,6 +142,18 @@ def assert_bands(cupy: Any, pair: list[Array], spacing: Any, width: float) -> No
     assert found == cpu.measure(pair[0], pair[1], regions, request)
 
 
+def assert_lists(cupy: Any, pair: list[Array], spacing: Any) -> None:
+    """Lists of distances that are measured beside other things, here and there."""
+    backend = dispatch.choose("surface_distances", 3, memory="cuda").operations
+    request = Request(frozenset({"surface_distances"}), spacing)
+    given = [cupy.asarray(mask) for mask in pair]
+    [found] = backend.measure(given[0], given[1], [Region()], request)
+    [expected] = cpu.measure(pair[0], pair[1], [Region()], request)
+    for name in ("reference_to_prediction", "prediction_to_reference"):
+        first, second = (getattr(each["surface_distances"], name) for each in (found, expected))
+        np.testing.assert_array_equal(first, second)
+
+
 # ---------------------------------------------------------------------------- on every engine
 
 
@@ -164,6 +176,7 @@ def test_surface_distances(gpu: types.ModuleType, boundary: Any) -> None:
     reference, prediction = (volume == 1 for volume in labels())
     prediction[0, :3] = False
     assert_distances(gpu, (reference, prediction), spacing=(2.5, 1, 0.7), boundary=boundary)
+    assert_lists(gpu, [reference, prediction], (2.5, 1.0, 0.7))
 
 
 def test_a_structure_that_is_far(gpu: types.ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import io
 import time
 import tracemalloc
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import nibabel
 import numpy as np
@@ -17,11 +17,13 @@ import tifffile
 from PIL import Image as Picture
 
 from fastseg.io import Grid, Image, as_image, read_image
+from fastseg.io.store_paths import HDF5_SUFFIXES, ZARR_SUFFIXES
 
 Array = npt.NDArray[Any]
 
 FLAT = (".png", ".bmp")
-WITHOUT_GRID = (*FLAT, ".npy", ".npz")
+STORES = (*ZARR_SUFFIXES, *HDF5_SUFFIXES)
+WITHOUT_GRID = (*FLAT, ".npy", ".npz", *STORES)
 WITHOUT_ORIENTATION = (".tif", ".tiff", ".ome.tif", ".ome.tiff")
 #: what each kind of file can hold, where that is not everything
 DTYPES_OF = {
@@ -105,10 +107,29 @@ def write(path: Path, array: Array, affine: Array | None = None) -> Path:
         write_segmentation(path, array, affine)
     elif name.endswith(".npy"):
         np.save(path, array)
+    elif name.endswith(STORES):
+        write_store(path, array)
     elif name.endswith(".npz"):
         np.savez_compressed(path, array)
     else:
         SimpleITK.WriteImage(sitk_image(array, affine), name, name.endswith("z.nrrd"))
+    return path
+
+
+def write_store(path: Path, array: Array, zarr_format: Literal[2, 3] = 3, **how: Any) -> Path:
+    """Write an array alone, in chunks, as HDF5 or Zarr in a folder or a zip."""
+    if path.name.endswith(HDF5_SUFFIXES):
+        h5py = pytest.importorskip("h5py")
+        with h5py.File(path, "w") as file:
+            file.create_dataset("labels", data=array, compression="gzip", **how)
+        return path
+    zarr = pytest.importorskip("zarr")
+    how = {"chunks": tuple(max(1, size // 2) for size in array.shape), **how}
+    if path.name.endswith((".zip", ".ozx")):
+        with zarr.storage.ZipStore(path, mode="w") as store:
+            zarr.create_array(store, data=array, zarr_format=zarr_format, **how)
+    else:
+        zarr.create_array(path, data=array, zarr_format=zarr_format, **how)
     return path
 
 

@@ -41,9 +41,9 @@ from tests.io.files import (
 
 def test_the_fast_unzipper_is_the_one_in_use() -> None:
     pytest.importorskip("zlib_ng", reason="comes with fastseg-metrics[io]")
-    from fastseg.io.voxels import _inflaters
+    from fastseg.io.voxels import inflaters
 
-    assert [module.__name__ for module in _inflaters()] == ["zlib_ng.gzip_ng", "zlib_ng.zlib_ng"]
+    assert [module.__name__ for module in inflaters()] == ["zlib_ng.gzip_ng", "zlib_ng.zlib_ng"]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_paths_that_are_no_image_files(tmp_path: Path) -> None:
     [
         ("a.JPG", "does not keep labels"),
         ("a.jpeg", "save them as .png"),
-        ("a.h5", "h5py.File"),
+        ("a.ims", "h5py.File"),
         ("a.mat", "scipy.io.loadmat"),
         ("a.mnc", "nibabel"),
         ("a.gipl.gz", "SimpleITK"),
@@ -202,8 +202,8 @@ def test_kinds_that_are_not_read_come_with_advice(tmp_path: Path, name: str, wor
 
 
 def test_folders_that_are_images_come_with_advice(tmp_path: Path) -> None:
-    (tmp_path / "a.zarr").mkdir()
-    refused(tmp_path / "a.zarr", "zarr.open")
+    (tmp_path / "a.n5").mkdir()
+    refused(tmp_path / "a.n5", "tensorstore.open")
     (tmp_path / "scan").mkdir()
     refused(tmp_path / "scan", "expected an image file, but this is a directory")
     (tmp_path / "scan" / "1.DCM").touch()

@@ -60,12 +60,15 @@ def surfels(mask: Mask, table: Floats) -> tuple[NDArray[np.int64], Floats]:
     assert_array_equal(again[..., :width], corners)
     assert not again[..., width:].any()
     everything = 0, len(corners), mask.ndim, width
-    corner_kernels.corner_codes(words, part, *everything, corners, codes)
+    itself = np.resize(np.arange(2**2**mask.ndim, dtype=np.uint8), 256)
+    corner_kernels.corner_codes(words, part, *everything, corners, itself, codes)
     assert codes[-1] == 77
     codes_again = np.zeros(len(codes) - 1, np.uint8)
     words = packed.pack(mask)
-    corner_kernels.corner_codes(words, packed.whole(words), *everything, within, codes_again)
-    assert_array_equal(codes_again, codes[:-1])
+    corner_kernels.corner_codes(
+        words, packed.whole(words), *everything, within, 255 - itself, codes_again
+    )
+    assert_array_equal(255 - codes_again, codes[:-1])
     return np.argwhere(found)[:, 3 - mask.ndim :], table[codes[:-1]]
 
 

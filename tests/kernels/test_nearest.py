@@ -16,6 +16,7 @@ from fastseg.backends import scipy as scipy_backend
 from fastseg.backends.numba import nearest as _nearest
 from fastseg.backends.shared import offsets as offset_tables
 from fastseg.backends.shared.geometry import Geometry
+from fastseg.measures.distributions import Distribution
 from fastseg.measures.regions import Region
 from fastseg_kernels.cpu import nearest
 from tests.kernels import packed
@@ -78,19 +79,21 @@ def shells(
     padded = np.pad(packed.pack(targets), margins)
     nearby = _nearest.NearestOffsets(offsets, squares)
     slab = (first + margin_z, stop + margin_z)
-    counts, missed = np.full(len(squares), 5), np.full((len(out), 3), -1)
+    counts, missed = np.full((len(squares), 1), 5), np.full((len(out), 3), -1)
     steps = nearby.word_offsets(padded)
     sets = words, padded, coarse_rows_of(padded), np.array(nearby.reach), margin_y + 1
     arguments = *sets, steps, nearby.shifts, squares, core, *slab
-    n = nearest.shells(*arguments, counts, missed, out)
+    no_codes = np.empty(0, np.uint8)
+    n = nearest.shells(*arguments, no_codes, counts, missed, out)
     assert out[-1] == -1
     assert missed[n].tolist() == [-1, -1, -1]
-    check_counts(counts - 5, nearby, out[:-1])
+    assert (counts == 5).all()
     if len(out) < 10_000:  # the same without single distances; as plain Python not for many
-        again = counts * 0, missed * 0 - 1
-        assert nearest.shells(*arguments, *again, np.empty(0)) == n
-        assert_array_equal(again[0], counts - 5)
-        assert_array_equal(again[1], missed)
+        again = missed * 0 - 1
+        assert nearest.shells(*arguments, no_codes, counts, again, np.empty(0)) == n
+        check_counts(counts - 5, nearby, out[:-1])
+        assert_array_equal(again, missed)
+        check_codes(arguments, nearby, missed[:n], out[:-1])
     places = np.argwhere(queries[first:stop])[np.isinf(out[:-1])]
     assert_array_equal(missed[:n] - (margin_z + first, margin_y + 1, 0), places)
     return out[:-1]
@@ -102,6 +105,28 @@ def check_counts(counts: NDArray[np.int64], nearby: _nearest.NearestOffsets, fou
     expected = np.unique(np.sqrt(found[np.isfinite(found)]), return_counts=True)
     assert_array_equal(distribution.distances, expected[0])
     assert_array_equal(distribution.counts, expected[1])
+    assert distribution.areas is None
+
+
+def check_codes(
+    arguments: Any, nearby: _nearest.NearestOffsets, missed: NDArray[np.int64], found: Floats
+) -> None:
+    """Each code is counted apart, and a missed query brings its own."""
+    areas = np.array([0.25, 0.5, 0.75, 3.0])
+    codes = np.random.default_rng(len(found)).integers(0, 4, len(found), np.uint8)
+    if not len(codes):
+        return
+    counts, again = np.zeros((len(nearby.squares), 4), np.int64), np.full((len(found) + 1, 4), -1)
+    assert nearest.shells(*arguments, codes, counts, again, np.empty(0)) == len(missed)
+    assert_array_equal(again[: len(missed), :3], missed)
+    assert_array_equal(again[: len(missed), 3], codes[np.isinf(found)])
+    near = np.isfinite(found)
+    expected = Distribution.of(np.sqrt(found[near]), areas[codes[near]])
+    distribution = nearby.distribution(counts, areas)
+    assert distribution.areas is not None
+    assert_array_equal(distribution.areas, expected.areas)
+    assert_array_equal(distribution.distances, expected.distances)
+    assert_array_equal(distribution.counts, expected.counts)
 
 
 def row_offsets(reach: int) -> tuple[NDArray[np.int64], Floats]:
@@ -394,7 +419,21 @@ def directed(queries: Mask, targets: Mask, spacing: tuple[float, ...], reverse: 
         expected = np.unique(single, return_counts=True)
         assert_array_equal(counted.distances, expected[0])
         assert_array_equal(counted.counts, expected[1])
+    check_areas(sets, geometry, (there, back))
     return there
+
+
+def check_areas(sets: Any, geometry: Geometry, singles: tuple[Floats, Floats]) -> None:
+    """Elements with codes are counted by distance and area, near ones and far ones."""
+    areas, rng = np.array([0.25, 0.5, 3.0]), np.random.default_rng(7)
+    codes = [rng.integers(0, 3, len(single), np.uint8) for single in singles]
+    both = _nearest.distributions(sets[0], sets[1], geometry, codes, areas)
+    for single, of_single, counted in zip(singles, codes, both, strict=True):
+        expected = Distribution.of(single, areas[of_single])
+        assert counted.areas is not None
+        assert_array_equal(counted.areas, expected.areas)
+        assert_array_equal(counted.distances, expected.distances)
+        assert_array_equal(counted.counts, expected.counts)
 
 
 LOOKS_PER_VOXEL = [0, 2, 10**9]
@@ -464,7 +503,8 @@ def test_the_switch_to_a_transform(
     assert_array_equal(
         found, naive.nearest(np.argwhere(queries), np.argwhere(targets), (0.7, 1.0, 1.3))
     )
-    assert len(transforms) == 2 * (looks_per_voxel < 10**9)  # for single distances and for counts
+    # for single distances, for counts, and for counts by area
+    assert len(transforms) == 3 * (looks_per_voxel < 10**9)
 
 
 def test_without_targets_or_queries() -> None:

@@ -68,7 +68,7 @@ def measured(
     )
     boxes = np.array([(0, 0, 0, *first.shape) for first, _ in pairs], np.int64)
     largest = int(structures.words_of(*boxes.T[3:], *reach)[2].max())
-    room = changed.pop("room", 100_000)
+    room, in_order = changed.pop("room", 100_000), changed.pop("in_order", False)
     places = changed.pop("places", 64 * largest)
     bands, ends = np.full((len(pairs), 3), -7), np.full((len(pairs), 2), -7)
     found: list[Any] = [None] * len(pairs)
@@ -88,6 +88,7 @@ def measured(
             np.array(spacing),
             0,
             changed.get("most_pairs", 1 << 40),
+            int(in_order),
             np.full((3, largest), 0xDEADBEEF, np.uint64),
             np.empty(max(len(kinds), len(of_band)), np.int64),
             np.empty(len(distances), np.int64),
@@ -104,7 +105,9 @@ def measured(
                 continue
             middle, end = ends[place]
             found[place] = [
-                np.repeat(out[0][slice(*part)], out[1][slice(*part)])
+                out[0][slice(*part)]
+                if in_order
+                else np.repeat(out[0][slice(*part)], out[1][slice(*part)])
                 for part in ((begin, middle), (middle, end))
             ]
             begin = end
@@ -137,6 +140,24 @@ def test_distances_and_bands_are_those_of_brute_force(spacing: tuple[float, ...]
             for mask in (first, second)
         ]
         assert of_bands.tolist() == [int(mask.sum()) for mask in (*near, near[0] & near[1])]
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (2.5, 0.9766, 0.31)])
+def test_distances_in_order_are_those_of_brute_force(spacing: tuple[float, ...]) -> None:
+    """Of voxels that an offset leads from and of those that are compared with all, also where room runs out."""
+    pairs = [*some_pairs(24, 2), *some_pairs(1)]
+    far = np.zeros((2, 3, 6, 60), bool)
+    far[0, :, :, 1:5] = far[1, 1:, :3, 3:5] = far[1, :2, 3:, 40:58] = far[0, 2, 5, 30] = True
+    pairs.append((far[0], far[1]))
+    for room in (100_000, 2500):
+        found, _ = measured(pairs, spacing, 1.8, in_order=True, room=room)
+        back, _ = measured(pairs, spacing, 1.8, in_order=2, room=room)
+        for pair, distances, alone in zip(pairs, found, back, strict=True):
+            assert_array_equal(alone[1], distances[1])
+            assert not alone[0].size
+            expected = naive.surface_distances(*pair, spacing)[:2]
+            for actual, wanted in zip(distances, expected, strict=True):
+                assert_array_equal(actual, wanted)
 
 
 def test_without_room_it_stops_and_goes_on() -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fastseg.errors import FastsegError
+from fastseg.measures.distributions import Distribution
 from fastseg.measures.surface_distances import SurfaceDistances
 from tests.oracle import figures, naive
 
@@ -104,6 +105,35 @@ def test_elements_are_sorted_by_distance_and_then_by_area(
     assert weights is not None
     assert list(zip(distances.tolist(), weights.tolist(), strict=True)) == expected
     assert len(found.counts) == len(set(expected))
+
+
+@given(
+    counts=st.lists(st.integers(1, 40), min_size=1, max_size=8),
+    areas=st.lists(st.sampled_from([0.1, 0.3, 1 / 3, 1.0, 1e-300, 7e300]), min_size=8, max_size=8),
+    n_distances=st.integers(1, 8),
+    data=st.data(),
+)
+def test_a_percentile_by_area_has_the_bits_of_a_sum_by_element(
+    counts: list[int], areas: list[float], n_distances: int, data: st.DataObject
+) -> None:
+    """Also where the share ends just at an entry, so that only rounding tells on which side of it."""
+    weights = np.repeat(areas[: len(counts)], counts)
+    places = np.minimum(np.arange(len(counts)), n_distances - 1)
+    values = np.repeat(places.astype(float), counts)
+    found = Distribution.of(values, weights)
+    distances, weights_in_order = found.elements
+    assert weights_in_order is not None
+    shares = np.cumsum(weights_in_order) / np.sum(weights_in_order)
+    share = data.draw(
+        st.sampled_from([0.0, 0.25, 0.5, 0.95, *shares[np.isfinite(shares)].tolist()])
+    )
+    near = math.nextafter(100 * share, data.draw(st.sampled_from([0, 50, 200])))
+    for percentile in (100 * share, near):
+        if not 0 <= percentile < 100:
+            continue
+        index = np.searchsorted(shares, percentile / 100)
+        expected = distances[min(int(index), len(distances) - 1)]
+        assert found.percentile(percentile) == expected
 
 
 @given(values=distance_lists, percentile=st.floats(0, 100) | st.sampled_from([0, 25, 50, 95, 99.9]))

@@ -7,6 +7,7 @@ import json
 import math
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,7 +16,8 @@ import pytest
 
 import fastseg
 from fastseg.measures.joint_histogram import Counts, Empty
-from fastseg.results import Evaluation, Level, Row
+from fastseg.results import Evaluation, Failure, Level, Row, with_case
+from fastseg.results.attributes import Attributes
 
 MASK = np.zeros((6, 6, 6), np.uint8)
 MASK[1:4, 1:4, 1:4] = 1
@@ -41,7 +43,8 @@ def contents(evaluation: Evaluation) -> Any:
     rows = [
         bits([getattr(row, name) for name in Row.__dataclass_fields__]) for row in evaluation.rows
     ]
-    return rows, evaluation.metrics, bits(dict(evaluation.settings))
+    settings = bits(dict(evaluation.settings))
+    return rows, evaluation.metrics, settings, evaluation.failures
 
 
 def strictly(text: str) -> Any:
@@ -83,7 +86,13 @@ def random_evaluation(seed: int) -> Evaluation:
             empty=random.choice(get_args(Empty)).item(),
             empty_policy=text(),
             level=random.choice(get_args(Level)).item(),
+            algorithm=text() if random.integers(2) else "",
+            attributes=Attributes({text(): text() for _ in range(random.integers(3))}),
         )
+
+    def failure() -> Failure:
+        known = Attributes({text(): text()})
+        return Failure(text(), text(), text(), text(), text(), known)
 
     settings = {
         "spacing": [1.0, value()],
@@ -96,7 +105,9 @@ def random_evaluation(seed: int) -> Evaluation:
         "unlisted_labels": {"reference": {2**63: 5, 7: 1}, "prediction": {}},
         "flag": True,
     }
-    return Evaluation(tuple(row() for _ in range(random.integers(5))), metrics, settings)
+    rows = tuple(row() for _ in range(random.integers(5)))
+    failures = tuple(failure() for _ in range(random.integers(3)))
+    return Evaluation(rows, metrics, settings, failures)
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -189,7 +200,7 @@ def _top(key: str, value: Any) -> Callable[[dict[str, Any]], Any]:
 
 
 DAMAGE = {
-    "newer": (_top("format", 2), "written by a newer fastseg, in format 2"),
+    "newer": (_top("format", 3), "written by a newer fastseg, in format 3"),
     "no format": (_without("format"), "an object with a 'format'; got an object with the keys"),
     "format is text": (_top("format", "1"), "expected a whole number as 'format', got '1'"),
     "format is true": (_top("format", True), "expected a whole number as 'format', got True"),
@@ -218,6 +229,11 @@ DAMAGE = {
     "count is a fraction": (_row("fn", 0.5), "expected a whole number as 'fn', got 0.5"),
     "empty": (_row("empty", "none"), "expected one of '', 'reference', 'prediction', 'both'"),
     "case": (_row("case", 7), "expected text as 'case', got 7"),
+    "algorithm": (_row("algorithm", None), "expected text as 'algorithm', got None"),
+    "attributes": (_row("attributes", ["a"]), "expected an object as 'attributes', got ['a']"),
+    "attribute": (_row("attributes", {"a": 1}), "expected an object of texts as 'attributes'"),
+    "failures": (_top("failures", {}), "expected a list as 'failures'"),
+    "failure": (_top("failures", [{"case": "a"}]), "failure 1: expected text as 'kind'"),
 }
 
 
@@ -270,3 +286,41 @@ def test_null_without_a_reason_is_undefined() -> None:
     content = json.loads(fastseg.evaluate(MASK, MASK, metrics="dice").to_json())
     content["rows"][0]["dice"] = None
     assert math.isnan(Evaluation.from_json(json.dumps(content))[1]["dice"])
+
+
+def test_what_older_versions_wrote_is_read() -> None:
+    """Format 1, before there were algorithms, attributes and failures."""
+    path = Path(__file__).parent / "format_1.json"
+    read = Evaluation.from_json(path)
+    assert [(row.case, row.name, row["dice"]) for row in read] == [("a", "1", 1.0), ("b", "1", 0.0)]
+    assert math.isinf(read["b", 1]["hd"])
+    assert (read.algorithms, read.rows[0].attributes, read.failures) == ((), {}, ())
+    again = strictly(read.to_json())
+    before = strictly(path.read_text("utf-8"))
+    assert {key: again[key] for key in ("format", "settings", "rows")} == {
+        key: before[key] for key in ("format", "settings", "rows")
+    }
+
+
+def test_the_format_is_raised_only_where_older_versions_would_misread() -> None:
+    plain = fastseg.evaluate(MASK, MASK, metrics="dice", case="a")
+    known = with_case(plain, attributes={"site": "B"})
+    failed = replace(known, failures=(Failure("b", "InputError", "no"),))
+    assert [strictly(one.to_json())["format"] for one in (plain, known, failed)] == [1, 1, 1]
+    assert strictly(with_case(plain, "unet").to_json())["format"] == 2
+    alone = Evaluation((), ("dice",), {}, (Failure("b", "InputError", "no", "unet"),))
+    content = strictly(alone.to_json())
+    assert content["format"] == 2
+    assert content["failures"] == [
+        {"case": "b", "kind": "InputError", "message": "no", "algorithm": "unet"}
+    ]
+    assert Evaluation.from_json(alone.to_json()) == alone
+
+
+def test_the_row_says_algorithm_and_attributes() -> None:
+    evaluation = with_case(
+        fastseg.evaluate(MASK, MASK, metrics="dice", case="a"), "unet", {"site": "B", "sex": "x"}
+    )
+    row = strictly(evaluation.to_json())["rows"][0]
+    assert list(row)[:4] == ["algorithm", "case", "level", "label"]
+    assert (row["case"], row["attributes"]) == ("a", {"site": "B", "sex": "x"})

@@ -150,6 +150,7 @@ def test_a_failed_write_names_the_file_that_was_asked_for(
         None,
     )
     assert isinstance(error, PermissionError) == (number == errno.EACCES)
+    assert str(error) == f"[Errno {number}] {os.strerror(number)}: '{error.filename}'"
     assert not list(tmp_path.iterdir())
 
 
@@ -290,6 +291,7 @@ def test_the_summary_by_label_is_in_the_file_of_several_cases(evaluation: Evalua
     assert len(found) == len(LABELS) * len(joined.metrics)
     assert found["liver", "dice"]["mean"] == joined.summary(by_label=True)["liver", "dice"].mean
     assert found["liver", "hd"]["not_finite"] == {"mean": "inf", "max": "inf", "median": "inf"} | {
+        "sd": "nan",
         "q75": "inf",
         "q25": "inf",
     }

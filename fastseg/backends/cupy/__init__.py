@@ -97,6 +97,8 @@ def measure(
             # counted on the CPU
             distances = distances_between(masks, request.spacing, request.boundary)
             found["surface_distributions"] = SurfaceDistributions(*distances.distributions)
+        if "surface_distances" in request.measurements:
+            found["surface_distances"] = distances_between(masks, request.spacing, request.boundary)
         if "band_overlap" in request.measurements:
             found["band_overlap"] = band_overlap(masks, request.spacing, region.tolerance)
         measured.append(found)

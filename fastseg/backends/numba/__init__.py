@@ -36,6 +36,8 @@ __all__ = [
 # Voxels of a box that is worth the work of all threads: 256³. In smaller ones steps are too short to be shared
 # (benchmarks: evaluate labels).
 _LARGE_BOX = 1 << 24
+# What a voxel of a smaller one costs, on the scale of `threads.LEAST_COST`.
+_COST_OF_A_VOXEL = 8
 
 # what `measure` knows, and the other operations
 _OFFERED = {
@@ -84,7 +86,9 @@ def _one_by_one(
     n_large = sum(size >= _LARGE_BOX for size in sizes)
     one_by_one = [_measured(*volumes, regions[i], request) for i in order[:n_large]]
     side_by_side = threads.run_from_both_ends(
-        lambda i: _measured(*volumes, regions[i], request), order[n_large:]
+        lambda i: _measured(*volumes, regions[i], request),
+        order[n_large:],
+        _COST_OF_A_VOXEL * sum(sizes[i] for i in order[n_large:]),
     )
     found = dict(zip(order, one_by_one + side_by_side, strict=True))
     return [found[i] for i in range(len(regions))]

@@ -91,12 +91,13 @@ class Components:
         rows = words.reshape(-1, words.shape[2])
         starts, changes = np.empty_like(rows), np.empty_like(rows)
         before = np.empty(rows.shape, np.uint32)
-        find = label_kernels.find_label_runs[volume.labels.dtype]
-        join = label_kernels.join_label_runs[volume.labels.dtype]
+        labels, size = volume.labels.reshape(-1).view(np.uint8), volume.labels.itemsize
+        background = np.zeros(size * label_kernels.VOXELS, np.uint8)
         runs = rows, starts, changes, before
+        find, join = label_kernels.find_label_runs, label_kernels.join_label_runs
         numbers, count = _joined(
-            lambda *part: find(volume.labels, *part, *runs),
-            lambda *parts: join(volume.labels, connectivity, *parts[:4], *runs, parts[4]),
+            lambda *part: find(labels, size, nx, background, *part, *runs),
+            lambda *parts: join(labels, size, ny, nx, connectivity, *parts[:4], *runs, parts[4]),
             before,
             ny if nz > 1 else 0,
             volume.labels.size,

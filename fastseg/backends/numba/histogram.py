@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,12 @@ from fastseg.measures.joint_histogram import JointHistogram
 from fastseg_kernels.cpu import confusion
 
 Counts = NDArray[np.int64]
+_Counted = tuple[tuple[Words, Words], Counts, NDArray[np.int32]]
 
 _kept = threading.local()
+
+# What a byte of both maps costs, on the scale of `threads.LEAST_COST`.
+_COST_OF_A_BYTE = 0.5
 
 _FEWEST_PAIRS = 1 << 10  # room for pairs of labels that a slab starts with
 # Pairs of a slab whose table is in no cache any more: with more, runs are dealt out first.
@@ -34,31 +39,47 @@ def joint_histogram(reference: Array, prediction: Array) -> JointHistogram:
     # of the map, for x, y, z
     axes = slice(first.ndim) if first.reverse else slice(first.ndim - 1, None, -1)
 
-    def count(slab: tuple[int, int]) -> JointHistogram | None:
-        counted = _count_rows(references, predictions, *slab, in_turn)
-        if counted is None:
-            return None
-        pairs, counts, boxes = counted
-        found = pairs[0].astype(references.dtype), pairs[1].astype(references.dtype)
-        labels = found[0].view(first.dtype), found[1].view(first.dtype)
-        ends = boxes.astype(np.int64)
-        starts, stops = -ends[:, 1:6:2], ends[:, :6:2]
-        return JointHistogram(*labels, counts, starts[:, axes], stops[:, axes])
-
     if max(references.shape) >= confusion.LONG_AXIS:
         return ManyPairs.of(first, Volume.of(prediction), in_turn)
     rows = references.shape[0] * references.shape[1]
-    parts = threads.run(count, threads.slabs(rows, references.size))
+    cost = _COST_OF_A_BYTE * references.nbytes
+    parts = threads.run(
+        lambda slab: _count_rows(references, predictions, *slab, in_turn),
+        threads.slabs(rows, cost),
+        cost,
+    )
     counted = list(filter(None, parts))
-    if len(counted) == len(parts):
-        return JointHistogram.merged(counted)
-    del parts, counted
-    return ManyPairs.of(first, Volume.of(prediction), in_turn)
+    if len(counted) < len(parts):
+        del parts, counted
+        return ManyPairs.of(first, Volume.of(prediction), in_turn)
+    pairs, counts, ends = _merged(counted)
+    labels, others = (side.astype(references.dtype).view(first.dtype) for side in pairs)
+    starts, stops = -ends[:, 1:6:2], ends[:, :6:2]
+    return JointHistogram(labels, others, counts, starts[:, axes], stops[:, axes])
+
+
+def _merged(parts: Sequence[_Counted]) -> tuple[tuple[Words, Words], Counts, Counts]:
+    """Join what parts of a volume have of each pair; of boxes the maxima of -starts and stops, as int64."""
+    if len(parts) == 1:
+        [(pairs, counts, ends)] = parts
+        return pairs, counts, ends.astype(np.int64)
+    first, second = (np.concatenate([part[0][side] for part in parts]) for side in (0, 1))
+    order = np.lexsort((second, first))
+    first, second = first[order], second[order]
+    new = np.ones(len(order), bool)
+    new[1:] = (first[1:] != first[:-1]) | (second[1:] != second[:-1])
+    groups = new.nonzero()[0]
+    counts, ends = (np.concatenate([part[i] for part in parts])[order] for i in (1, 2))
+    return (
+        (first[groups], second[groups]),
+        np.add.reduceat(counts, groups),
+        np.maximum.reduceat(ends, groups).astype(np.int64),
+    )
 
 
 def _count_rows(
     reference: Array, prediction: Array, row: int, stop: int, in_turn: int
-) -> tuple[tuple[Words, Words], Counts, NDArray[np.int32]] | None:
+) -> _Counted | None:
     """Count the pairs of some rows, making room whenever the kernel asks for more; None where they are many."""
     kernel = confusion.joint_histogram[reference.dtype]
     dense = reference.itemsize == 1

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg import threads
+from fastseg.backends.numba.tally import tallied
 from fastseg.backends.numba.transform import Targets, exact_dtype, transform
 from fastseg.backends.shared.geometry import Geometry
 from fastseg.backends.shared.offsets import (
@@ -32,6 +33,8 @@ from fastseg.measures.distributions import Distribution
 from fastseg.threads import lazy
 from fastseg_kernels.cpu import nearest
 
+Codes = NDArray[np.uint8]
+
 # A ball of 4 voxels: beyond it a search along rows is cheaper than one more shell.
 _MOST_OFFSETS = 257
 # Of the nearest offsets, so many are tried before it is looked up whether any of the others can have a target.
@@ -45,11 +48,15 @@ _PROBE = 32
 # Queries that are worth a part of their own.
 _LEAST_PART = 16
 
-# What a word of the queries costs, a query that the nearest offsets leave, and to count its distance; on the scale of
-# `threads.LEAST_COST`.
+# What a word of the queries costs, a query, one that the nearest offsets leave, a look for it, a voxel of a
+# transform, to count a distance, and to take one from a transform; on the scale of `threads.LEAST_COST`.
 _COST_OF_A_WORD = 16
+_COST_OF_A_SHELL = 160
 _COST_OF_A_QUERY = 1 << 15
-_COST_OF_COUNTING = 1 << 7
+_COST_OF_A_LOOK = 1 << 7
+_COST_OF_A_TRANSFORMED_VOXEL = 3
+_COST_OF_COUNTING = 1 << 6
+_COST_OF_TAKING = 1 << 7
 
 
 @dataclass(frozen=True)
@@ -81,9 +88,14 @@ class NearestOffsets:
         return np.ascontiguousarray(z), np.ascontiguousarray(y), x >> 6
 
     @lazy
+    def distances(self) -> Floats:
+        """How far each leads."""
+        return np.sqrt(self.squares)
+
+    @lazy
     def _distances(self) -> tuple[Floats, NDArray[np.intp]]:
         """The different distances, and the first offset of each."""
-        return np.unique(np.sqrt(self.squares), return_index=True)
+        return np.unique(self.distances, return_index=True)
 
     @lazy
     def kinds(self) -> tuple[Floats, NDArray[np.int64]]:
@@ -91,12 +103,13 @@ class NearestOffsets:
         distances, starts = self._distances
         return distances, np.searchsorted(starts, np.arange(len(self.squares)), side="right") - 1
 
-    def distribution(self, counts: NDArray[np.int64]) -> Distribution:
-        """Turn how often each offset occurs into how often each distance does."""
+    def distribution(self, counts: NDArray[np.int64], areas: Floats | None = None) -> Distribution:
+        """Turn how often each offset occurs, with each of some ascending areas, into how often each distance does."""
         distances, starts = self._distances
         counts = np.add.reduceat(counts, starts)
-        occur = np.flatnonzero(counts)
-        return Distribution(distances[occur], counts[occur])
+        occur, codes = counts.nonzero()
+        of_codes = None if areas is None else areas[codes]
+        return Distribution(distances[occur], counts[occur, codes], of_codes)
 
 
 @functools.lru_cache(maxsize=256)
@@ -177,30 +190,49 @@ def distances(first: PaddedSet, second: PaddedSet, geometry: Geometry) -> tuple[
 
 
 def distributions(
-    first: PaddedSet, second: PaddedSet, geometry: Geometry
+    first: PaddedSet,
+    second: PaddedSet,
+    geometry: Geometry,
+    codes: Sequence[Codes | None] = (None, None),
+    areas: Floats | None = None,
+    furthest: float = math.inf,
 ) -> tuple[Distribution, Distribution]:
-    """Count how often each of these distances occurs, without a list of them."""
-    both = _searched(first, second, geometry, each=False)
-    cost = _COST_OF_COUNTING * (both[0].n_missed + both[1].n_missed)
+    """Count how often each of these distances occurs, without a list of them; those beyond `furthest` may become inf.
+
+    Where the elements of both sets have codes, in C order, each of the ascending `areas` of these is counted apart.
+    """
+    both = _searched(first, second, geometry, False, codes, areas, furthest)
+    cost = _COST_OF_COUNTING * min(both[0].n_missed, both[1].n_missed)
     forward, backward = threads.run(Search.distribution, both, cost)
     return forward, backward
 
 
 def _searched(
-    first: PaddedSet, second: PaddedSet, geometry: Geometry, each: bool
+    first: PaddedSet,
+    second: PaddedSet,
+    geometry: Geometry,
+    each: bool,
+    codes: Sequence[Codes | None] = (None, None),
+    areas: Floats | None = None,
+    furthest: float = math.inf,
 ) -> tuple[Search, Search]:
     """Search both ways, step by step; `each` query's distance is kept, or only how often each occurs."""
-    both = Search(first, second, geometry, each), Search(second, first, geometry, each)
+    n_queries = int(first.counts.sum() + second.counts.sum())
+    cost = _COST_OF_A_WORD * first.words.size + _COST_OF_A_SHELL * n_queries
+    slices = threads.slabs(geometry.shape[0], cost)
+    both = (
+        Search(first, second, geometry, each, slices, codes[0], areas, furthest),
+        Search(second, first, geometry, each, slices, codes[1], areas, furthest),
+    )
     slabs = [
         *itertools.product(both[:1], range(len(both[0].slabs))),
         *itertools.product(both[1:], range(len(both[1].slabs))),
     ]
-    cost = _COST_OF_A_WORD * first.words.size
     threads.run(lambda slab: slab[0].try_offsets(slab[1]), slabs, cost)
     left = []
     for search, back in (both, both[::-1]):
         search.n_missed = sum(map(len, search.missed))
-        if search.n_missed and back.n:
+        if search.n_missed and back.n and not search.is_enough:
             left.append(search)
     if left:
         _search_further(left)
@@ -209,18 +241,21 @@ def _searched(
 
 def _search_further(searches: Sequence[Search]) -> None:
     """Answer the queries that no offset has: by rows, and by a transform where those would be too many."""
-    cost = _COST_OF_A_QUERY * sum(search.n_missed for search in searches)
     for search in searches:
         search.prepare()
     few_first = sorted(
         searches, key=lambda search: search.n_missed
     )  # the far ones of two unequal sets
     parts = [(search, part) for search in few_first for part in range(len(search.parts))]
-    threads.run(lambda part: part[0].look_around(part[1], _PROBE), parts, cost)
+    cost = _COST_OF_A_QUERY * sum(search.n_missed for search in searches)
+    most = _COST_OF_A_LOOK * sum(search.looks for search in searches)
+    threads.run(lambda part: part[0].look_around(part[1], _PROBE), parts, min(cost, most / _PROBE))
     # Where one part is hopeless a transform answers all, and it costs the same for all.
     parts = [(search, part) for search, part in parts if search.goes_on(part)]
-    threads.run(lambda part: part[0].look_around(part[1], 1), parts, cost)
-    threads.run(Search.transform, [search for search in searches if search.unanswered])
+    threads.run(lambda part: part[0].look_around(part[1], 1), parts, min(cost, most))
+    unanswered = [search for search in searches if search.unanswered]
+    cost = _COST_OF_A_TRANSFORMED_VOXEL * len(unanswered) * math.prod(searches[0].geometry.shape)
+    threads.run(Search.transform, unanswered, cost)
 
 
 def _parts(n: int) -> Sequence[tuple[int, int]]:
@@ -243,36 +278,39 @@ class Search:
         targets: PaddedSet,
         geometry: Geometry,
         each: bool,
-        slabs: Sequence[tuple[int, int]] | None = None,
-        offsets: NearestOffsets | None = None,
+        slabs: Sequence[tuple[int, int]],
+        codes: Codes | None,
+        areas: Floats | None,
+        furthest: float,
     ) -> None:
         self.queries, self.targets, self.geometry = queries.words, targets.words, geometry
         self.coarse = targets.coarse
         self.padding = Padding.of(geometry)
-        self.offsets = self.offsets_of(geometry) if offsets is None else offsets
-        if slabs is None:
-            slabs = threads.slabs(geometry.shape[0], _COST_OF_A_WORD * queries.words.size)
+        self.offsets = nearest_offsets(geometry.spacing, geometry.ndim, geometry.reverse)
+        # What the offsets miss is further than the last of them; and where that is enough, the nearer ones are.
+        distances = self.offsets.distances
+        self.is_enough = furthest < distances[-1]
+        self.n_offsets = int(distances.searchsorted(furthest, "right"))
         self.slabs = slabs
         self.starts = [0]  # of each slab's queries among all
         for first, stop in self.slabs:
             inside = queries.counts[first + self.padding.z : stop + self.padding.z]
             self.starts.append(self.starts[-1] + int(inside.sum()))
         self.n = self.starts[-1]
-        self.counts = np.zeros((len(self.slabs), len(self.offsets.squares)), np.int64)
+        self.codes, self.areas = codes, areas
+        n_areas = 1 if areas is None else len(areas)
+        self.counts = np.zeros((len(self.slabs), len(self.offsets.squares), n_areas), np.int64)
         self.squared = np.empty(self.n) if each else None
         self.missed: list[Offsets] = [np.empty((0, 3), np.int64)] * len(self.slabs)
         self.n_missed = 0
         self.far_squares: Floats | None = None  # of the missed queries, in their order
 
-    @staticmethod
-    def offsets_of(geometry: Geometry) -> NearestOffsets:
-        """List the nearest offsets of a geometry."""
-        return nearest_offsets(geometry.spacing, geometry.ndim, geometry.reverse)
-
     def try_offsets(self, slab: int) -> None:
         """Answer the queries of a slab that one of the nearest offsets leads to a target from."""
         start, stop = self.starts[slab : slab + 2]
-        missed = np.empty((stop - start, 3), np.int64)  # takes memory only where it is written
+        codes = np.empty(0, np.uint8) if self.codes is None else self.codes[start:stop]
+        # takes memory only where it is written
+        missed = np.empty((stop - start, 3 if self.codes is None else 4), np.int64)
         first, end = self.slabs[slab]
         n = nearest.shells(
             self.queries,
@@ -280,12 +318,13 @@ class Search:
             self.coarse,
             np.array(self.offsets.reach),
             self.padding.y,
-            self.offsets.word_offsets(self.targets),
+            self.offsets.word_offsets(self.targets)[: self.n_offsets],
             self.offsets.shifts,
             self.offsets.squares,
             _CORE_OFFSETS,
             first + self.padding.z,
             end + self.padding.z,
+            codes,
             self.counts[slab],
             missed,
             np.empty(0) if self.squared is None else self.squared[start:stop],
@@ -301,6 +340,7 @@ class Search:
             for size, step in zip((nz, ny, 64 * nw), self.geometry.spacing, strict=True)
         ]
         self.far_squares = np.empty(len(self.coordinates))
+        self.looks = _LOOKS_PER_VOXEL * math.prod(self.geometry.shape)
         self.parts = _parts(self.n_missed)
         self.answered = [first for first, _ in self.parts]  # up to which query
 
@@ -308,7 +348,7 @@ class Search:
         """Answer missed queries of a part by rows, as long as a transform would not be cheaper, or a share of that."""
         assert self.far_squares is not None
         first, stop = self.parts[part]
-        looks = _LOOKS_PER_VOXEL * math.prod(self.geometry.shape) * (stop - first) / self.n_missed
+        looks = self.looks * (stop - first) / self.n_missed
         self.answered[part] = nearest.far(
             self.coordinates,
             self.targets,
@@ -343,11 +383,20 @@ class Search:
             for axis, before in enumerate((self.padding.z, self.padding.y, 0))
         )
         inside = self.padding.inside(self.targets, self.geometry)
-        found = transform_of(inside, self.geometry, squared=True, at=at)[at]
+        found = transform_of(inside, self.geometry, squared=True, at=at)
+        n = len(at[0])
+        wanted = np.empty(n)
+
+        def take(slab: tuple[int, int]) -> None:
+            piece = slice(*slab)
+            wanted[piece] = found[tuple(along[piece] for along in at)]
+
+        cost = _COST_OF_TAKING * n
+        threads.run(take, threads.slabs(n, cost), cost)
         assert self.far_squares is not None
         for part in rest:
             size = part.stop - part.start
-            self.far_squares[part], found = found[:size], found[size:]
+            self.far_squares[part], wanted = wanted[:size], wanted[size:]
 
     def distances(self) -> Floats:
         """Give the distance of each query, in C order."""
@@ -358,12 +407,18 @@ class Search:
 
     def distribution(self) -> Distribution:
         """Give how often each distance occurs."""
-        near = self.offsets.distribution(self.counts.sum(axis=0))
+        near = self.offsets.distribution(self.counts.sum(axis=0), self.areas)
         if not self.n_missed:
             return near
-        nothing = np.full(self.n_missed, np.inf)
-        far = Distribution.of(nothing if self.far_squares is None else np.sqrt(self.far_squares))
-        return Distribution.joined(near, far)
+        squares = self.far_squares
+        if squares is None and self.areas is None:
+            nothing = Distribution(np.array([np.inf]), np.array([self.n_missed]))
+            return Distribution.joined(near, nothing)
+        far = np.full(self.n_missed, np.inf) if squares is None else np.sqrt(squares)
+        if self.areas is None:
+            return Distribution.joined(near, Distribution.of(far))
+        codes = np.concatenate([missed[:, 3] for missed in self.missed]).astype(np.uint8)
+        return Distribution.joined(near, tallied(far, codes, self.areas))
 
 
 def transform_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,14 +13,13 @@ from numpy.typing import NDArray
 from fastseg import threads
 from fastseg.backends.numba.bands import bands_within
 from fastseg.backends.numba.masks import Mask
-from fastseg.backends.numba.nearest import NearestOffsets, PaddedSet, Padding, Search
-from fastseg.backends.numba.regions import measured
+from fastseg.backends.numba.nearest import PaddedSet, Padding, Search
+from fastseg.backends.numba.regions import areas_of_codes, measured
 from fastseg.backends.numba.surfaces import Surfaces, surfaces_of
-from fastseg.backends.numba.tally import distribution_of
-from fastseg.backends.shared.geometry import Geometry, ordered_codes
+from fastseg.backends.numba.tally import Codes, tallied
+from fastseg.backends.shared.geometry import Geometry
 from fastseg.backends.shared.offsets import Floats, Offsets, Words, squares
 from fastseg.backends.shared.packed import (
-    Codes,
     Near,
     PackedPair,
     Places,
@@ -34,7 +34,6 @@ from fastseg.inputs.arrays import Array, Box, Spacing
 from fastseg.measures.distributions import Distribution
 from fastseg.measures.overlap import Overlap
 from fastseg.measures.regions import Measured, Request
-from fastseg.measures.surface_areas import surfel_measures
 from fastseg.measures.surface_distances import Boundary
 from fastseg_kernels.cpu import nearest as nearest_kernels
 
@@ -76,7 +75,10 @@ def near(
     most: int,
 ) -> tuple[tuple[Words, Words], Iterator[Near]]:
     """Search both ways for the surface elements of a core, within its window; also give the core's surfaces."""
-    surfaces = surfaces_of(_masks(pair), spacing, boundary)
+    areas = kinds = None
+    if boundary == "surfel":
+        areas, kinds = areas_of_codes(spacing, pair.ndim, pair.reverse)
+    surfaces = surfaces_of(_masks(pair), spacing, boundary, kinds)
     own = pair.elements(core, lattice=boundary == "surfel")
     padding = Padding.of(surfaces.geometry)
     (first_z, stop_z), (first_y, stop_y) = own
@@ -88,36 +90,33 @@ def near(
     there, back = (one.words[inside][..., :row_words].copy() for one in surfaces.sets)
     nothing = np.empty((0, 0, 0), np.uint64)
     known = pair._replace(reference=nothing, prediction=nothing)  # the masks are no longer needed
-    return (there, back), _answers(known, surfaces, own, spacing, most)
+    return (there, back), _answers(known, surfaces, own, areas, most)
 
 
 def _answers(
     pair: PackedPair,
     surfaces: Surfaces,
     own: tuple[Range, Range],
-    spacing: Spacing,
+    areas: Floats | None,
     most: int,
 ) -> Iterator[Near]:
     geometry = surfaces.geometry
     sides = [_Side(pair, surfaces, side, own) for side in (0, 1)]
-    offsets = _offsets_within(pair, own, geometry)
-    areas = None
-    if surfaces.codes:
-        areas = ordered_codes(surfel_measures(spacing), geometry.ndim, geometry.reverse)
+    limit = _least_limit(pair, own, geometry)
 
     def answer(part: tuple[int, Range]) -> Near:
         side, slab = part
-        queries, targets = sides[side], sides[1 - side]
-        search = Search(
-            queries.queries, targets.targets, geometry, areas is not None, [slab], offsets
-        )
+        queries, targets = sides[side], sides[1 - side].targets
+        codes = queries.codes_of(slab)
+        search = Search(queries.queries, targets, geometry, False, [slab], codes, areas, math.inf)
+        # none that lead outside the window, where there might be others as near
+        search.n_offsets = int(search.offsets.squares.searchsorted(limit, "right"))
         search.try_offsets(0)
         missed = search.missed[0]
         far = np.empty(len(missed))
         if len(missed):
-            _search(missed, targets.targets, geometry, far)
-        codes = queries.codes_of(slab) if areas is not None else None
-        return _sorted_out(search, pair, far, codes, areas, side)
+            _search(missed, targets, geometry, far)
+        return _sorted_out(search, pair, far, side)
 
     parts = [(side, slab) for side in (0, 1) for slab in sides[side].slabs(most)]
     at_once = 2 * threads.get_num_threads()
@@ -125,47 +124,27 @@ def _answers(
         yield from threads.run(answer, parts[start : start + at_once])
 
 
-def _offsets_within(
-    pair: PackedPair, own: tuple[Range, Range], geometry: Geometry
-) -> NearestOffsets | None:
-    """Take those of the nearest offsets that lead nowhere outside the window; None stands for all."""
-    offsets = Search.offsets_of(geometry)
-    corners = np.array([(own[0][i], own[1][j], 0) for i in (0, 1) for j in (0, 1)])
-    corners[2:, 0] -= 1
-    corners[1::2, 1] -= 1
-    limit = squared_limits(corners, pair, geometry.shape, geometry.spacing).min()
-    n = int(np.searchsorted(offsets.squares, limit, side="right"))
-    if n == len(offsets.squares):
-        return None
-    return NearestOffsets(np.ascontiguousarray(offsets.offsets[:n]), offsets.squares[:n])
+def _least_limit(pair: PackedPair, own: tuple[Range, Range], geometry: Geometry) -> float:
+    """Tell below which squared distance nothing outside the window is, from any element of the core."""
+    corners = np.array([(own[0][i] - i, own[1][j] - j, 0) for i in (0, 1) for j in (0, 1)])
+    return float(squared_limits(corners, pair, geometry.shape, geometry.spacing).min())
 
 
-def _sorted_out(
-    search: Search,
-    pair: PackedPair,
-    far: Floats,
-    codes: Codes | None,
-    areas: Floats | None,
-    side: int,
-) -> Near:
+def _sorted_out(search: Search, pair: PackedPair, far: Floats, side: int) -> Near:
     """Tell which answers hold whatever lies outside the window."""
-    geometry, padding = search.geometry, search.padding
-    places = search.missed[0] - np.array([padding.z, padding.y, 0])
+    geometry, padding, areas = search.geometry, search.padding, search.areas
+    places = search.missed[0][:, :3] - np.array([padding.z, padding.y, 0])
     final = far <= squared_limits(places, pair, geometry.shape, geometry.spacing)
     left = places[~final].astype(np.int32)
-    if codes is None or areas is None:
-        found = search.offsets.distribution(search.counts.sum(axis=0))
+    found = search.offsets.distribution(search.counts.sum(axis=0), areas)
+    if areas is None:
         if final.any():
             found = Distribution.joined(found, Distribution.of(np.sqrt(far[final])))
         return Near(side, found, left, None)
-    squared = search.squared
-    assert squared is not None
-    keep = np.ones(len(squared), bool)
-    missed = np.flatnonzero(np.isinf(squared))
-    squared[missed] = far
-    keep[missed[~final]] = False
-    found = distribution_of(np.sqrt(squared[keep]), codes[keep], areas)
-    return Near(side, found, left, codes[~keep])
+    codes = search.missed[0][:, 3].astype(np.uint8)
+    if final.any():
+        found = Distribution.joined(found, tallied(np.sqrt(far[final]), codes[final], areas))
+    return Near(side, found, left, areas[codes[~final]])
 
 
 class _Side:
@@ -177,7 +156,7 @@ class _Side:
         padding, shape = Padding.of(surfaces.geometry), surfaces.geometry.shape
         whole = surfaces.sets[side]
         self._own, self._padding = own, padding
-        self._codes = None if surfaces.codes is None else surfaces.codes[side]
+        self._codes = surfaces.codes[side]
         self._all = whole
         words = whole.words
         self._starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(whole.counts)])
@@ -208,9 +187,10 @@ class _Side:
         most = min(most, int(counts.sum()) // (4 * threads.get_num_threads()) + 1)
         return [(first + start, first + end) for start, end in runs_of(counts, most)]
 
-    def codes_of(self, slab: Range) -> Codes:
-        """Give the codes of the queries of some slices."""
-        assert self._codes is not None
+    def codes_of(self, slab: Range) -> Codes | None:
+        """Give the codes of the queries of some slices; None if they are voxels."""
+        if self._codes is None:
+            return None
         first, stop = slab[0] + self._padding.z, slab[1] + self._padding.z
         codes = self._codes[self._starts[first] : self._starts[stop]]
         if self.queries is self._all:

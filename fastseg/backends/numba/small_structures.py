@@ -22,6 +22,7 @@ from fastseg.measures.distributions import (
 from fastseg.measures.many_distributions import ManyDistributions, OneOfMany
 from fastseg.measures.overlap import Overlap
 from fastseg.measures.regions import ManyRegions, Measured, Region, Request
+from fastseg.measures.surface_distances import SurfaceDistances
 from fastseg_kernels.cpu import structures
 
 # Words of a mask, with the zeros between its rows, up to which a structure is small: the copies that are at work then
@@ -40,7 +41,11 @@ _COST_OF_A_WORD = 64
 # From so many structures on, metrics are found for all of them at once.
 _MANY = 8
 
-_OFFERED = frozenset(("surface_distributions", "band_overlap"))
+# What the loop finds in one go: distances are counted or listed.
+_OFFERED = (
+    frozenset(("surface_distributions", "band_overlap")),
+    frozenset(("surface_distances", "band_overlap")),
+)
 
 Integers = NDArray[np.int64]
 
@@ -148,7 +153,10 @@ class _Labels(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """What was found of some structures: as `ManyDistributions` takes it, -1 for an end of what was given up."""
+    """What was found of some structures: as `ManyDistributions` takes it, -1 for an end of what was given up.
+
+    Or distances one by one, in the order of the volume, and no counts.
+    """
 
     distances: Floats
     counts: Integers
@@ -161,7 +169,7 @@ def measure(
 ) -> list[Measured | None]:
     """Measure those regions that are small; None for every other one."""
     measured: list[Measured | None] = [None] * len(regions)
-    if request.boundary != "voxel" or not request.measurements <= _OFFERED:
+    if request.boundary != "voxel" or not any(map(request.measurements.issubset, _OFFERED)):
         return measured
     widths: Sequence[float | None] = [None] * len(regions)
     if "band_overlap" in request.measurements:
@@ -187,7 +195,9 @@ def _measure_alike(
     measured: list[Measured | None],
 ) -> None:
     """Measure those of some regions that are small, with bands of one width or none."""
-    volume, wants_distances = volumes[0], "surface_distributions" in request.measurements
+    volume, in_order = volumes[0], "surface_distances" in request.measurements
+    order = 2 if in_order and request.one_way else int(in_order)
+    wants_distances = in_order or "surface_distributions" in request.measurements
     spacing = volume.spacing(request.spacing)
     shifts = _shifts(spacing, volume.ndim, volume.reverse, wants_distances, width)
     if shifts is None:
@@ -203,11 +213,12 @@ def _measure_alike(
         ignored = _Labels.of(volume, [request.ignored], [0] * len(small))
     n_words = int(batch.n_words.sum())
     parts = threads.run(
-        lambda chunk: _measured(batch, sides, ignored, spacing, *chunk),
+        lambda chunk: _measured(batch, sides, ignored, spacing, order, *chunk),
         batch.chunks(n_words),
         _COST_OF_A_WORD * n_words,
     )
-    for place, found in zip(small, _each(parts, wants_distances, width is not None), strict=True):
+    wanted = wants_distances, in_order, width is not None
+    for place, found in zip(small, _each(parts, *wanted), strict=True):
         measured[place] = found
 
 
@@ -237,10 +248,11 @@ def _measured(
     sides: Sequence[_Labels],
     ignored: _Labels | None,
     spacing: Spacing,
+    in_order: int,
     first: int,
     stop: int,
 ) -> _Found:
-    """Pack some structures of a batch, and measure them."""
+    """Pack some structures of a batch, and measure them; distances are listed as the kernel's `in_order` says."""
     volume, shifts = sides[0].volume, batch.shifts
     boxes, n_words = batch.boxes[first:stop], batch.n_words[first:stop]
     masks = np.zeros((2, int(n_words.sum())), np.uint64)
@@ -262,12 +274,13 @@ def _measured(
     n = stop - first
     bands, ends = np.empty((n, 3), np.int64), np.empty((n, 2), np.int64)
     voxel_size, reverse = np.array(spacing), int(volume.reverse)
-    most = 2 * (n_kinds + most_places) + 16 * n
+    # what the largest one may need, at least
+    most = 128 * largest if in_order else 2 * (n_kinds + most_places) + 16 * n
     distances: list[Floats] = []
     counts: list[Integers] = []
     done, n_found = 0, 0
     while done < n:
-        out = np.empty(most), np.empty(most, np.int64)
+        out = np.empty(most), np.empty(0 if in_order else most, np.int64)
         reached = structures.measure(
             masks,
             boxes,
@@ -281,6 +294,7 @@ def _measured(
             voxel_size,
             reverse,
             _MOST_PAIRS,
+            in_order,
             *room,
             bands,
             ends,
@@ -297,7 +311,7 @@ def _measured(
 
 
 def _each(
-    parts: Sequence[_Found], wants_distances: bool, wants_bands: bool
+    parts: Sequence[_Found], wants_distances: bool, in_order: bool, wants_bands: bool
 ) -> Iterator[Measured | None]:
     """Give what was measured of each structure; None for one that was given up."""
     found = parts[0]
@@ -309,15 +323,25 @@ def _each(
         distances, counts, _, bands = map(np.concatenate, zip(*parts, strict=True))
         found = _Found(distances, counts, np.concatenate(ends), bands)
     is_kept = found.ends[:, 0] >= 0
-    distributions = _distributions(found, found.ends[is_kept]) if wants_distances else iter(())
+    name = "surface_distances" if in_order else "surface_distributions"
+    of_each = _lists if in_order else _distributions
+    kept_distances = of_each(found, found.ends[is_kept]) if wants_distances else iter(())
     overlaps = found.bands.tolist() if wants_bands else ()
     for place, kept in enumerate(is_kept.tolist()):
         measured: dict[str, Any] = {}
         if wants_bands:
             measured["band_overlap"] = Overlap(*overlaps[place])
         if kept and wants_distances:
-            measured["surface_distributions"] = next(distributions)
+            measured[name] = next(kept_distances)
         yield measured if kept else None
+
+
+def _lists(found: _Found, ends: Integers) -> Iterator[SurfaceReductions]:
+    """Give the distances of those structures that have ends."""
+    first = 0
+    for middle, end in ends.tolist():
+        yield SurfaceDistances(found.distances[first:middle], found.distances[middle:end])
+        first = end
 
 
 def _distributions(found: _Found, ends: Integers) -> Iterator[SurfaceReductions]:

@@ -118,17 +118,19 @@ class Surfaces(NamedTuple):
         The surface voxels, or the corners that the surface passes.
     geometry : Geometry
         Of the voxels, or of the lattice of corners, without the padding.
-    codes : tuple of 2 uint8 ndarray, or None
-        Which voxels around each corner are set, in C order; None for voxels.
+    codes : tuple of 2 uint8 ndarray, or of 2 None
+        Which voxels around each corner are set, in C order, as the kinds of these codes; None for voxels.
     """
 
     sets: tuple[PaddedSet, PaddedSet]
     geometry: Geometry
-    codes: tuple[Codes, Codes] | None = None
+    codes: tuple[Codes, Codes] | tuple[None, None] = (None, None)
 
 
-def surfaces_of(masks: tuple[Mask, Mask], spacing: Spacing, boundary: Boundary) -> Surfaces:
-    """Take both surfaces of a region.
+def surfaces_of(
+    masks: tuple[Mask, Mask], spacing: Spacing, boundary: Boundary, kinds: Codes | None = None
+) -> Surfaces:
+    """Take both surfaces of a region; codes of surface elements come as their `kinds`, or as themselves.
 
     Masks are packed a few slices at a time, so that no whole mask is ever in memory.
     """
@@ -139,11 +141,13 @@ def surfaces_of(masks: tuple[Mask, Mask], spacing: Spacing, boundary: Boundary) 
     if boundary == "voxel":
         geometry, take = box, _take_faces
     else:
-        geometry, take = box.lattice(), _take_corners
+        if kinds is None:
+            kinds = np.arange(2**2**volume.ndim, dtype=np.uint8)
+        geometry, take = box.lattice(), partial(_take_corners, np.resize(kinds, 256))
     padding = Padding.of(geometry)
     sets = padding.around(geometry), padding.around(geometry)
-    cost = math.prod(geometry.shape)  # to pack a mask is to read its box
-    slabs = threads.slabs(len(sets[0].coarse), cost)  # of whole blocks
+    cost = 2 * math.prod(geometry.shape)  # to pack both masks is to read their boxes
+    slabs = threads.slabs(len(sets[0].coarse), cost, sides=2)  # of whole blocks
     tasks = itertools.product(zip(masks, sets, strict=True), slabs)
     found = threads.run(partial(take, part, geometry), tasks, cost)
     if boundary == "voxel":
@@ -173,11 +177,12 @@ def _take_faces(part: Part, geometry: Geometry, task: _Task) -> list[Codes]:
             out.words[where],
             out.counts[where],
         )
+        del words  # before the next are packed: two chunks were a tenth of an organ's memory
         coarse_rows(out.words, *blocks, out.coarse)
     return []
 
 
-def _take_corners(part: Part, geometry: Geometry, task: _Task) -> list[Codes]:
+def _take_corners(table: Codes, part: Part, geometry: Geometry, task: _Task) -> list[Codes]:
     """Mark the corners of some slices of the lattice that the surface passes, and give their codes."""
     (mask, out), slab = task
     padding, separated = Padding.of(geometry), part.rows_separated(mask)
@@ -194,7 +199,8 @@ def _take_corners(part: Part, geometry: Geometry, task: _Task) -> list[Codes]:
         corners.corner_surface(*arguments, separated, lattice, out.counts[where])
         n = out.counts[first + padding.z : stop + padding.z].sum()
         codes.append(np.empty(n, np.uint8))
-        corners.corner_codes(*arguments, lattice, codes[-1])
+        corners.corner_codes(*arguments, lattice, table, codes[-1])
+        del words, arguments  # as above
         coarse_rows(out.words, *blocks, out.coarse)
     return codes
 

@@ -7,11 +7,10 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastseg.backends.shared.offsets import Offsets, Words
+from fastseg.backends.shared.offsets import Floats, Offsets, Words
 from fastseg.inputs.arrays import Spacing
 from fastseg.measures.distributions import Distribution
 
-Codes = NDArray[np.uint8]
 Range = tuple[int, int]
 Places = NDArray[np.signedinteger[Any]]  # z, y, x in rows
 _Elements = TypeVar("_Elements", NDArray[np.uint64], NDArray[np.bool_])
@@ -77,14 +76,14 @@ class Near(NamedTuple):
         The distances that hold whatever lies outside the window.
     left : int32 ndarray (n, 3)
         The elements, z, y, x within the window, to which something nearer might lie outside.
-    codes : uint8 ndarray (n,) or None
+    areas : float64 ndarray (n,) or None
         Of these, where they are corners.
     """
 
     direction: int
     found: Distribution
     left: NDArray[np.int32]
-    codes: Codes | None
+    areas: Floats | None
 
 
 def places_of(words: Words) -> Offsets:

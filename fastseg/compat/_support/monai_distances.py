@@ -26,6 +26,7 @@ from fastseg.compat._support.patching import NotCovered, falls_back_to
 from fastseg.compat._support.torch_quantile import percentiles
 from fastseg.inputs.arrays import Spacing, as_spacing
 from fastseg.measures.distributions import Distribution
+from fastseg.measures.many_distributions import Segments
 from fastseg.measures.surface_distances import SurfaceDistances
 
 Images: TypeAlias = NDArray[Any] | torch.Tensor
@@ -101,8 +102,7 @@ def compute_hausdorff_distance(
         for each in channels.distributions(both, sizes)
     ]
     found = percentiles(list(itertools.chain.from_iterable(directions)), percentile)
-    for channel, distances in zip(both, found.reshape(-1, 1 if directed else 2), strict=True):
-        farthest[channel.at] = distances.max()
+    farthest[_places(both)] = found.reshape(-1, 1 if directed else 2).max(axis=1)
     return torch.from_numpy(farthest).to(channels.device)
 
 
@@ -144,8 +144,10 @@ def compute_average_surface_distance(
     _warn_of_empty(channels, 0, None if ignore_index is None else ignore_index - first)
     means = np.full(channels.shape, np.nan, np.float32)
 
-    def mean(_: Channel, distances: SurfaceDistances) -> torch.Tensor:
-        return torch.cat(_from_both(distances)[: 2 if symmetric else 1]).mean()
+    def mean(_: Channel, distances: SurfaceDistances) -> float:
+        sides = distances.prediction_to_reference, distances.reference_to_prediction
+        of_all = np.concatenate(sides) if symmetric else sides[0]
+        return float(torch.from_numpy(of_all.astype(np.float32)).mean())
 
     both = []
     for channel in channels.all:
@@ -153,8 +155,7 @@ def compute_average_surface_distance(
             both.append(channel)
         elif channel.empty != "both":
             means[channel.at] = np.inf
-    for channel, found in zip(both, channels.distances(both, sizes, mean), strict=True):
-        means[channel.at] = found
+    means[_places(both)] = channels.distances(both, sizes, mean, one_way=not symmetric)
     return torch.from_numpy(means).to(channels.device)
 
 
@@ -226,20 +227,18 @@ def compute_surface_dice(
         elif channel.empty != "both":
             shares[channel.at] = 0
 
-    def share(channel: Channel, distances: SurfaceDistances) -> torch.Tensor:
+    places = _places(both)
+
+    def share(channel: Channel, distances: SurfaceDistances) -> float:
         item, own = channel.at
         areas = _areas(distances, sizes[item])
-        return _share_of_area(_from_both(distances), areas, class_thresholds[own])
+        return float(_share_of_area(_from_both(distances), areas, class_thresholds[own]))
 
     if use_subvoxels:
-        found = channels.distances(both, sizes, share, "surfel")
+        shares[places] = channels.distances(both, sizes, share, "surfel")
     else:
-        found = [
-            _share_within(measured.distributions, class_thresholds[channel.at[1]])
-            for channel, measured in zip(both, channels.distributions(both, sizes), strict=True)
-        ]
-    for channel, one in zip(both, found, strict=True):
-        shares[channel.at] = one
+        counted = channels.distributions(both, sizes)
+        shares[places] = _shares_within([each.distributions for each in counted], limits[places[1]])
     return torch.from_numpy(shares).to(channels.device)
 
 
@@ -315,11 +314,27 @@ def _from_both(distances: SurfaceDistances) -> tuple[torch.Tensor, torch.Tensor]
     return first, second
 
 
-def _share_within(both: Sequence[Distribution], limit: float) -> np.float32:
-    """Give the share of the voxels of both surfaces that is near enough."""
-    near = np.float32(limit)
-    within = sum(int(each.counts[each.distances.astype(np.float32) <= near].sum()) for each in both)
-    return np.float32(within) / np.float32(sum(int(each.counts.sum()) for each in both))
+def _places(channels: Sequence[Channel]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Give the items of some channels, and their places among those that are measured."""
+    items, own = np.array([channel.at for channel in channels], np.intp).reshape(-1, 2).T
+    return items, own
+
+
+def _shares_within(
+    pairs: Sequence[Sequence[Distribution]], limits: NDArray[Any]
+) -> NDArray[np.float32]:
+    """Give the share of the voxels of both surfaces of each channel that is no farther than its limit."""
+    if not pairs:
+        return np.empty(0, np.float32)
+    each = Segments.of(list(itertools.chain.from_iterable(pairs)))
+    near = np.repeat(limits.astype(np.float32).repeat(2), each.ends - each.starts)
+    counts = np.where(each.distances.astype(np.float32) <= near, each.counts, 0)
+    within, totals = (
+        of_sides.reshape(-1, 2).sum(axis=1).astype(np.float32)
+        for of_sides in (np.add.reduceat(counts, each.starts), each.totals)
+    )
+    shares: NDArray[np.float32] = within / totals
+    return shares
 
 
 def _share_of_area(

@@ -140,14 +140,17 @@ def class_overlaps(
             for array, is_map in zip(arrays, are_maps, strict=True)
         )
         pairs.append((first, second))
+    wanted = {
+        label: [all_bits_of(label if is_map else 1, dtype) for is_map in are_maps]
+        for label in classes
+    }
     overlaps = []
     for (_, group), histogram in zip(items, histograms(pairs), strict=True):
-        sides = histogram.reference_labels, histogram.prediction_labels
-        for side, bits, values in zip(sides, known_bits, known, strict=True):
-            if bits is not None and not bits.issuperset(side.tolist()):
-                raise NotCovered(f"values other than {values}")
+        for side, bits in enumerate(known_bits):
+            found = histogram.prediction_labels if side else histogram.reference_labels
+            if bits is not None and not bits.issuperset(found.tolist()):
+                raise NotCovered(f"values other than {known[side]}")
         for label in group:
-            wanted = (all_bits_of(label if is_map else 1, dtype) for is_map in are_maps)
-            counts = histogram.pair_counts(*wanted)
+            counts = histogram.pair_counts(*wanted[label])
             overlaps.append(Overlap(counts.reference, counts.prediction, counts.tp))
     return overlaps

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from fastseg.measures.distributions import Distribution
+from fastseg.measures.many_distributions import Segments
 
 _QUANTILE_LIMIT = 1 << 24  # elements that torch.quantile takes before version 2.14
 
@@ -28,21 +29,18 @@ def percentiles(
     """
     if not percentile or not distributions:
         return np.array([each.distances[-1] for each in distributions], np.float32)
-    ends = [np.cumsum(each.counts) for each in distributions]
-    last = np.array([each[-1] for each in ends]) - 1
+    each = Segments.of(distributions)
+    last = each.totals - 1
     share = np.float32(percentile / 100)
     ranks = np.float64(share) * last
     if _ranks_are_short():
         short = last < _QUANTILE_LIMIT
         ranks[short] = share * last[short].astype(np.float32)
     below, above = np.floor(ranks), np.ceil(ranks)
-    # an order statistic is the first distance that as many elements do not exceed
-    at = [
-        np.searchsorted(*each, side="right")
-        for each in zip(ends, np.stack([below, above], axis=1), strict=True)
-    ]
-    values = [each.distances[where] for each, where in zip(distributions, at, strict=True)]
-    nearer, farther = torch.from_numpy(np.array(values).astype(np.float32)).T
+    nearer, farther = (
+        torch.from_numpy(each.elements(ranks_.astype(np.int64)).astype(np.float32))
+        for ranks_ in (below, above)
+    )
     between = torch.lerp(nearer, farther, torch.from_numpy((ranks - below).astype(np.float32)))
     found: NDArray[np.float32] = between.numpy()
     return found

@@ -22,7 +22,7 @@ leads to a target from: what they leave depends on the two sets alone, not on or
 import numpy as np
 
 from fastseg_kernels._intrinsics import flattened, leading_zeros, popcount, trailing_zeros
-from fastseg_kernels._jit import f64, i64, inlined, kernel, read, u64, write
+from fastseg_kernels._jit import f64, i64, inlined, kernel, read, u8, u64, write
 
 ALL = 0xFFFFFFFFFFFFFFFF
 
@@ -43,6 +43,17 @@ def _write_at(hits, word_queries, value, base, out):
         below = ~hits & less_one
         hits &= less_one
         out[base + np.uint64(popcount(word_queries & below))] = value
+
+
+@inlined
+def _count_at(hits, word_queries, codes, base, counts, first):
+    """Count those of a word's queries that are `hits`, by codes that lie at their ranks, from the `first` count on."""
+    while hits != 0:
+        less_one = hits - np.uint64(1)
+        below = ~hits & less_one
+        hits &= less_one
+        rank = np.uint64(popcount(word_queries & below))
+        counts[first + np.uint64(codes[base + rank])] += 1
 
 
 @inlined
@@ -94,7 +105,8 @@ def _candidates(coarse, z, y, word, reach):
     i64,  # core: offsets that are tried at once
     i64,  # first slice
     i64,  # slice to stop before
-    write(i64, 1),  # counts of the offsets
+    read(u8, 1),  # codes of the queries, or empty
+    write(i64, 2),  # counts of the offsets
     write(i64, 2),  # missed queries
     write(f64, 1),  # out: squared distances, or empty
 )
@@ -110,6 +122,7 @@ def shells(
     core,
     first,
     stop,
+    codes,
     counts,
     missed,
     out,
@@ -136,10 +149,13 @@ def shells(
     core : int
         So many offsets are tried at once, the others only for queries that can have a target at one of them by the
         coarse rows. Surfaces that lie far apart would go through all of them in vain.
-    counts : int64 (n,)
-        Added to: how many queries have their nearest target at each offset.
-    missed : int64 (n, 3)
-        Written: the positions (z, y, x) of the queries for which no target was found. Must have room for all.
+    codes : uint8
+        A number of each query of these slices in C order by which it is counted apart; empty if all count the same.
+    counts : int64 (n, codes), or (n, 1)
+        Added to: how many queries, of each code, have their nearest target at each offset.
+    missed : int64 (n, 3), or (n, 4) if there are codes
+        Written: the positions (z, y, x) of the queries for which no target was found, and their codes. Must have room
+        for all.
     out : float64
         Written, unless it is empty: for each query of these slices in C order its squared distance, inf where none
         was found. Without it a hit is a bit count, which takes two thirds of the time, and nothing has to be sorted.
@@ -154,6 +170,9 @@ def shells(
     base = np.uint64(0)
     n_missed = np.uint64(0)
     row_words = queries.shape[2]
+    flat_counts = flattened(counts)
+    n_codes = np.uint64(counts.shape[1])
+    only_counted = codes.size == 0 and out.size == 0
     for z in range(first, stop):
         begin = (z * queries.shape[1] + padding_rows) * row_words
         end = begin + (queries.shape[1] - 2 * padding_rows) * row_words
@@ -187,8 +206,11 @@ def shells(
                     if hits == 0:
                         continue
                     remaining ^= hits
-                    counts[i] += popcount(hits)
-                    if out.size != 0:
+                    if only_counted:
+                        flat_counts[i] += popcount(hits)
+                    elif codes.size != 0:
+                        _count_at(hits, word_queries, codes, base, flat_counts, i * n_codes)
+                    else:
                         _write_at(hits, word_queries, squares[i], base, out)
                     if remaining == 0:
                         break
@@ -203,8 +225,12 @@ def shells(
                         missed[n_missed, np.uint64(2)] = np.int64(word) * 64 + trailing_zeros(
                             remaining
                         )
+                        less_one = remaining - np.uint64(1)
+                        if codes.size != 0:
+                            rank = np.uint64(popcount(word_queries & ~remaining & less_one))
+                            missed[n_missed, np.uint64(3)] = codes[base + rank]
                         n_missed += np.uint64(1)
-                        remaining &= remaining - np.uint64(1)
+                        remaining &= less_one
                 base += np.uint64(popcount(word_queries))
     return n_missed
 
@@ -343,7 +369,7 @@ def far(
 
     Parameters
     ----------
-    queries : int64 (n, 3)
+    queries : int64 (n, 3) or more columns
         Positions (z, y, x), neighbours next to each other for the best bounds.
     targets, coarse : uint64 (nz, ny, nw), (nz / 8, ny / 8, nw)
         The packed set, not empty, and its coarse rows.

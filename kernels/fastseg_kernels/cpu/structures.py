@@ -144,6 +144,9 @@ def _write_surface(words, start, first, stop, row_step, slice_step, surface, tar
     for w in range(np.uint64(first), np.uint64(stop)):
         at = start + w
         mask = words[at]
+        if mask == 0:  # as most words of a whole image are
+            surface[target + w] = 0
+            continue
         inside = _shifted(words, at, np.int64(1)) & _shifted(words, at, np.int64(-1))
         inside &= _shifted(words, at, row_step) & _shifted(words, at, -row_step)
         inside &= _shifted(words, at, slice_step) & _shifted(words, at, -slice_step)
@@ -220,6 +223,7 @@ def _least_square(targets, n, z, y, x, spacing, reverse, sums):
     read(f64, 1),  # spacing
     i64,  # reverse
     i64,  # most_pairs
+    i64,  # in_order
     write(u64, 2),  # surfaces: room
     write(i64, 1),  # steps: room
     write(i64, 1),  # found: room
@@ -243,6 +247,7 @@ def measure(
     spacing,
     reverse,
     most_pairs,
+    in_order,
     surfaces,
     steps,
     found,
@@ -274,6 +279,9 @@ def measure(
         1 if the image's axes are x, y, z rather than z, y, x.
     most_pairs : int
         So many pairs of voxels are compared for a structure; one that needs more is given up.
+    in_order : int
+        1 for the distances of all voxels of a surface, z slowest and x fastest, instead of how often each occurs; 2 for
+        those from the prediction alone.
     surfaces, steps, found, places, sums : arrays
         Room: for the words of the largest structure three times, for each offset or each of the ball's, for each
         distance, for three coordinates of voxels of either surface, and for a number of each of these and 8 more.
@@ -283,7 +291,8 @@ def measure(
         Written: where the distances of a structure end in `out_distances`, from the reference to the prediction and
         back; -1 for one that was given up, which has none there.
     out_distances, out_counts
-        Written: each distance that occurs and how often: those of the offsets ascending, then others, one by one.
+        Written: each distance that occurs and how often: those of the offsets ascending, then others, one by one; in
+        order, distances alone.
 
     Returns
     -------
@@ -340,26 +349,40 @@ def measure(
         ends[i, 0], ends[i, 1] = np.int64(out), np.int64(out)
         if n_offsets == 0:
             continue
-        for direction in range(np.uint64(2)):
+        for direction in range(np.uint64(in_order == 2), np.uint64(2)):
             queries = direction * room
             targets = (np.uint64(1) - direction) * room
             for j in range(np.uint64(found.size)):
                 found[j] = 0
             n_left = np.int64(0)
-            n_targets = sizes[1] if direction == 0 else sizes[0]
+            n_queries, n_targets = sizes if direction == 0 else (sizes[1], sizes[0])
             given_up = n_targets == 0
+            at = out
+            if in_order != 0:
+                if np.int64(out_distances.size - out) < n_queries:
+                    return np.int64(i)
+                for j in range(np.uint64(n_queries)):
+                    out_distances[out + j] = -1.0  # not found yet
             for w in range(guard, stop):
                 if given_up:
                     break
-                remaining = flat[queries + w]
+                remaining = word = flat[queries + w]
                 if remaining != 0:
                     for j in range(n_offsets):
                         hits = remaining & _shifted(flat, targets + w, steps[j])
                         if hits != 0:
-                            found[np.uint64(kinds[j])] += popcount(hits)
+                            kind = np.uint64(kinds[j])
+                            found[kind] += popcount(hits)
                             remaining ^= hits
+                            if in_order != 0:
+                                while hits != 0:
+                                    earlier = word & ~hits & (hits - np.uint64(1))
+                                    place = at + np.uint64(popcount(earlier))
+                                    out_distances[place] = distances[kind]
+                                    hits &= hits - np.uint64(1)
                             if remaining == 0:
                                 break
+                    at += np.uint64(popcount(word))
                     n_left += popcount(remaining)
                     given_up = n_left * n_targets > most_pairs
                 flat[left + w] = remaining
@@ -370,13 +393,14 @@ def measure(
                     given_up = given_up or n < 0
             if given_up:
                 break
-            if np.int64(out_distances.size - out) < found.size + n_left:
-                return np.int64(i)
-            for j in range(np.uint64(found.size)):
-                if found[j] != 0:
-                    out_distances[out] = distances[j]
-                    out_counts[out] = found[j]
-                    out += np.uint64(1)
+            if in_order == 0:
+                if np.int64(out_distances.size - out) < found.size + n_left:
+                    return np.int64(i)
+                for j in range(np.uint64(found.size)):
+                    if found[j] != 0:
+                        out_distances[out] = distances[j]
+                        out_counts[out] = found[j]
+                        out += np.uint64(1)
             for j in range(np.uint64(n_left)):
                 query = places[np.uint64(0)]
                 square = _least_square(
@@ -389,9 +413,15 @@ def measure(
                     reverse,
                     sums,
                 )
+                if in_order == 0:
+                    out_counts[out] = 1
+                else:
+                    while out_distances[out] >= 0:
+                        out += np.uint64(1)
                 out_distances[out] = np.sqrt(square)
-                out_counts[out] = 1
                 out += np.uint64(1)
+            if in_order != 0:
+                out = at
             ends[i, direction] = out
         if given_up:
             out = before

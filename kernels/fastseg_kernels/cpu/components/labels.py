@@ -7,6 +7,9 @@ to be joined by way of other rows is left out: inside a label nothing is left bu
 
 Cost: the volume is read twice, five rows at a time from the cache, and a word of bits is compared four times.
 
+Labels come as bytes, with their size: one kernel for all types takes a third of the time to compile that four take, and
+as long to run (benchmarks: components/labels).
+
 Exactness: labels are compared as the bits they are; 0 is background, whose runs have no number. Voxels of neighbouring
 columns are compared one by one where both rows change: elsewhere the step is one to a column where both have the label,
 or two other rows show it.
@@ -14,86 +17,101 @@ or two other rows show it.
 
 import numpy as np
 
-from fastseg_kernels._intrinsics import lanes_of, load, popcount, splat, trailing_zeros, unequal
-from fastseg_kernels._jit import always_inlined, i64, inlined, label_kernels, read, u32, u64, write
+from fastseg_kernels._intrinsics import load_bytes, popcount, splat, trailing_zeros, unequal
+from fastseg_kernels._jit import always_inlined, i64, inlined, kernel, read, u8, u32, u64, write
 from fastseg_kernels._runs import run_at, unite
 
 ALL = 0xFFFFFFFFFFFFFFFF
 
-
-def _find_signature(label):
-    return (
-        read(label, 3),  # labels
-        i64,  # first row (z, y flattened)
-        i64,  # row to stop before
-        write(u64, 2),  # words: the bits of the voxels that are not 0
-        write(u64, 2),  # starts: the bits where a run starts
-        write(
-            u64, 2
-        ),  # changes: where the label is another one than in the column before, background included
-        write(u32, 2),  # before: how many runs start in earlier words
-    )
+#: voxels of a word, which are compared together
+VOXELS = 64
 
 
-@label_kernels(_find_signature)
-def find_label_runs(labels, first, stop, words, starts, changes, before):
+@always_inlined
+def _unequal_lanes(labels, first, others, second, lanes, vector):
+    """Compare the labels of 64 voxels, vector by vector."""
+    size = np.uint64(VOXELS) // lanes
+    word = np.uint64(0)
+    for part in range(size):  # of as many bytes as a word has voxels
+        start = part * np.uint64(VOXELS)
+        own = load_bytes(labels, first * size + start, vector)
+        other = load_bytes(others, second * size + start, vector)
+        word |= unequal(own, other) << (part * lanes)
+    return word
+
+
+@inlined
+def _same(labels, first, others, second, size):
+    """Tell whether two voxels have one label."""
+    first, second = first * size, second * size
+    byte = np.uint64(0)
+    while byte < size and labels[first + byte] == others[second + byte]:
+        byte += np.uint64(1)
+    return byte == size
+
+
+@always_inlined
+def _unequal(labels, first, others, second, count, size):
+    """Make a word whose first `count` bits say which voxels have other labels, of `size` bytes each.
+
+    They are those from the voxels `first` and `second` on of two maps, which may be the same. Bits beyond may be set.
+    """
+    voxels = np.uint64(VOXELS)
+    whole = (first + voxels) * size <= np.uint64(labels.size)
+    if whole and (second + voxels) * size <= np.uint64(others.size):
+        if size == 1:
+            return _unequal_lanes(labels, first, others, second, voxels, splat(np.uint8(0)))
+        if size == 2:
+            lanes = np.uint64(32)
+            return _unequal_lanes(labels, first, others, second, lanes, splat(np.uint16(0)))
+        if size == 4:
+            lanes = np.uint64(16)
+            return _unequal_lanes(labels, first, others, second, lanes, splat(np.uint32(0)))
+        lanes = np.uint64(8)
+        return _unequal_lanes(labels, first, others, second, lanes, splat(np.uint64(0)))
+    word = np.uint64(0)
+    for i in range(count):
+        if not _same(labels, first + i, others, second + i, size):
+            word |= np.uint64(1) << i
+    return word
+
+
+@kernel(
+    read(u8, 1),  # labels: their bytes
+    i64,  # size of a label in bytes
+    i64,  # width of a row in voxels
+    read(u8, 1),  # background: as many bytes as 64 labels have, 0
+    i64,  # first row (z, y flattened)
+    i64,  # row to stop before
+    write(u64, 2),  # words: the bits of the voxels that are not 0
+    write(u64, 2),  # starts: the bits where a run starts
+    write(
+        u64, 2
+    ),  # changes: where the label is another one than in the column before, background included
+    write(u32, 2),  # before: how many runs start in earlier words
+)
+def find_label_runs(labels, size, width, background, first, stop, words, starts, changes, before):
     """Find the runs of some rows, and return how many there are; `before` counts from the first of them."""
     one = np.uint64(1)
-    flat = labels.reshape(-1)
-    lanes = lanes_of(labels)
-    size, width = np.uint64(flat.size), np.uint64(labels.shape[2])
-    zero = splat(labels.dtype.type(0))
+    size, width = np.uint64(size), np.uint64(width)
     runs = np.uint64(0)
     for row in range(np.uint64(first), np.uint64(stop)):
         for w in range(np.uint64(words.shape[1])):
-            x = w * np.uint64(64)
+            x = w * np.uint64(VOXELS)
             place = row * width + x
-            count = min(width - x, np.uint64(64))
-            inside = changed = np.uint64(0)
-            if place > 0 and place + np.uint64(64) <= size:
-                for part in range(np.uint64(64) // lanes):
-                    shift = part * lanes
-                    own = load(flat, place + shift)
-                    inside |= unequal(own, zero) << shift
-                    changed |= unequal(own, load(flat, place + shift - one)) << shift
-                inside &= np.uint64(ALL) >> (np.uint64(64) - count)
-            else:
-                for i in range(count):
-                    label = flat[place + i]
-                    if label != 0:
-                        inside |= one << i
-                    if x + i > 0 and label != flat[place + i - one]:
-                        changed |= one << i
-            changed &= np.uint64(ALL) >> (np.uint64(64) - count)
-            if w == 0:
-                changed &= ~one
+            count = min(width - x, np.uint64(VOXELS))
+            valid = np.uint64(ALL) >> (np.uint64(VOXELS) - count)
+            inside = valid & _unequal(labels, place, background, np.uint64(0), count, size)
+            skipped = one if w == 0 else np.uint64(0)  # the first column has none before it
+            own, left = place + skipped, count - skipped
+            changed = valid & (_unequal(labels, own, labels, own - one, left, size) << skipped)
             words[row, w] = inside
             changes[row, w] = changed
-            if w == 0:
-                changed |= one
-            start = inside & changed
+            start = inside & (changed | skipped)
             starts[row, w] = start
             before[row, w] = runs
             runs += np.uint64(popcount(start))
     return np.int64(runs)
-
-
-@always_inlined
-def _equal(labels, first, second, count):
-    """Make a word with a bit for each of `count` voxels of two rows that have equal labels."""
-    if first + np.uint64(64) <= np.uint64(labels.size):  # the second row comes before
-        different = np.uint64(0)
-        lanes = lanes_of(labels)
-        for part in range(np.uint64(64) // lanes):
-            shift = part * lanes
-            vectors = load(labels, first + shift), load(labels, second + shift)
-            different |= unequal(vectors[0], vectors[1]) << shift
-        return ~different
-    equal = np.uint64(0)
-    for i in range(count):
-        if labels[first + i] == labels[second + i]:
-            equal |= np.uint64(1) << i
-    return equal
 
 
 @inlined
@@ -103,7 +121,9 @@ def _first_of_stretch(equal, own_starts, other_starts, last):
 
 
 @always_inlined
-def _join_word(equal, apart, flat, place, other_place, w, own, other, starts, before, parents):
+def _join_word(
+    equal, apart, labels, size, place, other_place, w, own, other, words, starts, before, parents
+):
     """Unite two rows' runs at the bits of `equal`, and where `apart` is set those of voxels of neighbouring columns."""
     one = np.uint64(1)
     own_starts, own_before = starts[own, w], before[own, w]
@@ -124,36 +144,47 @@ def _join_word(equal, apart, flat, place, other_place, w, own, other, starts, be
         earlier = (np.uint64(1) << bit) - one
         own_earlier = np.uint64(own_before) + np.uint64(popcount(own_starts & earlier))
         other_earlier = np.uint64(other_before) + np.uint64(popcount(other_starts & earlier))
-        if flat[here] != 0 and flat[here] == flat[there - one]:
+        if (words[own, w] >> bit) & one and _same(labels, here, labels, there - one, size):
             unite(parents, run_at(own_starts, own_before, bit), other_earlier)
-        if flat[there] != 0 and flat[there] == flat[here - one]:
+        if (words[other, w] >> bit) & one and _same(labels, there, labels, here - one, size):
             unite(parents, own_earlier, run_at(other_starts, other_before, bit))
 
 
-def _join_signature(label):
-    return (
-        read(label, 3),  # labels
-        i64,  # connectivity: 1 faces, 2 edges, 3 corners
-        i64,  # first row
-        i64,  # row to stop before
-        i64,  # low: the first row that may be joined to
-        i64,  # high: the row to stop before, of those
-        read(u64, 2),  # words
-        read(u64, 2),  # starts
-        read(u64, 2),  # changes
-        read(u32, 2),  # before: of all rows
-        write(u32, 1),  # parents of the runs, which are numbered from 1
-    )
-
-
-@label_kernels(_join_signature)
+@kernel(
+    read(u8, 1),  # labels: their bytes
+    i64,  # size of a label in bytes
+    i64,  # rows of a slice
+    i64,  # width of a row in voxels
+    i64,  # connectivity: 1 faces, 2 edges, 3 corners
+    i64,  # first row
+    i64,  # row to stop before
+    i64,  # low: the first row that may be joined to
+    i64,  # high: the row to stop before, of those
+    read(u64, 2),  # words
+    read(u64, 2),  # starts
+    read(u64, 2),  # changes
+    read(u32, 2),  # before: of all rows
+    write(u32, 1),  # parents of the runs, which are numbered from 1
+)
 def join_label_runs(
-    labels, connectivity, first, stop, low, high, words, starts, changes, before, parents
+    labels,
+    size,
+    ny,
+    width,
+    connectivity,
+    first,
+    stop,
+    low,
+    high,
+    words,
+    starts,
+    changes,
+    before,
+    parents,
 ):
     """Unite the runs of some rows with those of the rows before them, between `low` and `high`, that they touch."""
     one, zero, top = np.uint64(1), np.uint64(0), np.uint64(63)
-    flat = labels.reshape(-1)
-    ny, width = labels.shape[1], np.uint64(labels.shape[2])
+    size, width = np.uint64(size), np.uint64(width)
     for row in range(first, stop):
         z = row // ny
         y = row - z * ny
@@ -188,11 +219,21 @@ def join_label_runs(
             # which voxels have the label of the row above, and of the three rows of the slice before
             like_above = like_same = like_upper = like_lower = zero
             if up:
-                like_above = _equal(flat, place, above * width + x, count) & inside
+                like_above = inside & ~_unequal(
+                    labels, place, labels, above * width + x, count, size
+                )
             if back:
-                like_same = _equal(flat, place, same * width + x, count) & inside
-                like_upper = _equal(flat, place, upper * width + x, count) & inside & has_up
-                like_lower = _equal(flat, place, lower * width + x, count) & inside & has_down
+                like_same = inside & ~_unequal(labels, place, labels, same * width + x, count, size)
+                like_upper = (
+                    inside
+                    & has_up
+                    & ~_unequal(labels, place, labels, upper * width + x, count, size)
+                )
+                like_lower = (
+                    inside
+                    & has_down
+                    & ~_unequal(labels, place, labels, lower * width + x, count, size)
+                )
             # the rest, where rows joined before do not show it
             own_starts = starts[own, w]
             equal = _first_of_stretch(like_above, own_starts, starts[above, w], last_above)
@@ -226,5 +267,17 @@ def join_label_runs(
                     continue
                 other_place = other * width + x
                 _join_word(
-                    equal, apart, flat, place, other_place, w, own, other, starts, before, parents
+                    equal,
+                    apart,
+                    labels,
+                    size,
+                    place,
+                    other_place,
+                    w,
+                    own,
+                    other,
+                    words,
+                    starts,
+                    before,
+                    parents,
                 )

@@ -159,12 +159,14 @@ def corner_surface(words, part, first, stop, ndim, width, rows_separated, corner
 
 
 @inlined
-def _pair(row, left, bit):
-    """Read the voxels before and after a corner as two bits; `left` holds the voxel before the word's first."""
-    pair = (((row << np.uint64(1)) | left) >> bit) & np.uint64(3)
-    if bit == np.uint64(63):  # where the shift has lost the voxel after
-        pair |= (row >> np.uint64(63)) << np.uint64(1)
-    return pair
+def _code(row_a, row_b, row_c, row_d, bit):
+    """Read the voxels at a bit of four rows, and at the next, as the code of the corner between them."""
+    two = np.uint64(3)
+    code = (row_a >> bit) & two
+    code |= ((row_b >> bit) & two) << np.uint64(2)
+    code |= ((row_c >> bit) & two) << np.uint64(4)
+    code |= ((row_d >> bit) & two) << np.uint64(6)
+    return code
 
 
 @kernel(
@@ -175,39 +177,72 @@ def _pair(row, left, bit):
     i64,  # ndim
     i64,  # width: words of a row of the lattice
     read(u64, 3),  # corners
+    read(u8, 1),  # table of the 256 codes
     write(u8, 1),  # codes
 )
-def corner_codes(words, part, first, stop, ndim, width, corners, codes):
-    """Write the code of each corner that `corner_surface` has set with these arguments, in C order."""
+def corner_codes(words, part, first, stop, ndim, width, corners, table, codes):
+    """Look up the code of each corner that `corner_surface` has set with these arguments, in C order.
+
+    A lower dimension sees its rows twice: in its codes, and so in `table`, what lies before along z is repeated.
+    """
     padding_z = (corners.shape[0] - part[1, 0]) // 2
     padding_y = (corners.shape[1] - part[1, 1]) // 2
     flat = flattened(words)
+    flat_corners = flattened(corners)
     one = np.uint64(1)
+    last_bit = np.uint64(63)
     n_words = np.uint64(part[1, 2])
-    mask = np.uint64((1 << (1 << np.uint64(ndim))) - 1)  # a lower dimension sees its rows twice
     n = np.uint64(0)
+    row_step = np.uint64(words.shape[2])
+    slice_step = np.uint64(words.shape[1] * words.shape[2])
     for z in range(first, stop):
+        inner_slice = ndim == 3 and z > 0 and z < part[1, 0]
+        slice_start, _ = _row(words, part, z, 0)
         for y in range(corners.shape[1] - 2 * padding_y):
-            (a, a_bits), (b, b_bits), (c, c_bits), (d, d_bits) = _rows(words, part, z, y, ndim)
-            left_a = left_b = left_c = left_d = np.uint64(0)
+            row = np.uint64(((z + padding_z) * corners.shape[1] + y + padding_y) * corners.shape[2])
+            used = np.uint64(0)
             for w in range(np.uint64(width)):
+                used |= flat_corners[row + w]
+            if used == 0:  # a third of all rows of a blob's box
+                continue
+            if inner_slice and y > 0 and y < part[1, 1]:
+                d = slice_start + np.uint64(y) * row_step
+                b = d - slice_step
+                c = d - row_step
+                a = b - row_step
+                a_bits = b_bits = c_bits = d_bits = np.uint64(ALL)
+            else:
+                (a, a_bits), (b, b_bits), (c, c_bits), (d, d_bits) = _rows(words, part, z, y, ndim)
+            for w in range(np.uint64(width)):
+                bits = flat_corners[row + w]
+                if bits == 0:
+                    continue
                 row_a = row_b = row_c = row_d = np.uint64(0)
                 if w < n_words:
                     row_a = flat[a + w] & a_bits
                     row_b = flat[b + w] & b_bits
                     row_c = flat[c + w] & c_bits
                     row_d = flat[d + w] & d_bits
-                bits = corners[np.uint64(z + padding_z), np.uint64(y + padding_y), w]
-                while bits != 0:
-                    bit = np.uint64(trailing_zeros(bits))
-                    bits &= bits - one
-                    code = _pair(row_a, left_a, bit)
-                    code |= _pair(row_b, left_b, bit) << np.uint64(2)
-                    code |= _pair(row_c, left_c, bit) << np.uint64(4)
-                    code |= _pair(row_d, left_d, bit) << np.uint64(6)
-                    codes[n] = code & mask
+                if bits & one:  # the voxels before it lie in the words before
+                    left_a = left_b = left_c = left_d = np.uint64(0)
+                    if w > 0:
+                        before = w - one
+                        left_a = (flat[a + before] & a_bits) >> last_bit
+                        left_b = (flat[b + before] & b_bits) >> last_bit
+                        left_c = (flat[c + before] & c_bits) >> last_bit
+                        left_d = (flat[d + before] & d_bits) >> last_bit
+                    code = _code(
+                        (row_a << one) | left_a,
+                        (row_b << one) | left_b,
+                        (row_c << one) | left_c,
+                        (row_d << one) | left_d,
+                        np.uint64(0),
+                    )
+                    codes[n] = table[code]
                     n += one
-                left_a = row_a >> np.uint64(63)
-                left_b = row_b >> np.uint64(63)
-                left_c = row_c >> np.uint64(63)
-                left_d = row_d >> np.uint64(63)
+                    bits ^= one
+                while bits != 0:
+                    bit = np.uint64(trailing_zeros(bits)) - one
+                    bits &= bits - one
+                    codes[n] = table[_code(row_a, row_b, row_c, row_d, bit)]
+                    n += one

@@ -1,0 +1,1 @@
+"""One command a file: its options, and the calls that it becomes."""

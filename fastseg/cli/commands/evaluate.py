@@ -1,0 +1,282 @@
+"""``fastseg evaluate``: two label maps, two folders, several algorithms or a table of pairs."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import fastseg
+from fastseg.cli import options
+from fastseg.cli.messages import say
+
+OUTPUTS, RUNNING = "What is kept and shown", "How it runs"
+
+
+def evaluate(
+    reference: Annotated[
+        Path,
+        typer.Argument(
+            help="A label map, a folder of them, or a table of pairs: a .csv, .tsv or .parquet file with the "
+            "columns reference, prediction and, if wanted, case and algorithm; further ones are kept."
+        ),
+    ],
+    prediction: Annotated[
+        Path | None, typer.Argument(help="What to compare with it: a label map, or a folder.")
+    ] = None,
+    predictions: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--prediction",
+            metavar="NAME=FOLDER",
+            help="The predictions of one of several algorithms; once for each, in place of the second argument.",
+        ),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="Ids separated by commas, or a JSON or YAML file of names: name to id, name to "
+            'ids (a region), id to name, or a dataset.json with "labels". Default: all but 0.'
+        ),
+    ] = None,
+    metrics: Annotated[
+        str, typer.Option(help="Names separated by commas; they are listed below.")
+    ] = "all",
+    tolerance: Annotated[
+        str,
+        typer.Option(
+            help="Of nsd and boundary_iou: a number, name=number pairs separated by commas, or a "
+            "JSON or YAML file of them; 'default' stands for all other labels."
+        ),
+    ] = "1",
+    boundary: Annotated[str, typer.Option(help="voxel or surfel.")] = "voxel",
+    percentile_method: Annotated[
+        str, typer.Option(help="Of hdNN: max_of_directions or pooled.")
+    ] = "max_of_directions",
+    empty: Annotated[
+        str,
+        typer.Option(
+            help="Where a label is missing: worst, nan, raise, diagonal or perfect; or by metric, "
+            "hd95=diagonal,dice=0,default=worst, or a JSON or YAML file of this."
+        ),
+    ] = "worst",
+    ignore_label: Annotated[
+        int | None, typer.Option(help="Leave out the voxels that have this label in the reference.")
+    ] = None,
+    spacing: Annotated[
+        str | None,
+        typer.Option(help="Voxel size along each axis, in place of the files' own: 1,1,2.5"),
+    ] = None,
+    grid_tolerance: Annotated[
+        float,
+        typer.Option(
+            help="How far apart, in voxels, the corners of two files of one grid may lie."
+        ),
+    ] = 0.03,
+    ignore_grid: Annotated[
+        bool,
+        typer.Option(
+            "--ignore-grid", help="Compare the shapes of two files, and not their places."
+        ),
+    ] = False,
+    reorient: Annotated[
+        bool,
+        typer.Option("--reorient", help="Undo flips and permutations of the axes of one lattice."),
+    ] = False,
+    single_slice: Annotated[
+        str,
+        typer.Option(
+            help="Maps with an axis of one entry: measured in their plane, or as a volume, all of "
+            "which is surface."
+        ),
+    ] = "plane",
+    reference_suffix: Annotated[
+        str,
+        typer.Option(
+            help="Of two folders: what names have at the end, before .nii.gz or the like, that is "
+            "not the case's: _gt, -seg, or /seg for a file of this name in a folder a case."
+        ),
+    ] = "",
+    prediction_suffix: Annotated[str, typer.Option(help="The same for predictions: _pred")] = "",
+    ending: Annotated[
+        str | None, typer.Option(help="Of two folders: take only files that end so: .nii.gz")
+    ] = None,
+    missing: Annotated[
+        str,
+        typer.Option(
+            help="Where a reference has no prediction: worst (score it as if that were empty), "
+            "skip or error."
+        ),
+    ] = "worst",
+    outputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--output",
+            metavar="[FORMAT:]FILE",
+            help="Write the table to this file: .csv, .json, .parquet, …, or nnunet:summary.json; may be given several "
+            "times. To a .jsonl file every case is appended as it comes.",
+            rich_help_panel=OUTPUTS,
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with the .jsonl file: what is in it and has not changed is not done again.",
+            rich_help_panel=OUTPUTS,
+        ),
+    ] = False,
+    hashed: Annotated[
+        bool,
+        typer.Option(
+            "--hash",
+            help="Keep the SHA-256 of the files in the .jsonl file, and know changes by it.",
+            rich_help_panel=OUTPUTS,
+        ),
+    ] = False,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMNS",
+            help="Means for each label and each value of further columns: sex,site",
+            rich_help_panel=OUTPUTS,
+        ),
+    ] = None,
+    floors: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--floor",
+            metavar="METRIC=NUMBER",
+            help="In summaries (summary:FILE, .json): the share of rows that have less, as in dice=0.5.",
+            rich_help_panel=OUTPUTS,
+        ),
+    ] = None,
+    quiet: Annotated[
+        bool,
+        typer.Option(
+            "--quiet",
+            help="Show no table, no progress and no notes: errors and warnings alone.",
+            rich_help_panel=OUTPUTS,
+        ),
+    ] = False,
+    log: Annotated[
+        Path | None,
+        typer.Option(
+            help="Append a line for every case to this file, with the time of day.",
+            rich_help_panel=OUTPUTS,
+        ),
+    ] = None,
+    workers: Annotated[
+        str,
+        typer.Option(
+            metavar="NUMBER",
+            help="Processes that evaluate cases side by side; auto: by cores, memory and sizes.",
+            rich_help_panel=RUNNING,
+        ),
+    ] = "auto",
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Of each process. Default: all cores, shared out.", rich_help_panel=RUNNING
+        ),
+    ] = None,
+    max_memory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="What all together may take, as in 4GiB; a case that needs more fails and says so.",
+            rich_help_panel=RUNNING,
+        ),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="K/N",
+            help="Evaluate only the K-th of N parts of the cases; fastseg merge joins them.",
+            rich_help_panel=RUNNING,
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Evaluate on the workers of this Dask scheduler: tcp://host:8786",
+            rich_help_panel=RUNNING,
+        ),
+    ] = None,
+    backend: Annotated[
+        str | None,
+        typer.Option(help="numba, scipy or cupy. Default: the best.", rich_help_panel=RUNNING),
+    ] = None,
+) -> None:
+    """Compare a label map with its reference, or all of two folders, paired by their names.
+
+    Folders may hold one folder for each case: s0001/liver.nii.gz is paired with s0001/liver.nii.gz.
+    """
+    from fastseg.cli import evaluating
+    from fastseg.cli.kernel_cache import announce_compilation
+    from fastseg.cli.log_file import logging_to
+    from fastseg.evaluation.settings import Settings
+    from fastseg.inputs.label_files import parse_labels, parse_tolerance
+
+    started = time.perf_counter()
+    for path in (reference, prediction):
+        options.check_there(path)
+    given = [labels, tolerance, empty, str(reference), str(log or "")]
+    kept = options.parse_outputs(outputs or [], given, resume, hashed)
+    chosen, ignored = parse_labels(labels)
+    if ignore_label is None and ignored is not None:
+        ignore_label = ignored
+        if not quiet:
+            say(f'label {ignored} is left out: it is "ignore" in {labels}', "note")
+    settings = Settings.checked(
+        labels=chosen,
+        metrics=options.parse_names(metrics),
+        tolerance=parse_tolerance(tolerance, chosen),
+        boundary=boundary,  # type: ignore[arg-type]
+        percentile_method=percentile_method,  # type: ignore[arg-type]
+        empty=options.parse_empty(empty),
+        ignore_label=ignore_label,
+        spacing=options.parse_spacing(spacing),
+        backend=backend,
+        single_slice=single_slice,  # type: ignore[arg-type]
+        grid_tolerance=grid_tolerance,
+        ignore_grid=ignore_grid,
+        reorient=reorient,
+    )
+    running = options.parse_running(workers, threads, max_memory, scheduler)
+    if threads is not None:
+        fastseg.set_num_threads(threads)
+    pairing, alone = evaluating.pairs(
+        reference,
+        prediction,
+        options.parse_predictions(predictions or []),
+        reference_suffix=reference_suffix,
+        prediction_suffix=prediction_suffix,
+        ending=ending,
+        missing=missing,
+        shard=options.parse_shard(shard),
+    )
+    columns = [name.strip() for name in by.split(",")] if by else []
+    low = options.parse_floors(floors or [])
+    evaluating.check_outputs(pairing, settings, kept, columns, low)
+    if not quiet:
+        announce_compilation(settings.backend)
+    with logging_to(log) as case_log:
+        done = evaluating.evaluate_all(
+            pairing, settings, kept, running, case_log, raising=alone, quiet=quiet
+        )
+    status = evaluating.finish(
+        done,
+        pairing,
+        settings,
+        kept,
+        seconds=time.perf_counter() - started,
+        by=columns,
+        floors=low,
+        everything=options.parse_names(metrics) == "all",
+        quiet=quiet,
+    )
+    raise typer.Exit(status)
