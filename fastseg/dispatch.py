@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from fastseg.backends.protocol import Backend, Operations
+from fastseg.backends.protocol import Backend, Operations, PackedOperations
 from fastseg.errors import BackendFallbackWarning, BackendNotAvailableError, InputTypeError
 from fastseg.inputs.arrays import as_array
 from fastseg.inputs.choices import unknown
@@ -26,15 +26,27 @@ from fastseg.inputs.device import INSTALL, memory_of
 
 #: best first
 BACKENDS: tuple[Backend, ...] = (
-    Backend("numba", "fastseg.backends.numba", "pip install numba"),
-    Backend("scipy", "fastseg.backends.scipy", "pip install scipy"),
+    Backend(
+        "numba",
+        "fastseg.backends.numba",
+        "pip install numba",
+        packed_module="fastseg.backends.numba.packed",
+    ),
+    Backend(
+        "scipy",
+        "fastseg.backends.scipy",
+        "pip install scipy",
+        packed_module="fastseg.backends.scipy_packed",
+    ),
     Backend("cupy", "fastseg.backends.cupy", INSTALL, memory="cuda"),
 )
 
 if TYPE_CHECKING:  # has mypy see that each has the operations of a backend
-    from fastseg.backends import cupy, numba, scipy
+    from fastseg.backends import cupy, numba, scipy, scipy_packed
+    from fastseg.backends.numba import packed as numba_packed
 
     _MODULES: tuple[Operations, ...] = (numba, scipy, cupy)
+    _PACKED_MODULES: tuple[PackedOperations, ...] = (numba_packed, scipy_packed)
 
 _forced: str | None = None
 _said: set[str] = set()

@@ -8,16 +8,19 @@ are two, one dtype and one memory order, C or Fortran: callers have seen to that
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from fastseg.inputs.arrays import Array, Spacing
+from fastseg.backends.shared.offsets import Floats, Words
+from fastseg.backends.shared.packed import Near, PackedPair, Places, Range
+from fastseg.inputs.arrays import Array, Box, Spacing
 from fastseg.inputs.device import memory_of, to_memory
 from fastseg.measures.joint_histogram import JointHistogram
+from fastseg.measures.overlap import Overlap
 from fastseg.measures.regions import Measured, Region, Request
 from fastseg.measures.surface_distances import Boundary, SurfaceDistances
 from fastseg.threads import lazy
@@ -73,6 +76,66 @@ class Operations(Protocol):
         """Number the components of a bool array, or of each label of a label map, and tell how many there are."""
 
 
+class PackedOperations(Protocol):
+    """What a backend does with masks as bits, for label maps that are never whole in memory."""
+
+    @property
+    def BYTES_PER_VOXEL(self) -> float:  # noqa: N802 - a constant of a module
+        """How many bytes `near`, `nearest` and `band_overlap` take for each voxel of a window."""
+
+    def pack(self, labels: Any, wanted: tuple[int, ...], box: Box, reverse: bool) -> Words:
+        """Pack the voxels of a box that have one of some labels, along the axes of the volume."""
+
+    def measure(self, pair: PackedPair, tolerance: float, request: Request) -> Measured:
+        """Measure a structure whose whole box is there."""
+
+    def near(
+        self,
+        pair: PackedPair,
+        core: tuple[Range, Range],
+        spacing: Spacing,
+        boundary: Boundary,
+        most: int,
+    ) -> tuple[tuple[Words, Words], Iterator[Near]]:
+        """Search both ways for the surface elements of a core of voxels, as far as its window tells.
+
+        Returns
+        -------
+        pair of uint64 ndarray
+            The core's surface elements, of the reference and of the prediction.
+        iterator of Near
+            For all of these elements, about `most` at a time.
+        """
+
+    def nearest(
+        self,
+        pair: PackedPair,
+        queries: tuple[Places, Places],
+        spacing: Spacing,
+        boundary: Boundary,
+    ) -> tuple[Floats, Floats]:
+        """Measure from positions to the nearest surface element that the window tells of; inf if it tells of none.
+
+        Parameters
+        ----------
+        queries : pair of integer ndarray (n, 3)
+            Within the rows of the window, but not always in its slices and rows: to the prediction, to the reference.
+
+        Returns
+        -------
+        pair of float64 ndarray (n,)
+            Squared distances.
+        """
+
+    def band_overlap(
+        self, pair: PackedPair, core: tuple[Range, Range], spacing: Spacing, width: float
+    ) -> Overlap | None:
+        """Count the voxels of both bands in a core, from which the window leads farther than the width.
+
+        None where there are better ways for bands so wide.
+        """
+
+
 @dataclass(frozen=True)
 class Backend:
     """One entry of the list of backends.
@@ -86,17 +149,27 @@ class Backend:
         How to get what it needs.
     memory : {"cpu", "cuda"}
         Where its arrays lie.
+    packed_module : str or None
+        Full name of the module that has its :class:`PackedOperations`, if it has any.
     """
 
     name: str
     module: str
     install: str
     memory: str = "cpu"
+    packed_module: str | None = None
 
     @lazy
     def operations(self) -> Operations:
         """Its functions; an ImportError if the module cannot be imported here."""
         return cast(Operations, importlib.import_module(self.module))
+
+    @lazy
+    def packed(self) -> PackedOperations | None:
+        """What it does with packed masks; None if it takes none."""
+        if self.packed_module is None:
+            return None
+        return cast(PackedOperations, importlib.import_module(self.packed_module))
 
     def placed(self, *arrays: Array) -> list[Array]:
         """Bring arrays into the backend's memory, copying those that lie elsewhere."""

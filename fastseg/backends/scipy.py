@@ -80,18 +80,21 @@ def measure(
     measured: list[Measured] = []
     for region in regions:
         masks = _masks(reference, prediction, region, request.ignored)
-        found: dict[str, Any] = {}
-        if "surface_distributions" in request.measurements:
-            distances = _distances_between(*masks, request.spacing, request.boundary)
-            found["surface_distributions"] = SurfaceDistributions(*distances.distributions)
-        if "surface_distances" in request.measurements:
-            found["surface_distances"] = _distances_between(
-                *masks, request.spacing, request.boundary
-            )
-        if "band_overlap" in request.measurements:
-            found["band_overlap"] = _band_overlap(*masks, request.spacing, region.tolerance)
-        measured.append(found)
+        measured.append(measured_masks(masks, region.tolerance, request))
     return measured
+
+
+def measured_masks(masks: tuple[Mask, Mask], tolerance: float, request: Request) -> Measured:
+    """Measure all that is requested of two masks."""
+    found: dict[str, Any] = {}
+    if "surface_distributions" in request.measurements:
+        distances = _distances_between(*masks, request.spacing, request.boundary)
+        found["surface_distributions"] = SurfaceDistributions(*distances.distributions)
+    if "surface_distances" in request.measurements:
+        found["surface_distances"] = _distances_between(*masks, request.spacing, request.boundary)
+    if "band_overlap" in request.measurements:
+        found["band_overlap"] = _band_overlap(*masks, request.spacing, tolerance)
+    return found
 
 
 def surface(mask: Mask, connectivity: int, edge: str) -> Mask:
@@ -101,7 +104,7 @@ def surface(mask: Mask, connectivity: int, edge: str) -> Mask:
     return np.asarray(mask & ~eroded)
 
 
-def _surfels(mask: Mask) -> NDArray[np.intp]:
+def surfels(mask: Mask) -> NDArray[np.intp]:
     """Compute the code of each corner of the voxel lattice, 0 where no surface passes."""
     padded = np.pad(mask, 1)
     codes = np.zeros(tuple(size + 1 for size in mask.shape), np.intp)
@@ -112,7 +115,7 @@ def _surfels(mask: Mask) -> NDArray[np.intp]:
     return codes
 
 
-def _distances_to(surface: Mask, spacing: Spacing) -> NDArray[np.float64]:
+def distances_to(surface: Mask, spacing: Spacing) -> NDArray[np.float64]:
     """Measure from every voxel to the nearest surface voxel, inf if there is none."""
     if not surface.any():
         return np.full(surface.shape, np.inf)
@@ -131,13 +134,13 @@ def _distances_between(
 ) -> SurfaceDistances:
     """Look the distance transform of each surface up at the other one."""
     if boundary == "surfel":
-        codes = [_surfels(mask) for mask in (reference, prediction)]
+        codes = [surfels(mask) for mask in (reference, prediction)]
         surfaces = [code != 0 for code in codes]
     else:
         surfaces = [surface(mask, 1, "background") for mask in (reference, prediction)]
     directed = (
-        _distances_to(surfaces[1], spacing)[surfaces[0]],
-        _distances_to(surfaces[0], spacing)[surfaces[1]],
+        distances_to(surfaces[1], spacing)[surfaces[0]],
+        distances_to(surfaces[0], spacing)[surfaces[1]],
     )
     if boundary == "voxel":
         return SurfaceDistances(*directed)
@@ -148,7 +151,7 @@ def _distances_between(
 def _band_overlap(reference: Mask, prediction: Mask, spacing: Spacing, width: float) -> Overlap:
     """Count the voxels of each mask that are nearer than `width` to its own surface."""
     near = [
-        mask & (_distances_to(surface(mask, 1, "background"), spacing) < width)
+        mask & (distances_to(surface(mask, 1, "background"), spacing) < width)
         for mask in (reference, prediction)
     ]
     return Overlap(int(near[0].sum()), int(near[1].sum()), int((near[0] & near[1]).sum()))

@@ -16,6 +16,7 @@ from fastseg import dispatch, io, threads
 from fastseg._version import __version__
 from fastseg.backends.protocol import Backend
 from fastseg.errors import InputWarning
+from fastseg.evaluation.budget import Budget
 from fastseg.evaluation.naming import named_structures, unlisted_labels
 from fastseg.evaluation.pieces import PiecewisePair
 from fastseg.evaluation.rows import rows_of
@@ -196,7 +197,9 @@ class _WholePair:
         return self.backend.operations.measure(*self._maps, regions, request)
 
 
-def _pair(reference: Source, prediction: Source, settings: Settings) -> _WholePair | PiecewisePair:
+def _pair(
+    reference: Source, prediction: Source, settings: Settings, budget: int | None
+) -> _WholePair | PiecewisePair:
     """Bring two label maps to the backend that can do all that is wanted of them."""
     first, second = reference.array, prediction.array
     in_pieces = first is None or second is None
@@ -209,7 +212,7 @@ def _pair(reference: Source, prediction: Source, settings: Settings) -> _WholePa
         stacklevel=_STACKLEVEL,
     )
     if first is None or second is None:
-        return PiecewisePair(backend, reference, prediction)
+        return PiecewisePair(backend, reference, prediction, Budget.of(budget))
     return _WholePair(backend, first, second)
 
 
@@ -254,7 +257,7 @@ def evaluate_case(
     }
     if 1 in shape and settings.single_slice == "plane" and len(shape) > 1:
         reference, prediction, spacing = _in_plane(reference, prediction, spacing)
-    pair = _pair(reference, prediction, settings)
+    pair = _pair(reference, prediction, settings, budget)
     ignored = settings.ignore_label
     histogram = pair.histogram().without(ignored)
     if reference.segments or prediction.segments:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from typing import Any, cast
@@ -12,21 +11,16 @@ from numpy.typing import DTypeLike, NDArray
 
 from fastseg import threads
 from fastseg.backends.numba import allocator as _allocator
-from fastseg.backends.numba import nearest as _nearest
 from fastseg.backends.numba import small_structures as _small_structures
 from fastseg.backends.numba import transform as _transform
-from fastseg.backends.numba.bands import band_overlap
 from fastseg.backends.numba.components import connected_components
 from fastseg.backends.numba.histogram import joint_histogram
 from fastseg.backends.numba.masks import Mask
-from fastseg.backends.numba.surfaces import Surfaces, surface_of, surfaces_of
-from fastseg.backends.numba.tally import TalliedDistances
-from fastseg.backends.shared.geometry import ordered_codes
+from fastseg.backends.numba.regions import between, measured
+from fastseg.backends.numba.surfaces import surface_of, surfaces_of
 from fastseg.backends.shared.volume import Volume, is_reversed, masks_of
 from fastseg.inputs.arrays import Array, Spacing
-from fastseg.measures.distributions import SurfaceDistributions
 from fastseg.measures.regions import Measured, Region, Request
-from fastseg.measures.surface_areas import surfel_measures
 from fastseg.measures.surface_distances import Boundary, SurfaceDistances
 
 __all__ = [
@@ -103,37 +97,11 @@ def _one_by_one(
 def _measured(
     reference: Volume, prediction: Volume, region: Region, request: Request
 ) -> dict[str, Any]:
-    masks = masks_of(Mask.of, reference, prediction, region, request.ignored)
-    measured: dict[str, Any] = {}
-    if "band_overlap" in request.measurements:
-        measured["band_overlap"] = band_overlap(masks, request.spacing, region.tolerance)
-    if "surface_distances" in request.measurements:
-        measured["surface_distances"] = _between(
-            surfaces_of(masks, request.spacing, request.boundary), request.spacing
-        )
-    if "surface_distributions" in request.measurements:
-        areas = kinds = None
-        if request.boundary == "surfel":
-            areas, kinds = _areas_of_codes(request.spacing, masks[0].ndim, masks[0].volume.reverse)
-        surfaces = surfaces_of(masks, request.spacing, request.boundary, kinds)
-        del masks  # which are packed by now if their bands were wanted
-        furthest = request.furthest if areas is None else math.inf  # areas are summed in order
-        directions = _nearest.distributions(
-            *surfaces.sets, surfaces.geometry, surfaces.codes, areas, furthest
-        )
-        measured["surface_distributions"] = SurfaceDistributions(*directions)
-    return measured
-
-
-@functools.lru_cache(maxsize=64)
-def _areas_of_codes(
-    spacing: Spacing, ndim: int, reverse: bool
-) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
-    """List the different areas of surface elements, ascending, and tell which of them each code has."""
-    areas, kinds = np.unique(
-        ordered_codes(surfel_measures(spacing), ndim, reverse), return_inverse=True
+    return measured(
+        lambda: masks_of(Mask.of, reference, prediction, region, request.ignored),
+        region.tolerance,
+        request,
     )
-    return areas, kinds.astype(np.uint8)
 
 
 def surface_distances(
@@ -144,17 +112,7 @@ def surface_distances(
     surfaces = surfaces_of(
         masks_of(Mask.of, Volume.of(reference), Volume.of(prediction), region), spacing, boundary
     )
-    return _between(surfaces, spacing)
-
-
-def _between(surfaces: Surfaces, spacing: Spacing) -> SurfaceDistances:
-    geometry = surfaces.geometry
-    directed = _nearest.distances(*surfaces.sets, geometry)
-    first, second = surfaces.codes
-    if first is None:
-        return SurfaceDistances(*directed)
-    areas = ordered_codes(surfel_measures(spacing), geometry.ndim, geometry.reverse)
-    return TalliedDistances(*directed, first, second, areas)
+    return between(surfaces, spacing)
 
 
 def surface(mask: NDArray[np.bool_], connectivity: int, edge: str) -> NDArray[np.bool_]:

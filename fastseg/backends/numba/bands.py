@@ -41,6 +41,37 @@ def band_overlap(masks: tuple[Mask, Mask], spacing: Spacing, width: float) -> Ov
     return Overlap(*map(sum, zip(*(overlap for part in parts for overlap in part), strict=True)))
 
 
+def bands_within(
+    masks: tuple[Mask, Mask],
+    core: tuple[tuple[int, int], tuple[int, int]],
+    spacing: Spacing,
+    width: float,
+) -> Overlap | None:
+    """Count the voxels of both bands in some slices and rows, or None where the ball has too many offsets.
+
+    As far as the offsets lead, and a voxel farther, the masks must be those of the whole image.
+    """
+    volume, (slices, rows) = masks[0].volume, core
+    steps = volume.spacing(spacing)
+    offsets = ball(steps, masks[0].shape, volume.reverse, width, _LARGEST_BALL)
+    if offsets is None:
+        return None
+
+    def count(slab: tuple[int, int]) -> list[Overlap]:
+        within = slice(*rows)
+        return [
+            _overlap(*(np.ascontiguousarray(band[:, within]) for band in bands))
+            for bands in _bands_by_chunks(masks, offsets, *slab)
+        ]
+
+    pieces = [
+        (slices[0] + first, slices[0] + stop)
+        for first, stop in threads.slabs(slices[1] - slices[0], threads.LEAST_COST)
+    ]
+    parts = threads.run(count, pieces)
+    return Overlap(*map(sum, zip(*(one for part in parts for one in part), strict=True)))
+
+
 def _overlap(first: Words, second: Words) -> Overlap:
     first, second = first.reshape(-1), second.reshape(-1)
     sizes = (

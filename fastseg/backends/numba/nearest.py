@@ -185,7 +185,7 @@ def distances(first: PaddedSet, second: PaddedSet, geometry: Geometry) -> tuple[
 
     The distances come in C order; they are inf if there is none.
     """
-    there, back = threads.run(_Search.distances, _searched(first, second, geometry, each=True))
+    there, back = threads.run(Search.distances, _searched(first, second, geometry, each=True))
     return there, back
 
 
@@ -203,7 +203,7 @@ def distributions(
     """
     both = _searched(first, second, geometry, False, codes, areas, furthest)
     cost = _COST_OF_COUNTING * min(both[0].n_missed, both[1].n_missed)
-    forward, backward = threads.run(_Search.distribution, both, cost)
+    forward, backward = threads.run(Search.distribution, both, cost)
     return forward, backward
 
 
@@ -215,14 +215,14 @@ def _searched(
     codes: Sequence[Codes | None] = (None, None),
     areas: Floats | None = None,
     furthest: float = math.inf,
-) -> tuple[_Search, _Search]:
+) -> tuple[Search, Search]:
     """Search both ways, step by step; `each` query's distance is kept, or only how often each occurs."""
     n_queries = int(first.counts.sum() + second.counts.sum())
     cost = _COST_OF_A_WORD * first.words.size + _COST_OF_A_SHELL * n_queries
     slices = threads.slabs(geometry.shape[0], cost)
     both = (
-        _Search(first, second, geometry, each, slices, codes[0], areas, furthest),
-        _Search(second, first, geometry, each, slices, codes[1], areas, furthest),
+        Search(first, second, geometry, each, slices, codes[0], areas, furthest),
+        Search(second, first, geometry, each, slices, codes[1], areas, furthest),
     )
     slabs = [
         *itertools.product(both[:1], range(len(both[0].slabs))),
@@ -239,7 +239,7 @@ def _searched(
     return both
 
 
-def _search_further(searches: Sequence[_Search]) -> None:
+def _search_further(searches: Sequence[Search]) -> None:
     """Answer the queries that no offset has: by rows, and by a transform where those would be too many."""
     for search in searches:
         search.prepare()
@@ -255,7 +255,7 @@ def _search_further(searches: Sequence[_Search]) -> None:
     threads.run(lambda part: part[0].look_around(part[1], 1), parts, min(cost, most))
     unanswered = [search for search in searches if search.unanswered]
     cost = _COST_OF_A_TRANSFORMED_VOXEL * len(unanswered) * math.prod(searches[0].geometry.shape)
-    threads.run(_Search.transform, unanswered, cost)
+    threads.run(Search.transform, unanswered, cost)
 
 
 def _parts(n: int) -> Sequence[tuple[int, int]]:
@@ -269,7 +269,7 @@ def _parts(n: int) -> Sequence[tuple[int, int]]:
     return list(itertools.pairwise(edges))
 
 
-class _Search:
+class Search:
     """The search from each voxel of one padded set to the nearest one of another."""
 
     def __init__(

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from fastseg.inputs.arrays import Array, Box, Spacing, is_contiguous
+from fastseg.inputs.arrays import Array, Box, Spacing, in_order, is_contiguous
 from fastseg.measures.regions import Region
 
 _Mask = TypeVar("_Mask")
@@ -38,9 +38,15 @@ class Volume(NamedTuple):
     reverse: bool
 
     @classmethod
-    def of(cls, labels: Array) -> Volume:
-        """See a label map as a volume, copying only what is in neither order."""
-        reverse = is_reversed(labels)
+    def of(cls, labels: Array, reverse: bool | None = None) -> Volume:
+        """See a label map as a volume, copying only what is in neither order.
+
+        What is in both, a single row say, is reversed where the caller says so, for the sake of other parts of the map.
+        """
+        if reverse is None:
+            reverse = is_reversed(labels)
+        else:
+            labels = in_order(labels, "F" if reverse else "C")
         ordered = labels if is_contiguous(labels) else labels.copy(order="C")
         ordered = ordered.T if reverse else ordered
         bits = ordered.reshape((1,) * (3 - labels.ndim) + ordered.shape).view(f"u{labels.itemsize}")

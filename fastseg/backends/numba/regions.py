@@ -1,0 +1,71 @@
+"""One region for the numba backend: from its two masks to what was wanted of it."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastseg.backends.numba import nearest
+from fastseg.backends.numba.bands import band_overlap
+from fastseg.backends.numba.masks import Mask
+from fastseg.backends.numba.surfaces import Surfaces, surfaces_of
+from fastseg.backends.numba.tally import TalliedDistances
+from fastseg.backends.shared.geometry import ordered_codes
+from fastseg.inputs.arrays import Spacing
+from fastseg.measures.distributions import SurfaceDistributions
+from fastseg.measures.regions import Request
+from fastseg.measures.surface_areas import surfel_measures
+from fastseg.measures.surface_distances import SurfaceDistances
+
+
+def measured(
+    take: Callable[[], tuple[Mask, Mask]], tolerance: float, request: Request
+) -> dict[str, Any]:
+    """Measure all that is requested of a region, whose masks are taken here so that they are gone before the search."""
+    masks = take()
+    found: dict[str, Any] = {}
+    if "band_overlap" in request.measurements:
+        found["band_overlap"] = band_overlap(masks, request.spacing, tolerance)
+    if "surface_distances" in request.measurements:
+        found["surface_distances"] = between(
+            surfaces_of(masks, request.spacing, request.boundary), request.spacing
+        )
+    if "surface_distributions" in request.measurements:
+        areas = kinds = None
+        if request.boundary == "surfel":
+            areas, kinds = areas_of_codes(request.spacing, masks[0].ndim, masks[0].volume.reverse)
+        surfaces = surfaces_of(masks, request.spacing, request.boundary, kinds)
+        del masks  # which are packed by now if their bands were wanted
+        furthest = request.furthest if areas is None else math.inf  # areas are summed in order
+        directions = nearest.distributions(
+            *surfaces.sets, surfaces.geometry, surfaces.codes, areas, furthest
+        )
+        found["surface_distributions"] = SurfaceDistributions(*directions)
+    return found
+
+
+@functools.lru_cache(maxsize=64)
+def areas_of_codes(
+    spacing: Spacing, ndim: int, reverse: bool
+) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+    """List the different areas of surface elements, ascending, and tell which of them each code has."""
+    areas, kinds = np.unique(
+        ordered_codes(surfel_measures(spacing), ndim, reverse), return_inverse=True
+    )
+    return areas, kinds.astype(np.uint8)
+
+
+def between(surfaces: Surfaces, spacing: Spacing) -> SurfaceDistances:
+    """Search for the distance of each element of both surfaces."""
+    geometry = surfaces.geometry
+    directed = nearest.distances(*surfaces.sets, geometry)
+    first, second = surfaces.codes
+    if first is None:
+        return SurfaceDistances(*directed)
+    areas = ordered_codes(surfel_measures(spacing), geometry.ndim, geometry.reverse)
+    return TalliedDistances(*directed, first, second, areas)
