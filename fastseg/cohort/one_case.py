@@ -6,7 +6,7 @@ import functools
 import os
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
@@ -15,6 +15,7 @@ import numpy as np
 from fastseg import io
 from fastseg.cohort.caught import caught_warnings
 from fastseg.cohort.folders import StrPath, check_is_file
+from fastseg.cohort.last_reference import LastReference, reference_key
 from fastseg.cohort.memory import Need, needed_bytes, too_large
 from fastseg.cohort.outcomes import Case, Outcome
 from fastseg.errors import is_bad_input
@@ -31,12 +32,13 @@ _Result = TypeVar("_Result")
 class Opened(NamedTuple):
     """A case whose headers were read and compared: how to read its voxels, one map or two, and what was assumed.
 
-    `need` is what it takes of memory at most.
+    `need` is what it takes of memory at most, `key` names the reference where other cases may have the same.
     """
 
     reads: Sequence[Callable[..., io.ReadMap]]
     notes: tuple[str, ...]
     need: Need
+    key: Hashable = None
 
     def left_of(self, budget: int | None) -> int | None:
         """Tell what is left of a budget for windows: what is kept zipped is not."""
@@ -56,7 +58,8 @@ def open_case(case: Case, settings: Settings) -> Opened:
         read = functools.partial(io.read_map, case.reference)
         return Opened((read,), (), needed_bytes([(opened, None)], settings, on_disk))
     pair = io.prepare_pair(case.reference, case.prediction, settings.grid_rules, ("", ""))
-    return Opened(pair.reads, pair.notes, needed_bytes(pair.sides, settings, on_disk))
+    need = needed_bytes(pair.sides, settings, on_disk)
+    return Opened(pair.reads, pair.notes, need, reference_key(case, pair))
 
 
 def _size(path: StrPath) -> int:
@@ -67,10 +70,16 @@ def _size(path: StrPath) -> int:
         return 0
 
 
-def reads_within(opened: Opened, budget: int | None) -> list[Callable[[], io.ReadMap]]:
-    """Give what reads the maps of a case: whole, or window by window where its budget is less than it takes then."""
+def reads_within(
+    opened: Opened, budget: int | None, last: LastReference
+) -> list[Callable[[], io.ReadMap]]:
+    """Give what reads the maps of a case: whole, or window by window where its budget is less than it takes then.
+
+    `last` is the reference of the case before, which is not read again for this one.
+    """
     if budget is None or opened.need.most <= budget:
-        return list(opened.reads)
+        return last.shared(opened.key, opened.reads)
+    last.shared(None, ())
     return [functools.partial(_in_windows, read) for read in opened.reads]
 
 
@@ -111,7 +120,12 @@ def _measured(
     return evaluate_case(reference, prediction, settings, case.name, **limit)
 
 
-def evaluate_files(case: Case, settings: Settings, budget: int | None = None) -> Outcome:
+def evaluate_files(
+    case: Case,
+    settings: Settings,
+    budget: int | None = None,
+    last: LastReference | None = None,
+) -> Outcome:
     """Evaluate a case from its files, one after the other: what a worker in another process or thread does.
 
     Parameters
@@ -120,6 +134,8 @@ def evaluate_files(case: Case, settings: Settings, budget: int | None = None) ->
     settings : Settings
     budget : int, optional
         How many bytes it may take; a case that needs more, and cannot be measured in pieces, fails.
+    last : LastReference, optional
+        The reference of the case before, of who evaluates many.
 
     Returns
     -------
@@ -128,13 +144,13 @@ def evaluate_files(case: Case, settings: Settings, budget: int | None = None) ->
     """
     started = time.perf_counter()
     with caught_warnings() as told:
-        found, notes = _from_files(case, settings, budget)
+        found, notes = _from_files(case, settings, budget, last or LastReference())
     seconds = time.perf_counter() - started
     return replace(outcome_of(case, found, (*notes, *told), seconds), error=None)
 
 
 def _from_files(
-    case: Case, settings: Settings, budget: int | None
+    case: Case, settings: Settings, budget: int | None, last: LastReference
 ) -> tuple[Evaluation | Exception, tuple[str, ...]]:
     opened = attempt(open_case, case, settings)
     if isinstance(opened, Exception):
@@ -142,7 +158,7 @@ def _from_files(
     notes = opened.notes
     if budget is not None and opened.need.within(budget) is None:
         return too_large(opened.need.most, budget), notes
-    read = attempt(lambda: [one() for one in reads_within(opened, budget)])
+    read = attempt(lambda: [one() for one in reads_within(opened, budget, last)])
     if isinstance(read, Exception):
         return read, notes
     notes += tuple(note for one in read for note in one.notes)

@@ -20,6 +20,9 @@ from fastseg.evaluation.settings import Settings
 # Where cases take less than this many seconds, a worker is given the next one before it asks.
 _SHORT = 0.5
 
+# As many cases of one reference wait for the worker that has it.
+_MOST_WAITING = 4
+
 # As many workers one after the other that end before they are ready mean that none ever will be.
 _MOST_NOT_STARTED = 3
 
@@ -114,8 +117,7 @@ class _Pool:
             worker = self._taker(task)
             if worker is None:
                 return
-            self._next.popleft()
-            worker.give(task)
+            worker.give(self._next.popleft())
 
     def _upcoming(self) -> Task | None:
         """Look at the next case that can be evaluated; headers that cannot be read make an outcome at once."""
@@ -130,12 +132,14 @@ class _Pool:
             if isinstance(opened, Exception):
                 self._come.append(outcome_of(case, opened))
                 continue
-            most, least = opened.need.most, opened.need.least
-            self._next.append(Task(case, most, most, least))
+            need, kept = opened.need, 0 if opened.key is None else opened.need.reading
+            self._next.append(Task(case, need.most, need.most, need.least, kept))
         return self._next[0] if self._next else None
 
     def _taker(self, task: Task) -> Worker | None:
         """Find a worker for a case: an idle one, a new one, or one that is about to be idle."""
+        if (worker := self._with_reference(task)) is not None:
+            return worker
         idle = [worker for worker in self._workers if not worker.tasks]
         if idle and self._fits(task.need):
             return idle[0]
@@ -147,6 +151,18 @@ class _Pool:
                     return worker
         if len(idle) == len(self._workers) and self._max_memory is not None:
             return self._alone(task, self._max_memory)
+        return None
+
+    def _with_reference(self, task: Task) -> Worker | None:
+        """Find the worker that reads the case's reference for another algorithm, if it is not too far behind."""
+        if not task.case.algorithm:
+            return None
+        for worker in self._workers:
+            waiting = len(worker.tasks)
+            is_same = worker.reference == task.case.reference and waiting < _MOST_WAITING
+            held = max((one.need for one in worker.tasks), default=0)
+            if is_same and self._fits(max(0, task.need - held)):
+                return worker
         return None
 
     def _alone(self, task: Task, most: int) -> Worker | None:
@@ -170,7 +186,7 @@ class _Pool:
         """Tell how much this process, its workers and their cases take at most."""
         own = resident_bytes() or PROCESS_BYTES
         for worker in self._workers:
-            own += PROCESS_BYTES + max((task.need for task in worker.tasks), default=0)
+            own += PROCESS_BYTES + max((task.need for task in worker.tasks), default=worker.kept)
         return own
 
     def _start(self) -> Worker:

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from fastseg import io
+from fastseg.cohort.last_reference import LastReference
 from fastseg.cohort.machine import resident_bytes
 from fastseg.cohort.memory import PROCESS_BYTES, too_large
 from fastseg.cohort.one_case import (
@@ -63,6 +64,7 @@ def evaluate_cases(
         is in memory.
     """
     waiting = iter(cases)
+    last = LastReference()
     # What a case may take: what is left beside this process, which grows when it first measures.
     free = None
     if max_memory is not None:
@@ -89,7 +91,7 @@ def evaluate_cases(
             if isinstance(begun.opened, Exception) or begun.reading is not None:
                 return
             if free is None or begun.reading_bytes + beside <= free or not beside:
-                reads = reads_within(begun.opened, begun.budget)
+                reads = reads_within(begun.opened, begun.budget, last)
                 begun.reading = [submit(lambda one: one(), one) for one in reads]
 
         following = begin()

@@ -20,6 +20,7 @@ from fastseg.errors import shortened
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
+    from fastseg.cohort.folders import StrPath
     from fastseg.cohort.outcomes import Case, Outcome
     from fastseg.evaluation.settings import Settings
 
@@ -30,14 +31,15 @@ _PATIENCE = 10.0
 class Task(NamedTuple):
     """A case on its way to a worker.
 
-    `need` is what it takes of memory at most, `budget` what it may take, None for any, and `least` what it can be
-    measured within.
+    `need` is what it takes of memory at most, `budget` what it may take, None for any, `least` what it can be measured
+    within, and `kept` what its worker keeps of it for the next case.
     """
 
     case: Case
     need: int = 0
     budget: int | None = None
     least: int = 0
+    kept: int = 0
 
 
 class NotStarted(Exception):  # noqa: N818 - it says what happened, and is never shown as it is
@@ -55,6 +57,10 @@ class Worker:
         Whether it has said that it can work.
     tasks : deque of Task
         What it was given and has not answered; it works on the first of them.
+    reference : path or None
+        That of the case which it was given last.
+    kept : int
+        How many bytes it keeps of it when it is idle.
     """
 
     def __init__(self, settings: Settings, threads: int) -> None:
@@ -62,6 +68,8 @@ class Worker:
         self.connection, theirs = context.Pipe()
         self.ready = False
         self.tasks: deque[Task] = deque()
+        self.reference: StrPath | None = None
+        self.kept = 0
         # In bytes: to unpickle settings imports what may fail, which `serve` tells.
         arguments = (theirs, os.getcwd(), pickle.dumps(settings), threads)
         self._process = context.Process(
@@ -85,6 +93,7 @@ class Worker:
     def give(self, task: Task) -> None:
         """Give it a case; one that has died is noticed when its answer is received."""
         self.tasks.append(task)
+        self.reference, self.kept = task.case.reference, task.kept
         with suppress(OSError):
             self.connection.send((task.case, task.budget))
 
@@ -187,6 +196,7 @@ def serve(connection: Connection, folder: str, pickled: bytes, threads: int) -> 
     _end_with_parent()
     try:
         os.chdir(folder)  # a spawned process begins where its parent began
+        from fastseg.cohort.last_reference import LastReference
         from fastseg.cohort.one_case import evaluate_files
         from fastseg.threads import set_num_threads
 
@@ -195,13 +205,14 @@ def serve(connection: Connection, folder: str, pickled: bytes, threads: int) -> 
     except BaseException as error:
         connection.send(("failed", shortened(f"{type(error).__name__}: {error}")))
         return
+    last = LastReference()
     _send(connection, "ready", None)
     while True:
         try:
             case, budget = connection.recv()
         except (EOFError, OSError):  # nobody waits for more
             return
-        _send(connection, "outcome", evaluate_files(case, settings, budget))
+        _send(connection, "outcome", evaluate_files(case, settings, budget, last))
 
 
 def _send(connection: Connection, what: str, value: Any) -> None:

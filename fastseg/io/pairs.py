@@ -38,12 +38,15 @@ class PreparedPair:
         is in memory already, or is mapped and read while it is measured.
     sides : tuple of two pairs of Opened and Arrangement or None
         What each of them reads, and what is done to bring it onto the common grid.
+    reference_alone : bool
+        Whether the reference is read as it would be beside any other prediction.
     """
 
     reads: tuple[Callable[..., ReadMap], Callable[..., ReadMap]]
     notes: tuple[str, ...]
     nbytes: tuple[int, int]
     sides: tuple[Side, Side]
+    reference_alone: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +103,7 @@ def prepare_pair(
         alignment.notes,
         (_bytes_to_read(first), _bytes_to_read(second)),
         ((first, alignment.reference), (second, alignment.prediction)),
+        alignment.reference is None and alignment.grid is first.grid,
     )
 
 

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fastseg import evaluate_cohort
 from fastseg.cohort.algorithms import pair_algorithms
 from fastseg.cohort.pair_table import read_pairs
-from fastseg.errors import InputError
+from fastseg.cohort.worker import Task, Worker
+from fastseg.errors import InputError, InputWarning
 
 
 @pytest.fixture
@@ -122,3 +124,89 @@ def test_a_table_in_parquet(folders: Path) -> None:
     Path("pairs.parquet").write_bytes(b"PAR1 and nothing else")
     with pytest.raises(InputError, match="not a readable Parquet file"):
         read_pairs("pairs.parquet")
+
+
+# ------------------------------------------------------------------- each reference is read once
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files that are read, in the order in which they are."""
+    from fastseg.io import pairs
+
+    found: list[str] = []
+    genuine = vars(pairs)["_read"]
+
+    def noted(opened: Any, *arguments: Any) -> Any:
+        found.append(opened.name)
+        return genuine(opened, *arguments)
+
+    monkeypatch.setattr(pairs, "_read", noted)
+    return found
+
+
+SCIPY: dict[str, Any] = {"backend": "scipy", "metrics": ["dice"], "missing": "skip"}
+
+
+@pytest.mark.filterwarnings("ignore:.*no prediction", "ignore:.*no reference")
+def test_a_reference_is_read_once_for_all_algorithms(folders: Path, read: list[str]) -> None:
+    both = evaluate_cohort("r", {"U-Net": "unet", "tiny": "tiny", "again": "unet"}, **SCIPY)
+    references = [name for name in read if name.startswith("r/")]
+    assert sorted(references) == ["r/a_10.npy", "r/a_2.npy", "r/b.npy"]
+    assert len(read) == 3 + 8
+    assert both.algorithms == ("U-Net", "tiny", "again")
+    alone = evaluate_cohort("r", "unet", **SCIPY)
+    assert [row.values_by_metric for row in both.algorithm("again")] == [
+        row.values_by_metric for row in alone
+    ]
+
+
+def test_a_reference_laid_onto_the_grid_of_a_prediction_is_that_case_s_own(
+    tmp_path: Path, read: list[str]
+) -> None:
+    nibabel = pytest.importorskip("nibabel")
+    small, large = np.ones((4, 4, 4), np.uint8), np.ones((6, 4, 4), np.uint8)
+    for name, array in (("r/a", small), ("p/a", large), ("q/a", small)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        nibabel.Nifti1Image(array, np.eye(4)).to_filename(tmp_path / f"{name}.nii.gz")
+    with pytest.warns(InputWarning, match="outside"):
+        found = evaluate_cohort(tmp_path / "r", {"p": tmp_path / "p", "q": tmp_path / "q"}, **SCIPY)
+    assert found.algorithm("p")[1].counts.fp == 2 * 16
+    assert found.algorithm("q")[1]["dice"] == 1
+    assert len(read) == 4
+
+
+def test_a_reference_that_cannot_be_read_fails_for_each(folders: Path) -> None:
+    Path("r/b.npy").write_bytes(Path("r/b.npy").read_bytes()[:-1])
+    with pytest.warns(InputWarning, match="2 of 4 cases"):
+        found = evaluate_cohort(_table(["a_2", "b"], ["A", "B"]), on_error="skip", **SCIPY)
+    assert [failure.algorithm for failure in found.failures] == ["A", "B"]
+
+
+def _table(names: list[str], algorithms: list[str]) -> str:
+    lines = [
+        f"{name},{algorithm},r/{name}.npy,unet/{name}.npy"
+        for name in names
+        for algorithm in algorithms
+    ]
+    Path("pairs.csv").write_text("\n".join(["case,algorithm,reference,prediction", *lines]))
+    return "pairs.csv"
+
+
+@pytest.mark.slow
+def test_workers_have_cases_of_one_reference_together(
+    folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[int, str]] = []
+    genuine = Worker.give
+
+    def give(self: Worker, task: Task) -> None:
+        given.append((self.pid, task.case.name))
+        genuine(self, task)
+
+    monkeypatch.setattr(Worker, "give", give)
+    table = _table(["a_2", "a_10", "b"], ["A", "B", "C"])
+    found = evaluate_cohort(table, workers=2, **SCIPY)
+    assert found == evaluate_cohort(table, **SCIPY)
+    assert len(given) == 9
+    assert len(set(given)) == 3  # all algorithms of a case at one worker
