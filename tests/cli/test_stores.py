@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -77,3 +80,18 @@ def test_folders_of_stores(run: Path, capsys: pytest.CaptureFixture[str]) -> Non
     capsys.readouterr()
     assert evaluated("r", "p/a.zarr") == 2
     assert "expected two files or two folders" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_store_with_a_damaged_chunk_is_one_line_until_the_process_ends(run: Path) -> None:
+    """Zarr goes on with other chunks; what is left of them at the end must not be told of."""
+    path = write_store(run / "d.zarr", np.arange(40**3).reshape(40, 40, 40), chunks=(4, 4, 4))
+    for i in range(10):
+        (path / f"c/{i}/3/3").write_bytes(b"x" * 30)
+    command = [sys.executable, "-m", "fastseg", "evaluate", "d.zarr", "d.zarr"]
+    root = Path(__file__).parents[2]
+    environment = os.environ | {"PYTHONPATH": f"{root}{os.pathsep}{root / 'kernels'}"}
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert ended.returncode == 2
+    (line,) = [line for line in ended.stderr.splitlines() if "note: compiling" not in line]
+    assert "d.zarr: the voxels from" in line

@@ -18,13 +18,15 @@ from PIL import Image as Picture
 
 from fastseg.evaluation import pieces
 from fastseg.inputs.chunk_grid import slabs_of_pair
-from fastseg.io import Grid, Image, as_image, read_image
+from fastseg.io import IMAGE_SUFFIXES, Grid, Image, as_image, read_image
 from fastseg.io.store_paths import HDF5_SUFFIXES, ZARR_SUFFIXES
 
 Array = npt.NDArray[Any]
 
 FLAT = (".png", ".bmp")
 STORES = (*ZARR_SUFFIXES, *HDF5_SUFFIXES)
+#: all that is one file, and no folder
+FILE_SUFFIXES = tuple(suffix for suffix in IMAGE_SUFFIXES if suffix not in (".zarr", ".ome.zarr"))
 WITHOUT_GRID = (*FLAT, ".npy", ".npz", *STORES)
 WITHOUT_ORIENTATION = (".tif", ".tiff", ".ome.tif", ".ome.tiff")
 #: what each kind of file can hold, where that is not everything

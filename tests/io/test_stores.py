@@ -264,6 +264,9 @@ def test_datasets_of_xarray(
 def test_translations_are_compared_and_parts_are_laid_onto_the_grid(tmp_path: Path) -> None:
     first = write_ome(tmp_path / "r.zarr", REFERENCE) / "labels/cells"
     moved = write_ome(tmp_path / "m.zarr", PREDICTION, translation=(2, 0, 0)) / "labels/cells"
+    for chunk in (moved / "0/c").rglob("*"):  # no chunk is decoded before the grids are compared
+        if chunk.is_file():
+            chunk.write_bytes(b"damaged")
     with pytest.raises(GridMismatchError, match="begins at voxel"):
         fastseg.evaluate(first, moved)
     off = write_ome(tmp_path / "o.zarr", PREDICTION, translation=(0.7, 0, 0)) / "labels/cells"
@@ -476,6 +479,14 @@ def test_metadata_that_make_no_sense(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Zarr's, of types without a specification
         refused(path)
+
+
+def test_chunks_far_larger_than_the_array_are_refused(tmp_path: Path) -> None:
+    path = write_store(tmp_path / "a.zarr", REFERENCE)
+    metadata = json.loads((path / "zarr.json").read_text())
+    metadata["chunk_grid"]["configuration"]["chunk_shape"] = [1 << 12] * 3
+    (path / "zarr.json").write_text(json.dumps(metadata))
+    refused(path, "chunks of (4096, 4096, 4096) entries")
 
 
 @pytest.mark.parametrize(
