@@ -87,6 +87,24 @@ def run_python(tmp_path: Path) -> Callable[..., str]:
 
 
 @pytest.fixture
+def run_warm(run_python: Callable[..., str]) -> Callable[..., str]:
+    """The same, for what a process takes: one that had to compile took more, and the script runs again."""
+
+    def run(script: str, **environment: str) -> str:
+        count = (
+            "\nfrom fastseg.cli.kernel_cache import all_kernels, was_compiled\n"
+            "print(sum(was_compiled(kernel) for kernel in all_kernels()))\n"
+        )
+        for _ in range(2):
+            *out, compiled = run_python(script + count, **environment).splitlines()
+            if compiled == "0":
+                break
+        return "\n".join(out)
+
+    return run
+
+
+@pytest.fixture
 def run_at_once(tmp_path: Path) -> Callable[..., list[str]]:
     """The same for several processes of one script that run at the same time."""
 

@@ -745,10 +745,10 @@ def test_a_fork_while_the_lock_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="how glibc keeps freed memory")
 def test_calls_use_the_memory_of_the_call_before(
-    compiled: None, run_python: Callable[..., str]
+    compiled: None, run_warm: Callable[..., str]
 ) -> None:
     """Taking pages from the system anew was a third of the time of a pair of this size."""
-    out = run_python(
+    out = run_warm(
         "import resource\n"
         "import numpy as np, fastseg\n"
         "reference = np.zeros((200, 200, 200), bool)\n"

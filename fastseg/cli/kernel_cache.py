@@ -9,9 +9,11 @@ import multiprocessing
 import os
 import pkgutil
 import signal
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from fastseg import dispatch, threads
@@ -154,17 +156,30 @@ def compile_all(advance: Callable[[], None]) -> tuple[int, int]:
 
 
 def _done(tasks: list[concurrent.futures.Future[bool]], kernels: list[Any]) -> Iterator[bool]:
-    """Compile what no other process has begun, and give for all that is done, here or there, if it was compiled."""
-    there = set(tasks)
-    for task, kernel in zip(tasks, kernels, strict=True):
-        # what is ready here is perhaps not in the cache
-        if not kernel.is_ready and task.cancel():
-            there.remove(task)
-            yield _compiled(kernel)
-        done = {other for other in there if other.done()}
-        there -= done
-        yield from (other.result() for other in done)
-    yield from (other.result() for other in concurrent.futures.as_completed(there))
+    """Compile what no other process has begun, and give for all that is done, here or there, if it was compiled.
+
+    A thread compiles here, as an interrupt is heard in the main thread: in the middle of numba and LLVM it would be
+    lost, or leave them in pieces. It ends with the process.
+    """
+    found: SimpleQueue[concurrent.futures.Future[bool]] = SimpleQueue()
+
+    def compile_here() -> None:
+        for task, kernel in zip(tasks, kernels, strict=True):
+            # what is ready here is perhaps not in the cache
+            if kernel.is_ready or not task.cancel():
+                continue
+            here: concurrent.futures.Future[bool] = concurrent.futures.Future()
+            try:
+                here.set_result(_compiled(kernel))
+            except BaseException as error:
+                here.set_exception(error)
+            found.put(here)
+
+    for task in tasks:
+        task.add_done_callback(lambda done: None if done.cancelled() else found.put(done))
+    threading.Thread(target=compile_here, name="fastseg-compile", daemon=True).start()
+    for _ in tasks:
+        yield found.get().result()
 
 
 def _count(compiled: Iterable[bool], advance: Callable[[], None]) -> int:

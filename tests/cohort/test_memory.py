@@ -210,11 +210,11 @@ print(before, peak, need)
     ],
 )
 def test_no_case_takes_more_than_it_needs(
-    what: str, boundary: str, threads: int, kind: str, run_python: Callable[..., str]
+    what: str, boundary: str, threads: int, kind: str, run_warm: Callable[..., str]
 ) -> None:
     """One label that fills the volume, or many; surfaces that are near, or so far that a transform is needed."""
     script = PEAK.format(n=192, boundary=boundary, threads=threads, what=what, kind=kind)
-    before, peak, need = map(int, run_python(script).split())
+    before, peak, need = map(int, run_warm(script).split())
     assert before < PROCESS_BYTES
     assert need / 20 < peak - before < need
 
