@@ -161,12 +161,20 @@ def _widen(found, component, column, start, stop):
 def paint_runs(words, depth, height, first, stop, starts, before, numbers, labels):
     """Write the number of its component into every voxel of some bundles.
 
-    A vector that has a voxel is written whole, with the zeros between runs; pages that hold nothing are never touched.
+    Four vectors are made at a time, those of one place in all rows of a bundle, or those of a word where a bundle is a
+    row. One that has a voxel is written whole, with the zeros between runs; pages that hold nothing are never touched.
     """
-    one, lanes, lane_bits = np.uint64(1), np.uint64(16), np.uint64(0xFFFF)
+    one, zero, lanes = np.uint64(1), np.uint64(0), np.uint64(16)
     ny, width = np.uint64(words.shape[1]), np.uint64(labels.shape[2])
     per_slice = (ny + np.uint64(height) - one) // np.uint64(height)
     back = ny * width  # from a voxel to the one in the next slice
+    single = depth * height == 1
+    # from the first of four vectors to the others: voxels, and bits of the word; and the bits that are looked at
+    to_01, to_10, to_11, step = width, back, back + width, zero
+    looked_at, places = np.uint64(0xFFFF), np.uint64(48)
+    if single:
+        to_01, to_10, to_11, step = lanes, lanes * np.uint64(2), lanes * np.uint64(3), lanes
+        looked_at, places = np.uint64(ALL), zero
     out = labels.reshape(-1)
     nothing = splat(np.uint32(0))
     for bundle in range(np.uint64(first), np.uint64(stop)):
@@ -174,7 +182,7 @@ def paint_runs(words, depth, height, first, stop, starts, before, numbers, label
         y = (bundle - bundle_z * per_slice) * np.uint64(height)
         z = bundle_z * np.uint64(depth)
         for w in range(np.uint64(words.shape[2])):
-            r00, r01, r10, r11 = words[z, y, w], np.uint64(0), np.uint64(0), np.uint64(0)
+            r00, r01, r10, r11 = words[z, y, w], zero, zero, zero
             if height == 2:
                 r01 = _row(words, z, y + one, w)
             if depth == 2:
@@ -186,42 +194,49 @@ def paint_runs(words, depth, height, first, stop, starts, before, numbers, label
             word_starts, word_before = starts[bundle, w], before[bundle, w]
             x = w * np.uint64(64)
             place = (z * ny + y) * width + x
+            tail = zero  # the columns that are no whole vector
+            if width - x < np.uint64(64):
+                whole = (one << ((width - x) & np.uint64(48))) - one
+                tail, rest = rest & ~whole, rest & whole
+            if single:
+                r01 = r10 = r11 = rest
             while rest != 0:
-                bit = np.uint64(trailing_zeros(rest))
-                if x + (bit & ~(lanes - one)) + lanes > width:  # what is left of a row is no vector
-                    number = numbers[run_at(word_starts, word_before, bit)]
-                    here = place + bit
-                    if (r00 >> bit) & one:
-                        out[here] = number
-                    if (r01 >> bit) & one:
-                        out[here + width] = number
-                    if (r10 >> bit) & one:
-                        out[here + back] = number
-                    if (r11 >> bit) & one:
-                        out[here + back + width] = number
-                    rest &= rest - one
-                    continue
-                shift = bit & ~(lanes - one)
-                vector = rest & (lane_bits << shift)
+                shift = np.uint64(trailing_zeros(rest)) & places
+                vector = rest & (looked_at << shift)
                 rest ^= vector
-                p00, p01, p10, p11 = r00 >> shift, r01 >> shift, r10 >> shift, r11 >> shift
+                s01, s10, s11 = shift + step, shift + step + step, shift + step + step + step
+                p00, p01, p10, p11 = r00 >> shift, r01 >> s01, r10 >> s10, r11 >> s11
                 v00 = v01 = v10 = v11 = nothing
-                while vector != 0:  # a number is looked up once for all rows
+                while vector != 0:
                     bit = np.uint64(trailing_zeros(vector))
                     part = vector & _rest_of_run(word_starts, bit)
                     vector ^= part
-                    part >>= shift
                     pattern = splat(numbers[run_at(word_starts, word_before, bit)])
-                    v00 = select_bits(p00 & part, pattern, v00)
-                    v01 = select_bits(p01 & part, pattern, v01)
-                    v10 = select_bits(p10 & part, pattern, v10)
-                    v11 = select_bits(p11 & part, pattern, v11)
+                    v00 = select_bits(p00 & (part >> shift), pattern, v00)
+                    v01 = select_bits(p01 & (part >> s01), pattern, v01)
+                    v10 = select_bits(p10 & (part >> s10), pattern, v10)
+                    v11 = select_bits(p11 & (part >> s11), pattern, v11)
                 here = place + shift
-                if p00 & lane_bits:
+                if p00 & np.uint64(0xFFFF):
                     store(out, here, v00)
-                if p01 & lane_bits:
-                    store(out, here + width, v01)
-                if p10 & lane_bits:
-                    store(out, here + back, v10)
-                if p11 & lane_bits:
-                    store(out, here + back + width, v11)
+                if p01 & np.uint64(0xFFFF):
+                    store(out, here + to_01, v01)
+                if p10 & np.uint64(0xFFFF):
+                    store(out, here + to_10, v10)
+                if p11 & np.uint64(0xFFFF):
+                    store(out, here + to_11, v11)
+            while tail != 0:
+                bit = np.uint64(trailing_zeros(tail))
+                tail &= tail - one
+                number = numbers[run_at(word_starts, word_before, bit)]
+                here = place + bit
+                if (r00 >> bit) & one:
+                    out[here] = number
+                if single:
+                    continue
+                if (r01 >> bit) & one:
+                    out[here + width] = number
+                if (r10 >> bit) & one:
+                    out[here + back] = number
+                if (r11 >> bit) & one:
+                    out[here + back + width] = number
