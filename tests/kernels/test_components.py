@@ -134,3 +134,16 @@ def test_more_runs_than_can_be_numbered(monkeypatch: pytest.MonkeyPatch, many_sl
         assert Components.of_labels(Volume.of(mask[:2]), 1).count == 3
         with pytest.raises(fastseg.InputError, match="12 runs of voxels are more than"):
             Components.of_labels(Volume.of(mask), 1)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 5, 7), (4, 1024, 1024), (2, 2048, 1027)])
+def test_what_is_painted_begins_where_a_line_or_a_huge_page_does(
+    shape: tuple[int, int, int],
+) -> None:
+    zeros = components._aligned_zeros(shape)
+    assert zeros.shape == shape
+    assert zeros.flags.c_contiguous
+    assert zeros.ctypes.data % (64 if zeros.nbytes < 1 << 24 else 1 << 21) == 0
+    assert not zeros.any()
+    zeros[-1, -1, -1] = 1  # within what was allocated
+    assert zeros.base is not None

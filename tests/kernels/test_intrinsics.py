@@ -205,8 +205,31 @@ def test_lanes_of_an_array(dtype: Any) -> None:
     assert lanes(np.zeros(1, dtype)) * np.dtype(dtype).itemsize == v.BYTES
 
 
+@numba.njit()
+def words_of_bytes(octets: Array, start: int, pattern: Any, out: Array) -> None:
+    vector = v.load_bytes(octets, np.uint64(start), v.splat(pattern))
+    v.store(out, np.uint64(0), vector)
+
+
+@pytest.mark.parametrize("dtype", UNSIGNED)
+def test_a_vector_of_any_type_is_taken_from_any_byte_on(dtype: Any) -> None:
+    """Whatever the place is a multiple of, up to the last bytes of the array, be it read-only."""
+    room = np.random.default_rng(5).integers(0, 256, 4 * v.BYTES, np.uint8)
+    for first in (0, 1, 3):
+        octets = room[first : first + 3 * v.BYTES + 7]
+        expected = octets.copy()
+        for start in range(octets.size - v.BYTES + 1):
+            out = np.zeros(v.BYTES // np.dtype(dtype).itemsize, dtype)
+            octets.flags.writeable = start % 2 == 0
+            words_of_bytes(octets, start, dtype(1), out)
+            assert out.tobytes() == expected[start : start + v.BYTES].tobytes()
+        octets.flags.writeable = True
+        assert_array_equal(octets, expected)
+
+
 @pytest.mark.parametrize(
-    "function", [popcount, binary, reduced, differ, differ_from, widened, in_units, lanes]
+    "function",
+    [popcount, binary, reduced, differ, differ_from, widened, in_units, lanes, words_of_bytes],
 )
 def test_the_helpers_are_compiled_where_kernels_are(
     function: Callable[..., Any], compiled: None

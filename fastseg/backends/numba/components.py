@@ -31,6 +31,8 @@ _LEAST_COST = 1 << 22
 # Components of which each thread may have a table of its own.
 _FEW = 1 << 14
 _MOST_RUNS = (1 << 32) - 2
+# Bytes of a line of the cache, and of a page where the system was asked for huge ones, as NumPy asks Linux.
+_LINE, _HUGE_PAGE = 64, 1 << 21
 # Rows in which it is looked for a second label at a time.
 _SLICE_ROWS = 1 << 9
 
@@ -197,9 +199,7 @@ class Components:
         ----------
         dtype : int32 or uint32
         """
-        labels = np.zeros(
-            self.shape, np.uint32
-        )  # of which pages without a component are never touched
+        labels = _aligned_zeros(self.shape)
         bundles = self.starts, self.before, self.numbers, labels
         threads.run(
             lambda slab: run_kernels.paint_runs(self.words, *self.bundle, *slab, *bundles),
@@ -215,6 +215,20 @@ def connected_components(
     """Find the components of a mask, or of each label of a label map, and paint their numbers."""
     found = Components.of_labels(Volume.of(labels), connectivity)
     return found.painted(dtype), found.count
+
+
+def _aligned_zeros(shape: tuple[int, int, int]) -> Numbers:
+    """Make an array that begins where a line of the cache does, of which pages without a component are never touched.
+
+    Large arrays of NumPy's begin 16 bytes behind one, so that each vector would be in two. And they begin within a huge
+    page, all of whose small ones would be taken one by one: so large ones begin with a huge page, and what lies before
+    is never touched (benchmarks: components/painted).
+    """
+    size = math.prod(shape)
+    edge = _LINE if 4 * size < 8 * _HUGE_PAGE else _HUGE_PAGE
+    room = np.zeros(size + edge // 4, np.uint32)
+    first = -room.ctypes.data % edge // 4
+    return room[first : first + size].reshape(shape)
 
 
 def _joined(

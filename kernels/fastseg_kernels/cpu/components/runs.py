@@ -2,7 +2,8 @@
 
 Idea: the sets of runs are numbered in the order of their first runs. A component's voxels are then counted and its box
 found word by word, from the bits of the rows of a bundle and the place of its runs, and painted so: 64 voxels are four
-vectors, into which each run of the word puts its number where its bits are.
+vectors, into which each run of the word puts its number where its bits are, in all rows of the bundle at once. Vectors
+without a voxel are not written: what small components take is misses of the cache.
 
 Cost: one pass over the runs; one over the words, with some instructions a run and word; what writing to memory takes.
 
@@ -160,54 +161,82 @@ def _widen(found, component, column, start, stop):
 def paint_runs(words, depth, height, first, stop, starts, before, numbers, labels):
     """Write the number of its component into every voxel of some bundles.
 
-    A vector is written whole, with the zeros between runs, unless there is nothing but zeros in its word: pages that
-    hold nothing are never touched.
+    Four vectors are made at a time, those of one place in all rows of a bundle, or those of a word where a bundle is a
+    row. One that has a voxel is written whole, with the zeros between runs; pages that hold nothing are never touched.
     """
-    one = np.uint64(1)
-    lanes = np.uint64(16)
-    nz, ny = np.uint64(words.shape[0]), np.uint64(words.shape[1])
-    width = np.uint64(labels.shape[2])
+    one, zero, lanes = np.uint64(1), np.uint64(0), np.uint64(16)
+    ny, width = np.uint64(words.shape[1]), np.uint64(labels.shape[2])
     per_slice = (ny + np.uint64(height) - one) // np.uint64(height)
+    back = ny * width  # from a voxel to the one in the next slice
+    single = depth * height == 1
+    # from the first of four vectors to the others: voxels, and bits of the word; and the bits that are looked at
+    to_01, to_10, to_11, step = width, back, back + width, zero
+    looked_at, places = np.uint64(0xFFFF), np.uint64(48)
+    if single:
+        to_01, to_10, to_11, step = lanes, lanes * np.uint64(2), lanes * np.uint64(3), lanes
+        looked_at, places = np.uint64(ALL), zero
     out = labels.reshape(-1)
     nothing = splat(np.uint32(0))
     for bundle in range(np.uint64(first), np.uint64(stop)):
         bundle_z = bundle // per_slice
-        bundle_y = bundle - bundle_z * per_slice
-        for row in range(np.uint64(depth * height)):
-            z = bundle_z * np.uint64(depth) + row // np.uint64(height)
-            y = bundle_y * np.uint64(height) + row % np.uint64(height)
-            if z >= nz or y >= ny:
+        y = (bundle - bundle_z * per_slice) * np.uint64(height)
+        z = bundle_z * np.uint64(depth)
+        for w in range(np.uint64(words.shape[2])):
+            r00, r01, r10, r11 = words[z, y, w], zero, zero, zero
+            if height == 2:
+                r01 = _row(words, z, y + one, w)
+            if depth == 2:
+                r10 = _row(words, z + one, y, w)
+                r11 = _row(words, z + one, y + one, w)
+            rest = r00 | r01 | r10 | r11
+            if rest == 0:
                 continue
-            place = (z * ny + y) * width
-            for w in range(np.uint64(words.shape[2])):
-                rest = words[z, y, w]
-                start = place + w * np.uint64(64)
-                if rest == 0:
+            word_starts, word_before = starts[bundle, w], before[bundle, w]
+            x = w * np.uint64(64)
+            place = (z * ny + y) * width + x
+            tail = zero  # the columns that are no whole vector
+            if width - x < np.uint64(64):
+                whole = (one << ((width - x) & np.uint64(48))) - one
+                tail, rest = rest & ~whole, rest & whole
+            if single:
+                r01 = r10 = r11 = rest
+            while rest != 0:
+                shift = np.uint64(trailing_zeros(rest)) & places
+                vector = rest & (looked_at << shift)
+                rest ^= vector
+                s01, s10, s11 = shift + step, shift + step + step, shift + step + step + step
+                p00, p01, p10, p11 = r00 >> shift, r01 >> s01, r10 >> s10, r11 >> s11
+                v00 = v01 = v10 = v11 = nothing
+                while vector != 0:
+                    bit = np.uint64(trailing_zeros(vector))
+                    part = vector & _rest_of_run(word_starts, bit)
+                    vector ^= part
+                    pattern = splat(numbers[run_at(word_starts, word_before, bit)])
+                    v00 = select_bits(p00 & (part >> shift), pattern, v00)
+                    v01 = select_bits(p01 & (part >> s01), pattern, v01)
+                    v10 = select_bits(p10 & (part >> s10), pattern, v10)
+                    v11 = select_bits(p11 & (part >> s11), pattern, v11)
+                here = place + shift
+                if p00 & np.uint64(0xFFFF):
+                    store(out, here, v00)
+                if p01 & np.uint64(0xFFFF):
+                    store(out, here + to_01, v01)
+                if p10 & np.uint64(0xFFFF):
+                    store(out, here + to_10, v10)
+                if p11 & np.uint64(0xFFFF):
+                    store(out, here + to_11, v11)
+            while tail != 0:
+                bit = np.uint64(trailing_zeros(tail))
+                tail &= tail - one
+                number = numbers[run_at(word_starts, word_before, bit)]
+                here = place + bit
+                if (r00 >> bit) & one:
+                    out[here] = number
+                if single:
                     continue
-                whole = min((width - w * np.uint64(64)) // lanes, np.uint64(4))  # vectors
-                tail = np.uint64(0)
-                if whole < 4:
-                    tail = np.uint64(ALL) << (whole * lanes)
-                v0 = v1 = v2 = v3 = nothing
-                while rest != 0:
-                    bit = np.uint64(trailing_zeros(rest))
-                    part = rest & _rest_of_run(starts[bundle, w], bit)
-                    rest &= ~part
-                    number = numbers[run_at(starts[bundle, w], before[bundle, w], bit)]
-                    pattern = splat(number)
-                    v0 = select_bits(part, pattern, v0)
-                    v1 = select_bits(part >> lanes, pattern, v1)
-                    v2 = select_bits(part >> np.uint64(32), pattern, v2)
-                    v3 = select_bits(part >> np.uint64(48), pattern, v3)
-                    part &= tail
-                    while part != 0:
-                        out[start + np.uint64(trailing_zeros(part))] = number
-                        part &= part - one
-                if whole > 0:
-                    store(out, start, v0)
-                if whole > 1:
-                    store(out, start + lanes, v1)
-                if whole > 2:
-                    store(out, start + np.uint64(32), v2)
-                if whole > 3:
-                    store(out, start + np.uint64(48), v3)
+                if (r01 >> bit) & one:
+                    out[here + width] = number
+                if (r10 >> bit) & one:
+                    out[here + back] = number
+                if (r11 >> bit) & one:
+                    out[here + back + width] = number
