@@ -229,7 +229,7 @@ class _Round:
                 self._gathered.setdefault(slab, []).append(gathered)
 
     def _slabs_of_kept(self) -> set[int]:
-        return {slab for one in self._kept for slab, _ in one.slabs}
+        return {slab for one in self._kept for slab in one.numbers}
 
     # ------------------------------------------------------------------------ a slab
 
@@ -284,7 +284,7 @@ class _Round:
     def _keep(self, slab: int, pack: Pack) -> None:
         """Keep what lies in a slab of large structures; one that is short of room comes later, if there are several."""
         for one in list(self._kept):
-            if all(slab != number for number, _ in one.slabs) or one not in self._kept:
+            if slab not in one.numbers or one not in self._kept:
                 continue
             room = self._budget.kept - sum(other.nbytes for other in self._kept)
             if one.add(slab, self._slabs[slab], pack, room) or len(self._kept) == 1:
