@@ -26,7 +26,7 @@ _PATIENCE = 10
 _ASK_AGAIN = 5.0
 
 # Cases are given in batches of so many seconds, of so many cases at most: to give one takes some milliseconds.
-_A_BATCH = 0.2
+_A_BATCH = 0.06
 _MOST_IN_A_BATCH = 64
 
 

@@ -8,6 +8,7 @@ import stat
 from typing import Any, NamedTuple
 
 from fastseg.cohort.folders import StrPath
+from fastseg.io import file_of
 from fastseg.results.files import encodable
 
 _BLOCK = 1 << 20
@@ -66,12 +67,12 @@ class Fingerprint(NamedTuple):
 
 
 def _looked_at(path: str) -> tuple[str, os.stat_result]:
-    """Find a file, of a name that may have that of a dataset within it at its end: scan.h5:/labels."""
+    """Find a file, or the store that a path leads into, as ``scan.h5:/labels`` does."""
     try:
         return path, os.stat(path)
     except OSError:
-        place, within, _ = path.partition(":/")
-        if not within:
+        place = file_of(path)
+        if place == path:
             raise
         return place, os.stat(place)
 

@@ -111,7 +111,7 @@ def size_text(size: int) -> str:
     Examples
     --------
     >>> size_text(5 << 30), size_text(300_000_000), size_text(0)
-    ('5 GiB', '286 MiB', '0 MiB')
+    ('5 GiB', '287 MiB', '0 MiB')
     """
     if size >= 1 << 30:
         return f"{size / (1 << 30):.3g} GiB"

@@ -12,6 +12,7 @@ from typing import Any
 from fastseg.cohort.folders import StrPath, nfc, printable, some, without_ending
 from fastseg.cohort.outcomes import Case
 from fastseg.errors import InputError
+from fastseg.io import file_of
 from fastseg.io.image import require
 from fastseg.metrics import list_metrics
 from fastseg.results.with_case import check_attributes
@@ -164,7 +165,7 @@ def _path(cell: str, table: Path) -> Path:
 
 def _names(references: list[Path]) -> list[str]:
     """Name cases by their references: the paths below the folder that they share, without the endings."""
-    absolute = [os.path.abspath(path) for path in references]
+    absolute = [os.path.abspath(file_of(path)) for path in references]
     shared = os.path.commonpath([os.path.dirname(path) for path in absolute])
     names = [os.path.relpath(path, shared).replace(os.sep, "/") for path in absolute]
     texts = [os.fsencode(name).decode("utf-8", "surrogateescape") for name in names]

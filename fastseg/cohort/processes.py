@@ -117,8 +117,7 @@ class _Pool:
             worker = self._taker(task)
             if worker is None:
                 return
-            self._next.popleft()
-            worker.give(task)
+            worker.give(self._next.popleft())
 
     def _upcoming(self) -> Task | None:
         """Look at the next case that can be evaluated; headers that cannot be read make an outcome at once."""
@@ -133,8 +132,8 @@ class _Pool:
             if isinstance(opened, Exception):
                 self._come.append(outcome_of(case, opened))
                 continue
-            most, least = opened.need.most, opened.need.least
-            self._next.append(Task(case, most, most, least))
+            need, kept = opened.need, 0 if opened.key is None else opened.need.reading
+            self._next.append(Task(case, need.most, need.most, need.least, kept))
         return self._next[0] if self._next else None
 
     def _taker(self, task: Task) -> Worker | None:
@@ -187,7 +186,7 @@ class _Pool:
         """Tell how much this process, its workers and their cases take at most."""
         own = resident_bytes() or PROCESS_BYTES
         for worker in self._workers:
-            own += PROCESS_BYTES + max((task.need for task in worker.tasks), default=0)
+            own += PROCESS_BYTES + max((task.need for task in worker.tasks), default=worker.kept)
         return own
 
     def _start(self) -> Worker:

@@ -31,14 +31,15 @@ _PATIENCE = 10.0
 class Task(NamedTuple):
     """A case on its way to a worker.
 
-    `need` is what it takes of memory at most, `budget` what it may take, None for any, and `least` what it can be
-    measured within.
+    `need` is what it takes of memory at most, `budget` what it may take, None for any, `least` what it can be measured
+    within, and `kept` what its worker keeps of it for the next case.
     """
 
     case: Case
     need: int = 0
     budget: int | None = None
     least: int = 0
+    kept: int = 0
 
 
 class NotStarted(Exception):  # noqa: N818 - it says what happened, and is never shown as it is
@@ -58,6 +59,8 @@ class Worker:
         What it was given and has not answered; it works on the first of them.
     reference : path or None
         That of the case which it was given last.
+    kept : int
+        How many bytes it keeps of it when it is idle.
     """
 
     def __init__(self, settings: Settings, threads: int) -> None:
@@ -66,6 +69,7 @@ class Worker:
         self.ready = False
         self.tasks: deque[Task] = deque()
         self.reference: StrPath | None = None
+        self.kept = 0
         # In bytes: to unpickle settings imports what may fail, which `serve` tells.
         arguments = (theirs, os.getcwd(), pickle.dumps(settings), threads)
         self._process = context.Process(
@@ -89,7 +93,7 @@ class Worker:
     def give(self, task: Task) -> None:
         """Give it a case; one that has died is noticed when its answer is received."""
         self.tasks.append(task)
-        self.reference = task.case.reference
+        self.reference, self.kept = task.case.reference, task.kept
         with suppress(OSError):
             self.connection.send((task.case, task.budget))
 

@@ -71,9 +71,9 @@ def evaluate(
     ----------
     reference, prediction : array_like, path or image
         Label maps of one shape, 1-D to 3-D: bool, integers, or floats that are whole numbers; NumPy arrays in any
-        memory order, CPU tensors, image files (:func:`read_image` says which), images of SimpleITK, ITK and nibabel,
-        MetaTensors, DataArrays. Two images must lie on one grid; one that covers a part of the other's is laid onto it,
-        with zeros outside, and a warning says so.
+        memory order, CPU tensors, image files and stores (:func:`read_image` says which), images of SimpleITK, ITK and
+        nibabel, MetaTensors, DataArrays, arrays of Zarr, HDF5 and Dask. Two images must lie on one grid; one that
+        covers a part of the other's is laid onto it, with zeros outside, and a warning says so.
     spacing : float or sequence of float, optional
         Voxel size along each array axis. Default: the image's own, and 1 for plain arrays. Images have their axes
         in the order x, y, z.

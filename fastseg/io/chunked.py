@@ -1,9 +1,9 @@
-"""Arrays in chunks, of Zarr, HDF5, Dask and whatever is sliced like them: opened, and not read."""
+"""Arrays in chunks, of HDF5, Dask and whatever is sliced like them: opened, and not read."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,10 +15,13 @@ from fastseg.inputs.chunk_grid import ChunkGrid
 from fastseg.inputs.chunked_source import ChunkedSource
 from fastseg.inputs.source import Source
 from fastseg.io.image import Grid, Image, Opened, check_one_number_a_voxel, native
-from fastseg.io.multiscales import grid_of, kept_axes
 
 # From this size on a map is decoded while it is measured; smaller ones are measured faster when all is decoded first.
 DECODED_FROM = 1 << 28
+
+# A chunk may be larger than its array, but not by so many times, unless it is small.
+_CHUNK_TIMES = 8
+_LARGEST_CHUNK = 1 << 26
 
 
 def is_in_chunks(value: object) -> bool:
@@ -34,40 +37,6 @@ def from_chunks(stored: Any, argument: str = "") -> Opened:
     """Take an array of Dask or HDF5, or one that is like them."""
     library = type(stored).__module__.partition(".")[0]
     return opened_chunks(stored, stored.chunks, argument or f"the {library} array", None, ())
-
-
-def opened_zarr(
-    array: Any,
-    name: str,
-    multiscale: Mapping[str, Any] | None = None,
-    transformations: Sequence[Mapping[str, Any]] = (),
-    notes: Sequence[str] = (),
-) -> Opened:
-    """Take an array of Zarr, on the grid of the multiscale image that it is one resolution of."""
-    said = list(notes)
-    if multiscale is None:
-        axes = kept_axes(array.shape, named_axes(array), name, said)
-        grid = None
-    else:
-        axes, grid = grid_of(array.shape, multiscale, transformations, name, said)
-    return opened_chunks(array, chunks_of(array), name, grid, said, axes)
-
-
-def chunks_of(array: Any) -> Sequence[int] | None:
-    """Give the chunks of an array of Zarr, those within its shards if it has any."""
-    try:
-        chunks: Sequence[int] = array.chunks
-    except NotImplementedError:  # of different sizes
-        return None
-    return chunks
-
-
-def named_axes(array: Any) -> Sequence[str] | None:
-    """Give the names of the axes of an array of Zarr, as version 3 keeps them, or xarray in version 2."""
-    names = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
-    if not isinstance(names, Sequence) or len(names) != array.ndim:
-        return None
-    return [str(name) for name in names]
 
 
 def opened_chunks(
@@ -103,6 +72,7 @@ def opened_chunks(
     axes = tuple(range(len(shape))) if axes is None else axes
     if 0 in shape or len(axes) > 3 or not axes:
         return Image(_none_of(stored, shape, name), grid, name, notes=tuple(notes)).opened()
+    _check_chunks(shape, chunks, dtype, name)
     source = ChunkedSource(stored, _grid(shape, chunks), axes, name=name)
 
     def mapped(on: Grid | None) -> Source:
@@ -129,6 +99,20 @@ def _none_of(stored: Any, shape: tuple[int, ...], name: str) -> Array:
             f"{name}: expected one to three axes, got {len(shape)} with {shape} entries; choose one volume"
         )
     return np.asarray(stored[()])
+
+
+def _check_chunks(
+    shape: tuple[int, ...], chunks: Sequence[Any] | None, dtype: np.dtype[Any], name: str
+) -> None:
+    """Refuse chunks that are far larger than the array: they would be decoded whole, whatever it takes."""
+    if chunks is None or not all(isinstance(size, int) for size in chunks):
+        return
+    size = math.prod(chunks) * dtype.itemsize
+    if size > max(_LARGEST_CHUNK, _CHUNK_TIMES * math.prod(shape) * dtype.itemsize):
+        raise InputError(
+            f"{name}: its metadata make no sense: chunks of {tuple(chunks)} entries, {size:,} bytes, for an array of "
+            f"{shape}"
+        )
 
 
 def _grid(shape: tuple[int, ...], chunks: Sequence[Any] | None) -> ChunkGrid:

@@ -67,7 +67,8 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     ----------
     path : str or path-like
         A file that ends in one of `IMAGE_SUFFIXES`, in upper or lower case. Of a pair (.hdr and
-        .img, .mhd and its voxels) name either the header or, for .hdr and .img, the voxels.
+        .img, .mhd and its voxels) name either the header or, for .hdr and .img, the voxels. Of a store
+        (Zarr, HDF5) also what is meant in it: ``cells.zarr/labels/nuclei``, ``scan.h5:/labels``.
 
     Returns
     -------
@@ -75,8 +76,8 @@ def read_image(path: str | os.PathLike[str]) -> Image:
         The voxels with axes (x, y) or (x, y, z), whatever the format, and their grid. The dtype is
         the stored one; only NIfTI voxels with a scaling (scl_slope, scl_inter) become float64.
         Lengths are in mm, whatever the unit of the file.
-        .npy and .npz files and pictures have no grid, and the arrays of .npy and .npz files have the
-        axes that they were saved with.
+        .npy and .npz files and pictures have no grid, and the arrays of .npy and .npz files and of
+        stores have the axes that they were saved with.
 
     Raises
     ------
@@ -87,8 +88,8 @@ def read_image(path: str | os.PathLike[str]) -> Image:
         or more than three axes, or its voxel sizes or affine make no sense. Memory is taken only
         after the header's promise was compared with the size of the file.
     ImportError
-        nibabel (NIfTI, FreeSurfer), SimpleITK (NRRD), Pillow (PNG, BMP), tifffile (TIFF) or
-        highdicom (DICOM) is not installed.
+        nibabel (NIfTI, FreeSurfer), SimpleITK (NRRD), Pillow (PNG, BMP), tifffile (TIFF), highdicom
+        (DICOM), zarr or h5py (HDF5) is not installed.
 
     Examples
     --------

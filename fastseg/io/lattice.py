@@ -59,6 +59,22 @@ def of_leading_axes(grid: Grid, ndim: int) -> Grid:
     return Grid(grid.shape[:ndim], grid.spacing[:ndim], affine, grid.axes[:ndim], origin=origin)
 
 
+def permuted(grid: Grid, order: tuple[int, ...]) -> Grid:
+    """Give the grid of an array whose axes are put into another order."""
+    affine = grid.affine
+    if affine is not None:
+        affine = affine.copy()
+        affine[:, : len(order)] = affine[:, order]
+    return replace(
+        grid,
+        shape=tuple(grid.shape[axis] for axis in order),
+        spacing=tuple(grid.spacing[axis] for axis in order),
+        affine=affine,
+        axes=tuple(grid.axes[axis] for axis in order) if grid.axes else (),
+        origin=None if grid.origin is None else tuple(grid.origin[axis] for axis in order),
+    )
+
+
 def upright(grid: Grid) -> Grid:
     """Give a grid that tells where it begins along its own axes an affine, as if these were those of space."""
     assert grid.origin is not None

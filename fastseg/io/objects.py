@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastseg.errors import InputError
-from fastseg.io.chunked import from_chunks, is_in_chunks, opened_chunks, opened_zarr
+from fastseg.io.chunked import from_chunks, is_in_chunks, opened_chunks
 from fastseg.io.image import (
     LPS_TO_RAS,
     Grid,
@@ -23,7 +23,7 @@ from fastseg.io.image import (
     make_grid,
     spatial_shape,
 )
-from fastseg.io.multiscales import datasets_of, multiscales_in, unit_of
+from fastseg.io.multiscales import unit_of
 
 #: the module and the class that an object is of, and the file of this folder and its function that takes it
 KINDS = (
@@ -32,7 +32,7 @@ KINDS = (
     ("itk", "DataObject", "objects", "from_itk"),
     ("monai.data.meta_tensor", "MetaTensor", "objects", "from_metatensor"),
     ("xarray", "DataArray", "objects", "from_xarray"),
-    ("zarr", "Array", "objects", "from_zarr"),
+    ("zarr", "Array", "zarr_arrays", "from_zarr"),
 )
 
 # Coordinates typed with a few decimals, or kept in float32, are even within this part of a step.
@@ -177,12 +177,6 @@ def grid_of_coordinates(
     return Grid(shape, tuple(steps), None, tuple(name for name, _, _ in places))
 
 
-def from_zarr(array: Any) -> Opened:
-    """Take an array of Zarr, with the scale that its group's metadata give it if it is one of a multiscale image."""
-    name = f"the Zarr array {array.name or ''}".rstrip()
-    return opened_zarr(array, name, *_multiscale_of(array))
-
-
 def _even_step(places: np.ndarray) -> float | None:
     """Return the step of coordinates that are numbers, finite and even; None for others."""
     if places.ndim != 1 or places.dtype.kind not in "iuf" or len(places) < 2:
@@ -191,22 +185,3 @@ def _even_step(places: np.ndarray) -> float | None:
     step = abs(float(places[-1]) - float(places[0])) / len(steps)
     even = np.isfinite(step) and step > 0 and np.abs(np.abs(steps) - step).max() <= EVEN * step
     return step if even and (np.sign(steps) == np.sign(steps[0])).all() else None
-
-
-def _multiscale_of(
-    array: Any,
-) -> tuple[Mapping[str, Any] | None, Sequence[Mapping[str, Any]]]:
-    """Find the metadata of the multiscale image that an array is one resolution of."""
-    zarr = sys.modules["zarr"]
-    path = str(array.path).strip("/")
-    parents = [path.rpartition("/")[0]] if "/" in path else [""] if path else []
-    for parent in parents:
-        try:
-            group: Any = zarr.open_group(array.store, path=parent, mode="r")
-        except Exception:  # whatever its store says: there is no group
-            continue
-        for multiscale in multiscales_in(dict(group.attrs), array.name):
-            for dataset in datasets_of(multiscale, array.name):
-                if f"{parent}/{dataset['path']}".strip("/") == path:
-                    return multiscale, dataset.get("coordinateTransformations", ())
-    return None, ()

@@ -14,6 +14,7 @@ from fastseg.io.lattice import (
     extended,
     is_within,
     of_leading_axes,
+    permuted,
     spacing_apart,
     upright,
     whole_mapping,
@@ -118,7 +119,8 @@ def aligned(
             raise _differ_in_shape(reference, prediction)
         return same_axes
     named = _axes_of(first.grid), _axes_of(second.grid)
-    if named[0] and named[1] and named[0] != named[1]:
+    is_told = bool(first.grid.axes or second.grid.axes)
+    if is_told and named[0] and named[1] and named[0] != named[1]:
         second, same_axes = _in_order_of(*named, first, second, same_axes, rules)
     grids = first.grid, second.grid
     by_origin = all(one is not None and one.origin is not None for one in grids)
@@ -150,26 +152,18 @@ def _in_order_of(
 ) -> tuple[_Seen, Alignment]:
     """Put the axes of the prediction into the order of the reference's, by their names, if that is allowed."""
     orders = f"{', '.join(axes)} against {', '.join(others)}"
-    permuted = sorted(axes) == sorted(others)
-    if not permuted or not rules.reorient:
-        remedy = ", or let it be done (reorient=True, --reorient)" if permuted else ""
+    same = sorted(axes) == sorted(others)
+    if not same or not rules.reorient:
+        remedy = ", or let it be done (reorient=True, --reorient)" if same else ""
         raise GridMismatchError(
             f"{_names(first, second)} have their axes in different orders: {orders}; transpose one of them{remedy}"
         )
     assert second.grid is not None
     order = tuple(others.index(axis) for axis in axes)
-    shape, grid = tuple(second.shape[axis] for axis in order), second.grid
-    origin, affine = grid.origin, grid.affine
-    if origin is not None:
-        origin = tuple(origin[axis] for axis in order)
-    if affine is not None:
-        affine = affine.copy()
-        affine[:, : len(order)] = affine[:, order]
-    spacing = tuple(grid.spacing[axis] for axis in order)
-    turned = Grid(shape, spacing, affine, axes, grid.rounding, origin)
-    arrangement = Arrangement(order, (False,) * len(order), (0,) * len(order), shape)
+    turned = replace(permuted(second.grid, order), axes=axes)
+    arrangement = Arrangement(order, (False,) * len(order), (0,) * len(order), turned.shape)
     note = f"the axes of {second.name} are put into the order of {first.name}: {orders}"
-    return second._replace(shape=shape, grid=turned), same_axes._replace(
+    return second._replace(shape=turned.shape, grid=turned), same_axes._replace(
         prediction=arrangement, notes=(*same_axes.notes, note)
     )
 

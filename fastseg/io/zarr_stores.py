@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastseg.errors import InputError, shortened
-from fastseg.io.chunked import named_axes, opened_chunks, opened_zarr
+from fastseg.io.chunked import opened_chunks
 from fastseg.io.image import Opened, require
 from fastseg.io.multiscales import datasets_of, kept_axes, multiscales_in, ome_in
 from fastseg.io.objects import grid_of_coordinates
 from fastseg.io.store_paths import is_zarr_folder, store_path
+from fastseg.io.zarr_arrays import ZarrArray, chunks_of, named_axes, opened_zarr
 
 # So many members of a group are looked at; of more, one has to be named.
 _MOST_MEMBERS = 100
@@ -86,7 +87,7 @@ class _Zip:
         try:
             with zipfile.ZipFile(path) as archive:
                 self._names = archive.namelist()
-        except (zipfile.BadZipFile, EOFError, ValueError) as error:
+        except (zipfile.BadZipFile, EOFError, ValueError, RuntimeError) as error:
             raise InputError(
                 f"{path}: not a readable zip file, nor a folder of Zarr: {shortened(error)}"
             ) from error
@@ -195,7 +196,8 @@ class _Finding:
                 places.append((own, values, unit))
             shape = tuple(array.shape[axis] for axis in axes)
             grid = grid_of_coordinates(shape, places, self.path, self.notes)
-        return opened_chunks(array, array.chunks, self.path, grid, self.notes, axes)
+        stored = ZarrArray(array)
+        return opened_chunks(stored, chunks_of(array), self.path, grid, self.notes, axes)
 
     def _in_its_image(self, inner: str) -> Opened:
         """Open an array, on the grid that a group above it gives it if it is one of a multiscale image."""

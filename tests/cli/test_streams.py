@@ -197,6 +197,19 @@ def test_quiet_shows_nothing_but_trouble(call: Call) -> None:
     assert len(_rows("o.csv")) >= 10
 
 
+def test_failures_are_in_the_stream_where_every_case_failed_and_no_table_is_replaced(
+    call: Call,
+) -> None:
+    for i in range(6):
+        Path(f"p/{i}.npy").write_bytes(b"")
+    Path("o.csv").write_text("a table of before")
+    status, out, err = call("evaluate", "r", "p", "--output", "o.csv", "--output", "o.jsonl")
+    assert (status, out) == (2, "")
+    assert err[-1].startswith("fastseg: error: 6 of 6 cases failed: 0, 1, 2")
+    assert [record.failure is not None for record in read_stream("o.jsonl")] == [True] * 6
+    assert Path("o.csv").read_text() == "a table of before"
+
+
 def test_a_log_has_a_line_for_each_case(call: Call) -> None:
     Path("p/3.npy").write_bytes(b"")
     call("evaluate", "r", "p", "--log", "log.txt")

@@ -331,13 +331,15 @@ def test_the_next_case_is_read_ahead_where_it_fits(
 class _Told:
     """A worker that does nothing but note what it is given."""
 
-    connection = None
+    connection = reference = None
 
     def __init__(self, *_: Any) -> None:
         self.tasks: list[Any] = []
+        self.kept = 0
 
     def give(self, task: Any) -> None:
         self.tasks.append(task)
+        self.kept = task.kept
 
     def end(self) -> None:
         self.tasks.clear()
@@ -361,6 +363,42 @@ def test_cases_run_side_by_side_while_they_fit(
     assert given(2, 2.5) == [1, 1]
     assert given(1, 1) == [1]
     assert given(3.5, 3) == [1, 1, 1]
+
+
+def test_a_case_that_does_not_fit_beside_idle_workers_has_all_there_is(
+    large: list[Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "Worker", _Told)
+    monkeypatch.setattr(processes, "resident_bytes", lambda: 100 * MIB)
+    need = open_case(large[0], SETTINGS).need
+    assert need.least < need.most
+    free = (need.least + need.most) // 2
+    pool = processes._Pool(large, SETTINGS, 4, 1, 100 * MIB + PROCESS_BYTES + free)
+    pool._workers = [_Told(), _Told(), _Told()]  # type: ignore[list-item]
+    pool._hand_out()
+    [worker] = pool._workers
+    [task] = worker.tasks
+    assert (task.budget, task.need) == (free, free)
+    pool = processes._Pool(large, SETTINGS, 4, 1, 100 * MIB + PROCESS_BYTES + need.least - 1)
+    pool._hand_out()
+    assert not pool._workers
+    assert {_refused(outcome)[:24] for outcome in pool._come} == {"not enough memory: needs"}
+
+
+def test_what_an_idle_worker_keeps_counts(
+    large: list[Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reference of the case before, for another algorithm."""
+    monkeypatch.setattr(processes, "Worker", _Told)
+    monkeypatch.setattr(processes, "resident_bytes", lambda: 100 * MIB)
+    kept = []
+    for algorithm in ("", "ours"):
+        case = large[0]._replace(algorithm=algorithm)
+        pool = processes._Pool([case], SETTINGS, 1, 1, 8 << 30)
+        pool._hand_out()
+        pool._workers[0].tasks.clear()
+        kept.append(pool._taken() - 100 * MIB - PROCESS_BYTES)
+    assert kept == [0, open_case(large[0], SETTINGS).need.reading]
 
 
 PROCESS_TREE = """

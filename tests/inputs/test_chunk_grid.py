@@ -75,8 +75,8 @@ def test_chunks_of_two_sizes_are_decoded_once() -> None:
 
 def test_of_two_maps_the_one_in_chunks_says_where_to_cut() -> None:
     whole, source = ArraySource(np.zeros((24, 8), np.uint8)), chunked((24, 8), (5, 8))
-    for pair in ((whole, source), (source, whole)):
-        assert [box[0].start for box in slabs_of_pair(*pair, 8)] == [0, 5, 10, 15, 20]
+    for boxes in (slabs_of_pair(whole, source, 8), slabs_of_pair(source, whole, 8)):
+        assert [box[0].start for box in boxes] == [0, 5, 10, 15, 20]
     assert len(slabs_of_pair(whole, whole, 8)) == 24
 
 

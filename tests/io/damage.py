@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastseg.io import IMAGE_SUFFIXES
-from tests.io.files import Array, write
+from tests.io.files import FILE_SUFFIXES, Array, write
 
 
 class Damaged(NamedTuple):
@@ -127,8 +126,8 @@ def mutants(folder: Path, array: Array, count: int, seed: int) -> Iterator[Damag
     good = folder / "good"
     good.mkdir()
     for i in range(count):
-        suffix = IMAGE_SUFFIXES[i % len(IMAGE_SUFFIXES)]
-        damage = DAMAGES[(i // len(IMAGE_SUFFIXES)) % len(DAMAGES)]
+        suffix = FILE_SUFFIXES[i % len(FILE_SUFFIXES)]
+        damage = DAMAGES[(i // len(FILE_SUFFIXES)) % len(DAMAGES)]
         place = folder / f"{i}"
         place.mkdir()
         path = write(place / f"a{suffix}", shaped_for(suffix, array))
@@ -160,8 +159,8 @@ def bombs(folder: Path, array: Array) -> Iterator[Damaged]:
 
 def misnamed(folder: Path, array: Array) -> Iterator[Damaged]:
     """Give files of each format the ending of another one."""
-    for i, suffix in enumerate(IMAGE_SUFFIXES):
-        other = IMAGE_SUFFIXES[(i + 3) % len(IMAGE_SUFFIXES)]
+    for i, suffix in enumerate(FILE_SUFFIXES):
+        other = FILE_SUFFIXES[(i + 3) % len(FILE_SUFFIXES)]
         place = folder / f"misnamed{i}"
         place.mkdir()
         path = write(place / f"a{suffix}", shaped_for(suffix, array))

@@ -16,13 +16,17 @@ import SimpleITK
 import tifffile
 from PIL import Image as Picture
 
-from fastseg.io import Grid, Image, as_image, read_image
+from fastseg.evaluation import pieces
+from fastseg.inputs.chunk_grid import slabs_of_pair
+from fastseg.io import IMAGE_SUFFIXES, Grid, Image, as_image, read_image
 from fastseg.io.store_paths import HDF5_SUFFIXES, ZARR_SUFFIXES
 
 Array = npt.NDArray[Any]
 
 FLAT = (".png", ".bmp")
 STORES = (*ZARR_SUFFIXES, *HDF5_SUFFIXES)
+#: all that is one file, and no folder
+FILE_SUFFIXES = tuple(suffix for suffix in IMAGE_SUFFIXES if suffix not in (".zarr", ".ome.zarr"))
 WITHOUT_GRID = (*FLAT, ".npy", ".npz", *STORES)
 WITHOUT_ORIENTATION = (".tif", ".tiff", ".ome.tif", ".ome.tiff")
 #: what each kind of file can hold, where that is not everything
@@ -131,6 +135,13 @@ def write_store(path: Path, array: Array, zarr_format: Literal[2, 3] = 3, **how:
     else:
         zarr.create_array(path, data=array, zarr_format=zarr_format, **how)
     return path
+
+
+def small_slabs(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Have label maps that are not in memory read in slabs of so many bytes."""
+    monkeypatch.setattr(
+        pieces, "slabs_of_pair", lambda first, second, _: slabs_of_pair(first, second, size)
+    )
 
 
 def write_tiff(path: Path, array: Array, spacing: list[float]) -> None:

@@ -33,6 +33,16 @@ def read_by_other_library(path: str) -> Any:
         import tifffile
 
         return np.squeeze(tifffile.imread(path)).T
+    if name.endswith((".zip", ".ozx")):
+        import zarr
+
+        with zarr.storage.ZipStore(path, mode="r") as store:
+            return zarr.open_array(store, mode="r")[...]
+    if name.endswith((".h5", ".hdf5")):
+        import h5py
+
+        with h5py.File(path) as file:
+            return _whole(file["labels"][...])
     return None
 
 

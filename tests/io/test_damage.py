@@ -10,8 +10,16 @@ import numpy as np
 import pytest
 import SimpleITK
 
-from fastseg.io import IMAGE_SUFFIXES
-from tests.io.files import FLAT, huge_npy, labels, nifti_bytes, refused, sitk_image, write
+from tests.io.files import (
+    FILE_SUFFIXES,
+    FLAT,
+    huge_npy,
+    labels,
+    nifti_bytes,
+    refused,
+    sitk_image,
+    write,
+)
 from tests.io.text_headers import META, NRRD
 
 
@@ -40,7 +48,7 @@ def test_headers_that_promise_too_much_cost_nothing(tmp_path: Path, suffix: str)
 
 
 @pytest.mark.parametrize(
-    "suffix", [s for s in IMAGE_SUFFIXES if s not in (".mhd", ".nhdr")] + ["z.nrrd"]
+    "suffix", [s for s in FILE_SUFFIXES if s not in (".mhd", ".nhdr")] + ["z.nrrd"]
 )
 @pytest.mark.parametrize("kept", [0.7, 0.2])
 @pytest.mark.usefixtures("unzip")

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastseg.io import IMAGE_SUFFIXES
 from tests.io.damage import Damaged, bombs, misnamed, mutants, no_files, shaped_for
-from tests.io.files import write
+from tests.io.files import FILE_SUFFIXES, write
 
 pytestmark = pytest.mark.slow
 
@@ -147,7 +146,7 @@ def test_damaged_files_are_refused_in_a_line_or_read_right(
     (tmp_path / "healthy").mkdir()
     healthy = [
         write(tmp_path / "healthy" / f"a{suffix}", shaped_for(suffix, truth))
-        for suffix in IMAGE_SUFFIXES
+        for suffix in FILE_SUFFIXES
     ]
     files = [
         *no_files(tmp_path),

@@ -15,7 +15,6 @@ import SimpleITK
 import fastseg
 from fastseg import io
 from fastseg.errors import InputError, InputWarning
-from fastseg.evaluation import budget
 from fastseg.evaluation.case import evaluate_case
 from fastseg.evaluation.settings import Settings
 from fastseg.inputs.arrays import Array, Box, as_label_map
@@ -27,7 +26,15 @@ from fastseg.io import pairs as io_pairs
 from fastseg.io.arranged import ArrangedSource, arranged
 from fastseg.io.lattice import Arrangement
 from fastseg.io.squeezed import SqueezedVoxels
-from tests.io.files import affine_of, labels, nibabel_image, nifti_bytes, sitk_image, write
+from tests.io.files import (
+    affine_of,
+    labels,
+    nibabel_image,
+    nifti_bytes,
+    sitk_image,
+    small_slabs,
+    write,
+)
 from tests.oracle import hard_cases
 
 
@@ -77,7 +84,7 @@ def squeezed_map(stored: Array, thickness: int = 2) -> ChunkedSource:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*no label in common:fastseg.errors.InputWarning")
 def test_hard_cases_in_chunks_and_squeezed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budget, "LARGEST_SLAB", 256)
+    small_slabs(monkeypatch, 256)
     for name, reference, prediction in hard_cases.label_pairs():
         settings = Settings.checked(spacing=(2.0, 0.7, 1.1)[: reference.ndim])
         maps = as_label_map(reference, "reference"), as_label_map(prediction, "prediction")
@@ -93,7 +100,7 @@ def test_hard_cases_in_chunks_and_squeezed(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_pass_decodes_each_chunk_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunked, "DECODED_FROM", 0)
-    monkeypatch.setattr(budget, "LARGEST_SLAB", 4 * 4 * 20)
+    small_slabs(monkeypatch, 4 * 4 * 20)
     reference, prediction = hard_cases.blob_pair((20, 20, 20), 3)
     first, second = Counted(reference, (4, 4, 4)), Counted(prediction, (2, 4, 8))
     found = fastseg.evaluate(first, second, metrics="dice")
@@ -162,7 +169,7 @@ def test_raw_files_are_mapped_and_not_read(
     expected = rows(fastseg.evaluate(whole[0], whole[1]))
     assert rows(fastseg.evaluate(*paths)) == expected
     monkeypatch.setattr(mapped, "CONVERTED_FROM", 0)
-    monkeypatch.setattr(budget, "LARGEST_SLAB", 1000)
+    small_slabs(monkeypatch, 1000)
     pair = io.prepare_pair(*paths, in_pieces=True)
     sources = [read().source for read in pair.reads]
     for source, image in zip(sources, whole, strict=True):
@@ -205,7 +212,7 @@ def test_scaled_labels_in_pieces(
         path = write(path, stored, image.affine)
         path.write_bytes(gzip.compress(content))
     monkeypatch.setattr(squeezed, "PIECE_BYTES", 500)
-    monkeypatch.setattr(budget, "LARGEST_SLAB", 500)
+    small_slabs(monkeypatch, 500)
     whole = io.read_map(path).source
     source = io.read_map(path, in_pieces=True).source
     assert source.array is None
@@ -271,7 +278,7 @@ def test_zipped_files_in_pieces(
     suffix: str, dtype: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(squeezed, "PIECE_BYTES", 20 * 18 * 3)
-    monkeypatch.setattr(budget, "LARGEST_SLAB", 3000)
+    small_slabs(monkeypatch, 3000)
     reference = hard_cases.blob_pair((20, 18, 16), 3)[0].astype(dtype)
     prediction = np.roll(reference, 1, 0)
     paths = tmp_path / f"r{suffix}", tmp_path / f"p{suffix}"
@@ -337,12 +344,13 @@ def test_sources_are_laid_onto_a_grid(
     name: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored, how = labels("float32" if kind == "converted" else "uint8"), ARRANGEMENTS[name]
-    source: Source = {
-        "chunks": lambda: in_chunks(stored, 4),
-        "converted": lambda: ConvertedSource(stored, name="floats"),
-        "squeezed": lambda: squeezed_map(stored, 4),
-        "array": lambda: ArraySource(stored),
-    }[kind]()
+    sources: dict[str, Source] = {
+        "chunks": in_chunks(stored, 4),
+        "converted": ConvertedSource(stored, name="floats"),
+        "squeezed": squeezed_map(stored, 4),
+        "array": ArraySource(stored.astype(np.uint8)),
+    }
+    source = sources[kind]
     monkeypatch.setattr("fastseg.io.arranged._LAID_AT_ONCE", 0)
     laid = arranged(source, how)
     expected = how.applied(stored.astype(np.uint8))
