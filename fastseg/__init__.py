@@ -35,10 +35,12 @@ _HOMES = {
     "InputTypeError": "fastseg.errors",
     "MissingPackageError": "fastseg.errors",
     "read_image": "fastseg.io",
+    "read_results": "fastseg.cohort.read_results",
 }
 
 if TYPE_CHECKING:
     from fastseg.cohort.evaluate_cohort import evaluate_cohort as evaluate_cohort
+    from fastseg.cohort.read_results import read_results as read_results
     from fastseg.components import connected_components as connected_components
     from fastseg.dispatch import current_backend as current_backend
     from fastseg.dispatch import explain as explain

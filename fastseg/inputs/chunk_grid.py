@@ -115,12 +115,18 @@ def slabs_of_pair(reference: Source, prediction: Source, size: int) -> list[Box]
     ----------
     reference, prediction : Source
     size : int
-        About how many bytes of either map a box holds.
+        About how many bytes of either map a box holds, at most where chunks are not larger.
     """
     if isinstance(reference, InChunks) and isinstance(prediction, InChunks):
         itemsize = max(reference.itemsize, prediction.itemsize)
         return reference.chunks.common(prediction.chunks).slabs(size, itemsize)
-    return (prediction if isinstance(prediction, InChunks) else reference).slabs(size)
+    one, other = reference.slabs(size), prediction.slabs(size)
+    for source, own, others in ((reference, one, other), (prediction, other, one)):
+        if isinstance(source, InChunks):
+            # thinner ones where a voxel of the other map takes more bytes
+            finer = len(others) // len(own)
+            return own if finer < 2 else source.slabs(size // finer)
+    return max(one, other, key=len)
 
 
 def _runs(edges: Sequence[int], most: int) -> Iterable[slice]:

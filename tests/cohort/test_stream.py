@@ -18,13 +18,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fastseg import Evaluation, evaluate_cohort
+from fastseg import Evaluation, evaluate_cohort, read_results
 from fastseg.cohort import stream as streams
 from fastseg.cohort.merging import merged, write_merged
 from fastseg.cohort.outcomes import Case, Outcome
 from fastseg.cohort.records import Record
 from fastseg.cohort.stream import Stream, read_stream
-from fastseg.errors import CaseError, InputError, InputWarning
+from fastseg.errors import CaseError, InputError, InputTypeError, InputWarning
 from fastseg.evaluation.settings import Settings
 from tests import processes
 
@@ -346,6 +346,25 @@ def test_streams_that_do_not_fit_are_refused(folders: Path) -> None:
     run(output="changed.jsonl")
     with pytest.raises(InputError, match=r"disagree about the case '3'"):
         merged(["o.jsonl", "changed.jsonl"])
+
+
+def test_results_are_read_back_from_every_kind_of_file(folders: Path) -> None:
+    os.rename("p/3.npy", "3.npy")
+    Path("p/4.npy").write_bytes(b"")
+    with pytest.warns(InputWarning):
+        whole = run(on_error="skip")
+    whole.to_json("o.json")
+    for name in ("o.jsonl", "o.json"):
+        found = read_results(name)
+        assert (found.rows, found.failures) == (whole.rows, whole.failures)
+        assert found.settings["missing_predictions"] == {"policy": "worst", "cases": ["3"]}
+    Path("empty.jsonl").touch()
+    with pytest.raises(InputError, match="there is no outcome in it"):
+        read_results("empty.jsonl")
+    with pytest.raises(InputError, match="lacks settings"):
+        read_results("o.csv")
+    with pytest.raises(InputTypeError, match="expected a path, got int"):
+        read_results(3)  # type: ignore[arg-type]
 
 
 # ------------------------------------------------------------------------------ killed

@@ -198,3 +198,25 @@ def test_slabs_are_cut_along_the_slowest_axis() -> None:
         assert (covered == 1).all()
         assert len({str(box) for box in boxes}) == len(boxes) > 1
     assert len(slabs_of(array, 10**9)) == 1
+
+
+@pytest.mark.parametrize("boundary", ["voxel", "surfel"])
+@pytest.mark.parametrize("size", [1 << 10, 1 << 13, None])
+def test_nsd_alone_in_pieces_is_nsd_of_whole_arrays(size: int | None, boundary: Any) -> None:
+    """Block by block, gathered, or within a slab: no distance beyond the tolerance is needed, and none changes it."""
+    reference, prediction = hard_cases.blob_pair((7, 12, 16), 3)
+    prediction[5:, :3, :4] = 1
+    for tolerance in (0.7, 60.0):
+        options: dict[str, Any] = {
+            "metrics": "nsd",
+            "spacing": (2.0, 0.7, 1.1),
+            "boundary": boundary,
+            "tolerance": tolerance,
+        }
+        found = evaluate_case(
+            Chunked(reference, []),
+            Chunked(prediction, []),
+            Settings.checked(**options),
+            budget=size,
+        )
+        assert rows(found) == rows(fastseg.evaluate(reference, prediction, **options))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fastseg.inputs.arrays import Box
 from fastseg.inputs.chunk_grid import ChunkGrid, slabs_of_pair
 from fastseg.inputs.chunked_source import ChunkedSource, without_single
-from fastseg.inputs.source import ArraySource
+from fastseg.inputs.source import ArraySource, Source
 
 AXES = st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=3)
 
@@ -75,9 +75,20 @@ def test_chunks_of_two_sizes_are_decoded_once() -> None:
 
 def test_of_two_maps_the_one_in_chunks_says_where_to_cut() -> None:
     whole, source = ArraySource(np.zeros((24, 8), np.uint8)), chunked((24, 8), (5, 8))
-    for boxes in (slabs_of_pair(whole, source, 8), slabs_of_pair(source, whole, 8)):
-        assert [box[0].start for box in boxes] == [0, 5, 10, 15, 20]
+    for first, second in ((whole, source), (source, whole)):
+        assert [box[0].start for box in slabs_of_pair(first, second, 8)] == [0, 5, 10, 15, 20]
     assert len(slabs_of_pair(whole, whole, 8)) == 24
+
+
+def test_slabs_are_small_enough_for_the_map_with_larger_voxels() -> None:
+    small = ArraySource(np.zeros((24, 8), np.uint8))
+    large = ArraySource(np.zeros((24, 8), np.int64))
+    source = chunked((24, 8), (2, 8))
+    pairs: list[tuple[Source, Source]] = [(small, large), (source, large)]
+    for one, other in pairs:
+        assert len(slabs_of_pair(one, other, 8 * 64)) == 3
+        assert len(slabs_of_pair(other, one, 8 * 64)) == 3
+    assert len(slabs_of_pair(source, small, 8 * 64)) == 1
 
 
 def test_chunks_without_a_common_edge_are_cut_by_the_reference() -> None:

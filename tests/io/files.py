@@ -16,8 +16,7 @@ import SimpleITK
 import tifffile
 from PIL import Image as Picture
 
-from fastseg.evaluation import pieces
-from fastseg.inputs.chunk_grid import slabs_of_pair
+from fastseg.evaluation import budget
 from fastseg.io import IMAGE_SUFFIXES, Grid, Image, as_image, read_image
 from fastseg.io.store_paths import HDF5_SUFFIXES, ZARR_SUFFIXES
 
@@ -139,9 +138,7 @@ def write_store(path: Path, array: Array, zarr_format: Literal[2, 3] = 3, **how:
 
 def small_slabs(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """Have label maps that are not in memory read in slabs of so many bytes."""
-    monkeypatch.setattr(
-        pieces, "slabs_of_pair", lambda first, second, _: slabs_of_pair(first, second, size)
-    )
+    monkeypatch.setattr(budget, "LARGEST_SLAB", size)
 
 
 def write_tiff(path: Path, array: Array, spacing: list[float]) -> None:
