@@ -165,6 +165,8 @@ class Kept:
         self.place, self.region, self.bounds, self.slabs = place, region, bounds, slabs
         self._edges = np.array([bounds for _, bounds in slabs])
         self._known: dict[int, tuple[Compressed, Compressed]] = {}
+        self.numbers = frozenset(slab for slab, _ in slabs)
+        self.nbytes = 0  # of what is kept
 
     def add(self, slab: int, bounds: Bounds, pack: Pack, room: int) -> bool:
         """Keep the part that lies in a slab if it takes no more than some room, and tell whether it does."""
@@ -175,16 +177,12 @@ class Kept:
         if size > room:
             return False
         self._known[slab] = pair[0], pair[1]
+        self.nbytes += size
         return True
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that all of it takes."""
-        return sum(one.nbytes for pair in self._known.values() for one in pair)
 
     def forget(self) -> None:
         """Let go of all that is kept."""
-        self._known = {}
+        self._known, self.nbytes = {}, 0
 
     def window(self, z: tuple[int, int], y: tuple[int, int], pack: Pack) -> tuple[Words, Words]:
         """Give some slices and rows of the box, all along x; what is not kept is read and packed again."""

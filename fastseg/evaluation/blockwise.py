@@ -22,6 +22,8 @@ from fastseg.backends.shared.offsets import Words
 from fastseg.backends.shared.packed import Near, PackedPair, Range, places_of, runs_of
 from fastseg.evaluation.bits import Bounds, Frame, shape_of
 from fastseg.evaluation.budget import Budget
+from fastseg.evaluation.coarse_map import Cells
+from fastseg.evaluation.sums import Band, Sum
 from fastseg.measures.distributions import Distribution, SurfaceDistributions
 from fastseg.measures.overlap import Overlap
 from fastseg.measures.regions import Measured, Request
@@ -34,8 +36,6 @@ Floats = NDArray[np.float64]
 _MARGIN = 12
 _LEAST_BLOCK = 8
 _LEAST_ROWS = 256  # of a window that is asked again
-# Cells of the coarse map that there are at most.
-_MOST_CELLS = 1 << 22
 # Bytes of an element that is asked again: three coordinates, twice, and a distance.
 _ELEMENT = 64
 _LEAST_QUERIES = 1 << 10
@@ -118,9 +118,9 @@ class Blockwise:
         """Measure all that is requested."""
         found: dict[str, Any] = {}
         wanted = self._request.measurements
-        band: _Band | None = None
+        band: Band | None = None
         if "band_overlap" in wanted:
-            band = _Band(tolerance, self._reach_of_band(tolerance))
+            band = Band(tolerance, self._reach_of_band(tolerance))
         if "surface_distributions" in wanted:
             found["surface_distributions"] = self._distributions(band)
         if band is not None:
@@ -171,10 +171,10 @@ class Blockwise:
 
     # ------------------------------------------------------------------------ distances
 
-    def _distributions(self, band: _Band | None) -> SurfaceDistributions:
+    def _distributions(self, band: Band | None) -> SurfaceDistributions:
         """Search block by block, and count the bands in passing where a block's margin is wide enough."""
-        sums = _Sum(), _Sum()
-        cells = _Cells(self._elements)
+        sums = Sum(), Sum()
+        cells = Cells(self._elements)
         left: list[list[_Left] | None] = []
         margin, room = self._margin(), self._budget.left
         blocks = self._blocks(margin)
@@ -218,7 +218,7 @@ class Blockwise:
         return True
 
     def _near(
-        self, block: Block, cells: _Cells | None = None, band: _Band | None = None
+        self, block: Block, cells: Cells | None = None, band: Band | None = None
     ) -> Iterator[Near]:
         """Search within the window of a block, enter its surfaces into the coarse map, and count its band."""
         pair = self._window(*block.window)
@@ -255,7 +255,7 @@ class Blockwise:
                 waiting.append(part)
             yield _Left.of(direction, waiting)
 
-    def _answer(self, left: _Left, cells: _Cells, bounds: Floats, out: _Sum) -> None:
+    def _answer(self, left: _Left, cells: Cells, bounds: Floats, out: Sum) -> None:
         """Measure from elements, each of which has something within its cell's bound."""
         for start in range(0, len(left.places), self._most_queries):
             part = slice(start, start + self._most_queries)
@@ -326,7 +326,7 @@ class Blockwise:
         )
         return z, y
 
-    def _band_overlap(self, band: _Band) -> Overlap:
+    def _band_overlap(self, band: Band) -> Overlap:
         """Count the bands, unless that was done in passing."""
         if band.overlap is not None and band.possible:
             return band.overlap
@@ -385,99 +385,3 @@ def _cut(size: int, piece: int, least: int = _LEAST_BLOCK) -> list[Range]:
 
 def _widened(part: Range, reach: int, size: int) -> Range:
     return max(part[0] - reach, 0), min(part[1] + reach, size)
-
-
-class _Band:
-    """How many voxels of both bands there are, in the blocks that were counted.
-
-    Attributes
-    ----------
-    width : float
-    reach : tuple of 2 int
-        How many slices and rows a window must have around a block.
-    overlap : Overlap or None
-        None before the first block.
-    possible : bool
-        Whether the backend counts bands so wide.
-    """
-
-    def __init__(self, width: float, reach: tuple[int, int]) -> None:
-        self.width, self.reach = width, reach
-        self.overlap: Overlap | None = None
-        self.possible = True
-
-    def fits(self, margin: tuple[int, int]) -> bool:
-        """Tell whether a margin is wide enough."""
-        return all(own <= given for own, given in zip(self.reach, margin, strict=True))
-
-    def add(self, part: Overlap | None) -> None:
-        """Add what was counted in a block; None if it was not."""
-        if part is None:
-            self.possible = False
-        else:
-            before = self.overlap or Overlap(0, 0, 0)
-            self.overlap = Overlap(*map(sum, zip(before, part, strict=True)))
-
-
-class _Sum:
-    """Distributions that are added up."""
-
-    def __init__(self) -> None:
-        self._parts: list[Distribution] = []
-        self._entries = 0
-
-    def add(self, part: Distribution) -> None:
-        """Add one."""
-        self._parts.append(part)
-        self._entries += len(part.counts)
-        if len(self._parts) > 1 and self._entries > 1 << 20:
-            self._parts = [Distribution.joined(*self._parts)]
-            self._entries = 0
-
-    @property
-    def all(self) -> Distribution:
-        """What they are together."""
-        return Distribution.joined(*self._parts) if self._parts else Distribution.of(np.empty(0))
-
-
-class _Cells:
-    """A coarse map of where there is surface, in cubes of so many elements that their number stays small."""
-
-    def __init__(self, elements: tuple[int, ...]) -> None:
-        self.size = 8
-        while math.prod(-(-n // self.size) for n in elements) > _MOST_CELLS:
-            self.size *= 2
-        self._shape = tuple(-(-n // self.size) for n in elements)
-        self._occupied = [np.zeros(self._shape, bool), np.zeros(self._shape, bool)]
-
-    def enter(self, side: int, words: Words, z: int, y: int) -> None:
-        """Mark the cells of set bits, which begin at a slice and row of the box."""
-        first: list[int] = []
-        for axis, start in enumerate((z, y)):
-            stop = start + words.shape[axis]
-            first.append(start // self.size)
-            edges = range(first[axis] * self.size, stop, self.size)
-            words = np.bitwise_or.reduceat(words, [max(edge - start, 0) for edge in edges], axis)
-        columns = np.ascontiguousarray(words).astype("<u8", copy=False).view(np.uint8) != 0
-        columns = columns[..., : self._shape[2] * (self.size // 8)]
-        room = self._shape[2] * (self.size // 8) - columns.shape[2]
-        columns = np.pad(columns, ((0, 0), (0, 0), (0, room)))
-        cells = columns.reshape(*columns.shape[:2], self._shape[2], -1).any(axis=3)
-        nz, ny, _ = cells.shape
-        self._occupied[side][first[0] : first[0] + nz, first[1] : first[1] + ny] |= cells
-
-    def of(self, places: NDArray[np.int32]) -> tuple[NDArray[np.int32], ...]:
-        """Find the cells of some elements."""
-        z, y, x = places.T // self.size
-        return z, y, x
-
-    def bounds(
-        self, transform: Callable[..., Any], steps: tuple[float, ...], ndim: int
-    ) -> list[Floats]:
-        """Tell for each cell, and either surface, within which distance of all its elements there is one of it."""
-        sides = tuple(self.size * step for step in steps)
-        bounds = []
-        for occupied in self._occupied:
-            between, _ = transform(~occupied, sides, False, np.float64)
-            bounds.append((np.asarray(between) + math.hypot(*sides[-ndim:])) * _SLACK)
-        return bounds

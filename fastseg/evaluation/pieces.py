@@ -15,6 +15,7 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastseg import threads
 from fastseg.backends.protocol import Backend
@@ -38,6 +39,7 @@ _LARGE_BOX = 1 << 24
 _AHEAD = 2
 
 Windows = tuple[Array, Array]
+Present = tuple[NDArray[np.uint64], NDArray[np.uint64]]  # the labels of a slab, as bits
 
 
 class _Placed(NamedTuple):
@@ -72,6 +74,7 @@ class PiecewisePair:
         self._reference, self._prediction = reference, prediction
         self._budget = Budget.of() if budget is None else budget
         self._frame: Frame | None = None
+        self._present: list[Present] = []  # of each slab
 
     def _window(self, box: Box) -> Windows:
         """Read both maps within a box, always in the memory order of the first window."""
@@ -115,17 +118,19 @@ class PiecewisePair:
     def histogram(self) -> JointHistogram:
         """Count their pairs of labels, slab by slab."""
         parts = []
+        self._present = []
         boxes = self._slabs()
         for box, windows in zip(boxes, self._read(boxes), strict=True):
             part = self.backend.operations.joint_histogram(*windows)
             del windows
+            sides = part.reference_labels, part.prediction_labels
+            self._present.append((_as_bits(sides[0]), _as_bits(sides[1])))
             parts.append(part.shifted([along.start for along in box]))
         merged = JointHistogram.merged(_in_one_type(parts))
-        sides = (
+        for source, labels in (
             (self._reference, merged.reference_labels),
             (self._prediction, merged.prediction_labels),
-        )
-        for source, labels in sides:
+        ):
             if isinstance(source, RoundedSource) and not labels.any():
                 source.check_background()
         return merged
@@ -196,9 +201,12 @@ class _Round:
         """Decide which are measured within a slab, which are gathered, which are kept and which come later."""
         edges = np.array([one.bounds for one in placed])
         slabs_of: list[list[int]] = [[] for _ in placed]
-        for slab, bounds in enumerate(np.array(self._slabs)):
+        labels_of = _LabelsOfEach.of([one.region for one in placed])
+        for slab, (bounds, present) in enumerate(
+            zip(np.array(self._slabs), self._pair._present, strict=True)
+        ):
             meets = (edges[:, :, 0] < bounds[:, 1]) & (edges[:, :, 1] > bounds[:, 0])
-            for which in np.flatnonzero(meets.all(axis=1)).tolist():
+            for which in labels_of.present(meets.all(axis=1), present):
                 slabs_of[which].append(slab)
         most = self._budget.working // _BYTES_PER_VOXEL
         active: list[tuple[int, int]] = []  # the last slab of what is being gathered, and its bytes
@@ -229,7 +237,7 @@ class _Round:
                 self._gathered.setdefault(slab, []).append(gathered)
 
     def _slabs_of_kept(self) -> set[int]:
-        return {slab for one in self._kept for slab, _ in one.slabs}
+        return {slab for one in self._kept for slab in one.numbers}
 
     # ------------------------------------------------------------------------ a slab
 
@@ -284,7 +292,7 @@ class _Round:
     def _keep(self, slab: int, pack: Pack) -> None:
         """Keep what lies in a slab of large structures; one that is short of room comes later, if there are several."""
         for one in list(self._kept):
-            if all(slab != number for number, _ in one.slabs) or one not in self._kept:
+            if slab not in one.numbers or one not in self._kept:
                 continue
             room = self._budget.kept - sum(other.nbytes for other in self._kept)
             if one.add(slab, self._slabs[slab], pack, room) or len(self._kept) == 1:
@@ -313,6 +321,43 @@ class _Round:
             lambda z, y: one.window(z, y, pack),
             self._budget,
         ).measured(one.region.tolerance)
+
+
+class _LabelsOfEach(NamedTuple):
+    """The labels of many regions, as bits, and whose they are; on either side."""
+
+    sides: list[tuple[NDArray[np.uint64], NDArray[np.int64]]]
+
+    @classmethod
+    def of(cls, regions: Sequence[Region]) -> _LabelsOfEach:
+        """List them."""
+        sides = []
+        of_sides = (
+            [region.reference for region in regions],
+            [region.prediction for region in regions],
+        )
+        for labels in of_sides:
+            bits = [label % (1 << 64) for one in labels for label in one]
+            owners = np.repeat(np.arange(len(labels)), list(map(len, labels)))
+            sides.append((np.array(bits, np.uint64), owners))
+        return cls(sides)
+
+    def present(self, among: NDArray[np.bool_], present: Present) -> list[int]:
+        """Tell which of some regions may have a voxel where these labels are."""
+        found = np.zeros(len(among), bool)
+        for (labels, owners), there in zip(self.sides, present, strict=True):
+            asked = among[owners]
+            found[owners[asked][np.isin(labels[asked], there)]] = True
+        which: list[int] = np.flatnonzero(found).tolist()
+        return which
+
+
+def _as_bits(labels: Array) -> NDArray[np.uint64]:
+    """Give each label once, as the bits that it has as a number of 64."""
+    different = np.unique(labels)
+    if different.dtype.kind != "u":
+        different = different.astype(np.int64)
+    return different.astype(np.uint64)
 
 
 def _all_or_side_by_side(structures: Sequence[Gathered], work: Callable[[Gathered], None]) -> None:

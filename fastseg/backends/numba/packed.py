@@ -87,7 +87,7 @@ def near(
         slice(first_y + padding.y, stop_y + padding.y),
     )
     row_words = -(-surfaces.geometry.shape[2] // 64)
-    there, back = (one.words[inside][..., :row_words].copy() for one in surfaces.sets)
+    there, back = (one.words[inside][..., :row_words] for one in surfaces.sets)
     nothing = np.empty((0, 0, 0), np.uint64)
     known = pair._replace(reference=nothing, prediction=nothing)  # the masks are no longer needed
     return (there, back), _answers(known, surfaces, own, areas, most)
