@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,16 +33,18 @@ def is_stream(path: StrPath) -> bool:
     return str(path).lower().endswith(SUFFIX)
 
 
-def read_lines(path: StrPath) -> Iterator[tuple[int, bytes]]:
-    """Yield the number and the text of every whole line that is not blank.
+def read_lines(path: StrPath) -> Iterator[tuple[int, bytes, int]]:
+    """Yield the number and the text of every whole line that is not blank, and how many bytes reach to its end.
 
     Warns
     -----
     InputWarning
         For a last line that is cut.
     """
+    end = 0
     with open(path, "rb") as file:
         for number, line in enumerate(file, 1):
+            end += len(line)
             if not line.endswith(b"\n"):
                 warnings.warn(
                     f"{path}: its last line, {number}, is cut, as where a run was killed: that case is not there",
@@ -50,7 +52,7 @@ def read_lines(path: StrPath) -> Iterator[tuple[int, bytes]]:
                     stacklevel=2,
                 )
             elif line.strip():
-                yield number, line
+                yield number, line, end
 
 
 def read_stream(path: StrPath, with_rows: bool = True) -> Iterator[Record]:
@@ -63,7 +65,7 @@ def read_stream(path: StrPath, with_rows: bool = True) -> Iterator[Record]:
     ValueError
         For a line that is no outcome; it is named.
     """
-    for number, line in read_lines(path):
+    for number, line, _ in read_lines(path):
         yield Record.read(line, f"{path}: line {number}", with_rows)
 
 
@@ -165,11 +167,9 @@ class Stream:
         """Find out which cases are done, and take all other lines out of the file."""
         asked = plain(settings.identity)
         kept: dict[Key, int] = {}
-        lines: list[bytes] = []
         superfluous = False
         end = 0
-        for number, line in read_lines(self.path):
-            end += len(line)
+        for number, line, end in read_lines(self.path):  # noqa: B007 - the last one counts
             record = Record.read(line, f"{self.path}: line {number}", with_rows=False)
             if changed := differences(record.settings, asked):
                 raise InputError(
@@ -178,23 +178,22 @@ class Stream:
                 )
             if record.failure is None and stands(record):
                 superfluous |= kept.get(record.key) is not None
-                kept[record.key] = len(lines)
+                kept[record.key] = number
             else:
                 superfluous = True
                 kept.pop(record.key, None)
-            lines.append(line)
         if superfluous:
-            wanted = sorted(kept.values())
-            self._replace(lines[place] for place in wanted)
+            self._keep(set(kept.values()))
         elif os.fstat(self._file.fileno()).st_size > end:
             self._file.truncate(end)  # a line that was cut
         return set(kept)
 
-    def _replace(self, lines: Iterable[bytes]) -> None:
+    def _keep(self, numbers: set[int]) -> None:
         """Put a file with these lines in the place of this one, whole or not at all, and go on with it."""
-        with replacing(self.path) as file:
-            for line in lines:
-                file.write(line.decode("utf-8"))
+        with open(self.path, "rb") as before, replacing(self.path, binary=True) as file:
+            for number, line in enumerate(before, 1):
+                if number in numbers:
+                    file.write(line)
         former, self._file = self._file, _locked(self.path)
         former.close()
 

@@ -132,6 +132,22 @@ def test_a_last_line_cut_anywhere_is_done_again(folders: Path, counted: list[str
         assert keys() == list("012345")
 
 
+def test_blank_lines_cost_no_outcome(folders: Path, counted: list[str]) -> None:
+    whole = run()
+    lines = Path("o.jsonl").read_bytes().splitlines(keepends=True)
+    for content in (
+        [*lines[:2], b"\n", b" \n", *lines[2:]],
+        [b"\n", *lines[:5], b"\n", lines[5][:9]],
+    ):
+        Path("o.jsonl").write_bytes(b"".join(content))
+        counted.clear()
+        is_cut = not content[-1].endswith(b"\n")
+        with pytest.warns(InputWarning, match="is cut") if is_cut else contextlib.nullcontext():
+            assert run(resume=True) == whole
+        assert counted == ["5"] * is_cut
+        assert keys() == list("012345")
+
+
 def test_a_changed_file_is_done_again(folders: Path, counted: list[str]) -> None:
     run()
     np.save("p/2.npy", _map(7))
