@@ -20,7 +20,7 @@ from fastseg.cohort.algorithms import pair_algorithms
 from fastseg.cohort.evaluate_cohort import Told, evaluate_remaining, joined
 from fastseg.cohort.folders import nfc, printable, some
 from fastseg.cohort.joining import absent_labels, unlisted_labels
-from fastseg.cohort.outcomes import Case
+from fastseg.cohort.outcomes import Case, title_of
 from fastseg.cohort.pair_table import is_table
 from fastseg.cohort.pairing import Pairing, find_pairs, sharded
 from fastseg.cohort.recording import recording
@@ -190,8 +190,7 @@ def finish(
 def _tell_failure(failure: Failure) -> None:
     if failure.traceback:
         print(failure.traceback, end="", file=sys.stderr)
-    name = f"{failure.algorithm}: {failure.case}" if failure.algorithm else failure.case
-    say(f"case {name}: {failure.message}")
+    say(f"case {title_of(failure.algorithm, failure.case)}: {failure.message}")
 
 
 def check_outputs(

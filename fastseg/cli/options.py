@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -207,13 +206,8 @@ def check_there(path: Path | None) -> None:
 
 def check_output(output: Path, given: Sequence[str | None]) -> None:
     """Refuse an output that could not be written in the end, before any work is done."""
-    if output.is_dir():
-        raise IsADirectoryError(f"{output}: expected a file to write to, but this is a folder")
-    if not output.parent.is_dir():
-        raise FileNotFoundError(f"{output.parent}: no such folder, so {output} cannot be written")
+    from fastseg.results.writers.registry import check_writable
+
     if any(path is not None and Path(path).absolute() == output.absolute() for path in given):
         raise InputError(f"{output}: the output would overwrite what is read")
-    try:
-        tempfile.TemporaryFile(dir=output.parent).close()
-    except OSError as error:
-        raise OSError(f"{output.parent}: no file can be written here ({error.strerror})") from error
+    check_writable(output)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from fastseg.cohort.folders import some
 from fastseg.cohort.pairing import Pairing
@@ -30,11 +29,9 @@ def joined_cases(
         The cases that could not be evaluated.
     """
     evaluation = Evaluation.joined(evaluations)
-    about: dict[str, Any] = dict(evaluation.settings)
-    if any("unlisted_labels" in each.settings for each in evaluations):
-        about["unlisted_labels"] = _all_unlisted(evaluations)
     about = with_missing(
-        about, [Missing(case.algorithm, case.name, pairing.policy) for case in pairing.missing]
+        evaluation.settings,
+        [Missing(case.algorithm, case.name, pairing.policy) for case in pairing.missing],
     )
     return replace(evaluation, settings=about, failures=tuple(failures))
 
@@ -74,12 +71,3 @@ def unlisted_labels(evaluation: Evaluation) -> str:
         if texts:
             parts.append(f"{some(texts)} in the {side}")
     return f"labels that were not asked for: {'; '.join(parts)}" if parts else ""
-
-
-def _all_unlisted(evaluations: Sequence[Evaluation]) -> dict[str, dict[int, int]]:
-    """Add up the voxels of labels that were not asked for, over the cases."""
-    total: dict[str, Counter[int]] = {side: Counter() for side in SIDES}
-    for evaluation in evaluations:
-        for side, sizes in evaluation.settings.get("unlisted_labels", {}).items():
-            total[side].update(sizes)
-    return {side: dict(sorted(sizes.items())) for side, sizes in total.items() if sizes}

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from fastseg.cohort.folders import StrPath, some
+from fastseg.cohort.outcomes import title_of
 from fastseg.cohort.pairing import natural
 from fastseg.cohort.records import Key, Record, differences
 from fastseg.cohort.stream import read_stream
 from fastseg.errors import InputError
 from fastseg.results import Evaluation
-from fastseg.results.failures import Failure
 from fastseg.results.missing import Missing, with_missing
 
 
@@ -50,9 +50,7 @@ def _better(one: tuple[Record, StrPath], other: tuple[Record, StrPath]) -> tuple
     if (first.failure is None) != (second.failure is None):
         return one if first.failure is None else other
     if first.failure is None and first.result() != second.result():
-        which = (
-            f"{first.key.algorithm}: {first.key.case}" if first.key.algorithm else first.key.case
-        )
+        which = title_of(*first.key)
         raise InputError(
             f"{one[1]} and {other[1]} disagree about the case {which!r:.200}, of which both have rows: they are of "
             "different files; leave one out"
@@ -76,19 +74,17 @@ def files_of(records: Sequence[Record]) -> dict[tuple[str, str], tuple[str, str 
     }
 
 
-def evaluation_of(records: Sequence[Record]) -> tuple[Evaluation, tuple[Failure, ...]]:
+def evaluation_of(records: Sequence[Record]) -> Evaluation:
     """Make one evaluation of outcomes, with the missing predictions and the failures among them."""
     done = [record.evaluation for record in records if record.evaluation is not None]
     failures = tuple(record.failure for record in records if record.failure is not None)
     if not done:
         metrics = tuple(records[0].settings.get("metrics", ()))
-        return Evaluation((), metrics, {}, failures), failures
+        return Evaluation((), metrics, {}, failures)
     lonely = [
         Missing(record.key.algorithm, record.key.case, "worst")
         for record in records
         if record.evaluation is not None and record.prediction is None
     ]
     whole = Evaluation.joined(done)
-    return replace(
-        whole, settings=with_missing(whole.settings, lonely), failures=failures
-    ), failures
+    return replace(whole, settings=with_missing(whole.settings, lonely), failures=failures)

@@ -26,6 +26,11 @@ class Case(NamedTuple):
     attributes: Mapping[str, str] = {}
 
 
+def title_of(algorithm: str, case: str) -> str:
+    """Name a case, and whose prediction it is where there are several."""
+    return f"{algorithm}: {case}" if algorithm else case
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What came of a case: its evaluation, or the failure that kept it from being evaluated. It can be pickled.

@@ -18,7 +18,7 @@ from fastseg.cohort.folders import (
     printable,
     some,
 )
-from fastseg.cohort.outcomes import Case
+from fastseg.cohort.outcomes import Case, title_of
 from fastseg.cohort.pair_table import TABLE_SUFFIXES, is_table, read_pairs
 from fastseg.errors import InputError
 from fastseg.inputs.choices import unknown
@@ -236,7 +236,7 @@ def sharded(pairing: Pairing, shard: tuple[int, int]) -> Pairing:
 
 def titled(case: Case) -> str:
     """Name a case, and whose prediction it is where there are several."""
-    return f"{case.algorithm}: {case.name}" if case.algorithm else case.name
+    return title_of(case.algorithm, case.name)
 
 
 def natural(name: str) -> tuple[list[str | int], str]:

@@ -58,5 +58,4 @@ def read_results(path: StrPath) -> Evaluation:
     records = merged([Path(path)])
     if not records:
         raise InputError(f"{path}: there is no outcome in it")
-    evaluation, _ = evaluation_of(records)
-    return evaluation
+    return evaluation_of(records)

@@ -189,8 +189,8 @@ def _fingerprint(files: Fields, side: str, where: str) -> Fingerprint | None:
     if found is None:
         return None
     fields = Fields(found, where)
-    digest = fields.text("sha256") if fields.has("sha256") else ""
-    return Fingerprint(fields.text("path"), fields.whole("size"), fields.whole("modified"), digest)
+    numbers = fields.whole("size"), fields.whole("modified")
+    return Fingerprint(fields.text("path"), *numbers, fields.text("sha256", ""))
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:

@@ -33,6 +33,7 @@ from fastseg.compat._support.masks import check_one_shape, joint_histogram, pair
 from fastseg.compat._support.patching import Host, Patch, host_function, rest_of
 from fastseg.inputs.arrays import as_label_map
 from fastseg.measures.joint_histogram import JointHistogram
+from fastseg.results.writers.nnunet import scores_of_counts
 
 __all__ = [
     "compute_metrics",
@@ -104,7 +105,7 @@ def compute_metrics(
     for wanted in labels_or_regions:
         labels = (wanted,) if np.isscalar(wanted) else tuple(wanted)  # type: ignore[arg-type]
         codes = dict.fromkeys(code_of[label] for label in labels if label in code_of)
-        scores[wanted] = _scores(*map(np.int64, histogram.pair_counts(tuple(codes))))
+        scores[wanted] = scores_of_counts(*map(np.int64, histogram.pair_counts(tuple(codes))))
     return {
         "reference_file": reference_file,
         "prediction_file": prediction_file,
@@ -126,20 +127,6 @@ def _joint_histogram(
         return joint_histogram(*codes), {value: code for code, value in enumerate(values.tolist())}
     histogram = joint_histogram(*maps)
     return histogram, {label: label for label in histogram.labels}
-
-
-def _scores(tp: np.int64, fp: np.int64, fn: np.int64, tn: np.int64) -> dict[str, Any]:
-    nothing = tp + fp + fn == 0
-    return {
-        "Dice": np.nan if nothing else 2 * tp / (2 * tp + fp + fn),
-        "IoU": np.nan if nothing else tp / (tp + fp + fn),
-        "FP": fp,
-        "TP": tp,
-        "FN": fn,
-        "TN": tn,
-        "n_pred": fp + tp,
-        "n_ref": fn + tp,
-    }
 
 
 def region_or_label_to_mask(

@@ -306,7 +306,7 @@ def test_an_output_folder_that_cannot_be_written_to_is_found_before_work(
     def refuse(**options: Any) -> None:
         raise PermissionError(13, "Permission denied", options["dir"])
 
-    monkeypatch.setattr("fastseg.cli.options.tempfile.TemporaryFile", refuse)
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
     monkeypatch.setattr(evaluating, "evaluate_remaining", None)  # never called
     status, _, err = call("evaluate", *pair, "--output", "o.csv")
     assert status == 2

@@ -45,14 +45,14 @@ def merge(
     if kept.stream is not None:
         written(merging.write_merged(records), kept.stream)
         print(f"Written to {kept.stream}")
-    evaluation, failures = merging.evaluation_of(records)
+    evaluation = merging.evaluation_of(records)
     for output in kept.outputs:
         output.check(evaluation.algorithms)
     for output in kept.outputs:
         evaluating.write(evaluation, output, WriteOptions(merging.files_of(records)))
-    count = len(records)
+    count, failed = len(records), len(evaluation.failures)
     print(
-        f"{count} case{'s' * (count != 1)} of {len(streams)} files, {len(failures)} failed, {len(evaluation.rows)} rows"
+        f"{count} case{'s' * (count != 1)} of {len(streams)} files, {failed} failed, {len(evaluation.rows)} rows"
     )
-    if failures:
+    if failed:
         raise typer.Exit(1)

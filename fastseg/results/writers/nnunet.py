@@ -112,8 +112,16 @@ def _scores(row: Row | None, others: dict[str, Row], further: Sequence[str]) -> 
     else:
         tp = fp = fn = 0
         tn = sum(next(iter(others.values())).counts) if others else 0
+    scores = scores_of_counts(tp, fp, fn, tn)
+    for name in further:
+        scores[NAMES.get(name, name)] = math.nan if row is None else row.values_by_metric[name]
+    return scores
+
+
+def scores_of_counts(tp: Any, fp: Any, fn: Any, tn: Any) -> dict[str, Any]:
+    """Score counts under nnU-Net's names and in its order; they may be Python's numbers or NumPy's."""
     nothing = tp + fp + fn == 0
-    scores: dict[str, Any] = {
+    return {
         "Dice": math.nan if nothing else 2 * tp / (2 * tp + fp + fn),
         "IoU": math.nan if nothing else tp / (tp + fp + fn),
         "FP": fp,
@@ -123,9 +131,6 @@ def _scores(row: Row | None, others: dict[str, Row], further: Sequence[str]) -> 
         "n_pred": fp + tp,
         "n_ref": fn + tp,
     }
-    for name in further:
-        scores[NAMES.get(name, name)] = math.nan if row is None else row.values_by_metric[name]
-    return scores
 
 
 def _nanmean(values: Sequence[float]) -> float:

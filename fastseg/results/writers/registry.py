@@ -98,7 +98,7 @@ class Output(NamedTuple):
         if self.writer.check_labels and labels is not None:
             self.writer.check_labels(labels)
         for path in self.paths(algorithms).values():
-            _check_writable(path)
+            check_writable(path)
 
     def paths(self, algorithms: Sequence[str]) -> dict[str, Path]:
         """Give the path for each algorithm; the one for all of them under ``""``."""
@@ -176,7 +176,8 @@ def parse_output(text: str) -> Output:
     return Output(writer, Path(text))
 
 
-def _check_writable(path: Path) -> None:
+def check_writable(path: Path) -> None:
+    """Refuse a file that could not be written, before there is any work."""
     if path.is_dir():
         raise IsADirectoryError(f"{path}: expected a file to write to, but this is a folder")
     if not path.parent.is_dir():
