@@ -34,6 +34,7 @@ FLOORS = (
     ("metrics",),
     ("io", "results"),
     ("evaluation",),
+    ("instances",),
     ("cohort",),
     ("compat",),
     ("cli", "__main__"),
