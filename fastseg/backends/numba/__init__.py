@@ -13,7 +13,11 @@ from fastseg import threads
 from fastseg.backends.numba import allocator as _allocator
 from fastseg.backends.numba import small_structures as _small_structures
 from fastseg.backends.numba import transform as _transform
-from fastseg.backends.numba.components import connected_components
+from fastseg.backends.numba.components import (
+    connected_components,
+    position_sums,
+    region_components,
+)
 from fastseg.backends.numba.histogram import joint_histogram
 from fastseg.backends.numba.masks import Mask
 from fastseg.backends.numba.regions import between, measured
@@ -28,6 +32,8 @@ __all__ = [
     "distance_transform_edt",
     "joint_histogram",
     "measure",
+    "position_sums",
+    "region_components",
     "surface",
     "surface_distances",
     "unsupported",
@@ -43,7 +49,7 @@ _COST_OF_A_VOXEL = 8
 _OFFERED = {
     *("surface_distributions", "band_overlap"),
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
-    "connected_components",
+    *("connected_components", "region_components", "position_sums"),
 }
 
 _allocator.keep_freed_pages()
