@@ -19,6 +19,7 @@ from fastseg.backends.shared.offsets import Floats, Words
 from fastseg.backends.shared.packed import Near, PackedPair, Places, Range
 from fastseg.inputs.arrays import Array, Box, Spacing
 from fastseg.inputs.device import memory_of, to_memory
+from fastseg.measures.component_pairs import ComponentPair
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.overlap import Overlap
 from fastseg.measures.regions import Measured, Region, Request
@@ -74,6 +75,9 @@ class Operations(Protocol):
         self, labels: Any, connectivity: int, dtype: np.dtype[Any]
     ) -> tuple[Any, int]:
         """Number the components of a bool array, or of each label of a label map, and tell how many there are."""
+
+    def component_pair(self, reference: Any, prediction: Any, connectivity: int) -> ComponentPair:
+        """Find the components of two bool arrays, or of each label of two label maps, beside each other."""
 
 
 class PackedOperations(Protocol):

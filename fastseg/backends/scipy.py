@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 from scipy import ndimage
 
 from fastseg.inputs.arrays import Array, Box, Spacing
+from fastseg.measures.component_pairs import ComponentPair, PaintedPair
 from fastseg.measures.distributions import SurfaceDistributions
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.overlap import Overlap
@@ -23,7 +24,7 @@ Mask = NDArray[np.bool_]
 _OFFERED = {
     *("surface_distributions", "band_overlap"),
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
-    "connected_components",
+    *("connected_components", "component_pair"),
 }
 
 
@@ -189,3 +190,11 @@ def connected_components(
     ranks = np.zeros(count + 1, dtype)
     ranks[numbers[inside][np.argsort(first[inside])]] = np.arange(1, count + 1)
     return ranks[found], count
+
+
+def component_pair(reference: Array, prediction: Array, connectivity: int) -> ComponentPair:
+    """Label both maps."""
+    numbers = np.dtype(np.int32)
+    first, n_first = connected_components(reference, connectivity, numbers)
+    second, n_second = connected_components(prediction, connectivity, numbers)
+    return PaintedPair((first, second), (n_first, n_second), joint_histogram, measure)

@@ -1,6 +1,6 @@
 """A backend that only forwards to the reference: all that a new one needs, and nothing else.
 
-It has the seven functions of :class:`fastseg.backends.protocol.Operations`, with their names and parameters. What makes
+It has the eight functions of :class:`fastseg.backends.protocol.Operations`, with their names and parameters. What makes
 it one that runs is an entry in ``dispatch.BACKENDS``; the tests beside this file make one for a while.
 """
 
@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 from fastseg.backends import scipy
 from fastseg.backends.protocol import Operations
 from fastseg.inputs.arrays import Spacing
+from fastseg.measures.component_pairs import ComponentPair
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.regions import Measured, Region, Request
 from fastseg.measures.surface_distances import Boundary, SurfaceDistances
@@ -64,6 +65,11 @@ def distance_transform_edt(
 def connected_components(labels: Any, connectivity: int, dtype: np.dtype[Any]) -> tuple[Any, int]:
     calls.append("connected_components")
     return scipy.connected_components(labels, connectivity, dtype)
+
+
+def component_pair(reference: Any, prediction: Any, connectivity: int) -> ComponentPair:
+    calls.append("component_pair")
+    return scipy.component_pair(reference, prediction, connectivity)
 
 
 def as_operations() -> Operations:

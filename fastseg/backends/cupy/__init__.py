@@ -22,6 +22,7 @@ from fastseg.backends.cupy.masks import Mask
 from fastseg.backends.cupy.surfaces import distances_between, surface_of
 from fastseg.backends.shared.volume import Volume, is_reversed, masks_of
 from fastseg.inputs.arrays import Spacing
+from fastseg.measures.component_pairs import ComponentPair
 from fastseg.measures.distributions import SurfaceDistributions
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.regions import Measured, Region, Request
@@ -155,3 +156,10 @@ def connected_components(
 ) -> tuple[DeviceArray, int]:
     """Raise: it is not offered, as `unsupported` says."""
     raise NotImplementedError(unsupported("connected_components", labels.ndim))
+
+
+def component_pair(
+    reference: DeviceArray, prediction: DeviceArray, connectivity: int
+) -> ComponentPair:
+    """Raise: it is not offered, as `unsupported` says."""
+    raise NotImplementedError(unsupported("component_pair", reference.ndim))

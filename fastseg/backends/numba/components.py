@@ -20,6 +20,7 @@ from fastseg.threads import lazy
 from fastseg_kernels.cpu import masks as mask_kernels
 from fastseg_kernels.cpu.components import labels as label_kernels
 from fastseg_kernels.cpu.components import masks as kernels
+from fastseg_kernels.cpu.components import pairs as pair_kernels
 from fastseg_kernels.cpu.components import runs as run_kernels
 
 Slabs = Sequence[tuple[int, int]]
@@ -191,6 +192,15 @@ class Components:
         ends = self.table[1:, run_kernels.Z_START :].reshape(-1, 3, 2)[:, 3 - self.volume.ndim :]
         ends = ends[:, ::-1] if self.volume.reverse else ends
         return ends[..., 0], ends[..., 1]
+
+    def take(
+        self, values: Words, value_starts: Table, boxes: Table, layout: Table, out: Words
+    ) -> None:
+        """Set the bits of some components in boxes of the volume; see `fastseg_kernels.cpu.components.pairs`."""
+        runs = self.starts, self.before, self.numbers
+        pair_kernels.take_runs(
+            self.words, *self.bundle, *runs, values, value_starts, boxes, layout, out
+        )
 
     def painted(self, dtype: DTypeLike) -> Array:
         """Make an array of the map's axes that holds the number of its component at each voxel, 0 elsewhere.
