@@ -11,8 +11,15 @@ from fastseg.protocols.framework.protocol import Protocol
 
 #: from a protocol's name to the module of :mod:`fastseg.protocols` that has it in its ``PROTOCOLS``
 HOMES: dict[str, str] = {
+    "flare22": "flare22",
+    "flare23": "flare22",
+    "flare24": "flare22",
     "hecktor": "hecktor",
     "hnts-mrg": "hecktor",
+    "kits23": "kits23",
+    "toothfairy3": "toothfairy3",
+    "totalsegmentator": "totalsegmentator",
+    "touchstone": "touchstone",
 }
 
 
