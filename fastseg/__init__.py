@@ -14,6 +14,7 @@ _HOMES = {
     "evaluate_protocol": "fastseg.protocols.framework.evaluate_protocol",
     "list_protocols": "fastseg.protocols.framework.registry",
     "protocol_scores": "fastseg.protocols.framework.cohort_scores",
+    "evaluate_partition": "fastseg.evaluation.partition",
     "Evaluation": "fastseg.results",
     "EmptyMaskError": "fastseg.errors",
     "list_metrics": "fastseg.metrics",
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from fastseg.errors import InputWarning as InputWarning
     from fastseg.errors import MissingPackageError as MissingPackageError
     from fastseg.evaluation.case import evaluate as evaluate
+    from fastseg.evaluation.partition import evaluate_partition as evaluate_partition
     from fastseg.io import read_image as read_image
     from fastseg.measures.surface_distances import SurfaceDistances as SurfaceDistances
     from fastseg.metrics import list_metrics as list_metrics
