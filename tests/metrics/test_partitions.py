@@ -16,7 +16,7 @@ from fastseg.measures.partitions import Partition, conditional_entropy
 from fastseg.metrics import Options, list_metrics, resolve
 
 NAMES = [metric.name for metric in list_metrics("partitions")]
-ALL = {"ignore_reference": None, "ignore_prediction": None}
+ALL: Any = {"ignore_reference": None, "ignore_prediction": None}
 
 
 def naive(reference: Any, prediction: Any) -> dict[str, float]:
@@ -208,7 +208,7 @@ def test_where_nothing_is_left_nothing_is_known() -> None:
 
 
 def table(counts: list[list[int]]) -> JointHistogram:
-    rows, columns = np.nonzero(counts)
+    rows, columns = np.nonzero(np.array(counts))
     boxes = np.zeros((len(rows), 3), np.int64)
     return JointHistogram(rows, columns, np.array(counts)[rows, columns], boxes, boxes)
 
@@ -256,7 +256,7 @@ def test_it_is_refused_in_words() -> None:
     with pytest.raises(ValueError, match="shape"):
         fastseg.evaluate_partition([1, 2], [1])
     with pytest.raises(TypeError, match="ignore_reference: labels are whole numbers"):
-        fastseg.evaluate_partition([1], [1], ignore_reference="0")
+        fastseg.evaluate_partition([1], [1], ignore_reference="0")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="of: "):
         list_metrics("lesions")  # type: ignore[arg-type]
 
