@@ -23,6 +23,7 @@ _HOMES = {
     "distance_transform_edt": "fastseg.primitives",
     "surface": "fastseg.primitives",
     "surface_distances": "fastseg.primitives",
+    "voronoi_regions": "fastseg.voronoi",
     "SurfaceDistances": "fastseg.measures.surface_distances",
     "BackendFallbackWarning": "fastseg.errors",
     "BackendNotAvailableError": "fastseg.errors",
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from fastseg.results import Evaluation as Evaluation
     from fastseg.threads import get_num_threads as get_num_threads
     from fastseg.threads import set_num_threads as set_num_threads
+    from fastseg.voronoi import voronoi_regions as voronoi_regions
 
 __all__ = ["__version__", *sorted(_HOMES)]
 
