@@ -26,6 +26,7 @@ _OFFERED = {
     *("surface_distributions", "band_overlap"),
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
     *("connected_components", "region_components", "position_sums", "component_pair"),
+    "voronoi_regions",
 }
 
 
@@ -238,6 +239,23 @@ def position_sums(labels: Array) -> tuple[Array, NDArray[np.int64]]:
     found = [label for label in np.unique(labels) if label]
     sums = [np.argwhere(labels == label).sum(axis=0) for label in found]
     return np.array(found, labels.dtype), np.array(sums, np.int64).reshape(len(found), labels.ndim)
+
+
+def voronoi_regions(instances: Array, spacing: Spacing, first_voxel: bool) -> Array:
+    """Transform the background of each instance, the lowest number first; or that of all, for the nearest voxels."""
+    if first_voxel:
+        where = ndimage.distance_transform_edt(
+            instances == 0, sampling=spacing, return_distances=False, return_indices=True
+        )
+        nearest: Array = instances[tuple(where)]
+        return nearest
+    regions = np.zeros_like(instances)
+    least = np.full(instances.shape, np.inf)
+    for number in np.unique(instances[instances > 0]):
+        distances = ndimage.distance_transform_edt(instances != number, sampling=spacing)
+        nearer = distances < least
+        regions[nearer], least[nearer] = number, distances[nearer]
+    return regions
 
 
 def component_pair(reference: Array, prediction: Array, connectivity: int) -> ComponentPair:

@@ -24,6 +24,7 @@ from fastseg.backends.numba.histogram import joint_histogram
 from fastseg.backends.numba.masks import Mask
 from fastseg.backends.numba.regions import between, measured
 from fastseg.backends.numba.surfaces import surface_of, surfaces_of
+from fastseg.backends.numba.voronoi import voronoi_regions
 from fastseg.backends.shared.volume import Volume, is_reversed, masks_of
 from fastseg.inputs.arrays import Array, Spacing
 from fastseg.measures.component_pairs import ComponentPair, PaintedPair
@@ -41,6 +42,7 @@ __all__ = [
     "surface",
     "surface_distances",
     "unsupported",
+    "voronoi_regions",
 ]
 
 # Voxels of a box that is worth the work of all threads: 256³. In smaller ones steps are too short to be shared
@@ -54,6 +56,7 @@ _OFFERED = {
     *("surface_distributions", "band_overlap"),
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
     *("connected_components", "region_components", "position_sums", "component_pair"),
+    "voronoi_regions",
 }
 
 _allocator.keep_freed_pages()
