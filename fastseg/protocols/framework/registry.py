@@ -11,8 +11,14 @@ from fastseg.protocols.framework.protocol import Protocol
 
 #: from a protocol's name to the module of :mod:`fastseg.protocols` that has it in its ``PROTOCOLS``
 HOMES: dict[str, str] = {
+    "anima": "anima",
+    "autopet3": "autopet",
+    "autopet4": "autopet",
     "hecktor": "hecktor",
     "hnts-mrg": "hecktor",
+    "isles22": "isles22",
+    "lnq2023": "lnq2023",
+    "topcow": "topcow",
 }
 
 

@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg.inputs.arrays import Array, Spacing
-
-Bools = NDArray[np.bool_]
+from fastseg.protocols.rules.nearest import Bools, box_of
 
 
 def neighbours(ndim: int, full: bool) -> list[tuple[int, ...]]:
@@ -65,39 +64,56 @@ def contour(labels: Array, *, full: bool, border: bool = False) -> Bools:
     return found
 
 
+def boundary(mask: Bools) -> Bools:
+    """Find the voxels of a mask to which ITK's distance map measures: those with a neighbour, by corners too, outside.
+
+    Of a contour of one label these are all. Where labels touch, contours are thick, and have an inside.
+    """
+    found: Bools = mask & ~_surrounded(mask)
+    return found
+
+
+def _surrounded(mask: Bools) -> Bools:
+    """Find the voxels all of whose neighbours inside the image are set."""
+    found = np.ones(mask.shape, bool)
+    for step in neighbours(mask.ndim, full=True):
+        here, there = beside(mask.shape, step)
+        found[here] &= mask[there]
+    return found
+
+
 def distances(
-    to: Bools,
+    of: Bools,
     at: Bools,
     spacing: Spacing,
     *,
-    padding: int = 0,
-    dtype: type[np.floating[Any]] = np.float32,
-) -> NDArray[Any]:
-    """Measure how far voxels lie from the nearest of others, as ``SignedMaurerDistanceMapImageFilter`` without sign.
+    origin: Sequence[int] | None = None,
+) -> NDArray[np.float32]:
+    """Measure how far voxels lie from a mask's boundary, as ``SignedMaurerDistanceMapImageFilter`` without its sign.
 
     Parameters
     ----------
-    to : bool ndarray
-        Voxels of which at least one is set; of a contour, which is all boundary to ITK.
+    of : bool ndarray
+        The mask.
     at : bool ndarray
-        Voxels whose distances are wanted.
+        Voxels whose distances are wanted, at least one.
     spacing : tuple of float
         Along each array axis.
-    padding : int
-        By how many voxels ITK's image is larger on each side: they shift all positions.
-    dtype : type
-        ITK's pixel type of the result.
+    origin : sequence of int, optional
+        Where the arrays begin in ITK's image, of which they may be a part.
 
     Returns
     -------
-    ndarray (n,) of `dtype`
-        A distance for each voxel of `at`, in C order.
+    float32 ndarray (n,)
+        A distance for each voxel of `at`, in C order; where there is no boundary, the root of the largest float32.
     """
+    to = boundary(of)
+    if not to.any():
+        return np.full(int(at.sum()), np.sqrt(np.finfo(np.float32).max), np.float32)
     # nothing outside of the box has a say, but where the box begins has
-    starts, stops = _box(to, at)
-    box = tuple(map(slice, starts, stops))
+    box = box_of(to, at)
     at = at[box]
-    squared = np.full(at.shape, np.inf, dtype)
+    squared: NDArray[Any] = np.full(at.shape, np.inf, np.float32)
     squared[to[box]] = 0
     for axis in reversed(range(at.ndim)):
         lines = np.moveaxis(squared, axis, -1)
@@ -106,23 +122,11 @@ def distances(
         else:
             wanted = np.ones(lines[..., 0].size, bool)
         flat = np.ascontiguousarray(lines).reshape(-1, at.shape[axis])
-        begin = starts[axis] + padding
+        begin = box[axis].start + (0 if origin is None else origin[axis])
         flat[wanted] = _along_lines(flat[wanted], float(spacing[axis]), begin)
         squared = np.moveaxis(flat.reshape(lines.shape), -1, axis)
     # the root of a float32 as a double, rounded, is what ITK has
-    return np.sqrt(squared[at].astype(np.float64)).astype(dtype)
-
-
-def _box(*masks: Bools) -> tuple[list[int], list[int]]:
-    """Find the box of all voxels of some masks."""
-    starts, stops = [], []
-    ndim = masks[0].ndim
-    for axis in range(ndim):
-        others = tuple(other for other in range(ndim) if other != axis)
-        any_of = [mask.any(axis=others).nonzero()[0] for mask in masks]
-        starts.append(min(int(each[0]) for each in any_of if len(each)))
-        stops.append(max(int(each[-1]) for each in any_of if len(each)) + 1)
-    return starts, stops
+    return np.sqrt(squared[at].astype(np.float64)).astype(np.float32)
 
 
 def _along_lines(values: NDArray[Any], spacing: float, begin: int) -> NDArray[Any]:
