@@ -11,13 +11,19 @@ from fastseg.protocols.framework.protocol import Protocol
 
 #: from a protocol's name to the module of :mod:`fastseg.protocols` that has it in its ``PROTOCOLS``
 HOMES: dict[str, str] = {
+    "anima": "anima",
+    "autopet3": "autopet",
+    "autopet4": "autopet",
     "flare22": "flare22",
     "flare23": "flare22",
     "flare24": "flare22",
     "hecktor": "hecktor",
     "hnts-mrg": "hecktor",
+    "isles22": "isles22",
     "kits23": "kits23",
+    "lnq2023": "lnq2023",
     "toothfairy3": "toothfairy3",
+    "topcow": "topcow",
     "totalsegmentator": "totalsegmentator",
     "touchstone": "touchstone",
 }
