@@ -30,6 +30,7 @@ from fastseg.results.instance import Instance
 from fastseg.results.rows import Row
 
 Floats = NDArray[np.float64]
+Floating = NDArray[np.floating[Any]]
 
 _NAME, _LABEL = "lesion", 1
 _EPSILON = 1e-8
@@ -316,12 +317,13 @@ def _confidence(row: Row) -> float:
     return 0.0 if row.prediction_label is None or row.instance is None else row.instance.confidence
 
 
-def _lesion_curve(every: _Lesions, cases: int, options: Options) -> tuple[Array, Array]:
+def _lesion_curve(every: _Lesions, cases: int, options: Options) -> tuple[Floating, Floating]:
     """Give sensitivity and false positives a case at each threshold, from the highest to the lowest."""
     points = OperatingPoints.of(every.confidences, every.is_lesion)
     single = options.quirk("single-precision")
-    dtype = np.float32 if single else np.float64
-    hits, misses = points.hits.astype(dtype), points.misses.astype(dtype)
+    dtype = np.dtype(np.float32 if single else np.float64)
+    hits: Floating = points.hits.astype(dtype)
+    misses: Floating = points.misses.astype(dtype)
     thresholds = points.thresholds
     if options.quirk("thresholds-thinned") and len(thresholds) > _MOST_THRESHOLDS:
         kept = _thinned(thresholds)
@@ -386,8 +388,8 @@ QUIRKS = (
         "touching-candidates-merge",
         "Candidates that touch are one, with the higher confidence. A map with more different confidences than "
         "components is refused as one of probabilities, but not where other candidates make up for it.",
-        "Candidates of 0.9 and 0.2 side by side, the first of them on a lesion of its size, and two of 0.9 elsewhere: 3 "
-        "candidates; without the quirk 4.",
+        "Candidates of 0.9 and 0.2 side by side, the first of them on a lesion of its size, and two of 0.9 elsewhere: "
+        "3 candidates; without the quirk 4.",
     ),
     Quirk(
         "last-threshold-is-lost",
@@ -398,9 +400,9 @@ QUIRKS = (
     ),
     Quirk(
         "thresholds-thinned",
-        "Of more than 10 000 different confidences, lesion_TPR_at_FPR looks at those above 0.8, the 20 lowest, and 10 000 "
-        "that were meant to be spread evenly: their places are rounded down to a whole step, so that below 20 000 they "
-        "are the highest.",
+        "Of more than 10 000 different confidences, lesion_TPR_at_FPR looks at those above 0.8, the 20 lowest, and "
+        "10 000 that were meant to be spread evenly: their places are rounded down to a whole step, so that below "
+        "20 000 they are the highest.",
         "12 000 confidences, all below 0.8: those from the 10 001st to the 11 980th are no thresholds; without the "
         "quirk all are.",
     ),
@@ -423,8 +425,8 @@ QUIRKS = (
         "smaller-map-is-centred",
         "A detection map whose first axis is shorter than the reference's is padded and cropped around its centre, "
         "wherever it may belong.",
-        "A map of 3 slices with a candidate in the first, beside a reference of 5: it is compared with the second slice; "
-        "without the quirk it is refused.",
+        "A map of 3 slices with a candidate in the first, beside a reference of 5: it is compared with the "
+        "second slice; without the quirk it is refused.",
     ),
 )
 
@@ -435,9 +437,9 @@ PROTOCOLS = (
         source="DIAGNijmegen/picai_eval @ 81d6067 (1.4.13), src/picai_eval/eval.py, metrics.py",
         about=(
             "The prediction is a detection map: 0 outside, and a confidence above 0 in each candidate. Candidates and "
-            "lesions are components whose voxels share a corner. Overlaps of less than 0.1 do not count; the others are "
-            "matched one to one so that there are most matches, and among these the largest sum of overlaps. Lesions "
-            "are scored by average precision (AP), patients by the area under the ROC curve of the highest confidence "
+            "lesions are components whose voxels share a corner. Overlaps of less than 0.1 do not count; the others "
+            "are matched one to one so that there are most matches, and among these the largest sum of overlaps. "
+            "Lesions are scored by average precision (AP), patients by the area under the ROC curve of the highest confidence "
             "(auroc); their mean ranks. n_bootstraps=1000 adds percentile intervals over cases. All cases weigh 1."
         ),
         axes="zyx",

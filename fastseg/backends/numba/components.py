@@ -258,9 +258,7 @@ def region_components(
 def position_sums(labels: Array) -> tuple[Array, Table]:
     """Add up the positions of the voxels of each label: of its components, which are runs of voxels."""
     found = Components.of_labels(Volume.of(labels), 1, run_kernels.COLUMNS)
-    own, rows = np.unique(
-        labels[np.unravel_index(found.firsts, labels.shape)], return_inverse=True
-    )
+    own, rows = np.unique(labels[np.unravel_index(found.firsts, labels.shape)], return_inverse=True)
     sums = np.zeros((len(own), labels.ndim), np.int64)
     np.add.at(sums, rows.reshape(-1), found.sums)
     return own, sums

@@ -13,6 +13,7 @@ from fastseg.protocols.framework.protocol import Protocol
 HOMES: dict[str, str] = {
     "hecktor": "hecktor",
     "hnts-mrg": "hecktor",
+    "picai": "picai",
 }
 
 

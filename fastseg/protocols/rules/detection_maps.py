@@ -147,8 +147,8 @@ class Candidates:
         components, count = connected(sources, backend)
         if not by_value and count < len(different):
             raise InputError(
-                f"prediction: {len(different)} different confidences in {count} components: a map of probabilities, not "
-                "of detections; give each candidate one confidence"
+                f"prediction: {len(different)} different confidences in {count} components: a map of "
+                "probabilities; give each candidate one confidence"
             )
         highest = np.zeros(count, detections.dtype)
         np.maximum.at(highest, components[mask] - 1, values)
