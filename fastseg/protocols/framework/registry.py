@@ -22,6 +22,7 @@ HOMES: dict[str, str] = {
     "isles22": "isles22",
     "kits23": "kits23",
     "lnq2023": "lnq2023",
+    "picai": "picai",
     "toothfairy3": "toothfairy3",
     "topcow": "topcow",
     "totalsegmentator": "totalsegmentator",
