@@ -11,6 +11,10 @@ from fastseg.protocols.framework.protocol import Protocol
 
 #: from a protocol's name to the module of :mod:`fastseg.protocols` that has it in its ``PROTOCOLS``
 HOMES: dict[str, str] = {
+    **dict.fromkeys(
+        ("brats2023", *(f"brats2023-{task}" for task in ("gli", "ssa", "ped", "men", "met"))),
+        "brats2023",
+    ),
     "hecktor": "hecktor",
     "hnts-mrg": "hecktor",
 }
