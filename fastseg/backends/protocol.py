@@ -107,6 +107,11 @@ class PackedOperations(Protocol):
     def pack(self, labels: Any, wanted: tuple[int, ...], box: Box, reverse: bool) -> Words:
         """Pack the voxels of a box that have one of some labels, along the axes of the volume."""
 
+    def components(
+        self, words: Words, width: int, connectivity: int, reverse: bool
+    ) -> RegionComponents:
+        """Find the components of a packed mask of three axes, whose rows are `width` voxels long."""
+
     def measure(self, pair: PackedPair, tolerance: float, request: Request) -> Measured:
         """Measure a structure whose whole box is there."""
 

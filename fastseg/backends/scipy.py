@@ -195,7 +195,7 @@ def connected_components(
 
 
 @dataclass(frozen=True)
-class _Components:
+class Components:
     """What :class:`fastseg.measures.components.RegionComponents` tells, of painted components."""
 
     labels: NDArray[np.int32]
@@ -228,10 +228,10 @@ class _Components:
 
 def region_components(
     labels: Array, wanted: tuple[int, ...], box: Box, connectivity: int
-) -> _Components:
+) -> Components:
     """Label the mask of a region, whose first voxels come in C order as SciPy numbers them."""
     structure = ndimage.generate_binary_structure(labels.ndim, connectivity)
-    return _Components(*ndimage.label(_mask(labels, wanted, box), structure))
+    return Components(*ndimage.label(_mask(labels, wanted, box), structure))
 
 
 def position_sums(labels: Array) -> tuple[Array, NDArray[np.int64]]:

@@ -11,6 +11,8 @@ from fastseg.protocols.framework.protocol import Protocol
 
 #: from a protocol's name to the module of :mod:`fastseg.protocols` that has it in its ``PROTOCOLS``
 HOMES: dict[str, str] = {
+        "brats2023",
+        ("brats2023", *(f"brats2023-{task}" for task in ("gli", "ssa", "ped", "men", "met"))),
     "anima": "anima",
     "autopet3": "autopet",
     "autopet4": "autopet",
@@ -27,6 +29,8 @@ HOMES: dict[str, str] = {
     "topcow": "topcow",
     "totalsegmentator": "totalsegmentator",
     "touchstone": "touchstone",
+    ),
+    **dict.fromkeys(
 }
 
 
