@@ -19,6 +19,7 @@ from fastseg.backends.shared.offsets import Floats, Words
 from fastseg.backends.shared.packed import Near, PackedPair, Places, Range
 from fastseg.inputs.arrays import Array, Box, Spacing
 from fastseg.inputs.device import memory_of, to_memory
+from fastseg.measures.component_pairs import ComponentPair
 from fastseg.measures.components import RegionComponents
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.overlap import Overlap
@@ -83,6 +84,9 @@ class Operations(Protocol):
 
     def position_sums(self, labels: Any) -> tuple[Any, NDArray[np.int64]]:
         """Find each label but 0, ascending, and add up the positions of its voxels along the axes, (n, ndim)."""
+
+    def component_pair(self, reference: Any, prediction: Any, connectivity: int) -> ComponentPair:
+        """Find the components of two bool arrays, or of each label of two label maps, beside each other."""
 
 
 class PackedOperations(Protocol):

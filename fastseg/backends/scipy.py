@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from scipy import ndimage
 
 from fastseg.inputs.arrays import Array, Box, Spacing
+from fastseg.measures.component_pairs import ComponentPair, PaintedPair
 from fastseg.measures.distributions import SurfaceDistributions
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.overlap import Overlap
@@ -24,7 +25,7 @@ Mask = NDArray[np.bool_]
 _OFFERED = {
     *("surface_distributions", "band_overlap"),
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
-    *("connected_components", "region_components", "position_sums"),
+    *("connected_components", "region_components", "position_sums", "component_pair"),
 }
 
 
@@ -237,3 +238,11 @@ def position_sums(labels: Array) -> tuple[Array, NDArray[np.int64]]:
     found = [label for label in np.unique(labels) if label]
     sums = [np.argwhere(labels == label).sum(axis=0) for label in found]
     return np.array(found, labels.dtype), np.array(sums, np.int64).reshape(len(found), labels.ndim)
+
+
+def component_pair(reference: Array, prediction: Array, connectivity: int) -> ComponentPair:
+    """Label both maps."""
+    numbers = np.dtype(np.int32)
+    first, n_first = connected_components(reference, connectivity, numbers)
+    second, n_second = connected_components(prediction, connectivity, numbers)
+    return PaintedPair((first, second), (n_first, n_second), joint_histogram, measure)

@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 from fastseg.backends import scipy
 from fastseg.backends.protocol import Operations
 from fastseg.inputs.arrays import Box, Spacing
+from fastseg.measures.component_pairs import ComponentPair
 from fastseg.measures.components import RegionComponents
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.regions import Measured, Region, Request
@@ -77,6 +78,11 @@ def region_components(
 def position_sums(labels: Any) -> tuple[Any, NDArray[np.int64]]:
     calls.append("position_sums")
     return scipy.position_sums(labels)
+
+
+def component_pair(reference: Any, prediction: Any, connectivity: int) -> ComponentPair:
+    calls.append("component_pair")
+    return scipy.component_pair(reference, prediction, connectivity)
 
 
 def as_operations() -> Operations:

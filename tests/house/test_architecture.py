@@ -35,6 +35,7 @@ FLOORS = (
     ("io", "results"),
     ("evaluation",),
     ("instances",),
+    ("protocols",),
     ("cohort",),
     ("compat",),
     ("cli", "__main__"),

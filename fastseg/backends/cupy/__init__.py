@@ -22,6 +22,7 @@ from fastseg.backends.cupy.masks import Mask
 from fastseg.backends.cupy.surfaces import distances_between, surface_of
 from fastseg.backends.shared.volume import Volume, is_reversed, masks_of
 from fastseg.inputs.arrays import Box, Spacing
+from fastseg.measures.component_pairs import ComponentPair
 from fastseg.measures.components import RegionComponents
 from fastseg.measures.distributions import SurfaceDistributions
 from fastseg.measures.joint_histogram import JointHistogram
@@ -168,3 +169,10 @@ def region_components(
 def position_sums(labels: DeviceArray) -> tuple[DeviceArray, NDArray[np.int64]]:
     """Raise: it is not offered, as `unsupported` says."""
     raise NotImplementedError(unsupported("position_sums", labels.ndim))
+
+
+def component_pair(
+    reference: DeviceArray, prediction: DeviceArray, connectivity: int
+) -> ComponentPair:
+    """Raise: it is not offered, as `unsupported` says."""
+    raise NotImplementedError(unsupported("component_pair", reference.ndim))

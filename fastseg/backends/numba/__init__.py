@@ -13,7 +13,9 @@ from fastseg import threads
 from fastseg.backends.numba import allocator as _allocator
 from fastseg.backends.numba import small_structures as _small_structures
 from fastseg.backends.numba import transform as _transform
+from fastseg.backends.numba.component_pairs import RunPair
 from fastseg.backends.numba.components import (
+    Components,
     connected_components,
     position_sums,
     region_components,
@@ -24,10 +26,12 @@ from fastseg.backends.numba.regions import between, measured
 from fastseg.backends.numba.surfaces import surface_of, surfaces_of
 from fastseg.backends.shared.volume import Volume, is_reversed, masks_of
 from fastseg.inputs.arrays import Array, Spacing
+from fastseg.measures.component_pairs import ComponentPair, PaintedPair
 from fastseg.measures.regions import Measured, Region, Request
 from fastseg.measures.surface_distances import Boundary, SurfaceDistances
 
 __all__ = [
+    "component_pair",
     "connected_components",
     "distance_transform_edt",
     "joint_histogram",
@@ -49,7 +53,7 @@ _COST_OF_A_VOXEL = 8
 _OFFERED = {
     *("surface_distributions", "band_overlap"),
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
-    *("connected_components", "region_components", "position_sums"),
+    *("connected_components", "region_components", "position_sums", "component_pair"),
 }
 
 _allocator.keep_freed_pages()
@@ -145,3 +149,14 @@ def distance_transform_edt(
     if where is not None:
         where = np.ascontiguousarray(where[::-1].transpose(0, *range(foreground.ndim, 0, -1)))
     return distances.T, where
+
+
+def component_pair(reference: Array, prediction: Array, connectivity: int) -> ComponentPair:
+    """Find the components of both sides; no volume of their numbers is made, but of a mask beside several labels."""
+    first, second = (
+        Components.of_labels(Volume.of(labels), connectivity) for labels in (reference, prediction)
+    )
+    if first.bundle == second.bundle:
+        return RunPair(first, second)
+    maps = first.painted(np.int32), second.painted(np.int32)
+    return PaintedPair(maps, (first.count, second.count), joint_histogram, measure)

@@ -20,6 +20,7 @@ from fastseg.threads import lazy
 from fastseg_kernels.cpu import masks as mask_kernels
 from fastseg_kernels.cpu.components import labels as label_kernels
 from fastseg_kernels.cpu.components import masks as kernels
+from fastseg_kernels.cpu.components import pairs as pair_kernels
 from fastseg_kernels.cpu.components import runs as run_kernels
 
 Slabs = Sequence[tuple[int, int]]
@@ -222,6 +223,15 @@ class Components:
         own = columns[:, 3 - self.volume.ndim :]
         return own[:, ::-1] if self.volume.reverse else own
 
+    def take(
+        self, values: Words, value_starts: Table, boxes: Table, layout: Table, out: Words
+    ) -> None:
+        """Set the bits of some components in boxes of the volume; see `fastseg_kernels.cpu.components.pairs`."""
+        runs = self.starts, self.before, self.numbers
+        pair_kernels.take_runs(
+            self.words, *self.bundle, *runs, values, value_starts, boxes, layout, out
+        )
+
     def painted(self, dtype: DTypeLike) -> Array:
         """Make an array of the map's axes that holds the number of its component at each voxel, 0 elsewhere.
 
@@ -258,9 +268,7 @@ def region_components(
 def position_sums(labels: Array) -> tuple[Array, Table]:
     """Add up the positions of the voxels of each label: of its components, which are runs of voxels."""
     found = Components.of_labels(Volume.of(labels), 1, run_kernels.COLUMNS)
-    own, rows = np.unique(
-        labels[np.unravel_index(found.firsts, labels.shape)], return_inverse=True
-    )
+    own, rows = np.unique(labels[np.unravel_index(found.firsts, labels.shape)], return_inverse=True)
     sums = np.zeros((len(own), labels.ndim), np.int64)
     np.add.at(sums, rows.reshape(-1), found.sums)
     return own, sums

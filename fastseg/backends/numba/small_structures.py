@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg import threads
+from fastseg.backends.numba.components import Components
 from fastseg.backends.numba.nearest import nearest_offsets
 from fastseg.backends.shared.offsets import Floats, Offsets, Words, ball
 from fastseg.backends.shared.volume import Volume
@@ -48,6 +49,7 @@ _OFFERED = (
 )
 
 Integers = NDArray[np.int64]
+Map = Volume | Components
 
 
 class _Shifts(NamedTuple):
@@ -152,6 +154,35 @@ class _Labels(NamedTuple):
         structures.pack[labels.dtype](labels, self.values, starts, boxes, reach, words)
 
 
+class _Numbers(NamedTuple):
+    """The components of each structure on one side."""
+
+    components: Components
+    values: Words
+    starts: Integers
+
+    @classmethod
+    def of(
+        cls, components: Components, numbers: Sequence[tuple[int, ...]], places: Sequence[int]
+    ) -> _Numbers:
+        """Take the numbers at some places."""
+        counts = [len(numbers[place]) for place in places]
+        values = [number for place in places for number in numbers[place]]
+        return cls(components, np.array(values, np.uint64), np.cumsum([0, *counts]))
+
+    @property
+    def volume(self) -> Volume:
+        """What they were found in."""
+        return self.components.volume
+
+    def pack(self, boxes: Integers, reach: Integers, first: int, stop: int, words: Words) -> None:
+        """Set the bits of some structures, which have these boxes."""
+        row_bits, slice_bits, n_words, guard = structures.words_of(*boxes.T[3:], *reach)
+        first_bits = 64 * (np.cumsum(n_words) - n_words + guard)
+        layout = np.stack([row_bits, slice_bits, first_bits], axis=1)
+        self.components.take(self.values, self.starts[first : stop + 1], boxes, layout, words)
+
+
 class _Found(NamedTuple):
     """What was found of some structures: as `ManyDistributions` takes it, -1 for an end of what was given up.
 
@@ -165,9 +196,9 @@ class _Found(NamedTuple):
 
 
 def measure(
-    volumes: tuple[Volume, Volume], regions: Sequence[Region], request: Request
+    maps: tuple[Map, Map], regions: Sequence[Region], request: Request
 ) -> list[Measured | None]:
-    """Measure those regions that are small; None for every other one."""
+    """Measure those regions that are small, of label maps or components; None for every other one."""
     measured: list[Measured | None] = [None] * len(regions)
     if request.boundary != "voxel" or not any(map(request.measurements.issubset, _OFFERED)):
         return measured
@@ -182,12 +213,12 @@ def measure(
     for place, one in enumerate(widths):
         by_width.setdefault(one, []).append(place)
     for width, places in by_width.items():
-        _measure_alike(volumes, regions, request, width, places, measured)
+        _measure_alike(maps, regions, request, width, places, measured)
     return measured
 
 
 def _measure_alike(
-    volumes: tuple[Volume, Volume],
+    maps: tuple[Map, Map],
     regions: Sequence[Region],
     request: Request,
     width: float | None,
@@ -195,7 +226,8 @@ def _measure_alike(
     measured: list[Measured | None],
 ) -> None:
     """Measure those of some regions that are small, with bands of one width or none."""
-    volume, in_order = volumes[0], "surface_distances" in request.measurements
+    in_order = "surface_distances" in request.measurements
+    volume = maps[0] if isinstance(maps[0], Volume) else maps[0].volume
     order = 2 if in_order and request.one_way else int(in_order)
     wants_distances = in_order or "surface_distributions" in request.measurements
     spacing = volume.spacing(request.spacing)
@@ -207,7 +239,12 @@ def _measure_alike(
     small = batch.places.tolist()
     if not small:
         return
-    sides = _Labels.of(volume, labels[0], small), _Labels.of(volumes[1], labels[1], small)
+    sides = [
+        _Labels.of(of_side, labels[side], small)
+        if isinstance(of_side, Volume)
+        else _Numbers.of(of_side, labels[side], small)
+        for side, of_side in enumerate(maps)
+    ]
     ignored = None
     if request.ignored:
         ignored = _Labels.of(volume, [request.ignored], [0] * len(small))
@@ -245,7 +282,7 @@ def _unpacked(
 
 def _measured(
     batch: _Batch,
-    sides: Sequence[_Labels],
+    sides: Sequence[_Labels | _Numbers],
     ignored: _Labels | None,
     spacing: Spacing,
     in_order: int,
