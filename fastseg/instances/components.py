@@ -68,6 +68,8 @@ class SideInstances:
         What can paint a map of the structure's box; None where labels are given.
     is_painted : bool
         Whether `labels` are the numbers of components in such a map, and not labels of the map as it is.
+    are_all : bool
+        Whether every label of that map but 0 is the id of an instance.
     """
 
     ids: Array
@@ -75,15 +77,21 @@ class SideInstances:
     sums: Longs | None = None
     components: RegionComponents | None = None
     is_painted: bool = False
+    are_all: bool = False
 
     def as_painted(self) -> SideInstances:
         """Give the same instances in a map that is painted: of components that were found there is one at most."""
         if self.components is None or self.is_painted:
             return self
-        return replace(self, labels=[(1,)] * len(self.ids), is_painted=True)
+        labels = [(1,)] * len(self.ids)
+        return replace(self, labels=labels, is_painted=True, are_all=bool(labels))
 
     def relabelled(self, labels: Array) -> Array:
         """Give the id of the instance to each label of its map, 0 to those that no instance has."""
+        if self.are_all:
+            return labels
+        if not len(self.ids):
+            return np.zeros(labels.shape, np.int64)
         if self.components is not None and self.is_painted:
             table = np.zeros(self.components.count + 1, np.int64)
             many = list(map(len, self.labels))
@@ -120,7 +128,8 @@ def connected_instances(
         return _joined(operations, found, label_map.shape, box, rules, sizes, sums)
     kept = (sizes >= rules.minimum_size).nonzero()[0]
     ids = kept + 1
-    return SideInstances(ids, list(zip(ids.tolist(), strict=True)), sums[kept], found, True)
+    labels = list(zip(ids.tolist(), strict=True))
+    return SideInstances(ids, labels, sums[kept], found, True, len(ids) == found.count)
 
 
 def _joined(
@@ -187,4 +196,5 @@ def given_instances(
     if wanted is not None:
         kept &= np.isin(numbers, in_type(wanted, numbers.dtype)[0])
     ids = numbers[kept]
-    return SideInstances(ids, list(zip(ids.tolist(), strict=True)))
+    are_all = len(ids) == np.count_nonzero(numbers)
+    return SideInstances(ids, list(zip(ids.tolist(), strict=True)), are_all=are_all)

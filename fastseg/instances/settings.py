@@ -5,22 +5,21 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from fastseg.errors import InputError, InputTypeError
 from fastseg.evaluation.settings import Settings
+from fastseg.evaluation.special_settings import SpecialSettings
 from fastseg.inputs.choices import unknown
 from fastseg.inputs.scalars import as_number, as_whole_number, is_scalar, shown
+from fastseg.inputs.source import Source
 from fastseg.inputs.structures import SIDES
 from fastseg.instances.components import COMPONENTS, Components, SideRules
 from fastseg.instances.matching import RULES
 from fastseg.instances.scores import score_named
 from fastseg.metrics import FROM_HISTOGRAM, MEASUREMENTS, Metric, list_metrics, resolve
+from fastseg.results import Evaluation
 from fastseg.threads import lazy
-
-if TYPE_CHECKING:
-    from fastseg.inputs.source import Source
-    from fastseg.results import Evaluation
 
 _Value = TypeVar("_Value")
 
@@ -32,7 +31,7 @@ MATCHED, LESIONWISE = "matched_", "lesionwise_"
 
 
 @dataclass(frozen=True)
-class InstanceSettings(Settings):
+class InstanceSettings(SpecialSettings):
     """What :func:`fastseg.evaluate_instances` was asked for, checked.
 
     Attributes
@@ -66,7 +65,7 @@ class InstanceSettings(Settings):
     structure_names: tuple[str, ...]
 
     @classmethod
-    def checked(  # type: ignore[override]
+    def checked(
         cls,
         *,
         metrics: str | Iterable[str] | None = None,
@@ -228,7 +227,8 @@ def _split(metrics: str | Iterable[str] | None) -> tuple[tuple[Metric, ...], tup
     everything = list_metrics("instances")
     if metrics is None or metrics == "all":
         return list_metrics(), everything
-    of_instances, detection = [], []
+    of_instances: list[Metric] = []
+    detection: list[Metric] = []
     for metric in resolve(metrics):
         own = MEASUREMENTS[metric.measurement].of
         (detection if own == "instances" else of_instances).append(metric)
