@@ -10,6 +10,7 @@ from fastseg._version import __version__
 # Imported when first used: `import fastseg` takes neither numba nor SciPy.
 _HOMES = {
     "evaluate": "fastseg.evaluation.case",
+    "evaluate_instances": "fastseg.instances.evaluate_instances",
     "evaluate_cohort": "fastseg.cohort.evaluate_cohort",
     "evaluate_protocol": "fastseg.protocols.framework.evaluate_protocol",
     "list_protocols": "fastseg.protocols.framework.registry",
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from fastseg.errors import MissingPackageError as MissingPackageError
     from fastseg.evaluation.case import evaluate as evaluate
     from fastseg.evaluation.partition import evaluate_partition as evaluate_partition
+    from fastseg.instances.evaluate_instances import evaluate_instances as evaluate_instances
     from fastseg.io import read_image as read_image
     from fastseg.measures.surface_distances import SurfaceDistances as SurfaceDistances
     from fastseg.metrics import list_metrics as list_metrics

@@ -96,6 +96,11 @@ class Operations(Protocol):
     def component_pair(self, reference: Any, prediction: Any, connectivity: int) -> ComponentPair:
         """Find the components of two bool arrays, or of each label of two label maps, beside each other."""
 
+    def components_beside(
+        self, reference: RegionComponents, prediction: RegionComponents
+    ) -> ComponentPair:
+        """Take components that :meth:`region_components` found in one box, with one connectivity, as a pair."""
+
 
 class PackedOperations(Protocol):
     """What a backend does with masks as bits, for label maps that are never whole in memory."""

@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from fastseg.inputs.arrays import Array, Box, Spacing
 from fastseg.measures.component_pairs import ComponentPair, PaintedPair
+from fastseg.measures.components import RegionComponents
 from fastseg.measures.distributions import SurfaceDistributions
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.overlap import Overlap
@@ -264,3 +265,11 @@ def component_pair(reference: Array, prediction: Array, connectivity: int) -> Co
     first, n_first = connected_components(reference, connectivity, numbers)
     second, n_second = connected_components(prediction, connectivity, numbers)
     return PaintedPair((first, second), (n_first, n_second), joint_histogram, measure)
+
+
+def components_beside(reference: RegionComponents, prediction: RegionComponents) -> ComponentPair:
+    """Paint both."""
+    first, second = (side.painted(np.dtype(np.int32)) for side in (reference, prediction))
+    return PaintedPair(
+        (first, second), (reference.count, prediction.count), joint_histogram, measure
+    )

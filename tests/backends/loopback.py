@@ -90,6 +90,11 @@ def component_pair(reference: Any, prediction: Any, connectivity: int) -> Compon
     return scipy.component_pair(reference, prediction, connectivity)
 
 
+def components_beside(reference: RegionComponents, prediction: RegionComponents) -> ComponentPair:
+    calls.append("components_beside")
+    return scipy.components_beside(reference, prediction)
+
+
 def as_operations() -> Operations:
     """This module, as mypy sees it: it complains here if a function is missing or differs."""
     from tests.backends import loopback

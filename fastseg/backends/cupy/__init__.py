@@ -181,3 +181,8 @@ def component_pair(
 ) -> ComponentPair:
     """Raise: it is not offered, as `unsupported` says."""
     raise NotImplementedError(unsupported("component_pair", reference.ndim))
+
+
+def components_beside(reference: RegionComponents, prediction: RegionComponents) -> ComponentPair:
+    """Raise: no components are found here."""
+    raise NotImplementedError(unsupported("region_components", 3))

@@ -28,11 +28,13 @@ from fastseg.backends.numba.voronoi import voronoi_regions
 from fastseg.backends.shared.volume import Volume, is_reversed, masks_of
 from fastseg.inputs.arrays import Array, Spacing
 from fastseg.measures.component_pairs import ComponentPair, PaintedPair
+from fastseg.measures.components import RegionComponents
 from fastseg.measures.regions import Measured, Region, Request
 from fastseg.measures.surface_distances import Boundary, SurfaceDistances
 
 __all__ = [
     "component_pair",
+    "components_beside",
     "connected_components",
     "distance_transform_edt",
     "joint_histogram",
@@ -159,6 +161,12 @@ def component_pair(reference: Array, prediction: Array, connectivity: int) -> Co
     first, second = (
         Components.of_labels(Volume.of(labels), connectivity) for labels in (reference, prediction)
     )
+    return components_beside(first, second)
+
+
+def components_beside(reference: RegionComponents, prediction: RegionComponents) -> ComponentPair:
+    """Take components as a pair: as runs, if these lie in bundles of one size."""
+    first, second = cast(Components, reference), cast(Components, prediction)
     if first.bundle == second.bundle:
         return RunPair(first, second)
     maps = first.painted(np.int32), second.painted(np.int32)
