@@ -76,8 +76,13 @@ class Operations(Protocol):
     ) -> tuple[Any, int]:
         """Number the components of a bool array, or of each label of a label map, and tell how many there are."""
 
-    def component_pair(self, reference: Any, prediction: Any, connectivity: int) -> ComponentPair:
-        """Find the components of two bool arrays, or of each label of two label maps, beside each other."""
+    def component_pair(
+        self, reference: Any, prediction: Any, connectivity: int, region: Region | None = None
+    ) -> ComponentPair:
+        """Find the components of two bool arrays, or of each label of two label maps, beside each other.
+
+        Those of the masks that a region's labels make, where one is given; its box means nothing.
+        """
 
 
 class PackedOperations(Protocol):

@@ -192,8 +192,12 @@ def connected_components(
     return ranks[found], count
 
 
-def component_pair(reference: Array, prediction: Array, connectivity: int) -> ComponentPair:
-    """Label both maps."""
+def component_pair(
+    reference: Array, prediction: Array, connectivity: int, region: Region | None = None
+) -> ComponentPair:
+    """Label both maps, or both masks of a region."""
+    if region is not None:
+        reference, prediction = _masks(reference, prediction, region._replace(box=None))
     numbers = np.dtype(np.int32)
     first, n_first = connected_components(reference, connectivity, numbers)
     second, n_second = connected_components(prediction, connectivity, numbers)

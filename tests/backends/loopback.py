@@ -67,9 +67,11 @@ def connected_components(labels: Any, connectivity: int, dtype: np.dtype[Any]) -
     return scipy.connected_components(labels, connectivity, dtype)
 
 
-def component_pair(reference: Any, prediction: Any, connectivity: int) -> ComponentPair:
+def component_pair(
+    reference: Any, prediction: Any, connectivity: int, region: Region | None = None
+) -> ComponentPair:
     calls.append("component_pair")
-    return scipy.component_pair(reference, prediction, connectivity)
+    return scipy.component_pair(reference, prediction, connectivity, region)
 
 
 def as_operations() -> Operations:

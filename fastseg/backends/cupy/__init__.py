@@ -159,7 +159,10 @@ def connected_components(
 
 
 def component_pair(
-    reference: DeviceArray, prediction: DeviceArray, connectivity: int
+    reference: DeviceArray,
+    prediction: DeviceArray,
+    connectivity: int,
+    region: Region | None = None,
 ) -> ComponentPair:
     """Raise: it is not offered, as `unsupported` says."""
     raise NotImplementedError(unsupported("component_pair", reference.ndim))
