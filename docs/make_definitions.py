@@ -7,6 +7,7 @@ Names, formulas, units and sources are those of the registry, and what stands fo
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -85,7 +86,7 @@ def kinds_of_metrics() -> str:
     heads = ("metric", "what it is", "formula", "unit", "better", "missed", "depends on", "source")
     sections = []
     for measurement, kind in MEASUREMENTS.items():
-        metrics = [each for each in fastseg.list_metrics() if each.measurement == measurement]
+        metrics = [each for each in fastseg.list_metrics("all") if each.measurement == measurement]
         sections.append(f"## {kind.title}\n{kind.about}\n{table(heads, map(of_metric, metrics))}")
     return "\n\n".join(sections)
 
@@ -96,7 +97,7 @@ def of_metric(metric: Metric) -> Iterator[str]:
     yield (metric.function.__doc__ or "").splitlines()[0].rstrip(".").replace("``", "`")
     yield metric.formula
     yield metric.unit
-    yield BETTER[metric.larger_is_better]
+    yield "" if math.isnan(metric.best) else BETTER[metric.larger_is_better]
     yield "" if metric.always_defined else number(metric.worst)
     yield ", ".join(f"`{option}`" for option in sorted(metric.uses - {"voxel_volume"}))
     yield metric.source

@@ -11,6 +11,9 @@ from fastseg._version import __version__
 _HOMES = {
     "evaluate": "fastseg.evaluation.case",
     "evaluate_cohort": "fastseg.cohort.evaluate_cohort",
+    "evaluate_protocol": "fastseg.protocols.framework.evaluate_protocol",
+    "list_protocols": "fastseg.protocols.framework.registry",
+    "protocol_scores": "fastseg.protocols.framework.cohort_scores",
     "Evaluation": "fastseg.results",
     "EmptyMaskError": "fastseg.errors",
     "list_metrics": "fastseg.metrics",
@@ -63,6 +66,9 @@ if TYPE_CHECKING:
     from fastseg.primitives import distance_transform_edt as distance_transform_edt
     from fastseg.primitives import surface as surface
     from fastseg.primitives import surface_distances as surface_distances
+    from fastseg.protocols.framework.cohort_scores import protocol_scores as protocol_scores
+    from fastseg.protocols.framework.evaluate_protocol import evaluate_protocol as evaluate_protocol
+    from fastseg.protocols.framework.registry import list_protocols as list_protocols
     from fastseg.results import Evaluation as Evaluation
     from fastseg.threads import get_num_threads as get_num_threads
     from fastseg.threads import set_num_threads as set_num_threads

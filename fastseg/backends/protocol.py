@@ -20,6 +20,7 @@ from fastseg.backends.shared.packed import Near, PackedPair, Places, Range
 from fastseg.inputs.arrays import Array, Box, Spacing
 from fastseg.inputs.device import memory_of, to_memory
 from fastseg.measures.component_pairs import ComponentPair
+from fastseg.measures.components import RegionComponents
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.overlap import Overlap
 from fastseg.measures.regions import Measured, Region, Request
@@ -75,6 +76,14 @@ class Operations(Protocol):
         self, labels: Any, connectivity: int, dtype: np.dtype[Any]
     ) -> tuple[Any, int]:
         """Number the components of a bool array, or of each label of a label map, and tell how many there are."""
+
+    def region_components(
+        self, labels: Any, wanted: tuple[int, ...], box: Box, connectivity: int
+    ) -> RegionComponents:
+        """Find the components of the voxels of a box that have one of some labels."""
+
+    def position_sums(self, labels: Any) -> tuple[Any, NDArray[np.int64]]:
+        """Find each label but 0, ascending, and add up the positions of its voxels along the axes, (n, ndim)."""
 
     def component_pair(
         self, reference: Any, prediction: Any, connectivity: int, region: Region | None = None

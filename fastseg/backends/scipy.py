@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ Mask = NDArray[np.bool_]
 _OFFERED = {
     *("surface_distributions", "band_overlap"),
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
-    *("connected_components", "component_pair"),
+    *("connected_components", "region_components", "position_sums", "component_pair"),
 }
 
 
@@ -190,6 +191,53 @@ def connected_components(
     ranks = np.zeros(count + 1, dtype)
     ranks[numbers[inside][np.argsort(first[inside])]] = np.arange(1, count + 1)
     return ranks[found], count
+
+
+@dataclass(frozen=True)
+class _Components:
+    """What :class:`fastseg.measures.components.RegionComponents` tells, of painted components."""
+
+    labels: NDArray[np.int32]
+    count: int
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        return np.bincount(self.labels.ravel(), minlength=self.count + 1)[1:]
+
+    @property
+    def boxes(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        found = [
+            [(part.start, part.stop) for part in box] for box in ndimage.find_objects(self.labels)
+        ]
+        ends = np.array(found, np.int64).reshape(self.count, self.labels.ndim, 2)
+        return ends[..., 0], ends[..., 1]
+
+    @property
+    def firsts(self) -> NDArray[np.int64]:
+        numbers, first = np.unique(self.labels, return_index=True)
+        return first[numbers > 0].astype(np.int64)
+
+    @property
+    def sums(self) -> NDArray[np.int64]:
+        return position_sums(self.labels)[1]
+
+    def painted(self, dtype: DTypeLike) -> NDArray[Any]:
+        return self.labels.astype(dtype)
+
+
+def region_components(
+    labels: Array, wanted: tuple[int, ...], box: Box, connectivity: int
+) -> _Components:
+    """Label the mask of a region, whose first voxels come in C order as SciPy numbers them."""
+    structure = ndimage.generate_binary_structure(labels.ndim, connectivity)
+    return _Components(*ndimage.label(_mask(labels, wanted, box), structure))
+
+
+def position_sums(labels: Array) -> tuple[Array, NDArray[np.int64]]:
+    """Add up where the voxels of each label but 0 lie, label by label."""
+    found = [label for label in np.unique(labels) if label]
+    sums = [np.argwhere(labels == label).sum(axis=0) for label in found]
+    return np.array(found, labels.dtype), np.array(sums, np.int64).reshape(len(found), labels.ndim)
 
 
 def component_pair(

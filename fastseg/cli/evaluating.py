@@ -15,6 +15,7 @@ from fastseg.cli.log_file import CaseLog
 from fastseg.cli.messages import say
 from fastseg.cli.options import Kept
 from fastseg.cli.progress import case_progress
+from fastseg.cli.protocols import score_lines
 from fastseg.cli.surroundings import Stopped
 from fastseg.cohort.algorithms import pair_algorithms
 from fastseg.cohort.evaluate_cohort import Told, evaluate_remaining, joined
@@ -28,6 +29,7 @@ from fastseg.errors import InputError
 from fastseg.evaluation.settings import Settings
 from fastseg.inputs.choices import did_you_mean
 from fastseg.io import image_stem, is_image_folder
+from fastseg.protocols.framework.cohort_scores import COHORT
 from fastseg.results.failures import Failure
 from fastseg.results.rows import Row
 from fastseg.results.writers.registry import Output
@@ -255,6 +257,9 @@ def show(
             title=line,
             notes=i == len(tables) - 1,
         )
+    if several and (scores := evaluation.settings.get(COHORT)):
+        print("\nThe cohort, as the protocol has it")
+        terminal.show_pairs(score_lines(scores))
 
 
 def _grouped(

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from fastseg.inputs.structures import label_text
-from fastseg.metrics import resolve
 from fastseg.results import Evaluation, MetricSummary, Row
 from fastseg.results.files import encodable
+from fastseg.results.score_facts import facts_of
 from fastseg.results.summary import summarise
 from fastseg.results.units import units_of
 
@@ -47,9 +47,9 @@ class Columns:
 
 def by_row(evaluation: Evaluation, shown: Sequence[str]) -> Columns:
     """Make the columns of one case: a line for each structure."""
-    rows = evaluation.rows
+    rows = evaluation.structures
     values = [
-        Column(header, [_number(row[name], places) for row in rows])
+        Column(header, [_cell(row, name, places) for row in rows])
         for name, header, places in _headers(evaluation, shown)
     ]
     if any(row.empty for row in rows):
@@ -63,11 +63,15 @@ def by_label(evaluation: Evaluation, shown: Sequence[str]) -> Columns:
     Below a line with an infinite mean stands one with the medians.
     """
     groups: dict[str, list[Row]] = {}
-    for row in evaluation.rows:
+    for row in evaluation.structures:
         groups.setdefault(row.name, []).append(row)
-    members = [*groups.values(), list(evaluation.rows)]
+    members = [*groups.values(), list(evaluation.structures)]
     summaries = [
-        {name: summarise([row[name] for row in rows]) for name in shown} for rows in members
+        {
+            name: summarise([row[name] for row in rows if name in row.values_by_metric])
+            for name in shown
+        }
+        for rows in members
     ]
     has_median = [any(entry.infinite for entry in found.values()) for found in summaries]
 
@@ -99,7 +103,10 @@ def by_label(evaluation: Evaluation, shown: Sequence[str]) -> Columns:
 def _counted(shown: Sequence[str]) -> list[tuple[str, Callable[[Row], bool]]]:
     """Name what is counted of each label's rows."""
     return [
-        ("no\nvalue", lambda row: any(math.isnan(row[name]) for name in shown)),
+        (
+            "no\nvalue",
+            lambda row: any(math.isnan(row.values_by_metric.get(name, 0.0)) for name in shown),
+        ),
         ("one\nempty", lambda row: row.empty in ("reference", "prediction")),
     ]
 
@@ -122,10 +129,17 @@ def _short(label: str) -> str:
 def _headers(evaluation: Evaluation, shown: Sequence[str]) -> list[tuple[str, str, int]]:
     """Give name, header and number of decimal places of the metrics."""
     units = units_of(shown, evaluation.settings)
-    places = {metric.name: {"": 4, "mm": 3}.get(metric.unit, 1) for metric in resolve(shown)}
-    return [
-        (name, f"{name}\n[{unit}]" if unit else name, places[name]) for name, unit in units.items()
-    ]
+    found = []
+    for name, unit in units.items():
+        places = {"": 4, "mm": 3}.get(facts_of(name, evaluation.settings).unit, 1)
+        found.append((name, f"{name}\n[{unit}]" if unit else name, places))
+    return found
+
+
+def _cell(row: Row, name: str, places: int) -> str:
+    """Write a value; nothing where the row has none of this name."""
+    found = row.values_by_metric.get(name)
+    return "" if found is None else _number(found, places)
 
 
 def _mean(summary: MetricSummary, places: int) -> str:

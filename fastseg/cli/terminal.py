@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from fastseg.cli.evaluation_table import Column, Columns, by_label, by_row
-from fastseg.metrics import resolve
 from fastseg.results import Evaluation
+from fastseg.results.score_facts import facts_of
 from fastseg.results.units import length_text
 
 #: shown where no metrics were chosen: as many as a terminal of 80 columns takes beside a name
@@ -107,13 +107,14 @@ def _notes(
 ) -> Iterator[str]:
     """Yield what a reader needs to know of the table."""
     settings = evaluation.settings
-    if depend := [metric.name for metric in resolve(shown) if "tolerance" in metric.uses]:
+    if depend := [name for name in shown if "tolerance" in facts_of(name, settings).uses]:
         tolerance: Any = settings.get("tolerance")
         is_one = isinstance(tolerance, (int, float))
         size = length_text(tolerance, settings) if is_one else "set by label"
         yield f"{' and '.join(depend)}: the tolerance is {size}"
-    kinds = {row.empty for row in evaluation.rows} - {""}
-    if any(math.isnan(row[name]) for row in evaluation.rows for name in shown):
+    rows = evaluation.structures
+    kinds = {row.empty for row in rows if row.empty_policy} - {""}
+    if any(math.isnan(row.values_by_metric.get(name, 0.0)) for row in rows for name in shown):
         yield "–: undefined" + (" (no value), and left out of the means" if several else "")
     if has_medians:
         yield "inf (n): n rows are infinite, and so is the mean; the line below has the medians"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any, Literal
 
 from fastseg.cohort.algorithms import pair_algorithms
+from fastseg.cohort.choosing import settings_of
 from fastseg.cohort.folders import StrPath, some
 from fastseg.cohort.joining import absent_labels, joined_cases
 from fastseg.cohort.outcomes import Outcome
@@ -90,6 +91,7 @@ def evaluate_cohort(
     max_memory: int | str | None = None,
     executor: Any = None,
     on_outcome: Callable[[Outcome], object] | None = None,
+    protocol: str | None = None,
     **options: Any,
 ) -> Evaluation:
     """Evaluate all pairs of images in two folders, of several algorithms, or those that a table names.
@@ -138,8 +140,11 @@ def evaluate_cohort(
         Who evaluates the cases, in place of workers; a text is the address of a Dask scheduler.
     on_outcome : callable, optional
         Called with each outcome (`case`, `evaluation`, `failure`, `notes`, `seconds`) when it has been kept.
+    protocol : str, optional
+        Score as a challenge does, see :func:`fastseg.evaluate_protocol`; the settings then tell the organiser's scores
+        of the whole cohort, as :func:`fastseg.protocol_scores` gives them ("cohort_scores").
     **options
-        As in :func:`fastseg.evaluate`.
+        As in :func:`fastseg.evaluate`, or as in :func:`fastseg.evaluate_protocol`.
 
     Returns
     -------
@@ -178,7 +183,7 @@ def evaluate_cohort(
         raise InputError(f"output: expected a file that ends in {SUFFIX}, got {str(output)!r:.200}")
     if output is None and (resume or hashed):
         raise InputError("resume and hashed are about output, which was not given")
-    settings = Settings.checked(**options)
+    settings = settings_of(protocol, **options)
     how: dict[str, Any] = {
         "reference_suffix": reference_suffix,
         "prediction_suffix": prediction_suffix,

@@ -10,6 +10,7 @@ from fastseg.cohort.folders import some
 from fastseg.cohort.pairing import Pairing
 from fastseg.evaluation.settings import Settings
 from fastseg.inputs.structures import SIDES, label_text
+from fastseg.protocols.framework.cohort_scores import with_cohort_scores
 from fastseg.results import Evaluation
 from fastseg.results.failures import Failure
 from fastseg.results.missing import Missing, with_missing
@@ -33,7 +34,7 @@ def joined_cases(
         evaluation.settings,
         [Missing(case.algorithm, case.name, pairing.policy) for case in pairing.missing],
     )
-    return replace(evaluation, settings=about, failures=tuple(failures))
+    return with_cohort_scores(replace(evaluation, settings=about, failures=tuple(failures)))
 
 
 def absent_labels(evaluation: Evaluation, settings: Settings) -> str:

@@ -11,6 +11,7 @@ from fastseg.cohort.pairing import natural
 from fastseg.cohort.records import Key, Record, differences
 from fastseg.cohort.stream import read_stream
 from fastseg.errors import InputError
+from fastseg.protocols.framework.cohort_scores import with_cohort_scores
 from fastseg.results import Evaluation
 from fastseg.results.missing import Missing, with_missing
 
@@ -87,4 +88,5 @@ def evaluation_of(records: Sequence[Record]) -> Evaluation:
         if record.evaluation is not None and record.prediction is None
     ]
     whole = Evaluation.joined(done)
-    return replace(whole, settings=with_missing(whole.settings, lonely), failures=failures)
+    about = with_missing(whole.settings, lonely)
+    return with_cohort_scores(replace(whole, settings=about, failures=failures))

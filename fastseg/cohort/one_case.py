@@ -14,12 +14,12 @@ import numpy as np
 
 from fastseg import io
 from fastseg.cohort.caught import caught_warnings
+from fastseg.cohort.choosing import evaluate_case, reads_files
 from fastseg.cohort.folders import StrPath, check_is_file
 from fastseg.cohort.last_reference import LastReference, reference_key
 from fastseg.cohort.memory import Need, needed_bytes, too_large
 from fastseg.cohort.outcomes import Case, Outcome
 from fastseg.errors import is_bad_input
-from fastseg.evaluation.case import evaluate_case
 from fastseg.evaluation.settings import Settings
 from fastseg.inputs.source import ArraySource, ConvertedSource
 from fastseg.results import Evaluation, with_case
@@ -27,6 +27,10 @@ from fastseg.results.attributes import Attributes
 from fastseg.results.failures import Failure
 
 _Result = TypeVar("_Result")
+
+
+# How many times its size on disk a file takes that is not read by us.
+_UNZIPPED = 16
 
 
 class Opened(NamedTuple):
@@ -53,6 +57,8 @@ def open_case(case: Case, settings: Settings) -> Opened:
         if path is not None:
             check_is_file(path)
     on_disk = sum(_size(path) for path in (case.reference, case.prediction) if path is not None)
+    if reads_files(settings):
+        return Opened((), (), Need(0, _UNZIPPED * on_disk, 0))
     if case.prediction is None:
         opened = io.open_image(case.reference)
         read = functools.partial(io.read_map, case.reference)
@@ -107,6 +113,8 @@ def measure_case(
 def _measured(
     read: Sequence[io.ReadMap], settings: Settings, case: Case, budget: int | None
 ) -> Evaluation:
+    if reads_files(settings):
+        return settings.evaluate_files(case.reference, case.prediction, case.name)
     reference = read[0].source
     limit: dict[str, int] = {} if budget is None else {"budget": budget}
     if len(read) > 1:

@@ -21,11 +21,12 @@ from fastseg.results.json_table import (
     read_failure,
     read_row,
     row_record,
+    rows_differ,
 )
 from fastseg.results.json_values import plain, survives, tagged, untagged
 
-#: of a line; a later one may be read by later versions only
-FORMAT = 1
+#: of a line; a later one may be read by later versions only. What has no rows of instances is written in format 1.
+FORMAT = 2
 
 _encode = json.JSONEncoder(allow_nan=False).encode
 
@@ -96,7 +97,7 @@ class Record:
     def line(self) -> str:
         """Write it as one line, with its end."""
         content: dict[str, Any] = {
-            "format": FORMAT,
+            "format": 1,
             "algorithm": self.key.algorithm,
             "case": self.key.case,
             "fastseg": self.fastseg,
@@ -116,6 +117,8 @@ class Record:
             if lost := {key: tagged(value) for key, value in about.items() if not survives(value)}:
                 content["settings_restored"] = lost
             content["metrics"] = list(self.evaluation.metrics)
+            if rows_differ(self.evaluation.rows, self.evaluation.metrics):
+                content["format"] = FORMAT
             content["rows"] = [row_record(row) for row in self.evaluation.rows]
         return _encode(content) + "\n"
 
@@ -180,7 +183,9 @@ def _evaluation(top: Fields, where: str) -> Evaluation:
         about = about | {key: untagged(value) for key, value in lost.items()}
     except (KeyError, TypeError, ValueError):
         top.wrong("settings_restored", "what was written", lost)
-    rows = tuple(read_row(Fields(entry, where), metrics) for entry in top.list_of(dict, "rows"))
+    differ = top.whole("format") >= FORMAT
+    entries = top.list_of(dict, "rows")
+    rows = tuple(read_row(Fields(entry, where), metrics, differ) for entry in entries)
     return Evaluation(rows, tuple(metrics), about)
 
 

@@ -90,7 +90,7 @@ class Settings:
 
         What depends on the maps, the number of their axes and which labels they hold, is checked with them.
         """
-        chosen = resolve(metrics)
+        chosen = resolve(metrics, of="structures")
         policy = as_policy(empty)
         if boundary not in BOUNDARIES:
             raise unknown("boundary", boundary, BOUNDARIES)

@@ -127,7 +127,7 @@ class JointHistogram:
     @lazy
     def _distinct(self) -> Array:
         """The labels of either volume, ascending."""
-        return distinct(np.sort(np.concatenate([side.labels for side in self._sides])))[0]
+        return distinct(np.sort(np.concatenate([side.labels for side in self.sides])))[0]
 
     def sizes(self, side: Literal["reference", "prediction"]) -> dict[int, int]:
         """Count the voxels of each label of one map; labels ascend."""
@@ -137,7 +137,7 @@ class JointHistogram:
             for label, count in zip(map(int, labels.tolist()), self.counts.tolist(), strict=True):
                 voxels[label] = voxels.get(label, 0) + count
             return dict(sorted(voxels.items()))
-        own = self._sides[side == "prediction"]
+        own = self.sides[side == "prediction"]
         return dict(zip(own.labels.tolist(), own.sizes.tolist(), strict=True))
 
     @lazy
@@ -146,7 +146,9 @@ class JointHistogram:
         return int(self.counts.sum())
 
     @lazy
-    def _sides(self) -> tuple[Side, Side]:
+    def sides(self) -> tuple[Side, Side]:
+        """The labels of either map."""
+
         def boxes() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
             return self.starts, self.stops  # which may not be there yet
 
@@ -158,7 +160,7 @@ class JointHistogram:
     @lazy
     def _agreement(self) -> NDArray[np.int64]:
         """The voxels of each label of the reference that have it in the prediction, too."""
-        first, _ = self._sides
+        first, _ = self.sides
         agreeing = (self.reference_labels == self.prediction_labels).nonzero()[0]
         voxels = np.zeros(len(first.labels), np.int64)
         voxels[first.row[agreeing]] = self.counts[agreeing]  # each pair is there once
@@ -180,7 +182,7 @@ class JointHistogram:
 
     def _asked_little(self) -> bool:
         """Tell whether going through many pairs is still cheaper than to sort them, and note that it was asked."""
-        if len(self.counts) <= _MANY_PAIRS or "_sides" in self.__dict__:
+        if len(self.counts) <= _MANY_PAIRS or "sides" in self.__dict__:
             return False
         readings: int = self.__dict__.get("_readings", 0)
         self.__dict__["_readings"] = readings + 1
@@ -235,7 +237,7 @@ class JointHistogram:
     def _region_counts(
         self, reference: Sequence[int], prediction: Sequence[int]
     ) -> tuple[int, int, int]:
-        first, second = self._sides
+        first, second = self.sides
         rows, columns = first.rows(reference), second.rows(prediction)
         if len(rows) == len(columns) == 1:
             pairs = first.order[first.ends[rows[0]] : first.ends[rows[0] + 1]]
@@ -258,7 +260,7 @@ class JointHistogram:
         tuple of three int64 ndarrays (n,)
             True positives, false positives and false negatives, as `pair_counts` of each label has them.
         """
-        first, second = self._sides
+        first, second = self.sides
         rows, columns = first.row_of_each(labels), second.row_of_each(labels)
         # row -1, of what does not occur, is the last one
         tp = np.append(self._agreement, 0)[rows]
@@ -295,7 +297,7 @@ class JointHistogram:
         if len(reference) == 1 and reference == prediction:
             found = self._box_of_label.get(reference[0])
             return None if found is None else tuple(map(slice, *found))
-        one, other = self._sides
+        one, other = self.sides
         rows, columns = one.rows(reference), other.rows(prediction)
         if not rows and not columns:
             return None
@@ -319,12 +321,12 @@ class JointHistogram:
             Where each box starts and stops, as `box` of each label has it; both 0 where a structure has no voxels.
         """
         ends = []
-        rows = [side.row_of_each(labels) for side in self._sides]
+        rows = [side.row_of_each(labels) for side in self.sides]
         nowhere = (rows[0] < 0) & (rows[1] < 0)
         limits = np.iinfo(np.int64)
         for end, (join, nothing) in enumerate(((np.minimum, limits.max), (np.maximum, limits.min))):
             of_sides = []
-            for side, found in zip(self._sides, rows, strict=True):
+            for side, found in zip(self.sides, rows, strict=True):
                 own = side.boxes[end]
                 of_sides.append(np.concatenate([own, np.full((1, own.shape[1]), nothing)])[found])
             joined = join(*of_sides)

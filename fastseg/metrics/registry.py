@@ -11,13 +11,16 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from fastseg.errors import InputError, InputTypeError
 from fastseg.inputs.choices import unknown
 from fastseg.inputs.scalars import shown
 from fastseg.measures.distributions import PercentileMethod
 from fastseg.metrics.synonyms import AMBIGUOUS, SYNONYMS, one_name, plain_name
+
+#: what metrics are of: structures, as :func:`fastseg.evaluate` has them, or how instances were matched
+Of = Literal["structures", "instances"]
 
 
 class Measurement(NamedTuple):
@@ -34,6 +37,8 @@ class Measurement(NamedTuple):
         What a metric gets.
     title, about : str
         Heading and introduction of its metrics on the page of definitions.
+    of : {"structures", "instances"}
+        What it is of.
     """
 
     name: str
@@ -41,6 +46,7 @@ class Measurement(NamedTuple):
     gives: str
     title: str
     about: str
+    of: Of = "structures"
 
 
 MEASUREMENTS = {
@@ -77,6 +83,21 @@ exceeds τ, the tolerance, by no more than a millionth of it is within τ.
 Rτ and Pτ are the voxels of each mask that lie nearer than τ, the tolerance, to its own voxel surface; what lies τ away
 but for a rounding is not nearer.
 """,
+        ),
+        Measurement(
+            name="matching",
+            from_histogram=True,
+            gives="fastseg.measures.matching.Matching",
+            title="Of matched instances",
+            about="""
+How the instances of both maps, lesions or cells say, were matched. TP are the reference instances that were found, FN
+those that were missed, FP the predicted instances that are in no pair. s is the score that they were matched by, IoU
+unless another was asked for: of each reference instance with all predictions that were matched to it, as if they were
+one. `evaluate_instances` gives these metrics. Beside them recall can be asked for by size, in the units of the spacing:
+`instance_recall_below_50`, `instance_recall_50_to_500`, `instance_recall_from_500` (lower bound included, upper
+excluded).
+""",
+            of="instances",
         ),
     )
 }
@@ -147,7 +168,7 @@ class Metric:
 
 _metrics: dict[str, Metric] = {}
 #: name pattern, example, and the maker of a metric from what the pattern found
-_families: list[tuple[re.Pattern[str], str, Callable[[str, float], Metric]]] = []
+_families: list[tuple[re.Pattern[str], str, Callable[..., Metric]]] = []
 
 
 def metric(
@@ -191,12 +212,12 @@ def family(
 ) -> Callable[[Callable[..., Callable[..., float]]], Callable[..., Callable[..., float]]]:
     """Enter a maker of functions for all names of a pattern, with the facts of the metric `base`.
 
-    The pattern's group 1 is a number, which the maker gets; ``_`` may stand for its decimal point.
+    The pattern's groups are numbers, which the maker gets; ``_`` may stand for a decimal point.
     """
 
     def enter(maker: Callable[..., Callable[..., float]]) -> Callable[..., Callable[..., float]]:
-        def make(name: str, number: float) -> Metric:
-            return replace(_metrics[base], name=name, function=maker(number), formula=formula)
+        def make(name: str, *numbers: float) -> Metric:
+            return replace(_metrics[base], name=name, function=maker(*numbers), formula=formula)
 
         _families.append((re.compile(pattern), example, make))
         return maker
@@ -204,23 +225,38 @@ def family(
     return enter
 
 
-def list_metrics() -> tuple[Metric, ...]:
+def list_metrics(of: Of | Literal["all"] = "structures") -> tuple[Metric, ...]:
     """All metrics with a fixed name, in the order of the tables.
+
+    Parameters
+    ----------
+    of : {"structures", "instances", "all"}
+        Of structures are those that :func:`fastseg.evaluate` knows, of instances those of how instances were matched.
 
     Returns
     -------
     tuple of Metric
         Beside them any ``hdNN`` (a percentile of the Hausdorff distance: ``hd95``, ``hd99_5``) and ``fN`` (F-beta:
-        ``f2``, ``f0_5``) can be asked for.
+        ``f2``, ``f0_5``) can be asked for, and of instances recall by size (``instance_recall_below_50``).
+
+    Raises
+    ------
+    ValueError
+        For another value of `of`.
 
     Examples
     --------
     >>> import fastseg
     >>> [metric.name for metric in fastseg.list_metrics() if metric.unit == "mm"][:4]
     ['hd', 'hd95', 'assd', 'masd']
+    >>> "instance_recall" in [metric.name for metric in fastseg.list_metrics("instances")]
+    True
     """
-    order = list(MEASUREMENTS)
-    return tuple(sorted(_metrics.values(), key=lambda metric: order.index(metric.measurement)))
+    if of not in ("structures", "instances", "all"):
+        raise unknown("of", of, ("structures", "instances", "all"))
+    order = [name for name, entry in MEASUREMENTS.items() if of in (entry.of, "all")]
+    chosen = [metric for metric in _metrics.values() if metric.measurement in order]
+    return tuple(sorted(chosen, key=lambda metric: order.index(metric.measurement)))
 
 
 def canonical(name: str) -> str:
@@ -247,10 +283,22 @@ def canonical(name: str) -> str:
     return other if _known(other) else name
 
 
-def resolve(names: str | Iterable[str] | None) -> tuple[Metric, ...]:
-    """Find metrics by their names; None or "all" is every metric with a fixed name.
+_ELSEWHERE: dict[Of, str] = {
+    "structures": "is a metric of matched instances, which fastseg.evaluate_instances gives",
+    "instances": "is a metric of structures, and not of how instances were matched",
+}
+
+
+def resolve(names: str | Iterable[str] | None, of: Of | None = None) -> tuple[Metric, ...]:
+    """Find metrics by their names; None or "all" is every metric with a fixed name, of structures if not told.
 
     Synonyms are understood and answered with the one name of the table.
+
+    Parameters
+    ----------
+    names : str, iterable of str or None
+    of : {"structures", "instances"}, optional
+        What all of them have to be of.
 
     Raises
     ------
@@ -258,16 +306,18 @@ def resolve(names: str | Iterable[str] | None) -> tuple[Metric, ...]:
         If a name is not text.
     ValueError
         For an unknown name, with the nearest known one, for one that stands for several metrics, for none at all,
-        and for a metric given twice.
+        for a metric given twice, and for one of something else.
     """
     if names is None or names == "all":
-        return list_metrics()
+        return list_metrics(of or "structures")
     wanted = [names] if isinstance(names, str) else list(names)
     if not wanted:
         raise InputError("metrics: give at least one name, or None for all")
     found: dict[str, tuple[str, Metric]] = {}
     for name in wanted:
         metric = find(name)
+        if of and MEASUREMENTS[metric.measurement].of != of:
+            raise InputError(f"metrics: {shown(name)} {_ELSEWHERE[of]}")
         if metric.name in found:
             first, _ = found[metric.name]
             raise InputError(
@@ -298,8 +348,14 @@ def find(name: str, argument: str = "metrics") -> Metric:
         raise InputError(
             f"{argument}: {shown(name)} is not the name of one metric; {AMBIGUOUS[plain]}"
         )
+    of_structures = [metric.name for metric in list_metrics()]
     examples = [example for _, example, _ in _families]
-    raise unknown(argument, name, [*_metrics, *examples], also=SYNONYMS)
+    known = [
+        *of_structures,
+        *examples,
+        *(other for other in _metrics if other not in of_structures),
+    ]
+    raise unknown(argument, name, known, also=SYNONYMS)
 
 
 def _known(name: str) -> bool:
@@ -313,5 +369,5 @@ def _find(name: str) -> Metric | None:
     for pattern, _, make in _families:
         match = pattern.fullmatch(name)
         if match:
-            return make(name, float(match[1].replace("_", ".")))
+            return make(name, *(float(number.replace("_", ".")) for number in match.groups()))
     return None

@@ -9,6 +9,7 @@ refused, with what each of them may mean. Where the names come from:
 * Nikolov et al. 2021, doi:10.2196/26151, and surface-distance: surface Dice, surface DSC
 * Yeghiazaryan & Voiculescu 2018, doi:10.1117/1.JMI.5.1.015006: directed and symmetric mean distances
 * MedPy: dc, jc, asd (from the result to the reference), assd, ravd; MONAI: average surface distance, symmetric or not
+* Kirillov et al. 2019: PQ, SQ, RQ; stardist: mean_matched_score, mean_true_score; autoPET: FPV, FNV
 * Heimann et al. 2009, doi:10.1109/TMI.2009.2013851: VOE, RVD, ASD (symmetric there), MSD (the maximum)
 """
 
@@ -39,6 +40,22 @@ _LISTS = {
     "nsd": "surface_dice surface_dsc surface_dice_score surface_dice_coefficient surface_dice_at_tolerance "
     "normalized_surface_dice normalised_surface_dice normalized_surface_distance normalised_surface_distance",
     "boundary_iou": "biou boundary_jaccard",
+    "instance_tp": "lesion_tp instance_true_positives",
+    "instance_fp": "lesion_fp instance_false_positives",
+    "instance_fn": "lesion_fn instance_false_negatives",
+    "instance_precision": "instance_ppv lesion_precision lesion_ppv lesion_wise_precision detection_precision",
+    "instance_recall": "instance_sensitivity lesion_recall lesion_sensitivity lesion_wise_recall "
+    "lesion_wise_sensitivity detection_recall detection_rate",
+    "recognition_quality": "rq instance_f1 instance_f1_score lesion_f1 lesion_f1_score lesion_wise_f1 "
+    "lesion_wise_f1_score detection_f1 detection_f1_score",
+    "segmentation_quality": "sq mean_matched_score",
+    "panoptic_quality": "pq",
+    "instance_accuracy": "instance_threat_score instance_critical_success_index",
+    "mean_reference_score": "mean_true_score",
+    "mean_instance_score": "lesion_wise_score",
+    "false_positive_volume": "fpv fp_volume",
+    "false_negative_volume": "fnv fn_volume",
+    "instance_count_difference": "lesion_count_difference",
 }
 
 #: another name, of letters, digits and underscores, to the one of the table
@@ -104,6 +121,11 @@ AMBIGUOUS = {
     **dict.fromkeys(
         ("avd", "absolute_volume_difference", "volume_error"),
         "it is the absolute value of a difference: ask for 'volume_difference' or 'relative_volume_difference'",
+    ),
+    **dict.fromkeys(
+        ("ap", "average_precision"),
+        "cell segmentation calls 'instance_accuracy' so, TP / (TP + FP + FN) of instances; elsewhere it is an area "
+        "under a curve of precision over recall",
     ),
     **dict.fromkeys(
         ("mdice", "mean_dice"), "ask for 'dice'; the summary has its mean over cases by label"

@@ -72,11 +72,16 @@ def _table(
     columns["label"] = [_shortened(label_text(row.label)) for row in rows]
     columns["name"] = [_shortened(row.name) for row in rows]
     for name, unit in units_of(shown, settings).items():
-        columns[f"{name} [{unit}]" if unit else name] = [f"{row[name]:.4g}" for row in rows]
+        columns[f"{name} [{unit}]" if unit else name] = [_cell(row, name) for row in rows]
     if any(row.empty for row in rows):
         columns["empty"] = [row.empty for row in rows]
     cells = zip(*columns.values(), strict=True)
     return list(columns), [[encodable(cell) for cell in row] for row in cells]
+
+
+def _cell(row: Row, name: str) -> str:
+    """Write a value; nothing where the row has none of this name."""
+    return f"{row[name]:.4g}" if name in row.values_by_metric else ""
 
 
 def _shortened(text: str, width: int = 32) -> str:

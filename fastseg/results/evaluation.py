@@ -220,6 +220,31 @@ class Evaluation:
             raise self._index.no_case(case)
         return self.case(case)._index.row(structure, f" in case {case!r:.80}")
 
+    @lazy
+    def structures(self) -> tuple[Row, ...]:
+        """The rows of whole structures, without those of their instances."""
+        return tuple(row for row in self.rows if row.level == "structure")
+
+    def instances(self, structure: Label | str | None = None) -> tuple[Row, ...]:
+        """Give the rows of instances, of one structure or of all.
+
+        Parameters
+        ----------
+        structure : str, int or tuple of int, optional
+            Its name, its label, or the labels of a region.
+
+        Raises
+        ------
+        KeyError
+            If there is no such structure; it names the nearest.
+        """
+        rows = [row for row in self.rows if row.level == "instance"]
+        if structure is None:
+            return tuple(rows)
+        if not self._index.is_structure(structure):
+            raise self._index.no_structure(structure)
+        return tuple(row for row in rows if structure in (row.name, row.label))
+
     def __getitem__(self, key: Any) -> Any:
         """Look up ``[structure]``, ``[case, structure]`` or ``[case]``, whatever the number of cases.
 
@@ -267,7 +292,8 @@ class Evaluation:
             The same as ``by="label"``.
         by : str or sequence of str
             One summary for each "label", "algorithm", "case" or attribute, or for each combination of them, as in
-            ``by=("label", "sex")``, instead of one over all rows. What is not known of a case is "".
+            ``by=("label", "sex")``, instead of one over all rows. What is not known of a case is "". Rows of instances
+            are left out, unless "level" is among what is grouped by.
         floors : mapping of str to float, optional
             From metrics to values: the share of the rows that have less, as in ``{"dice": 0.5}``.
 
@@ -305,7 +331,10 @@ class Evaluation:
     def columns(self) -> list[str]:
         """Names of the columns of the table."""
         algorithm, attributes = self._further
-        return columns(self.metrics, algorithm=algorithm, attributes=attributes)
+        has_instances = any(row.instance is not None for row in self.rows)
+        return columns(
+            self.metrics, algorithm=algorithm, attributes=attributes, instances=has_instances
+        )
 
     def to_pandas(self) -> pandas.DataFrame:
         """Give the table as a pandas DataFrame."""
@@ -390,14 +419,16 @@ class Evaluation:
         failed = failed_text(self.failures)
         if not self.rows:
             return failed or NOTHING
-        text = text_of(self.rows, self.metrics, self.settings)
+        text = text_of(self.structures or self.rows, self.metrics, self.settings)
+        if more := self.structures and len(self.rows) - len(self.structures):
+            text += f"\n({more} rows of instances: .instances())"
         return f"{text}\n({failed})" if failed else text
 
     def _repr_html_(self) -> str:
         failed = html.escape(failed_text(self.failures))
         if not self.rows:
             return f"<p>{failed or NOTHING}</p>"
-        table = html_of(self.rows, self.metrics, self.settings)
+        table = html_of(self.structures or self.rows, self.metrics, self.settings)
         return f"{table}<p>{failed}</p>" if failed else table
 
 

@@ -31,10 +31,13 @@ def summary_of(
     """Summarise each metric for each group of rows.
 
     A case that failed or has no prediction is counted with every group that its rows would be in; a group of such
-    cases alone is there too.
+    cases alone is there too. Rows of instances count only where levels are told apart, and only rows that have a
+    metric count for it.
     """
     by = checked_by(by, rows, failures)
     least = checked_floors(floors, metrics)
+    if "level" not in by:
+        rows = [row for row in rows if row.level == "structure"]
     groups: dict[_Key, list[Row]] = {}
     for row in rows:
         groups.setdefault(tuple(_value(row, name) for name in by), []).append(row)
@@ -51,7 +54,7 @@ def summary_of(
     for key, members in groups.items():
         for metric in metrics:
             found[*(key or ("all",)), metric] = summarise(
-                [row.values_by_metric[metric] for row in members],
+                [row.values_by_metric[metric] for row in members if metric in row.values_by_metric],
                 floor=least.get(metric),
                 failed=failed.get(key, 0),
                 missing=lonely.get(key, 0),

@@ -32,6 +32,10 @@ class Fields:
             self.wrong(key, expected, value)
         return value
 
+    def __contains__(self, key: str) -> bool:
+        """Tell whether a field is there, be it null."""
+        return key in self._content
+
     def has(self, key: str) -> bool:
         """Tell whether a field is there and not null."""
         return self._content.get(key) is not None

@@ -14,6 +14,8 @@ from fastseg.measures.joint_histogram import Counts, Empty
 from fastseg.results.attributes import Attributes
 from fastseg.results.failures import Failure
 from fastseg.results.files import encodable
+from fastseg.results.instance import COLUMNS as INSTANCE_COLUMNS
+from fastseg.results.instance import NUMBERS, Instance
 from fastseg.results.json_fields import Fields
 from fastseg.results.json_values import lines, plain, record, survives, tagged, untagged
 from fastseg.results.rows import Level, Row
@@ -21,8 +23,9 @@ from fastseg.results.summary import Summary
 from fastseg.results.units import VOLUMES, unit_text, units_of
 
 #: of the file; a later one may be read by later versions only. What has no algorithm is written in format 1: who
-#: knows no other would take the rows of several algorithms for several rows of one case.
-FORMAT = 2
+#: knows no other would take the rows of several algorithms for several rows of one case. What has no rows of instances
+#: is written in format 2 at most.
+FORMAT = 3
 
 #: the settings that plain JSON cannot hold, as they were
 _RESTORED = "settings_restored"
@@ -41,11 +44,12 @@ def json_text(
 ) -> str:
     """Write rows, settings, failures and summaries."""
     has_algorithms = any(row.algorithm for row in rows) or any(one.algorithm for one in failures)
+    differ = rows_differ(rows, metrics)
     lost = {key: tagged(value) for key, value in settings.items() if not survives(value)}
     volumes = dict.fromkeys(VOLUMES, unit_text("mm³", settings))
     units = {name: unit for name, unit in units_of(metrics, settings).items() if unit} | volumes
     content = {
-        "format": _encode(FORMAT if has_algorithms else 1),
+        "format": _encode(FORMAT if differ else 2 if has_algorithms else 1),
         "settings": _encode(plain(settings)),
         **({_RESTORED: _encode(lost)} if lost else {}),
         "metrics": _encode(list(metrics)),
@@ -60,6 +64,11 @@ def json_text(
         "summary_by_label": lines(_encode(record(entry)) for entry in by_label.to_dict()),
     }
     return "{\n" + ",\n".join(f' "{key}": {text}' for key, text in content.items()) + "\n}\n"
+
+
+def rows_differ(rows: Sequence[Row], metrics: Sequence[str]) -> bool:
+    """Tell whether there are rows of instances, or some without a metric that others have."""
+    return any(row.instance is not None or len(row) != len(metrics) for row in rows)
 
 
 def failure_record(failure: Failure) -> dict[str, Any]:
@@ -98,7 +107,7 @@ def read(
         )
     metrics = top.list_of(str, "metrics")
     rows = [
-        read_row(Fields(entry, f"{where}: row {i}"), metrics)
+        read_row(Fields(entry, f"{where}: row {i}"), metrics, differ=found >= FORMAT)
         for i, entry in enumerate(top.list_of(dict, "rows"), 1)
     ]
     failures = [
@@ -148,8 +157,8 @@ def row_record(row: Row) -> dict[str, Any]:
     return record(found | {"attributes": dict(row.attributes)} if row.attributes else found)
 
 
-def read_row(fields: Fields, metrics: Sequence[str]) -> Row:
-    """Read a row from its record."""
+def read_row(fields: Fields, metrics: Sequence[str], differ: bool = False) -> Row:
+    """Read a row from its record; `differ` tells whether rows may have some of the metrics alone."""
     label = fields.label("label")
     if label is None:
         fields.wrong("label", "a label", label)
@@ -159,7 +168,9 @@ def read_row(fields: Fields, metrics: Sequence[str]) -> Row:
         name=fields.text("name"),
         reference_label=fields.label("reference_label"),
         prediction_label=fields.label("prediction_label"),
-        values_by_metric={name: fields.number(name) for name in metrics},
+        values_by_metric={
+            name: fields.number(name) for name in metrics if name in fields or not differ
+        },
         counts=Counts(*map(fields.whole, Counts._fields)),
         voxel_volume=fields.number("voxel_volume"),
         empty=fields.one_of(get_args(Empty), "empty"),
@@ -167,7 +178,19 @@ def read_row(fields: Fields, metrics: Sequence[str]) -> Row:
         level=fields.one_of(get_args(Level), "level"),
         algorithm=fields.text("algorithm", ""),
         attributes=Attributes(fields.texts("attributes")),
+        instance=_read_instance(fields) if "match_score" in fields else None,
     )
+
+
+def _read_instance(fields: Fields) -> Instance:
+    """Read what is known of an instance from the record of its row."""
+    columns: dict[str, Any] = {name: fields.number(name) for name in NUMBERS}
+    for name in INSTANCE_COLUMNS[len(NUMBERS) :]:
+        columns[name] = fields.text(name) if fields.has(name) else None
+    try:
+        return Instance.from_dict(columns)
+    except ValueError:
+        fields.wrong("reference_box", "boxes and centroids as to_json wrote them", columns)
 
 
 def read_failure(fields: Fields) -> Failure:

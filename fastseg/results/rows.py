@@ -11,6 +11,8 @@ from fastseg.inputs.structures import Label, label_text
 from fastseg.measures.joint_histogram import Counts, Empty
 from fastseg.metrics import canonical
 from fastseg.results.attributes import NO_ATTRIBUTES
+from fastseg.results.instance import COLUMNS as INSTANCE_COLUMNS
+from fastseg.results.instance import Instance
 
 #: what a row is about: a structure as a whole, or one of its instances
 Level = Literal["structure", "instance"]
@@ -18,7 +20,10 @@ Level = Literal["structure", "instance"]
 
 @dataclass(frozen=True)
 class Row(Mapping[str, float]):
-    """One structure of one case: a mapping from metric names to values.
+    """One structure of one case, or one of its instances: a mapping from metric names to values.
+
+    Rows of one evaluation may have different metrics: what is measured of a structure alone is in no row of an
+    instance, and the table leaves its cell empty.
 
     Attributes
     ----------
@@ -43,6 +48,9 @@ class Row(Mapping[str, float]):
         Whose prediction it is; "" where nothing names it.
     attributes : mapping
         What else is known of the case, as text: the further columns of a table of pairs, such as site or sex.
+    instance : Instance or None
+        Of the level "instance": its boxes, its centroids and how it was matched. Its ids stand in `reference_label`
+        and `prediction_label`, `name` and `label` are those of the structure that it belongs to.
     """
 
     case: str
@@ -58,6 +66,7 @@ class Row(Mapping[str, float]):
     level: Level = "structure"
     algorithm: str = ""
     attributes: Mapping[str, str] = NO_ATTRIBUTES
+    instance: Instance | None = None
 
     def __getitem__(self, metric: str) -> float:
         try:
@@ -100,6 +109,7 @@ class Row(Mapping[str, float]):
             "name": self.name,
             "reference_label": _id(self.reference_label),
             "prediction_label": _id(self.prediction_label),
+            **({} if self.instance is None else self.instance.to_dict()),
             **self.values_by_metric,
             "volume_reference": counts.reference * self.voxel_volume,
             "volume_prediction": counts.prediction * self.voxel_volume,
@@ -110,14 +120,21 @@ class Row(Mapping[str, float]):
 
 
 def columns(
-    metrics: Sequence[str], *, algorithm: bool = False, attributes: Iterable[str] = ()
+    metrics: Sequence[str],
+    *,
+    algorithm: bool = False,
+    attributes: Iterable[str] = (),
+    instances: bool = False,
 ) -> list[str]:
     """Name the columns of a table of rows: what a row is, its metrics, its volumes and counts, what was empty.
 
-    The algorithm stands first and the attributes right after the case, where there are any.
+    The algorithm stands first and the attributes right after the case, where there are any; what is known of instances
+    alone stands before the metrics.
     """
     case = (*(["algorithm"] if algorithm else []), "case", *attributes)
-    identity = ("level", "label", "name", "reference_label", "prediction_label")
+    identity = ["level", "label", "name", "reference_label", "prediction_label"]
+    if instances:
+        identity += INSTANCE_COLUMNS
     sizes = ("volume_reference", "volume_prediction", *Counts._fields)
     return [*case, *identity, *metrics, *sizes, "empty", "empty_policy"]
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fastseg.errors import InputError
-from fastseg.metrics import resolve
+from fastseg.results.score_facts import facts_of
 
 #: the columns of a table that are volumes, beside its metrics
 VOLUMES = ("volume_reference", "volume_prediction")
@@ -70,14 +69,7 @@ def unit_text(unit: str, settings: Mapping[str, Any]) -> str:
 
 def units_of(metrics: Iterable[str], settings: Mapping[str, Any]) -> dict[str, str]:
     """Give the unit of each metric, "" for a ratio and for a metric that this version does not know."""
-    return {name: unit_text(_unit(name), settings) for name in metrics}
-
-
-def _unit(metric: str) -> str:
-    try:
-        return resolve([metric])[0].unit
-    except InputError:  # a table may come from another version
-        return ""
+    return {name: unit_text(facts_of(name, settings).unit, settings) for name in metrics}
 
 
 def joined_units(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

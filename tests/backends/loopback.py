@@ -1,6 +1,6 @@
 """A backend that only forwards to the reference: all that a new one needs, and nothing else.
 
-It has the eight functions of :class:`fastseg.backends.protocol.Operations`, with their names and parameters. What makes
+It has the functions of :class:`fastseg.backends.protocol.Operations`, with their names and parameters. What makes
 it one that runs is an entry in ``dispatch.BACKENDS``; the tests beside this file make one for a while.
 """
 
@@ -14,8 +14,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from fastseg.backends import scipy
 from fastseg.backends.protocol import Operations
-from fastseg.inputs.arrays import Spacing
+from fastseg.inputs.arrays import Box, Spacing
 from fastseg.measures.component_pairs import ComponentPair
+from fastseg.measures.components import RegionComponents
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.regions import Measured, Region, Request
 from fastseg.measures.surface_distances import Boundary, SurfaceDistances
@@ -65,6 +66,18 @@ def distance_transform_edt(
 def connected_components(labels: Any, connectivity: int, dtype: np.dtype[Any]) -> tuple[Any, int]:
     calls.append("connected_components")
     return scipy.connected_components(labels, connectivity, dtype)
+
+
+def region_components(
+    labels: Any, wanted: tuple[int, ...], box: Box, connectivity: int
+) -> RegionComponents:
+    calls.append("region_components")
+    return scipy.region_components(labels, wanted, box, connectivity)
+
+
+def position_sums(labels: Any) -> tuple[Any, NDArray[np.int64]]:
+    calls.append("position_sums")
+    return scipy.position_sums(labels)
 
 
 def component_pair(

@@ -34,6 +34,8 @@ FLOORS = (
     ("metrics",),
     ("io", "results"),
     ("evaluation",),
+    ("instances",),
+    ("protocols",),
     ("cohort",),
     ("compat",),
     ("cli", "__main__"),

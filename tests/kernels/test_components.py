@@ -16,6 +16,7 @@ from fastseg.backends.numba import components
 from fastseg.backends.numba.components import Components
 from fastseg.backends.numba.masks import Mask
 from fastseg.backends.shared.volume import Volume
+from fastseg_kernels.cpu.components.runs import COLUMNS
 from tests.oracle import hard_cases as volumes
 from tests.oracle import naive
 
@@ -25,6 +26,7 @@ Array = NDArray[Any]
 def check_run_form(labels: Array, connectivity: int) -> None:
     """Compare sizes and boxes with those of the painted components."""
     found = Components.of_labels(Volume.of(labels), connectivity)
+    with_sums = Components.of_labels(Volume.of(labels), connectivity, COLUMNS)
     painted = found.painted(np.dtype(np.int32))
     expected, count = naive.connected_components(labels, connectivity)
     assert_array_equal(painted, expected)
@@ -35,6 +37,9 @@ def check_run_form(labels: Array, connectivity: int) -> None:
     for i, box in enumerate(ndimage.find_objects(expected)):
         assert [part.start for part in box] == starts[i].tolist()
         assert [part.stop for part in box] == stops[i].tolist()
+        places = np.argwhere(expected == i + 1)
+        assert with_sums.sums[i].tolist() == places.sum(axis=0).tolist()
+        assert np.unravel_index(found.firsts[i], labels.shape) == tuple(places[0])
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

@@ -218,4 +218,4 @@ def test_order_of_labels(dtype: Any, span: int, n: int, monkeypatch: pytest.Monk
     labels = np.random.default_rng(n).integers(low, high, n, dtype, endpoint=True)
     labels[: n // 2] = labels[n // 2 : n // 2 * 2]  # each twice
     labels[:2] = [low, high][:n]
-    assert_array_equal(label_sides._order(labels), np.argsort(labels, kind="stable"))
+    assert_array_equal(label_sides.order_of(labels), np.argsort(labels, kind="stable"))

@@ -200,7 +200,7 @@ def _top(key: str, value: Any) -> Callable[[dict[str, Any]], Any]:
 
 
 DAMAGE = {
-    "newer": (_top("format", 3), "written by a newer fastseg, in format 3"),
+    "newer": (_top("format", 4), "written by a newer fastseg, in format 4"),
     "no format": (_without("format"), "an object with a 'format'; got an object with the keys"),
     "format is text": (_top("format", "1"), "expected a whole number as 'format', got '1'"),
     "format is true": (_top("format", True), "expected a whole number as 'format', got True"),

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import cupy
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from fastseg.backends.cupy import histogram
 from fastseg.backends.cupy import transform as device_transform
@@ -21,8 +21,9 @@ from fastseg.backends.cupy.bands import band_overlap
 from fastseg.backends.cupy.masks import Mask
 from fastseg.backends.cupy.surfaces import distances_between, surface_of
 from fastseg.backends.shared.volume import Volume, is_reversed, masks_of
-from fastseg.inputs.arrays import Spacing
+from fastseg.inputs.arrays import Box, Spacing
 from fastseg.measures.component_pairs import ComponentPair
+from fastseg.measures.components import RegionComponents
 from fastseg.measures.distributions import SurfaceDistributions
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.regions import Measured, Region, Request
@@ -156,6 +157,18 @@ def connected_components(
 ) -> tuple[DeviceArray, int]:
     """Raise: it is not offered, as `unsupported` says."""
     raise NotImplementedError(unsupported("connected_components", labels.ndim))
+
+
+def region_components(
+    labels: DeviceArray, wanted: tuple[int, ...], box: Box, connectivity: int
+) -> RegionComponents:
+    """Raise: it is not offered, as `unsupported` says."""
+    raise NotImplementedError(unsupported("region_components", labels.ndim))
+
+
+def position_sums(labels: DeviceArray) -> tuple[DeviceArray, NDArray[np.int64]]:
+    """Raise: it is not offered, as `unsupported` says."""
+    raise NotImplementedError(unsupported("position_sums", labels.ndim))
 
 
 def component_pair(

@@ -14,7 +14,12 @@ from fastseg.backends.numba import allocator as _allocator
 from fastseg.backends.numba import small_structures as _small_structures
 from fastseg.backends.numba import transform as _transform
 from fastseg.backends.numba.component_pairs import RunPair
-from fastseg.backends.numba.components import Components, connected_components
+from fastseg.backends.numba.components import (
+    Components,
+    connected_components,
+    position_sums,
+    region_components,
+)
 from fastseg.backends.numba.histogram import joint_histogram
 from fastseg.backends.numba.masks import Mask
 from fastseg.backends.numba.regions import between, measured
@@ -31,6 +36,8 @@ __all__ = [
     "distance_transform_edt",
     "joint_histogram",
     "measure",
+    "position_sums",
+    "region_components",
     "surface",
     "surface_distances",
     "unsupported",
@@ -46,7 +53,7 @@ _COST_OF_A_VOXEL = 8
 _OFFERED = {
     *("surface_distributions", "band_overlap"),
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
-    *("connected_components", "component_pair"),
+    *("connected_components", "region_components", "position_sums", "component_pair"),
 }
 
 _allocator.keep_freed_pages()

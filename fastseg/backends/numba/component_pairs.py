@@ -147,4 +147,3 @@ class _ComponentMask(Mask):
         starts = np.array([0, len(self.labels)], np.int64)
         self.components.take(self.labels, starts, boxes, layout, words)
         out[...] = words[:-1].reshape(out.shape)
-

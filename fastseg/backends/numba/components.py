@@ -15,7 +15,7 @@ from fastseg.backends.numba.masks import Mask
 from fastseg.backends.shared.offsets import Words
 from fastseg.backends.shared.volume import Volume
 from fastseg.errors import InputError
-from fastseg.inputs.arrays import Array
+from fastseg.inputs.arrays import Array, Box
 from fastseg.threads import lazy
 from fastseg_kernels.cpu import masks as mask_kernels
 from fastseg_kernels.cpu.components import labels as label_kernels
@@ -62,6 +62,8 @@ class Components:
         What they were found in.
     shape : tuple of 3 int
         Voxels along z, y, x.
+    columns : int
+        How much is measured of them: `run_kernels.COLUMNS` with the sums of positions, which take as long again.
     measured : tuple of table and order, or None
         What was measured of the components under their first numbers, and the rows in which they now come.
     """
@@ -75,21 +77,26 @@ class Components:
     count: int
     volume: Volume
     shape: tuple[int, int, int]
+    columns: int = run_kernels.WITHOUT_SUMS
     measured: tuple[Table, NDArray[np.intp]] | None = None
 
     @classmethod
-    def of_mask(cls, mask: Mask, connectivity: int) -> Components:
+    def of_mask(
+        cls, mask: Mask, connectivity: int, columns: int = run_kernels.WITHOUT_SUMS
+    ) -> Components:
         """Find the components of a mask, in the coordinates of its box."""
-        return cls._of_words(mask.words, mask.volume, mask.shape, connectivity)
+        return cls._of_words(mask.words, mask.volume, mask.shape, connectivity, columns)
 
     @classmethod
-    def of_labels(cls, volume: Volume, connectivity: int) -> Components:
+    def of_labels(
+        cls, volume: Volume, connectivity: int, columns: int = run_kernels.WITHOUT_SUMS
+    ) -> Components:
         """Find the components of a label map, where each label but 0 is for itself."""
         nz, ny, nx = volume.labels.shape
         if volume.dtype.kind == "b":
-            return cls.of_mask(Mask.of(volume, (1,), None), connectivity)
+            return cls.of_mask(Mask.of(volume, (1,), None), connectivity, columns)
         if (words := _words_of_one_label(volume.labels)) is not None:
-            return cls._of_words(words, volume, (nz, ny, nx), connectivity)
+            return cls._of_words(words, volume, (nz, ny, nx), connectivity, columns)
         words = np.empty((nz, ny, -(-nx // 64)), np.uint64)
         rows = words.reshape(-1, words.shape[2])
         starts, changes = np.empty_like(rows), np.empty_like(rows)
@@ -105,12 +112,17 @@ class Components:
             ny if nz > 1 else 0,
             volume.labels.size,
         )
-        found = cls(words, (1, 1), rows, starts, before, numbers, count, volume, (nz, ny, nx))
-        return found._ordered()
+        runs_of = words, (1, 1), rows, starts, before, numbers, count
+        return cls(*runs_of, volume, (nz, ny, nx), columns)._ordered()
 
     @classmethod
     def _of_words(
-        cls, words: Words, volume: Volume, shape: tuple[int, int, int], connectivity: int
+        cls,
+        words: Words,
+        volume: Volume,
+        shape: tuple[int, int, int],
+        connectivity: int,
+        columns: int,
     ) -> Components:
         """Find the components of packed rows."""
         nz, ny, nx = shape
@@ -131,7 +143,8 @@ class Components:
             per_slice if nz > bundle[0] else 0,
             nz * ny * nx,
         )
-        return cls(words, bundle, bundles, starts, before, numbers, count, volume, shape)._ordered()
+        runs_of = words, bundle, bundles, starts, before, numbers, count
+        return cls(*runs_of, volume, shape, columns)._ordered()
 
     def _ordered(self) -> Components:
         """Number by the first voxels, where first runs come in another order."""
@@ -159,8 +172,8 @@ class Components:
         bundles = self.bundles, self.starts, self.before, self.numbers
 
         def measure(slab: tuple[int, int]) -> Table:
-            table = np.empty((self.count + 1, run_kernels.COLUMNS), np.int64)
-            table[...] = run_kernels.NOTHING
+            table = np.empty((self.count + 1, self.columns), np.int64)
+            table[...] = run_kernels.NOTHING[: self.columns]
             run_kernels.measure_runs(
                 self.words,
                 self.shape[2],
@@ -175,7 +188,8 @@ class Components:
         parts = threads.run(measure, slabs)
         table = parts[0]
         for part in parts[1:]:
-            table[:, run_kernels.SIZE] += part[:, run_kernels.SIZE]
+            added = [column for column in run_kernels.ADDED if column < self.columns]
+            table[:, added] += part[:, added]
             least, greatest = list(run_kernels.LEAST), list(run_kernels.GREATEST)
             table[:, least] = np.minimum(table[:, least], part[:, least])
             table[:, greatest] = np.maximum(table[:, greatest], part[:, greatest])
@@ -189,9 +203,25 @@ class Components:
     @property
     def boxes(self) -> tuple[Table, Table]:
         """Where the box of each component starts and stops, (count, ndim) each, along the map's axes."""
-        ends = self.table[1:, run_kernels.Z_START :].reshape(-1, 3, 2)[:, 3 - self.volume.ndim :]
-        ends = ends[:, ::-1] if self.volume.reverse else ends
-        return ends[..., 0], ends[..., 1]
+        return (
+            self._along_axes(self.table[1:, [*run_kernels.LEAST[1:]]]),
+            self._along_axes(self.table[1:, [*run_kernels.GREATEST]]),
+        )
+
+    @property
+    def firsts(self) -> Table:
+        """Where the first voxel of each component lies in the C order of the map's axes."""
+        return self.table[1:, run_kernels.FIRST]
+
+    @property
+    def sums(self) -> Table:
+        """The positions of each component's voxels, added up: (count, ndim), along the map's axes."""
+        return self._along_axes(self.table[1:, [*run_kernels.ADDED[1:]]])
+
+    def _along_axes(self, columns: Table) -> Table:
+        """Bring columns of z, y, x into the order of the map's axes."""
+        own = columns[:, 3 - self.volume.ndim :]
+        return own[:, ::-1] if self.volume.reverse else own
 
     def take(
         self, values: Words, value_starts: Table, boxes: Table, layout: Table, out: Words
@@ -225,6 +255,23 @@ def connected_components(
     """Find the components of a mask, or of each label of a label map, and paint their numbers."""
     found = Components.of_labels(Volume.of(labels), connectivity)
     return found.painted(dtype), found.count
+
+
+def region_components(
+    labels: Array, wanted: tuple[int, ...], box: Box, connectivity: int
+) -> Components:
+    """Find the components of the voxels of a box that have one of some labels."""
+    mask = Mask.of(Volume.of(labels), wanted, box)
+    return Components.of_mask(mask, connectivity, run_kernels.COLUMNS)
+
+
+def position_sums(labels: Array) -> tuple[Array, Table]:
+    """Add up the positions of the voxels of each label: of its components, which are runs of voxels."""
+    found = Components.of_labels(Volume.of(labels), 1, run_kernels.COLUMNS)
+    own, rows = np.unique(labels[np.unravel_index(found.firsts, labels.shape)], return_inverse=True)
+    sums = np.zeros((len(own), labels.ndim), np.int64)
+    np.add.at(sums, rows.reshape(-1), found.sums)
+    return own, sums
 
 
 def _aligned_zeros(shape: tuple[int, int, int]) -> Numbers:

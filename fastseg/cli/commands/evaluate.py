@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import fastseg
-from fastseg.cli import options
+from fastseg.cli import options, protocols
 from fastseg.cli.messages import say
 
 OUTPUTS, RUNNING = "What is kept and shown", "How it runs"
+PROTOCOLS = "As a challenge scores"
 
 
 def evaluate(
+    context: typer.Context,
     reference: Annotated[
         Path,
         typer.Argument(
@@ -92,6 +94,33 @@ def evaluate(
             "which is surface."
         ),
     ] = "plane",
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Score as a challenge or a tool does, with its own labels and names of scores; fastseg protocols "
+            "lists them.",
+            rich_help_panel=PROTOCOLS,
+        ),
+    ] = None,
+    protocol_options: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--protocol-option",
+            metavar="NAME=VALUE",
+            help="Override one of its options: dilation=1; may be given several times.",
+            rich_help_panel=PROTOCOLS,
+        ),
+    ] = None,
+    quirks_off: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--without-quirk",
+            metavar="NAME",
+            help="Switch one of its quirks off, or all of them: all; may be given several times.",
+            rich_help_panel=PROTOCOLS,
+        ),
+    ] = None,
     reference_suffix: Annotated[
         str,
         typer.Option(
@@ -218,7 +247,7 @@ def evaluate(
     from fastseg.cli import evaluating
     from fastseg.cli.kernel_cache import announce_compilation
     from fastseg.cli.log_file import logging_to
-    from fastseg.evaluation.settings import Settings
+    from fastseg.cohort.choosing import settings_of
     from fastseg.inputs.label_files import parse_labels, parse_tolerance
 
     started = time.perf_counter()
@@ -231,21 +260,28 @@ def evaluate(
         ignore_label = ignored
         if not quiet:
             say(f'label {ignored} is left out: it is "ignore" in {labels}', "note")
-    settings = Settings.checked(
-        labels=chosen,
-        metrics=options.parse_names(metrics),
-        tolerance=parse_tolerance(tolerance, chosen),
-        boundary=boundary,  # type: ignore[arg-type]
-        percentile_method=percentile_method,  # type: ignore[arg-type]
-        empty=options.parse_empty(empty),
-        ignore_label=ignore_label,
-        spacing=options.parse_spacing(spacing),
-        backend=backend,
-        single_slice=single_slice,  # type: ignore[arg-type]
-        grid_tolerance=grid_tolerance,
-        ignore_grid=ignore_grid,
-        reorient=reorient,
-    )
+    common: dict[str, Any] = {
+        "labels": chosen,
+        "spacing": options.parse_spacing(spacing),
+        "backend": backend,
+        "grid_tolerance": grid_tolerance,
+        "ignore_grid": ignore_grid,
+        "reorient": reorient,
+    }
+    if protocol is not None or protocol_options or quirks_off:
+        own = protocols.parse(context, protocol, protocol_options or [], quirks_off or [])
+        settings = settings_of(**common, **own)
+    else:
+        settings = settings_of(
+            **common,
+            metrics=options.parse_names(metrics),
+            tolerance=parse_tolerance(tolerance, chosen),
+            boundary=boundary,
+            percentile_method=percentile_method,
+            empty=options.parse_empty(empty),
+            ignore_label=ignore_label,
+            single_slice=single_slice,
+        )
     running = options.parse_running(workers, threads, max_memory, scheduler)
     if threads is not None:
         fastseg.set_num_threads(threads)
@@ -276,7 +312,7 @@ def evaluate(
         seconds=time.perf_counter() - started,
         by=columns,
         floors=low,
-        everything=options.parse_names(metrics) == "all",
+        everything=protocol is None and options.parse_names(metrics) == "all",
         quiet=quiet,
     )
     raise typer.Exit(status)

@@ -16,11 +16,10 @@ import io
 import math
 from pathlib import Path
 
-from fastseg.errors import InputError
-from fastseg.metrics import resolve
 from fastseg.results.evaluation import Evaluation
 from fastseg.results.files import encodable, written
 from fastseg.results.missing import missing_predictions
+from fastseg.results.score_facts import ScoreFacts, facts_of
 from fastseg.results.writers.writer import DEFAULTS, WriteOptions, Writer
 
 COLUMNS = ("task", "case", "algorithm", "value", "structure", "metric", "smallBetter")
@@ -48,23 +47,20 @@ def table_of(evaluation: Evaluation) -> str:
     writer.writerow(COLUMNS)
     for name in dict.fromkeys(row.name for row in rows):
         for metric in evaluation.metrics:
-            about = (name, metric, _small_is_better(metric))
+            about = (name, metric, _small_is_better(facts_of(metric, evaluation.settings)))
             for case in cases:
                 for algorithm in algorithms:
                     row = found.get((algorithm, case, name))
-                    value = math.nan if row is None else row.values_by_metric[metric]
+                    value = math.nan if row is None else row.values_by_metric.get(metric, math.nan)
                     writer.writerow(
                         (f"{name}/{metric}", case, algorithm or UNNAMED, _cell(value), *about)
                     )
     return encodable(text.getvalue())
 
 
-def _small_is_better(metric: str) -> str:
+def _small_is_better(facts: ScoreFacts) -> str:
     """Say in R whether a metric is the better the smaller; NA of a signed difference, and of what is not known."""
-    try:
-        larger = resolve([metric])[0].larger_is_better
-    except InputError:  # a table may come from another version
-        larger = None
+    larger = facts.larger_is_better
     return "NA" if larger is None else str(not larger).upper()
 
 

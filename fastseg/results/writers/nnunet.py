@@ -114,7 +114,8 @@ def _scores(row: Row | None, others: dict[str, Row], further: Sequence[str]) -> 
         tn = sum(next(iter(others.values())).counts) if others else 0
     scores = scores_of_counts(tp, fp, fn, tn)
     for name in further:
-        scores[NAMES.get(name, name)] = math.nan if row is None else row.values_by_metric[name]
+        value = math.nan if row is None else row.values_by_metric.get(name, math.nan)
+        scores[NAMES.get(name, name)] = value
     return scores
 
 

@@ -93,7 +93,7 @@ def _columns(evaluation: Evaluation) -> Mapping[str, Callable[[Row], float]]:
     }
 
     def value(metric: str) -> Callable[[Row], float]:
-        return lambda row: row.values_by_metric[metric]
+        return lambda row: row.values_by_metric.get(metric, math.nan)
 
     for metric, name in same.items():
         if metric in metrics:

@@ -1,9 +1,9 @@
 """The table of rows as Parquet, with types, and all that an evaluation holds beside its rows as metadata.
 
 Counts are int64 and metrics float64, of which nan is nan; labels are texts, ``"1"``, ``"1+2"``, as regions have
-several. What has no rows follows them with the reason in the column ``problem``: there, and only there, numbers are
-null. The key ``fastseg`` of the schema's metadata holds settings and failures as JSON, so that :func:`read` gives back
-the same evaluation, to the bit.
+several. What a row has not, as a structure has no confidence, is null. What has no rows follows them with the reason
+in the column ``problem``. The key ``fastseg`` of the schema's metadata holds settings and failures as JSON, so that
+:func:`read` gives back the same evaluation, to the bit.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from fastseg.measures.joint_histogram import Counts
 from fastseg.results.attributes import Attributes
 from fastseg.results.evaluation import Evaluation
 from fastseg.results.files import encodable
+from fastseg.results.instance import NUMBERS, Instance
 from fastseg.results.json_table import json_text
 from fastseg.results.json_table import read as read_json
 from fastseg.results.problems import with_problems
@@ -58,7 +59,7 @@ def _table(arrow: Any, evaluation: Evaluation) -> Any:
     kinds = dict.fromkeys(columns, arrow.string())
     kinds |= dict.fromkeys(Counts._fields, arrow.int64())
     volumes = ("volume_reference", "volume_prediction", _VOXEL)
-    kinds |= dict.fromkeys((*evaluation.metrics, *volumes), arrow.float64())
+    kinds |= dict.fromkeys((*evaluation.metrics, *volumes, *NUMBERS), arrow.float64())
     about = json_text(
         (), evaluation.metrics, evaluation.settings, evaluation.failures, Summary({}), Summary({})
     )
@@ -140,7 +141,9 @@ def _rows(
                 name=table["name"][i],
                 reference_label=_label(table["reference_label"][i]),
                 prediction_label=_label(table["prediction_label"][i]),
-                values_by_metric={name: table[name][i] for name in metrics},
+                values_by_metric={
+                    name: table[name][i] for name in metrics if table[name][i] is not None
+                },
                 counts=Counts(*(table[name][i] for name in Counts._fields)),
                 voxel_volume=table[_VOXEL][i],
                 empty=table["empty"][i],
@@ -150,9 +153,17 @@ def _rows(
                 attributes=Attributes(
                     (name, table[name][i]) for name in known if table[name][i] is not None
                 ),
+                instance=_instance(table, i),
             )
         )
     return tuple(rows)
+
+
+def _instance(table: dict[str, list[Any]], i: int) -> Instance | None:
+    """Read what is known of an instance; None in the row of a structure."""
+    if NUMBERS[0] not in table or table[NUMBERS[0]][i] is None:
+        return None
+    return Instance.from_dict({name: table[name][i] for name in Instance._fields})
 
 
 WRITER = Writer(

@@ -162,7 +162,9 @@ def meet_runs(
                 a = _number_at(own, own_starts, own_before, first_numbers, bit)
                 b = _number_at(other, other_starts, other_before, second_numbers, bit)
                 # both, the reference alone, the prediction alone
-                for kind in range(0 if a != 0 and b != 0 else 1 if a != 0 else 2, 3 if b != 0 else 2):
+                for kind in range(
+                    0 if a != 0 and b != 0 else 1 if a != 0 else 2, 3 if b != 0 else 2
+                ):
                     p00, p01, p10, p11 = a00 & b00, a01 & b01, a10 & b10, a11 & b11
                     key = (a << np.uint64(32)) | b
                     if kind == 1:
@@ -199,7 +201,9 @@ def meet_runs(
     read(u64, 1),  # values: the components of all structures
     read(i64, 1),  # where the values of each structure start, and where the last ones end
     read(i64, 2),  # boxes: start and size along z, y, x
-    read(i64, 2),  # layout: bits from row to row, from slice to slice, and the first bit of each structure
+    read(
+        i64, 2
+    ),  # layout: bits from row to row, from slice to slice, and the first bit of each structure
     write(u64, 1),  # out
 )
 def take_runs(

@@ -58,12 +58,29 @@ def _row(words, z, y, w):
     return np.uint64(0)
 
 
+@inlined
+def _sum_of_places(bits):
+    """Add up the places of the bits that are set: how many have each binary digit in theirs, times what it counts."""
+    if bits == np.uint64(ALL):
+        return np.int64(2016)
+    return (
+        popcount(bits & np.uint64(0xAAAAAAAAAAAAAAAA))
+        + (popcount(bits & np.uint64(0xCCCCCCCCCCCCCCCC)) << 1)
+        + (popcount(bits & np.uint64(0xF0F0F0F0F0F0F0F0)) << 2)
+        + (popcount(bits & np.uint64(0xFF00FF00FF00FF00)) << 3)
+        + (popcount(bits & np.uint64(0xFFFF0000FFFF0000)) << 4)
+        + (popcount(bits & np.uint64(0xFFFFFFFF00000000)) << 5)
+    )
+
+
 # columns of what is measured of a component, and what they hold of none
-SIZE, FIRST, Z_START, Z_STOP, Y_START, Y_STOP, X_START, X_STOP = range(8)
-COLUMNS = 8
+SIZE, FIRST, Z_START, Z_STOP, Y_START, Y_STOP, X_START, X_STOP, Z_SUM, Y_SUM, X_SUM = range(11)
+COLUMNS = 11
+WITHOUT_SUMS = 8  # as many columns will do where the last three are not wanted
 LEAST, GREATEST = (FIRST, Z_START, Y_START, X_START), (Z_STOP, Y_STOP, X_STOP)
+ADDED = (SIZE, Z_SUM, Y_SUM, X_SUM)
 _NO_PLACE = 0x7FFFFFFFFFFFFFFF
-NOTHING = (0, _NO_PLACE, _NO_PLACE, 0, _NO_PLACE, 0, _NO_PLACE, 0)
+NOTHING = (0, _NO_PLACE, _NO_PLACE, 0, _NO_PLACE, 0, _NO_PLACE, 0, 0, 0, 0)
 
 
 @kernel(
@@ -83,7 +100,10 @@ NOTHING = (0, _NO_PLACE, _NO_PLACE, 0, _NO_PLACE, 0, _NO_PLACE, 0)
 def measure_runs(
     words, width, depth, height, reverse, first, stop, bundles, starts, before, numbers, found
 ):
-    """Count the voxels of each component, find its first one in the order of the map's axes, and widen its box."""
+    """Count the voxels of each component, find its first one in the order of the map's axes, and widen its box.
+
+    Where the table has columns for it, their positions are added up too.
+    """
     one = np.uint64(1)
     nz, ny, nx = words.shape[0], words.shape[1], width
     per_slice = (ny + height - 1) // height
@@ -133,6 +153,13 @@ def measure_runs(
                     row = top_row if top_row != 0 else next_row
                     place = (z_start * ny + first_y) * nx + x + trailing_zeros(row)
                 found[component, np.uint64(SIZE)] += size
+                if found.shape[1] > WITHOUT_SUMS:
+                    behind, above = popcount(p10) + popcount(p11), popcount(p01) + popcount(p11)
+                    within = _sum_of_places(p00) + _sum_of_places(p01)
+                    within += _sum_of_places(p10) + _sum_of_places(p11)
+                    found[component, np.uint64(Z_SUM)] += np.int64(z) * size + behind
+                    found[component, np.uint64(Y_SUM)] += np.int64(y) * size + above
+                    found[component, np.uint64(X_SUM)] += x * size + within
                 found[component, np.uint64(FIRST)] = min(found[component, np.uint64(FIRST)], place)
                 _widen(found, component, np.uint64(Z_START), z_start, z_stop)
                 _widen(found, component, np.uint64(Y_START), y_start, y_stop)

@@ -1,0 +1,1 @@
+"""Instances: which of two maps belong together, and what is measured of each."""

@@ -1,0 +1,1 @@
+"""What a protocol is, what it gets, and how it is run."""
