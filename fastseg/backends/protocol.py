@@ -93,8 +93,13 @@ class Operations(Protocol):
         whole numbers: :func:`fastseg.backends.shared.exactness.comparable_steps`.
         """
 
-    def component_pair(self, reference: Any, prediction: Any, connectivity: int) -> ComponentPair:
-        """Find the components of two bool arrays, or of each label of two label maps, beside each other."""
+    def component_pair(
+        self, reference: Any, prediction: Any, connectivity: int, region: Region | None = None
+    ) -> ComponentPair:
+        """Find the components of two bool arrays, or of each label of two label maps, beside each other.
+
+        Those of the masks that a region's labels make, where one is given; its box means nothing.
+        """
 
     def components_beside(
         self, reference: RegionComponents, prediction: RegionComponents

@@ -259,8 +259,12 @@ def voronoi_regions(instances: Array, spacing: Spacing, first_voxel: bool) -> Ar
     return regions
 
 
-def component_pair(reference: Array, prediction: Array, connectivity: int) -> ComponentPair:
-    """Label both maps."""
+def component_pair(
+    reference: Array, prediction: Array, connectivity: int, region: Region | None = None
+) -> ComponentPair:
+    """Label both maps, or both masks of a region."""
+    if region is not None:
+        reference, prediction = _masks(reference, prediction, region._replace(box=None))
     numbers = np.dtype(np.int32)
     first, n_first = connected_components(reference, connectivity, numbers)
     second, n_second = connected_components(prediction, connectivity, numbers)

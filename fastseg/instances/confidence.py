@@ -108,7 +108,9 @@ def _by_id(given: Mapping[Any, Any]) -> dict[int, float]:
     found = {}
     for key, value in given.items():
         if isinstance(key, (bool, str)) or not hasattr(key, "__index__"):
-            raise InputTypeError(f"confidence: expected ids of predicted instances, got {key!r:.80}")
+            raise InputTypeError(
+                f"confidence: expected ids of predicted instances, got {key!r:.80}"
+            )
         number = as_number(value, f"confidence[{key!r}]")
         if number != number:
             raise InputError(f"confidence[{key!r}]: expected a number, got nan")

@@ -260,9 +260,7 @@ def evaluate_instances_case(
     structures = _structures(settings, histogram, reference, prediction)
     tolerances = tolerances_of(settings, structures)
     rules = settings.rules(len(shape), len(axes))
-    found = structure_instances(
-        CaseMaps(backend.operations, maps, histogram), structures, rules
-    )
+    found = structure_instances(CaseMaps(backend.operations, maps, histogram), structures, rules)
     facts = CaseFacts(
         case,
         settings,
@@ -418,7 +416,9 @@ def _measured_pairs(
     )
     regions = [_regions(one, width) for one, width in zip(matches, widths, strict=True)]
     shared = [
-        place for place, one in enumerate(matches) if not one.instances.in_box and len(regions[place])
+        place
+        for place, one in enumerate(matches)
+        if not one.instances.in_box and len(regions[place])
     ]
     measured: list[Sequence[Measured]] = [[] for _ in matches]
     if shared:

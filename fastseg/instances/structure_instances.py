@@ -143,7 +143,6 @@ class StructureInstances:
         found = self.sides[0].relabelled(reference[tuple(places.T)])
         return found.astype(np.int64)
 
-
     @lazy
     def prediction_numbers(self) -> Array:
         """The ids of predicted instances at the voxels of the box, 0 elsewhere."""

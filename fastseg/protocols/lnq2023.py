@@ -25,7 +25,9 @@ def evaluate(pair: LabelPair, options: Options) -> list[Row]:
     rows = []
     for maps in whole_maps(pair, "lymph node"):
         # the script casts both images so
-        maps = Maps(maps.structure, maps.reference.astype(np.uint8), maps.prediction.astype(np.uint8))
+        maps = Maps(
+            maps.structure, maps.reference.astype(np.uint8), maps.prediction.astype(np.uint8)
+        )
         parts, origin = cropped(pair, maps)
         values = {
             "DiceCoefficient": _dice(

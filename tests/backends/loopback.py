@@ -85,9 +85,11 @@ def position_sums(labels: Any) -> tuple[Any, NDArray[np.int64]]:
     return scipy.position_sums(labels)
 
 
-def component_pair(reference: Any, prediction: Any, connectivity: int) -> ComponentPair:
+def component_pair(
+    reference: Any, prediction: Any, connectivity: int, region: Region | None = None
+) -> ComponentPair:
     calls.append("component_pair")
-    return scipy.component_pair(reference, prediction, connectivity)
+    return scipy.component_pair(reference, prediction, connectivity, region)
 
 
 def components_beside(reference: RegionComponents, prediction: RegionComponents) -> ComponentPair:

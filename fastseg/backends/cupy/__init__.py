@@ -177,7 +177,10 @@ def position_sums(labels: DeviceArray) -> tuple[DeviceArray, NDArray[np.int64]]:
 
 
 def component_pair(
-    reference: DeviceArray, prediction: DeviceArray, connectivity: int
+    reference: DeviceArray,
+    prediction: DeviceArray,
+    connectivity: int,
+    region: Region | None = None,
 ) -> ComponentPair:
     """Raise: it is not offered, as `unsupported` says."""
     raise NotImplementedError(unsupported("component_pair", reference.ndim))

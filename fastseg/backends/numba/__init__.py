@@ -156,11 +156,19 @@ def distance_transform_edt(
     return distances.T, where
 
 
-def component_pair(reference: Array, prediction: Array, connectivity: int) -> ComponentPair:
+def component_pair(
+    reference: Array, prediction: Array, connectivity: int, region: Region | None = None
+) -> ComponentPair:
     """Find the components of both sides; no volume of their numbers is made, but of a mask beside several labels."""
-    first, second = (
-        Components.of_labels(Volume.of(labels), connectivity) for labels in (reference, prediction)
-    )
+    volumes = Volume.of(reference), Volume.of(prediction)
+    if region is not None:
+        return RunPair(
+            *(
+                Components.of_mask(mask, connectivity)
+                for mask in masks_of(Mask.of, *volumes, region._replace(box=None))
+            )
+        )
+    first, second = (Components.of_labels(volume, connectivity) for volume in volumes)
     return components_beside(first, second)
 
 

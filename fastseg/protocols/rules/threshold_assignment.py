@@ -58,7 +58,9 @@ class Overlaps:
             Side(labels, histogram.counts, lambda: (histogram.starts, histogram.stops))
             for labels in (histogram.reference_labels, histogram.prediction_labels)
         ]
-        inside = [labels != 0 for labels in (histogram.reference_labels, histogram.prediction_labels)]
+        inside = [
+            labels != 0 for labels in (histogram.reference_labels, histogram.prediction_labels)
+        ]
         kept = (inside[0] & inside[1]).nonzero()[0]
         rows, columns = (
             side.row[kept] - int(len(side.labels) > 0 and side.labels[0] == 0) for side in sides
