@@ -45,9 +45,9 @@ _MATCHES = ("matched_pairs", "matched_scores", "matched_tps")
 _RATIOS = (*_FIELDS[5:9], *_FIELDS[11:])
 
 # named as there, where each call makes a class of its own
-_Statistics = namedtuple("Matching", _FIELDS)  # type: ignore[misc]  # noqa: PYI024
-_WithMatches = namedtuple("Matching", (*_FIELDS, *_MATCHES))  # type: ignore[misc]  # noqa: PYI024
-_OfDataset = namedtuple("DatasetMatching", (*_FIELDS, "by_image"))  # type: ignore[misc]  # noqa: PYI024
+_Statistics = namedtuple("Matching", _FIELDS)  # type: ignore[misc]
+_WithMatches = namedtuple("Matching", (*_FIELDS, *_MATCHES))  # type: ignore[misc]
+_OfDataset = namedtuple("DatasetMatching", (*_FIELDS, "by_image"))  # type: ignore[misc]
 
 _CRITERIA: dict[str, Callable[[Overlaps], Scored]] = {
     "iou": lambda overlaps: overlaps.iou(np.float32),

@@ -11,7 +11,6 @@ import numpy as np
 
 from fastseg.evaluation.rows import fill_in, values_of
 from fastseg.inputs.structures import Label
-from fastseg.instances.components import Longs
 from fastseg.instances.partners import Floats, Partners
 from fastseg.instances.settings import LESIONWISE, MATCHED, InstanceSettings
 from fastseg.instances.structure_instances import StructureInstances

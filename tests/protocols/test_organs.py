@@ -285,7 +285,7 @@ def test_quirk_last_slice_left_out() -> None:
     assert math.isnan(fastseg.evaluate_protocol("flare22", lonely, lonely)["Aorta"]["DSC"])
     thick = np.where(aorta, 1, 0).astype(np.uint8)
     thin = np.where(short, 1, 0).astype(np.uint8)
-    crop = {"crop_aorta": True}
+    crop: Any = {"crop_aorta": True}
     assert fastseg.evaluate_protocol("touchstone", thick, thin, **crop)["aorta"]["dice"] > 0.98
     seen = fastseg.evaluate_protocol("touchstone", thick, thin, quirks=False, **crop)
     assert seen["aorta"]["dice"] == np.float32(96) / np.float32(112)

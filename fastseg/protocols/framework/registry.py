@@ -7,31 +7,8 @@ import importlib
 from fastseg.errors import InputTypeError
 from fastseg.inputs.choices import unknown
 from fastseg.inputs.scalars import shown
+from fastseg.protocols.framework.homes import HOMES
 from fastseg.protocols.framework.protocol import Protocol
-
-#: from a protocol's name to the module of :mod:`fastseg.protocols` that has it in its ``PROTOCOLS``
-HOMES: dict[str, str] = {
-        "brats2023",
-        ("brats2023", *(f"brats2023-{task}" for task in ("gli", "ssa", "ped", "men", "met"))),
-    "anima": "anima",
-    "autopet3": "autopet",
-    "autopet4": "autopet",
-    "flare22": "flare22",
-    "flare23": "flare22",
-    "flare24": "flare22",
-    "hecktor": "hecktor",
-    "hnts-mrg": "hecktor",
-    "isles22": "isles22",
-    "kits23": "kits23",
-    "lnq2023": "lnq2023",
-    "picai": "picai",
-    "toothfairy3": "toothfairy3",
-    "topcow": "topcow",
-    "totalsegmentator": "totalsegmentator",
-    "touchstone": "touchstone",
-    ),
-    **dict.fromkeys(
-}
 
 
 def find_protocol(name: str) -> Protocol:
