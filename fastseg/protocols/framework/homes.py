@@ -4,7 +4,6 @@ from __future__ import annotations
 
 #: from a protocol's name to the module of :mod:`fastseg.protocols` that has it in its ``PROTOCOLS``
 HOMES: dict[str, str] = {
-    "anima": "anima",
     "autopet3": "autopet",
     "autopet4": "autopet",
     "brats2023": "brats2023",
@@ -23,7 +22,6 @@ HOMES: dict[str, str] = {
     "lnq2023": "lnq2023",
     "picai": "picai",
     "toothfairy3": "toothfairy3",
-    "topcow": "topcow",
     "totalsegmentator": "totalsegmentator",
     "touchstone": "touchstone",
 }
