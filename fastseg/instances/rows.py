@@ -325,6 +325,9 @@ def _means(names: Sequence[str], rows: Sequence[Row]) -> dict[str, float]:
     matched = [row for row in rows if not row.empty]
     for prefix, members in ((MATCHED, matched), (LESIONWISE, rows)):
         of_each = [row.values_by_metric for row in members]
+        if len(of_each) == 1:  # most organs
+            values |= {prefix + name: of_each[0][name] for name in names}
+            continue
         for name in names:
             values[prefix + name] = mean_of([own[name] for own in of_each])
     return values
