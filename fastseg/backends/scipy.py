@@ -27,6 +27,7 @@ _OFFERED = {
     *("surface_distributions", "band_overlap"),
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
     *("connected_components", "region_components", "position_sums", "component_pair"),
+    "voronoi_regions",
 }
 
 
@@ -195,7 +196,7 @@ def connected_components(
 
 
 @dataclass(frozen=True)
-class _Components:
+class Components:
     """What :class:`fastseg.measures.components.RegionComponents` tells, of painted components."""
 
     labels: NDArray[np.int32]
@@ -228,10 +229,10 @@ class _Components:
 
 def region_components(
     labels: Array, wanted: tuple[int, ...], box: Box, connectivity: int
-) -> _Components:
+) -> Components:
     """Label the mask of a region, whose first voxels come in C order as SciPy numbers them."""
     structure = ndimage.generate_binary_structure(labels.ndim, connectivity)
-    return _Components(*ndimage.label(_mask(labels, wanted, box), structure))
+    return Components(*ndimage.label(_mask(labels, wanted, box), structure))
 
 
 def position_sums(labels: Array) -> tuple[Array, NDArray[np.int64]]:
@@ -241,8 +242,29 @@ def position_sums(labels: Array) -> tuple[Array, NDArray[np.int64]]:
     return np.array(found, labels.dtype), np.array(sums, np.int64).reshape(len(found), labels.ndim)
 
 
-def component_pair(reference: Array, prediction: Array, connectivity: int) -> ComponentPair:
-    """Label both maps."""
+def voronoi_regions(instances: Array, spacing: Spacing, first_voxel: bool) -> Array:
+    """Transform the background of each instance, the lowest number first; or that of all, for the nearest voxels."""
+    if first_voxel:
+        where = ndimage.distance_transform_edt(
+            instances == 0, sampling=spacing, return_distances=False, return_indices=True
+        )
+        nearest: Array = instances[tuple(where)]
+        return nearest
+    regions = np.zeros_like(instances)
+    least = np.full(instances.shape, np.inf)
+    for number in np.unique(instances[instances > 0]):
+        distances = ndimage.distance_transform_edt(instances != number, sampling=spacing)
+        nearer = distances < least
+        regions[nearer], least[nearer] = number, distances[nearer]
+    return regions
+
+
+def component_pair(
+    reference: Array, prediction: Array, connectivity: int, region: Region | None = None
+) -> ComponentPair:
+    """Label both maps, or both masks of a region."""
+    if region is not None:
+        reference, prediction = _masks(reference, prediction, region._replace(box=None))
     numbers = np.dtype(np.int32)
     first, n_first = connected_components(reference, connectivity, numbers)
     second, n_second = connected_components(prediction, connectivity, numbers)

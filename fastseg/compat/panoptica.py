@@ -20,10 +20,12 @@ Spacings that are not positive and finite are left to panoptica, if it is instal
 
 from __future__ import annotations
 
+import functools
+import importlib
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +41,19 @@ from fastseg.compat._support.patching import Host, Patch, falls_back_to, rest_of
 from fastseg.measures.joint_histogram import Counts
 from fastseg.measures.regions import Region
 
-__getattr__ = rest_of("panoptica.metrics")
+_rest_of_metrics = rest_of("panoptica.metrics")
+_rest = rest_of("panoptica")
+
+
+def __getattr__(name: str) -> Any:
+    """Give what the host has besides: of its metrics, and of the package."""
+    if name == "Panoptica_Evaluator":
+        return _evaluator_class()
+    try:
+        return _rest_of_metrics(name)
+    except AttributeError:
+        return _rest(name)
+
 
 Array = NDArray[Any]
 Spacing = float | Sequence[float] | None
@@ -328,6 +342,115 @@ def _compute_instance_normalized_surface_dice(
     return _compute_normalized_surface_dice(*masks, voxelspacing, connectivity, threshold)
 
 
+# --------------------------------------------------------------------------------------- evaluator
+
+
+@falls_back_to("panoptica.panoptica_evaluator", "Panoptica_Evaluator.evaluate")
+def evaluate(
+    self: Any,
+    prediction_arr: Any,
+    reference_arr: Any,
+    result_all: bool = True,
+    voxelspacing: tuple[float, ...] | None = None,
+    save_group_times: bool | None = None,
+    log_intermediate_steps: bool | None = None,
+    log_times: bool | None = None,
+    verbose: bool | None = None,
+    skip_groups: list[str] | None = None,
+) -> dict[str, Any]:
+    """``Panoptica_Evaluator.evaluate``: the host's results, from the sparse table of instances.
+
+    Parameters
+    ----------
+    self : panoptica.Panoptica_Evaluator
+    prediction_arr, reference_arr : object
+        Arrays of 2 or 3 axes, or what else the host reads.
+    result_all, voxelspacing, save_group_times, log_intermediate_steps, log_times, verbose, skip_groups
+        As the host has them.
+
+    Returns
+    -------
+    dict of str to panoptica.PanopticaResult
+    """
+    from fastseg.compat._support import panoptica_evaluator as support
+
+    support.remind()
+    options = {
+        "voxelspacing": voxelspacing,
+        "save_group_times": save_group_times,
+        "log_intermediate_steps": log_intermediate_steps,
+        "log_times": log_times,
+        "verbose": verbose,
+        "skip_groups": skip_groups,
+    }
+    return support.evaluated(
+        self, prediction_arr, reference_arr, options, support.one_result(result_all)
+    )
+
+
+@falls_back_to("panoptica.panoptica_evaluator", "Panoptica_Evaluator.evaluate_autc")
+def evaluate_autc(
+    self: Any,
+    prediction_arr: Any,
+    reference_arr: Any,
+    threshold_step_size: float = 0.1,
+    decision_threshold_mode: Literal["fixed", "step"] = "step",
+    result_all: bool = True,
+    voxelspacing: tuple[float, ...] | None = None,
+    save_group_times: bool | None = None,
+    log_times: bool | None = None,
+    verbose: bool | None = None,
+    skip_groups: list[str] | None = None,
+) -> dict[str, Any]:
+    """``Panoptica_Evaluator.evaluate_autc``: instances are found once, and each match is measured once.
+
+    Parameters
+    ----------
+    self : panoptica.Panoptica_Evaluator
+    prediction_arr, reference_arr : object
+        As :func:`evaluate` has them.
+    threshold_step_size, decision_threshold_mode, result_all, voxelspacing, save_group_times, log_times, verbose
+        As the host has them.
+    skip_groups : list of str, optional
+
+    Returns
+    -------
+    dict of str to panoptica.PanopticaAUTCResult
+    """
+    from fastseg.compat._support import panoptica_evaluator as support
+
+    support.remind()
+    options = {
+        "voxelspacing": voxelspacing,
+        "save_group_times": save_group_times,
+        "log_times": log_times,
+        "verbose": verbose,
+        "skip_groups": skip_groups,
+    }
+    thresholds = self.generate_thresholds(threshold_step_size)
+    run = support.curve(thresholds, decision_threshold_mode == "fixed", result_all)
+    return support.evaluated(self, prediction_arr, reference_arr, options, run)
+
+
+@functools.cache
+def _evaluator_class() -> Any:
+    """Make ``Panoptica_Evaluator`` for those who import it from here; the host's is left as it is."""
+    host = importlib.import_module("panoptica")
+    original = host.Panoptica_Evaluator
+    made = type(
+        "Panoptica_Evaluator",
+        (original,),
+        {
+            "evaluate": evaluate,
+            "evaluate_autc": evaluate_autc,
+            "__module__": __name__,
+            "__doc__": "panoptica's evaluator with the evaluate and evaluate_autc of fastseg.",
+        },
+    )
+    original._register_permanently()  # the host keeps a class for each name
+    return made
+
+
 #: where panoptica defines what its metrics reduce to, and who else holds it under its name
 _PLACES = (
     ("panoptica.metrics._surface_distances", "panoptica.instance_evaluator", _surface_distance_pair),
@@ -343,9 +466,15 @@ PATCHES = Host(
     distribution="panoptica",
     since="2.1.7",
     until="2.2",
-    rows=tuple(
-        Patch(module, function.__name__, function)
-        for *modules, function in _PLACES
-        for module in modules
+    rows=(
+        *(
+            Patch(module, function.__name__, function)
+            for *modules, function in _PLACES
+            for module in modules
+        ),
+        *(
+            Patch("panoptica.panoptica_evaluator", f"Panoptica_Evaluator.{method.__name__}", method)
+            for method in (evaluate, evaluate_autc)
+        ),
     ),
 )

@@ -125,7 +125,9 @@ class SideInstances:
             found: Array = table[labels]
             return found
         numbers = labels.view(np.uint8) if labels.dtype == bool else labels
-        wanted = self.ids if self.components is None else [one for own in self.labels for one in own]
+        wanted = (
+            self.ids if self.components is None else [one for own in self.labels for one in own]
+        )
         own, _ = in_type(wanted, numbers.dtype)
         return np.where(np.isin(numbers, own), numbers if self.components is None else 1, 0)
 

@@ -90,9 +90,7 @@ class Confidences:
             )
         return np.array([numbers[one] for one in ids], np.float64)
 
-    def _of_voxels_of(
-        self, instances: StructureInstances, probabilities: NDArray[Any]
-    ) -> Floats:
+    def _of_voxels_of(self, instances: StructureInstances, probabilities: NDArray[Any]) -> Floats:
         """Join the probabilities of the voxels of each instance, in C order."""
         numbers = instances.prediction_numbers
         inside = numbers != 0
@@ -114,7 +112,9 @@ def _by_id(given: Mapping[Any, Any]) -> dict[int, float]:
     found = {}
     for key, value in given.items():
         if isinstance(key, (bool, str)) or not hasattr(key, "__index__"):
-            raise InputTypeError(f"confidence: expected ids of predicted instances, got {key!r:.80}")
+            raise InputTypeError(
+                f"confidence: expected ids of predicted instances, got {key!r:.80}"
+            )
         number = as_number(value, f"confidence[{key!r}]")
         if number != number:
             raise InputError(f"confidence[{key!r}]: expected a number, got nan")

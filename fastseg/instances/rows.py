@@ -91,7 +91,10 @@ class MatchedCase:
 
 
 def rows_of_case(
-    found: MatchedCase, facts: CaseFacts, of_pairs: Sequence[Measured], of_wholes: Sequence[Measured]
+    found: MatchedCase,
+    facts: CaseFacts,
+    of_pairs: Sequence[Measured],
+    of_wholes: Sequence[Measured],
 ) -> list[Row]:
     """Make all rows of a case.
 
@@ -124,9 +127,7 @@ def rows_of_case(
 # ------------------------------------------------------------------------------ of instances
 
 
-def _instance_rows(
-    found: MatchedCase, facts: CaseFacts, of_pairs: Sequence[Measured]
-) -> list[Row]:
+def _instance_rows(found: MatchedCase, facts: CaseFacts, of_pairs: Sequence[Measured]) -> list[Row]:
     """Make a row for each reference instance with its partners, and for each prediction without one."""
     settings, policy = facts.settings, _of_instances(facts.settings.policy)
     structures = _structures_of_each(found)

@@ -135,9 +135,7 @@ class InstanceSettings(SpecialSettings):
     @lazy
     def columns(self) -> tuple[str, ...]:
         """All columns of metrics, of rows of either level."""
-        means = [
-            prefix + name for prefix in (MATCHED, LESIONWISE) for name in self.metric_names
-        ]
+        means = [prefix + name for prefix in (MATCHED, LESIONWISE) for name in self.metric_names]
         own = dict.fromkeys((*self.metric_names, *self.structure_names))
         return (*own, *self.detection_names, *means)
 
@@ -238,7 +236,9 @@ def _split(metrics: str | Iterable[str] | None) -> tuple[tuple[Metric, ...], tup
 def _by_size(classes: Sequence[float]) -> list[str]:
     """Name the recall of each class of volumes that some edges part."""
     if is_scalar(classes) or isinstance(classes, Mapping):
-        raise InputTypeError(f"size_classes: expected volumes, as in [50, 500], got {shown(classes)}")
+        raise InputTypeError(
+            f"size_classes: expected volumes, as in [50, 500], got {shown(classes)}"
+        )
     edges = [as_number(edge, "size_classes", "volumes") for edge in classes]
     if not edges:
         return []
@@ -251,9 +251,7 @@ def _by_size(classes: Sequence[float]) -> list[str]:
     return [f"instance_recall_below_{texts[0]}", *between, f"instance_recall_from_{texts[-1]}"]
 
 
-def _sided(
-    argument: str, value: Any, check: Callable[[Any, str], _Value]
-) -> tuple[_Value, _Value]:
+def _sided(argument: str, value: Any, check: Callable[[Any, str], _Value]) -> tuple[_Value, _Value]:
     """Read a value for both sides, or one for each."""
     if not isinstance(value, Mapping):
         one = check(value, argument)

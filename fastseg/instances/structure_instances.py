@@ -156,7 +156,6 @@ class StructureInstances:
         found = self.sides[0].relabelled(reference[tuple(places.T)])
         return found.astype(np.int64)
 
-
     @lazy
     def prediction_numbers(self) -> Array:
         """The ids of predicted instances at the voxels of the box, 0 elsewhere."""
@@ -188,7 +187,9 @@ def structure_instances(
     for place, (structure, count, box) in enumerate(zip(structures, counts, boxes, strict=True)):
         sides = found[2 * place], found[2 * place + 1]
         in_box = any(side.is_painted and len(side.ids) for side in sides)
-        if all(side.is_whole for side in sides):  # masks that are packed already are not packed again
+        if all(
+            side.is_whole for side in sides
+        ):  # masks that are packed already are not packed again
             in_box = box is not None and voxels_of(box) >= _LARGE_BOX
         if in_box:
             sides = sides[0].as_painted(), sides[1].as_painted()

@@ -68,6 +68,11 @@ def connected_components(labels: Any, connectivity: int, dtype: np.dtype[Any]) -
     return scipy.connected_components(labels, connectivity, dtype)
 
 
+def voronoi_regions(instances: Any, spacing: Spacing, first_voxel: bool) -> Any:
+    calls.append("voronoi_regions")
+    return scipy.voronoi_regions(instances, spacing, first_voxel)
+
+
 def region_components(
     labels: Any, wanted: tuple[int, ...], box: Box, connectivity: int
 ) -> RegionComponents:
@@ -80,9 +85,11 @@ def position_sums(labels: Any) -> tuple[Any, NDArray[np.int64]]:
     return scipy.position_sums(labels)
 
 
-def component_pair(reference: Any, prediction: Any, connectivity: int) -> ComponentPair:
+def component_pair(
+    reference: Any, prediction: Any, connectivity: int, region: Region | None = None
+) -> ComponentPair:
     calls.append("component_pair")
-    return scipy.component_pair(reference, prediction, connectivity)
+    return scipy.component_pair(reference, prediction, connectivity, region)
 
 
 def components_beside(reference: RegionComponents, prediction: RegionComponents) -> ComponentPair:

@@ -58,7 +58,9 @@ def instances_of(
             first = id_of.setdefault(group, number)
             found[first] = found.get(first, np.zeros(labels.shape, bool)) | (own == number)
     return {
-        key: mask for key, mask in sorted(found.items()) if mask.any() and mask.sum() >= minimum_size
+        key: mask
+        for key, mask in sorted(found.items())
+        if mask.any() and mask.sum() >= minimum_size
     }
 
 
@@ -94,9 +96,7 @@ def match(
     def reaches(value: float) -> bool:
         return value > threshold if strict else value >= threshold
 
-    touching = [
-        (r, p) for r, p in itertools.product(first, second) if (first[r] & second[p]).any()
-    ]
+    touching = [(r, p) for r, p in itertools.product(first, second) if (first[r] & second[p]).any()]
     scores = {(r, p): score_of(first[r], second[p], score) for r, p in touching}
     if matching == "any":
         return touching
@@ -112,10 +112,10 @@ def match(
     chosen = []
     taken: tuple[set[int], set[int]] = set(), set()
     if matching == "center":
-        candidates = [
-            (r, p) for p in second for r in first if bool(first[r][centre(second[p])])
-        ]
-        candidates.sort(key=lambda pair: (-score_of(first[pair[0]], second[pair[1]], score), pair[1]))
+        candidates = [(r, p) for p in second for r in first if bool(first[r][centre(second[p])])]
+        candidates.sort(
+            key=lambda pair: (-score_of(first[pair[0]], second[pair[1]], score), pair[1])
+        )
     else:
         candidates = sorted(
             (pair for pair in touching if reaches(scores[pair])),
@@ -135,7 +135,10 @@ def union(masks: Mapping[int, Mask], ids: Sequence[int]) -> Mask:
 
 
 def rows_of(
-    first: Mapping[int, Mask], second: Mapping[int, Mask], pairs: Sequence[tuple[int, int]], score: str
+    first: Mapping[int, Mask],
+    second: Mapping[int, Mask],
+    pairs: Sequence[tuple[int, int]],
+    score: str,
 ) -> list[Found]:
     """List each reference instance with its partners, then the predictions without one."""
     shape = next(iter([*first.values(), *second.values()])).shape if first or second else ()

@@ -74,7 +74,12 @@ def check_case(rng: np.random.Generator, reference: Array, prediction: Array) ->
         "empty": POLICIES[int(rng.integers(len(POLICIES)))],
     }
     evaluation = fastseg.evaluate_instances(
-        reference, prediction, ignore_label=ignore_label, single_slice="volume", **options, **of_rows
+        reference,
+        prediction,
+        ignore_label=ignore_label,
+        single_slice="volume",
+        **options,
+        **of_rows,
     )
     ignored = reference == (256 if ignore_label is None else ignore_label)
     maps = [np.where(ignored, 0, labels) for labels in (reference, prediction)]
@@ -147,10 +152,14 @@ def check_structure(
     assert (row["instance_tp"], row["instance_fp"]) == (tp, fp)
     assert row["instance_fn"] == len(sides[0]) - tp
     of_instances = evaluation.instances(name)
-    matched = [one for one in of_instances if None not in (one.reference_label, one.prediction_label)]
+    matched = [
+        one for one in of_instances if None not in (one.reference_label, one.prediction_label)
+    ]
     for metric in METRICS:
         assert same(row[f"matched_{metric}"], naive.mean_of([one[metric] for one in matched]))
-        assert same(row[f"lesionwise_{metric}"], naive.mean_of([one[metric] for one in of_instances]))
+        assert same(
+            row[f"lesionwise_{metric}"], naive.mean_of([one[metric] for one in of_instances])
+        )
 
 
 @pytest.mark.parametrize("part", range(4))

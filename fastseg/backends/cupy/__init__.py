@@ -159,6 +159,11 @@ def connected_components(
     raise NotImplementedError(unsupported("connected_components", labels.ndim))
 
 
+def voronoi_regions(instances: DeviceArray, spacing: Spacing, first_voxel: bool) -> DeviceArray:
+    """Raise: it is not offered, as `unsupported` says."""
+    raise NotImplementedError(unsupported("voronoi_regions", instances.ndim))
+
+
 def region_components(
     labels: DeviceArray, wanted: tuple[int, ...], box: Box, connectivity: int
 ) -> RegionComponents:
@@ -172,7 +177,10 @@ def position_sums(labels: DeviceArray) -> tuple[DeviceArray, NDArray[np.int64]]:
 
 
 def component_pair(
-    reference: DeviceArray, prediction: DeviceArray, connectivity: int
+    reference: DeviceArray,
+    prediction: DeviceArray,
+    connectivity: int,
+    region: Region | None = None,
 ) -> ComponentPair:
     """Raise: it is not offered, as `unsupported` says."""
     raise NotImplementedError(unsupported("component_pair", reference.ndim))

@@ -24,6 +24,7 @@ from fastseg.backends.numba.histogram import joint_histogram
 from fastseg.backends.numba.masks import Mask
 from fastseg.backends.numba.regions import between, measured
 from fastseg.backends.numba.surfaces import surface_of, surfaces_of
+from fastseg.backends.numba.voronoi import voronoi_regions
 from fastseg.backends.shared.volume import Volume, is_reversed, masks_of
 from fastseg.inputs.arrays import Array, Spacing
 from fastseg.measures.component_pairs import ComponentPair, PaintedPair
@@ -43,6 +44,7 @@ __all__ = [
     "surface",
     "surface_distances",
     "unsupported",
+    "voronoi_regions",
 ]
 
 # Voxels of a box that is worth the work of all threads: 256³. In smaller ones steps are too short to be shared
@@ -56,6 +58,7 @@ _OFFERED = {
     *("surface_distributions", "band_overlap"),
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
     *("connected_components", "region_components", "position_sums", "component_pair"),
+    "voronoi_regions",
 }
 
 _allocator.keep_freed_pages()
@@ -153,11 +156,19 @@ def distance_transform_edt(
     return distances.T, where
 
 
-def component_pair(reference: Array, prediction: Array, connectivity: int) -> ComponentPair:
+def component_pair(
+    reference: Array, prediction: Array, connectivity: int, region: Region | None = None
+) -> ComponentPair:
     """Find the components of both sides; no volume of their numbers is made, but of a mask beside several labels."""
-    first, second = (
-        Components.of_labels(Volume.of(labels), connectivity) for labels in (reference, prediction)
-    )
+    volumes = Volume.of(reference), Volume.of(prediction)
+    if region is not None:
+        return RunPair(
+            *(
+                Components.of_mask(mask, connectivity)
+                for mask in masks_of(Mask.of, *volumes, region._replace(box=None))
+            )
+        )
+    first, second = (Components.of_labels(volume, connectivity) for volume in volumes)
     return components_beside(first, second)
 
 

@@ -1,10 +1,10 @@
 """Components of two masks beside each other: which of them meet, and some of them taken out as bits.
 
-Idea: the rows of both masks lie in the same bundles, so that a word of a bundle falls into pieces, each of which lies in
-one run of either side or in none. All voxels of a piece, in all rows of the bundle, belong to one pair of components, or
-to a component and the background: a few AND and population counts tell how many and where. And a component is taken out
-of a box by asking of each run of its words whether the number is one of those wanted. No volume of numbers is written or
-read, of which there would be 64 bytes for each byte of the rows.
+Idea: the rows of both masks lie in the same bundles, so that a word of a bundle falls into pieces, each of which lies
+in one run of either side or in none. All voxels of a piece, in all rows of the bundle, belong to one pair of
+components, or to a component and the background: a few AND and population counts tell how many and where. And a
+component is taken out of a box by asking of each run of its words whether the number is one of those wanted. No
+volume of numbers is written or read, of which there would be 64 bytes for each byte of the rows.
 
 Cost: some instructions a piece, which are about as many as runs; of taking out, some a run of the boxes' words.
 
@@ -161,7 +161,10 @@ def meet_runs(
                 rest ^= part
                 a = _number_at(own, own_starts, own_before, first_numbers, bit)
                 b = _number_at(other, other_starts, other_before, second_numbers, bit)
-                for kind in range(3):  # both, the reference alone, the prediction alone
+                # both, the reference alone, the prediction alone
+                for kind in range(
+                    0 if a != 0 and b != 0 else 1 if a != 0 else 2, 3 if b != 0 else 2
+                ):
                     p00, p01, p10, p11 = a00 & b00, a01 & b01, a10 & b10, a11 & b11
                     key = (a << np.uint64(32)) | b
                     if kind == 1:
@@ -213,6 +216,7 @@ def take_runs(
     one = np.uint64(1)
     per_slice = np.uint64((words.shape[1] + height - 1) // height)
     for i in range(np.uint64(boxes.shape[0])):
+        shift_z, shift_y = np.uint64(depth - 1), np.uint64(height - 1)  # a bundle has one or two
         first, stop = np.uint64(value_starts[i]), np.uint64(value_starts[i + one])
         x_start = np.uint64(boxes[i, 2])
         x_stop = x_start + np.uint64(boxes[i, 5])
@@ -220,7 +224,7 @@ def take_runs(
         for z in range(np.uint64(boxes[i, 3])):
             for y in range(np.uint64(boxes[i, 4])):
                 from_z, from_y = z + np.uint64(boxes[i, 0]), y + np.uint64(boxes[i, 1])
-                bundle = from_z // np.uint64(depth) * per_slice + from_y // np.uint64(height)
+                bundle = (from_z >> shift_z) * per_slice + (from_y >> shift_y)
                 to = np.uint64(layout[i, 2]) + z * slice_bits + y * row_bits
                 for w in range(x_start >> np.uint64(6), (x_stop + np.uint64(63)) >> np.uint64(6)):
                     rest = words[from_z, from_y, w]

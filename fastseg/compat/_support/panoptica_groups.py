@@ -1,0 +1,384 @@
+"""The labels of one of panoptica's groups in a pair of maps: their instances, and what can be measured of them."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastseg.backends.protocol import Operations
+from fastseg.compat._support.masks import operations_for
+from fastseg.compat._support.patching import NotCovered
+from fastseg.inputs.arrays import Array, Box, Spacing, as_spacing, in_order, matched
+from fastseg.measures.component_pairs import ComponentPair, PaintedPair
+from fastseg.measures.instance_table import InstanceTable
+from fastseg.measures.joint_histogram import Counts, JointHistogram
+from fastseg.measures.regions import Region, Request
+from fastseg.protocols.rules import panoptic
+from fastseg.protocols.rules.panoptic import COUNT_METRICS, SURFACE_METRICS, Matches
+from fastseg.threads import lazy
+
+# Voxels around what there is that the host keeps when it crops.
+_MARGIN = 2
+_UNIT = 0.5  # the host's threshold of the surface Dice where it knows no spacing
+
+
+@dataclass(frozen=True, eq=False)
+class MapPair:
+    """Two maps of one shape and dtype, in C order, and how often each pair of labels occurs."""
+
+    maps: tuple[Array, Array]
+    histogram: JointHistogram
+    operations: Operations
+
+    @classmethod
+    def of(cls, reference: Array, prediction: Array) -> MapPair:
+        """Count the labels of two maps; the host sees copies in C order, so that numbers and sums follow that."""
+        maps = matched(in_order(reference, "C"), in_order(prediction, "C"))
+        operations = operations_for("component_pair", maps[0].ndim)
+        found = cls(maps, operations.joint_histogram(*maps), operations)
+        if min(found.histogram.labels) < 0:
+            raise NotCovered("negative labels")
+        return found
+
+    @lazy
+    def labels(self) -> tuple[list[int], list[int]]:
+        """The labels of the reference and of the prediction, ascending, without 0."""
+        of_sides = (side.labels.tolist() for side in self.histogram.sides)
+        first, second = ([label for label in labels if label] for labels in of_sides)
+        return first, second
+
+    @property
+    def ndim(self) -> int:
+        """How many axes there are."""
+        return int(self.maps[0].ndim)
+
+    @lazy
+    def bits(self) -> int:
+        """Bits of the unsigned numbers in which the host keeps both maps."""
+        return bits_for(max(map(max, filter(None, self.labels)), default=0))
+
+
+def bits_for(largest: int) -> int:
+    """Tell in how many bits the host keeps labels up to one."""
+    return 8 if largest < 1 << 8 else 16 if largest < 1 << 16 else 32 if largest < 2**32 - 1 else 64
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Some labels of a pair of maps, or all.
+
+    Attributes
+    ----------
+    maps : MapPair
+    labels : pair of tuple of int
+        Those of the group that occur on either side.
+    merged : bool
+        Whether they are one label to the host.
+    matched : bool
+        Whether equal labels are matched instances.
+    connectivity : int
+        Of components; 0 where labels are instances.
+    by_label : bool
+        Whether each label has components of its own.
+    cropped : bool
+        Whether the host crops before all else.
+    """
+
+    maps: MapPair
+    labels: tuple[tuple[int, ...], tuple[int, ...]]
+    merged: bool
+    matched: bool
+    connectivity: int
+    by_label: bool
+    cropped: bool
+    known: dict[tuple[int, tuple[int, ...]], tuple[float, ...]] = field(default_factory=dict)
+
+    @property
+    def semantic(self) -> bool:
+        """Whether instances are components."""
+        return self.connectivity > 0
+
+    @property
+    def ndim(self) -> int:
+        """How many axes the maps have."""
+        return self.maps.ndim
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Voxels along each axis."""
+        shape: tuple[int, ...] = self.maps.maps[0].shape
+        return shape
+
+    @property
+    def largest_label(self) -> int:
+        """The largest label of the group on either side."""
+        return max(map(max, filter(None, self.labels)), default=0)
+
+    def spacing(self, given: Any) -> Spacing:
+        """Read the voxel size."""
+        try:
+            return as_spacing([float(step) for step in given], self.ndim)
+        except (TypeError, ValueError) as error:
+            raise NotCovered(f"a voxel spacing of {given!r}") from error
+
+    @lazy
+    def histogram(self) -> JointHistogram:
+        """The histogram of both maps, in which what is not of the group is 0."""
+        whole = self.maps.histogram
+        sides = [whole.reference_labels, whole.prediction_labels]
+        if self.labels == tuple(map(tuple, self.maps.labels)):
+            return whole
+        for side, labels in enumerate(self.labels):
+            keep = np.isin(sides[side], np.array(labels, sides[side].dtype))
+            sides[side] = np.where(keep, sides[side], 0)
+        return replace(whole, reference_labels=sides[0], prediction_labels=sides[1])
+
+    @lazy
+    def _inside(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which pairs of labels are of the group in the reference, and in the prediction."""
+        return self.histogram.reference_labels != 0, self.histogram.prediction_labels != 0
+
+    @lazy
+    def volumes(self) -> tuple[int, int]:
+        """Voxels of either side."""
+        first, second = (int(self.histogram.counts[inside].sum()) for inside in self._inside)
+        return first, second
+
+    @lazy
+    def overlap(self) -> int:
+        """Voxels that both sides have."""
+        return int(self.histogram.counts[self._inside[0] & self._inside[1]].sum())
+
+    def check_sums(self, histogram: JointHistogram, bits: int) -> None:
+        """Refuse labels whose sum is 0 in the host's numbers: it crops by the sums, and loses such voxels."""
+        if not self.cropped or self.merged:
+            return
+        both = (histogram.reference_labels != 0) & (histogram.prediction_labels != 0)
+        sums = [
+            side[both].tolist()
+            for side in (histogram.reference_labels, histogram.prediction_labels)
+        ]
+        if any((first + second) % (1 << bits) == 0 for first, second in zip(*sums, strict=True)):
+            raise NotCovered("labels whose sum the host takes for background")
+
+    def check_largest(self, bits: int) -> None:
+        """Refuse a largest reference label after which the host's numbers begin anew."""
+        ids = self.table.reference.ids
+        if not self.matched and len(ids) and int(ids[-1]) == (1 << bits) - 1:
+            raise NotCovered("a label that is the largest of its type")
+
+    @lazy
+    def pair(self) -> ComponentPair:
+        """The instances of both sides."""
+        maps, operations = self.maps.maps, self.maps.operations
+        if self.semantic:
+            if self.by_label and max(map(len, self.labels)) > 1:
+                return operations.component_pair(*self._own_maps, self.connectivity)
+            return operations.component_pair(*maps, self.connectivity, Region(*self.labels))
+        if self.merged:
+            return self._painted(self._own_maps, operations.joint_histogram(*self._own_maps))
+        return self._painted(maps, self.histogram)
+
+    def _painted(self, maps: tuple[Array, Array], histogram: JointHistogram) -> ComponentPair:
+        counts = len(self.labels[0]), len(self.labels[1])
+        operations = self.maps.operations
+        return PaintedPair(maps, counts, lambda *_: histogram, operations.measure)
+
+    @lazy
+    def _own_maps(self) -> tuple[Array, Array]:
+        """Both maps as the host sees those of a group: other labels are 0, and all of them 1 where they are merged."""
+        if not self.merged and self.labels == tuple(map(tuple, self.maps.labels)):
+            return self.maps.maps
+        own = []
+        for labels, values in zip(self.labels, self.maps.maps, strict=True):
+            inside = np.isin(values, np.array(labels, values.dtype))
+            own.append(inside.view(np.uint8) if self.merged else np.where(inside, values, 0))
+        first, second = matched(*own)
+        return first, second
+
+    @lazy
+    def _masks(self) -> tuple[Array, Array]:
+        """Both maps as bool arrays."""
+        first, second = (values != 0 for values in self._own_maps)
+        return first, second
+
+    @lazy
+    def table(self) -> InstanceTable:
+        """Which instances there are, and how they overlap."""
+        return InstanceTable.of(self.pair.histogram)
+
+    @lazy
+    def counts(self) -> tuple[int, int]:
+        """How many instances there are of either side."""
+        return len(self.table.reference), len(self.table.prediction)
+
+    @lazy
+    def crop(self) -> tuple[list[int], list[int]]:
+        """Where what the host keeps starts and stops."""
+        inside = self._inside[0] | self._inside[1]
+        if not self.cropped or not inside.any():
+            return [0] * self.ndim, list(self.shape)
+        starts = self.histogram.starts[inside].min(axis=0) - _MARGIN
+        stops = self.histogram.stops[inside].max(axis=0) + _MARGIN
+        return (
+            np.maximum(starts, 0).tolist(),
+            np.minimum(stops, self.shape).tolist(),
+        )
+
+    @property
+    def _crop_box(self) -> Box:
+        return tuple(map(slice, *self.crop))
+
+    def masks_of(self, matches: Matches, place: int) -> tuple[Array, Array]:
+        """Cut out the masks of a match as the host does."""
+        starts, stops = (end[place] for end in matches.boxes)
+        starts = np.maximum(starts - _MARGIN, self.crop[0])
+        stops = np.minimum(stops + _MARGIN, self.crop[1])
+        box = tuple(map(slice, starts.tolist(), stops.tolist()))
+        first, second = (values[box] for values in self.pair.painted())
+        own, others = self.table.reference.ids, self.table.prediction.ids
+        rows = list(matches.predictions[place])
+        return first == own[matches.references[place]], np.isin(second, others[rows])
+
+    def scores(
+        self, matches: Matches, metrics: Sequence[Any], spacing: Spacing, given: Any
+    ) -> dict[str, list[float]]:
+        """Measure each match by each of the host's metrics, once."""
+        by_name = {metric.name: metric for metric in metrics}
+        keys = list(zip(matches.references.tolist(), matches.predictions, strict=True))
+        new = [place for place, key in enumerate(keys) if key not in self.known]
+        if new:
+            some = matches
+            if len(new) < len(keys):
+                predictions = [matches.predictions[place] for place in new]
+                some = Matches(matches.table, matches.references[new], predictions)
+
+            def other(name: str, place: int) -> Any:
+                return by_name[name](*self.masks_of(some, place), voxelspacing=given)
+
+            found = panoptic.scored(
+                self.pair, some, list(by_name), spacing, given_spacing=given, other=other
+            )
+            for place, values in zip(new, zip(*found.values(), strict=True), strict=True):
+                self.known[keys[place]] = values
+        of_each = [self.known[key] for key in keys]
+        return {name: [one[i] for one in of_each] for i, name in enumerate(by_name)}
+
+    def global_value(self, metric: Any) -> Any:
+        """Give one of the host's metrics of all instances together, which overlap, in voxels."""
+        if metric.name in COUNT_METRICS:
+            return value_of_counts(metric.name, self.overlap, *self.volumes)
+        if metric.name in SURFACE_METRICS:
+            maps, region = self._masks, Region()
+            if self.semantic or max(map(len, self.labels)) == 1:
+                maps, region = self.maps.maps, Region(*self.labels)
+            measure = self.maps.operations.surface_distances
+            found = measure(*maps, region, (1.0,) * self.ndim, "voxel")
+            return value_of_surfaces(
+                metric.name, found.reference_to_prediction, found.prediction_to_reference
+            )
+        first, second = (mask[self._crop_box].astype(np.uint8) for mask in self._masks)
+        return metric(reference_arr=first, prediction_arr=second)
+
+    def regions(self) -> Regions:
+        """Give each voxel to the nearest reference instance."""
+        painted = self.pair.painted() if self.semantic else self._own_maps
+        reference, prediction = (np.ascontiguousarray(one[self._crop_box]) for one in painted)
+        operations = self.maps.operations
+        _, nearest = operations.distance_transform_edt(
+            reference == 0, (1.0,) * self.ndim, True, np.float64
+        )
+        assert nearest is not None
+        region_of = reference[tuple(nearest)]
+        inside = np.where(prediction != 0, region_of, 0)
+        maps = matched(reference, inside)
+        return Regions(maps, operations.joint_histogram(*maps), operations)
+
+
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """Reference instances, and what of the prediction lies nearest to each, under its label."""
+
+    maps: tuple[Array, Array]
+    histogram: JointHistogram
+    operations: Operations
+
+    def counts(self, label: int) -> Counts:
+        """Count the voxels of a region."""
+        return self.histogram.pair_counts((label,))
+
+    def value(self, metric: Any, label: int) -> Any:
+        """Give one of the host's metrics of a region, where both sides overlap, in voxels."""
+        if metric.name in COUNT_METRICS:
+            counts = self.counts(label)
+            return value_of_counts(metric.name, counts.tp, counts.reference, counts.prediction)
+        if metric.name in SURFACE_METRICS:
+            region = Region((label,), (label,), self.histogram.box((label,)))
+            request = Request(frozenset(("surface_distances",)), (1.0,) * self.maps[0].ndim)
+            [found] = self.operations.measure(*self.maps, [region], request)
+            both = found["surface_distances"]
+            return value_of_surfaces(
+                metric.name, both.reference_to_prediction, both.prediction_to_reference
+            )
+        first, second = ((one == label).astype(np.uint8) for one in self.maps)
+        return metric(reference_arr=first, prediction_arr=second)
+
+
+def value_of_counts(name: str, both: int, reference: int, prediction: int) -> Any:
+    """Reduce numbers of voxels as the host does, in its types."""
+    if name == "DSC":
+        return 2 * np.int64(both) / np.int64(reference + prediction)
+    if name == "IOU":
+        return np.int64(both) / np.int64(reference + prediction - both)
+    difference = (float(prediction) - float(reference)) / float(reference)
+    return difference if name == "RVD" else abs(difference)
+
+
+def value_of_surfaces(name: str, there: Any, back: Any) -> Any:
+    """Reduce distances in voxels as the host does, to which no spacing was told."""
+    if name == "ASSD":
+        return panoptic.assd(there, back)
+    if name == "NSD":
+        warnings.warn(panoptic.WARNING_OF_A_THRESHOLD, stacklevel=2)
+        return panoptic.nsd(there, back, _UNIT)
+    return panoptic.hausdorff(there, back) if name == "HD" else panoptic.hd95(there, back)
+
+
+def group_of(maps: MapPair, label_group: Any, plan: Any) -> Group:
+    """Take the labels of one of the host's groups."""
+    module = importlib.import_module("panoptica.utils.label_group")
+    kind = type(label_group)
+    if kind not in (module.LabelGroup, module.LabelMergeGroup, module._LabelGroupAny):
+        raise NotCovered(f"a {kind.__name__}")
+    labels = maps.labels
+    if kind is not module._LabelGroupAny:
+        wanted = set(label_group.value_labels)
+        labels = tuple([label for label in side if label in wanted] for side in labels)
+    is_matched = plan.input == "MATCHED_INSTANCE" or bool(label_group.single_instance)
+    connectivity, by_label = 0, False
+    if plan.input == "SEMANTIC" and not is_matched:
+        by_label = plan.neighbours(maps.ndim)
+        connectivity = maps.ndim if by_label else 1
+    merged = kind is module.LabelMergeGroup
+    group = Group(
+        maps,
+        (tuple(labels[0]), tuple(labels[1])),
+        merged,
+        is_matched,
+        connectivity,
+        by_label and not merged,
+        plan.cropped,
+    )
+    largest = group.largest_label
+    group.check_sums(group.histogram, bits_for(largest))
+    if not group.semantic:
+        group.check_largest(maps.bits)
+    elif group.by_label or connectivity > 1:
+        group.check_largest(16)
+    return group
