@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeGuard
 
+from fastseg.errors import InputError
 from fastseg.evaluation import case as by_structure
 from fastseg.evaluation.settings import Settings
 from fastseg.evaluation.special_settings import SpecialSettings
@@ -11,20 +12,38 @@ from fastseg.inputs.source import Source
 from fastseg.results import Evaluation
 
 
-def settings_of(protocol: str | None = None, **options: Any) -> Settings:
+def settings_of(
+    protocol: str | None = None, *, instances: bool = False, **options: Any
+) -> Settings:
     """Check what every case is evaluated with, before anything is read.
 
     Parameters
     ----------
     protocol : str, optional
         The name of one; options are then those of :func:`fastseg.evaluate_protocol`.
+    instances : bool
+        Whether options are those of :func:`fastseg.evaluate_instances`.
     **options
         Else as in :func:`fastseg.evaluate`.
+
+    Raises
+    ------
+    InputError
+        Also if both are asked for: a protocol decides on instances itself.
     """
     if protocol is not None:
+        if instances:
+            raise InputError(
+                f"instances (--instances): the protocol {protocol!r:.80} decides itself what is matched; ask for one "
+                "of the two"
+            )
         from fastseg.protocols.framework.settings import ProtocolSettings
 
         return ProtocolSettings.of(protocol, **options)
+    if instances:
+        from fastseg.instances.settings import InstanceSettings
+
+        return InstanceSettings.checked(**options)
     return Settings.checked(**options)
 
 

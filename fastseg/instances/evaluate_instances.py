@@ -1,4 +1,4 @@
-"""One case by its instances: lesions, cells, organs, each with its partner and its metrics, and how well all were found."""
+"""One case by its instances: lesions, cells, organs, each with its partner and metrics, and how well all were found."""
 
 from __future__ import annotations
 
@@ -287,9 +287,9 @@ def evaluate_instances_case(
     about["backend"] = backend.name
     about[SCORES] = settings.scores
     connected = settings.components == ("connected", "connected")
-    if connected and settings.structures is None and not any(row.counts.tp for row in rows):
-        if hint := mask_hint(histogram, settings.ignore_label):
-            warnings.warn(hint, InputWarning, stacklevel=3)
+    agree = settings.structures is not None or any(one.counts.tp for one in found.structures)
+    if connected and not agree and (hint := mask_hint(histogram, settings.ignore_label)):
+        warnings.warn(hint, InputWarning, stacklevel=3)
     if settings.structures is not None:
         unlisted = unlisted_labels(structures, histogram, settings.ignore_label)
         if unlisted:

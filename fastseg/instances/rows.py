@@ -220,12 +220,12 @@ def _instances(found: MatchedCase, facts: CaseFacts) -> Iterator[Instance]:
         *found.matching.reference_scores.tolist(),
         *[math.nan] * len(partners.false_rows),
     ]
-    columns: list[Sequence[Box | None] | Sequence[Centroid | None]] = []
-    for side in partners.sides:
-        columns.append(_boxes(side, facts))
-    for side, centroids in zip(partners.sides, partners.centroids, strict=True):
-        columns.append(_centroids(centroids, side.sizes, facts))
-    return map(Instance, scores, _confidences(found), *columns)
+    boxes = [_boxes(side, facts) for side in partners.sides]
+    centroids = [
+        _centroids(places, side.sizes, facts)
+        for places, side in zip(partners.centroids, partners.sides, strict=True)
+    ]
+    return map(Instance, scores, _confidences(found), *boxes, *centroids)
 
 
 def _confidences(found: MatchedCase) -> list[float]:

@@ -81,7 +81,7 @@ class StructureInstances:
     box : tuple of slice
         That of the structure in both maps.
     in_box : bool
-        Whether components are looked at beside each other in this box; else instances are labels of the case's own maps.
+        Whether components are beside each other in this box; else instances are labels of the case's own maps.
     """
 
     structure: Structure
@@ -118,7 +118,7 @@ class StructureInstances:
     def table(self) -> InstanceTable:
         """The instances of both sides, with boxes in the volume, and how many voxels each pair shares."""
         first, second = self.sides
-        if not len(first.ids) or not len(second.ids) or first.is_whole and second.is_whole:
+        if not len(first.ids) or not len(second.ids) or (first.is_whole and second.is_whole):
             return self._without_pairs_counted()
         histogram = self.case.histogram
         if self.in_box:

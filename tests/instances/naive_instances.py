@@ -52,7 +52,8 @@ def instances_of(
         groups, _ = ndimage.label(
             wide, ndimage.generate_binary_structure(labels.ndim, connectivity)
         )
-        found, id_of = {}, {}
+        found = {}
+        id_of: dict[int, int] = {}
         for number in range(1, n + 1):
             group = int(groups[own == number][0])
             first = id_of.setdefault(group, number)
@@ -131,7 +132,8 @@ def match(
 
 def union(masks: Mapping[int, Mask], ids: Sequence[int]) -> Mask:
     """Join some masks."""
-    return np.logical_or.reduce([masks[one] for one in ids])
+    joined: Mask = np.logical_or.reduce([masks[one] for one in ids])
+    return joined
 
 
 def rows_of(
