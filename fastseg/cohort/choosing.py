@@ -9,6 +9,8 @@ from fastseg.evaluation import case as by_structure
 from fastseg.evaluation.settings import Settings
 from fastseg.evaluation.special_settings import SpecialSettings
 from fastseg.inputs.source import Source
+from fastseg.instances.evaluate_instances import evaluate_instances_case
+from fastseg.instances.settings import InstanceSettings
 from fastseg.results import Evaluation
 
 
@@ -41,8 +43,6 @@ def settings_of(
 
         return ProtocolSettings.of(protocol, **options)
     if instances:
-        from fastseg.instances.settings import InstanceSettings
-
         return InstanceSettings.checked(**options)
     return Settings.checked(**options)
 
@@ -60,7 +60,9 @@ def evaluate_case(
     *,
     budget: int | None = None,
 ) -> Evaluation:
-    """Evaluate one pair of label maps, as :func:`fastseg.evaluation.case.evaluate_case` or as the settings do."""
+    """Evaluate one pair of label maps, by structures or by instances, or as the settings do."""
+    if isinstance(settings, InstanceSettings):
+        return evaluate_instances_case(reference, prediction, settings, case)
     if isinstance(settings, SpecialSettings):
         return settings.evaluate(reference, prediction, case, budget=budget)
     return by_structure.evaluate_case(reference, prediction, settings, case, budget=budget)

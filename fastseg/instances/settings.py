@@ -12,13 +12,11 @@ from fastseg.evaluation.settings import Settings
 from fastseg.evaluation.special_settings import SpecialSettings
 from fastseg.inputs.choices import unknown
 from fastseg.inputs.scalars import as_number, as_whole_number, is_scalar, shown
-from fastseg.inputs.source import Source
 from fastseg.inputs.structures import SIDES
 from fastseg.instances.components import COMPONENTS, Components, SideRules
 from fastseg.instances.matching import RULES
 from fastseg.instances.scores import score_named
 from fastseg.metrics import FROM_HISTOGRAM, MEASUREMENTS, Metric, list_metrics, resolve
-from fastseg.results import Evaluation
 from fastseg.threads import lazy
 
 _Value = TypeVar("_Value")
@@ -210,14 +208,6 @@ class InstanceSettings(SpecialSettings):
             "detection": list(self.detection_names),
             "structure_metrics": list(self.structure_names),
         }
-
-    def evaluate(
-        self, reference: Source, prediction: Source, case: str = "", *, budget: int | None = None
-    ) -> Evaluation:
-        """Evaluate one pair of label maps."""
-        from fastseg.instances.evaluate_instances import evaluate_instances_case
-
-        return evaluate_instances_case(reference, prediction, self, case)
 
 
 def _split(metrics: str | Iterable[str] | None) -> tuple[tuple[Metric, ...], tuple[Metric, ...]]:
