@@ -97,9 +97,14 @@ class InstanceSettings(SpecialSettings):
             whole = list(resolve(structure_metrics, of="structures"))
         if matching not in RULES:
             raise unknown("matching", matching, RULES)
+        order = [metric.name for metric in of_instances]
+
+        def place_of(name: str) -> int:  # as columns come
+            return order.index(name) if name in order else len(order)
+
         return cls(
             **{field.name: getattr(base, field.name) for field in fields(Settings)}
-            | {"metric_names": tuple(metric.name for metric in of_instances)},
+            | {"metric_names": tuple(order)},
             components=_sided("components", components, _as_components),
             connectivity=_as_connectivity(connectivity, "connectivity"),
             dilation=_sided("dilation", dilation, _as_count),
@@ -112,7 +117,7 @@ class InstanceSettings(SpecialSettings):
             many_to_one=bool(many_to_one),
             together=bool(together),
             detection_names=(*(metric.name for metric in detection), *_by_size(size_classes)),
-            structure_names=tuple(metric.name for metric in whole),
+            structure_names=tuple(sorted((metric.name for metric in whole), key=place_of)),
         )
 
     @lazy
