@@ -22,7 +22,7 @@ from fastseg.evaluation.case import (
     tolerances_of,
 )
 from fastseg.evaluation.naming import named_structures, unlisted_labels
-from fastseg.evaluation.settings import SingleSlice
+from fastseg.evaluation.settings import SingleSlice, are_fixed
 from fastseg.evaluation.structures import structures_of
 from fastseg.inputs.arrays import Array, check_same_shape, matched
 from fastseg.inputs.device import memory_of
@@ -35,7 +35,7 @@ from fastseg.instances.matching import match
 from fastseg.instances.measuring import Measuring
 from fastseg.instances.partners import Partners
 from fastseg.instances.rows import CaseFacts, MatchedCase, rows_of_case
-from fastseg.instances.settings import InstanceSettings
+from fastseg.instances.settings import InstanceSettings, kept
 from fastseg.instances.structure_instances import CaseMaps, structure_instances
 from fastseg.measures.distributions import PercentileMethod
 from fastseg.measures.joint_histogram import JointHistogram
@@ -189,34 +189,36 @@ def evaluate_instances(
     2 None 0.0 ((20, 30), (20, 30))
     None 2 0.0 None
     """
-    settings = InstanceSettings.checked(
-        spacing=spacing,
-        labels=labels,
-        components=components,
-        connectivity=connectivity,
-        dilation=dilation,
-        dilation_connectivity=dilation_connectivity,
-        minimum_size=minimum_size,
-        matching=matching,
-        score=score,
-        threshold=threshold,
-        strict=strict,
-        many_to_one=many_to_one,
-        together=together,
-        metrics=metrics,
-        structure_metrics=structure_metrics,
-        size_classes=size_classes,
-        tolerance=tolerance,
-        boundary=boundary,
-        percentile_method=percentile_method,
-        empty=empty,
-        ignore_label=ignore_label,
-        backend=backend,
-        single_slice=single_slice,
-        grid_tolerance=grid_tolerance,
-        ignore_grid=ignore_grid,
-        reorient=reorient,
-    )
+    options: dict[str, Any] = {
+        "spacing": spacing,
+        "labels": labels,
+        "components": components,
+        "connectivity": connectivity,
+        "dilation": dilation,
+        "dilation_connectivity": dilation_connectivity,
+        "minimum_size": minimum_size,
+        "matching": matching,
+        "score": score,
+        "threshold": threshold,
+        "strict": strict,
+        "many_to_one": many_to_one,
+        "together": together,
+        "metrics": metrics,
+        "structure_metrics": structure_metrics,
+        "size_classes": size_classes,
+        "tolerance": tolerance,
+        "boundary": boundary,
+        "percentile_method": percentile_method,
+        "empty": empty,
+        "ignore_label": ignore_label,
+        "backend": backend,
+        "single_slice": single_slice,
+        "grid_tolerance": grid_tolerance,
+        "ignore_grid": ignore_grid,
+        "reorient": reorient,
+    }
+    fixed = are_fixed(options.values())
+    settings = kept(**options) if fixed else InstanceSettings.checked(**options)
     confidences = Confidences(confidence, confidence_of)
     if not case and isinstance(prediction, (str, os.PathLike)):
         case = io.image_stem(prediction)

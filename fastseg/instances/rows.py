@@ -11,12 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from fastseg.evaluation.rows import fill_in, values_of
-from fastseg.inputs.structures import Label
+from fastseg.inputs.structures import Label, Structure
 from fastseg.instances.case_instances import CaseInstances
 from fastseg.instances.components import Longs
 from fastseg.instances.partners import Floats, Partners
 from fastseg.instances.settings import LESIONWISE, MATCHED, InstanceSettings
-from fastseg.instances.structure_instances import StructureInstances
 from fastseg.measures.instance_table import Instances
 from fastseg.measures.joint_histogram import Counts, Empty
 from fastseg.measures.matching import Matching
@@ -107,19 +106,22 @@ def rows_of_case(
     of_wholes : sequence of mapping
         What was measured of each structure as a whole.
     """
-    of_instances = _instance_rows(found, facts, of_pairs)
+    structures, options = found.instances.structures, facts.options()
+    of_instances = _instance_rows(found, facts, of_pairs, options)
+    counts = [one.counts._replace(tn=one.counts.tn - facts.n_ignored) for one in structures]
+    values = values_of(facts.settings.structure_metrics, counts, of_wholes, options)
     matchings = found.instances.parted(found.matching)
     rows: list[Row] = []
-    for structure, matching, whole, options, (own, false) in zip(
-        found.instances.structures,
-        matchings,
-        of_wholes,
-        facts.options(),
-        found.places(),
-        strict=True,
-    ):
-        members = [of_instances[place] for place in (*own, *false)]
-        rows.append(_structure_row(structure, matching, facts, options, whole, members))
+    for place, (own, false) in enumerate(found.places()):
+        members = [of_instances[row] for row in (*own, *false)]
+        structure, of_whole = structures[place].structure, values[place]
+        empty = counts[place].empty
+        if empty:
+            metrics, policy = facts.settings.structure_metrics, facts.settings.policy
+            fill_in(of_whole, metrics, policy, empty, facts.diagonal, structure.name)
+        of_whole |= _detection(structure.name, matchings[place], facts, options[place])
+        of_whole |= _means(facts.settings.metric_names, members)
+        rows.append(_structure_row(structure, counts[place], facts, of_whole))
         rows += members
     return rows
 
@@ -136,7 +138,6 @@ def _instance_rows(found: MatchedCase, facts: CaseFacts, of_pairs: Sequence[Meas
     measured: list[Measured] = [
         next(pairs) if is_pair and of_pairs else {} for is_pair in found.partners.is_pair.tolist()
     ]
-    options = facts.options()
     values = values_of(settings.metrics, counts, measured, [options[i] for i in structures])
     rows = []
     for place, count, by_name, (reference, prediction), instance in zip(
@@ -263,27 +264,15 @@ def _centroids(places: Floats, sizes: Longs, facts: CaseFacts) -> list[Centroid 
 
 
 def _structure_row(
-    found: StructureInstances,
-    matching: Matching,
-    facts: CaseFacts,
-    options: Options,
-    measured: Measured,
-    rows: Sequence[Row],
+    structure: Structure, counts: Counts, facts: CaseFacts, values: dict[str, float]
 ) -> Row:
-    """Make the row of a structure as a whole, from the rows of its instances among others."""
-    settings, structure = facts.settings, found.structure
-    counts = found.counts._replace(tn=found.counts.tn - facts.n_ignored)
-    [values] = values_of(settings.structure_metrics, [counts], [measured], [options])
-    empty = counts.empty
-    if empty:
-        metrics, policy = settings.structure_metrics, settings.policy
-        fill_in(values, metrics, policy, empty, facts.diagonal, structure.name)
-    values |= _detection(structure.name, matching, facts, options)
-    values |= _means(settings.metric_names, rows)
+    """Make the row of a structure as a whole."""
+    settings = facts.settings
     other: Label = structure.label
     sides = structure.reference, structure.prediction
     if "given" not in settings.components and sides[0] != sides[1]:
         other = sides[1][0] if len(sides[1]) == 1 else sides[1]
+    empty = counts.empty
     return Row(
         facts.case,
         structure.label,

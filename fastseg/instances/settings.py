@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -213,6 +214,10 @@ class InstanceSettings(SpecialSettings):
             "detection": list(self.detection_names),
             "structure_metrics": list(self.structure_names),
         }
+
+
+#: :meth:`InstanceSettings.checked`, kept as :data:`fastseg.evaluation.settings.kept` is
+kept = functools.lru_cache(maxsize=128, typed=True)(InstanceSettings.checked)
 
 
 def _split(metrics: str | Iterable[str] | None) -> tuple[tuple[Metric, ...], tuple[Metric, ...]]:
