@@ -129,7 +129,12 @@ def rows_of_case(
 # ------------------------------------------------------------------------------ of instances
 
 
-def _instance_rows(found: MatchedCase, facts: CaseFacts, of_pairs: Sequence[Measured]) -> list[Row]:
+def _instance_rows(
+    found: MatchedCase,
+    facts: CaseFacts,
+    of_pairs: Sequence[Measured],
+    options: Sequence[Options],
+) -> list[Row]:
     """Make a row for each reference instance with its partners, and for each prediction without one."""
     settings, policy = facts.settings, _of_instances(facts.settings.policy)
     structures = _structures_of_each(found)
