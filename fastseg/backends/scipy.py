@@ -204,10 +204,12 @@ class Components:
 
     @property
     def sizes(self) -> NDArray[np.int64]:
+        """How many voxels each has."""
         return np.bincount(self.labels.ravel(), minlength=self.count + 1)[1:]
 
     @property
     def boxes(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where the box of each starts and stops."""
         found = [
             [(part.start, part.stop) for part in box] for box in ndimage.find_objects(self.labels)
         ]
@@ -216,14 +218,17 @@ class Components:
 
     @property
     def firsts(self) -> NDArray[np.int64]:
+        """Where the first voxel of each lies in C order."""
         numbers, first = np.unique(self.labels, return_index=True)
         return first[numbers > 0].astype(np.int64)
 
     @property
     def sums(self) -> NDArray[np.int64]:
+        """The positions of each one's voxels, added up."""
         return position_sums(self.labels)[1]
 
     def painted(self, dtype: DTypeLike) -> NDArray[Any]:
+        """Give the numbers of the components."""
         return self.labels.astype(dtype)
 
 
