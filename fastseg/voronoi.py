@@ -29,7 +29,7 @@ Ties = Literal["lowest", "first_voxel"]
 TIES: tuple[str, ...] = get_args(Ties)
 
 # Offsets that are tried for voxels one by one before all of a box is transformed.
-_MOST_OFFSETS = 500
+_MOST_OFFSETS = 250
 # Voxels that are looked up at a time.
 _AT_ONCE = 1 << 16
 # Voxels in one that are asked for, from which on a transform is cheaper than to try offsets.
@@ -106,7 +106,7 @@ def voronoi_regions(
         return np.zeros_like(array)
     [placed] = backend.placed(array if is_contiguous(array) else np.ascontiguousarray(array))
     if mask is None:
-        found = backend.operations.voronoi_regions(placed, steps, ties == "first_voxel")
+        found = backend.operations.voronoi_regions(placed, steps, ties == "first_voxel", None)
     else:
         found = _within(backend, placed, mask, steps, ties)
     regions: NDArray[Any] = backend.returned(found, array)
@@ -139,11 +139,9 @@ def _within(
     part = (
         np.ascontiguousarray(instances[box]) if order == "C" else np.asfortranarray(instances[box])
     )
-    nearest = backend.operations.voronoi_regions(part, spacing, ties == "first_voxel")
     places = np.unravel_index(left, instances.shape, order=order)
-    found[left] = nearest[
-        tuple(place - side.start for place, side in zip(places, box, strict=True))
-    ]
+    at = tuple(place - side.start for place, side in zip(places, box, strict=True))
+    found[left] = backend.operations.voronoi_regions(part, spacing, ties == "first_voxel", at)
     return regions
 
 
