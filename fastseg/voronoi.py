@@ -92,7 +92,7 @@ def voronoi_regions(
         array = array.view(np.uint8)
     if ties not in TIES:
         raise unknown("ties", ties, TIES)
-    steps = comparable_steps(array.shape, as_spacing(spacing, array.ndim))
+    steps = as_spacing(spacing, array.ndim)
     mask = None if within is None else as_mask(within, "within")
     if mask is not None:
         _check_shapes(array, mask)
@@ -104,12 +104,30 @@ def voronoi_regions(
         )
     if highest == 0:
         return np.zeros_like(array)
-    [placed] = backend.placed(array if is_contiguous(array) else np.ascontiguousarray(array))
-    if mask is None:
-        found = backend.operations.voronoi_regions(placed, steps, ties == "first_voxel", None)
-    else:
-        found = _within(backend, placed, mask, steps, ties)
-    regions: NDArray[Any] = backend.returned(found, array)
+    [placed] = backend.placed(array)
+    regions: NDArray[Any] = backend.returned(
+        regions_of(backend, placed, steps, within=mask, ties=ties), array
+    )
+    return regions
+
+
+def regions_of(
+    backend: Backend,
+    instances: Array,
+    spacing: Spacing,
+    *,
+    within: NDArray[np.bool_] | None = None,
+    ties: Ties = "lowest",
+) -> Array:
+    """Do it for arguments that are checked, in the backend's memory, and for at least one instance."""
+    steps = comparable_steps(instances.shape, spacing)
+    if not is_contiguous(instances):
+        instances = np.ascontiguousarray(instances)
+    if within is not None:
+        return _within(backend, instances, within, steps, ties)
+    regions: Array = backend.operations.voronoi_regions(
+        instances, steps, ties == "first_voxel", None
+    )
     return regions
 
 
