@@ -240,12 +240,12 @@ CC_METRICS = Protocol(
     source="alexanderjaus/CC-Metrics, package CCMetrics 0.0.3",
     about=(
         "Cuts the image into the Voronoi regions of the reference's components, and gives each metric of MONAI in each "
-        "region: a component beside all that was predicted nearer to it than to another, so that what is predicted far "
-        "from any lesion costs the nearest one. A case scores the mean of its components; a cohort the mean of its cases "
-        "(/patient) and of all components of all cases (/overall). All labels are foreground unless labels are asked "
-        "for. metric_worst_score, for which the package has no default, is that of its examples; before version 0.0.3 "
-        "ties went to the first component, as they do here without the quirk. Percentiles are those of torch 2.14, means "
-        "those of torch on x86."
+        "region: a component beside all that was predicted nearer to it than to another, so that what is predicted "
+        "far from any lesion costs the nearest one. A case scores the mean of its components; a cohort the mean of its "
+        "cases (/patient) and of all components of all cases (/overall). All labels are foreground unless labels are "
+        "asked for. metric_worst_score, for which the package has no default, is that of its examples. Percentiles are "
+        "those of torch 2.14, means those of torch on x86. Before version 0.0.3 the package gave ties to the component "
+        "with the lowest number, as it is here without the quirk."
     ),
     axes="xyz",
     scores=_SCORES,
@@ -266,10 +266,10 @@ CC_METRICS = Protocol(
         ),
         Quirk(
             "ties-by-the-transform",
-            "A voxel as near to two components belongs to the one to which SciPy's distance transform leads, which "
-            "depends on the order of the axes: to turn the image changes scores.",
-            "lesions of one voxel, the first to the right and below of the second, and a false positive in the middle "
-            "of the square that they span: Dice 1 and 2/3; without the quirk 2/3 and 1, and so however it is turned.",
+            "A voxel as near to two components belongs to the one to which SciPy's distance transform leads, and not "
+            "always to the same of the two; without the quirk to the one with the lowest number.",
+            "lesions of one voxel in the upper right and the lower left corner of a square of 3, and a false positive "
+            "in its middle: Dice 1 and 2/3; without the quirk 2/3 and 1.",
         ),
         Quirk(
             "worse-than-the-worst",
