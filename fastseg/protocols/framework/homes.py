@@ -12,6 +12,7 @@ HOMES: dict[str, str] = {
     "brats2023-met": "brats2023",
     "brats2023-ped": "brats2023",
     "brats2023-ssa": "brats2023",
+    "cc-metrics": "cc_metrics",
     "flare22": "flare22",
     "flare23": "flare22",
     "flare24": "flare22",
