@@ -20,6 +20,7 @@ HOMES: dict[str, str] = {
     "isles22": "isles22",
     "kits23": "kits23",
     "lnq2023": "lnq2023",
+    "luna16": "luna16",
     "picai": "picai",
     "toothfairy3": "toothfairy3",
     "totalsegmentator": "totalsegmentator",
