@@ -138,7 +138,8 @@ def _row(
         counts,
         0.0,
         counts.empty,
-        level="structure" if instance is None else "instance",
+        "",
+        "structure" if instance is None else "instance",
         instance=instance,
     )
 

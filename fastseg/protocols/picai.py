@@ -384,7 +384,7 @@ QUIRKS = (
         "surplus-candidates-are-free",
         "Of several candidates that overlap one lesion enough, one is a hit, and the others are neither hits nor false "
         "positives: cutting a candidate into pieces costs nothing.",
-        "A lesion of 6 voxels, covered by candidates of 3, 2 and 1 voxels: 1 hit and 0 false positives; without the "
+        "A lesion of 8 voxels, with candidates of 3, 2 and 1 of its voxels: 1 hit and 0 false positives; without the "
         "quirk 1 hit and 2.",
     ),
     Quirk(
@@ -406,8 +406,8 @@ QUIRKS = (
         "Of more than 10 000 different confidences, lesion_TPR_at_FPR looks at those above 0.8, the 20 lowest, and "
         "10 000 that were meant to be spread evenly: their places are rounded down to a whole step, so that below "
         "20 000 they are the highest.",
-        "12 000 confidences, all below 0.8: those from the 10 001st to the 11 980th are no thresholds; without the "
-        "quirk all are.",
+        "12 000 confidences, all below 0.8, the 11 001st of which is the only hit: at 11 000 false positives a case "
+        "lesion_TPR_at_FPR is 0, as no threshold is there; without the quirk 1.",
     ),
     Quirk(
         "overlap-epsilon",
