@@ -21,6 +21,8 @@ HOMES: dict[str, str] = {
     "isles22": "isles22",
     "kits23": "kits23",
     "lnq2023": "lnq2023",
+    "luna16": "luna16",
+    "nndetection": "nndetection",
     "picai": "picai",
     "toothfairy3": "toothfairy3",
     "totalsegmentator": "totalsegmentator",
