@@ -15,6 +15,11 @@ HOMES: dict[str, str] = {
         ("brats2023", *(f"brats2023-{task}" for task in ("gli", "ssa", "ped", "men", "met"))),
         "brats2023",
     ),
+    **{
+        f"brats{year}-{task}": "brats2024"
+        for year in (2024, 2025)
+        for task in ("gli", "men", "men-rt", "met", "ped", "ssa")
+    },
     "hecktor": "hecktor",
     "hnts-mrg": "hecktor",
 }

@@ -72,9 +72,24 @@ def as_header_holds(spacing: Spacing) -> Spacing:
 
 
 def rows_of_region(
-    pair: LabelPair, structure: Structure, lesions: tuple[Lesions, Lesions] | None, rule: Rule
+    pair: LabelPair,
+    structure: Structure,
+    lesions: tuple[Lesions, Lesions] | None,
+    rule: Rule,
+    whole: tuple[Lesions, Lesions] | None = None,
 ) -> list[Row]:
-    """Score a region, of which there are lesions unless neither map has it: its row, and one for each lesion."""
+    """Score a region: its row, and one for each lesion of the reference.
+
+    Parameters
+    ----------
+    pair : LabelPair
+    structure : Structure
+    lesions : pair of Lesions, or None
+        Of either side; None where neither map has the structure.
+    rule : Rule
+    whole : pair of Lesions, optional
+        Of which the scores of the region as a whole are made; the same unless given.
+    """
     if lesions is None:
         counts = Counts(0, 0, 0, pair.histogram.total)
         values = {"Num_TP": 0.0, "Num_FP": 0.0, "Num_FN": 0.0}
@@ -84,7 +99,8 @@ def rows_of_region(
     if not rule.shared:
         contacts = contacts.shared_out(reference.sizes)
     table = _Table.of(reference, prediction, contacts, rule)
-    counts = _counts(pair, reference, prediction)
+    both = lesions if whole is None else whole
+    counts = _counts(pair, *both)
     kept = [place for place, volume in enumerate(table.volumes) if volume > rule.minimum]
     n_false = sum(
         rule.small_false_positives or rule.volume(int(prediction.sizes[one])) > rule.minimum
@@ -97,7 +113,7 @@ def rows_of_region(
         "Num_TP": float(matched),
         "Num_FP": float(n_false),
         "Num_FN": float(len(kept) - matched),
-        **_of_voxels(reference, prediction, counts, rule),
+        **_of_voxels(*both, counts, rule),
     }
 
     def over(column: Sequence[float], penalty: float, nothing: float) -> float:
