@@ -22,6 +22,7 @@ HOMES: dict[str, str] = {
     },
     "hecktor": "hecktor",
     "hnts-mrg": "hecktor",
+    "mist": "mist",
 }
 
 

@@ -21,7 +21,6 @@ from fastseg.protocols.rules.lesion_wise import (
     nnunet_nsd,
 )
 from fastseg.protocols.rules.lesions import Lesions
-from fastseg.results.instance import Instance
 from fastseg.results.rows import Row
 
 TOLERANCES = (0.5, 1.0)
@@ -267,7 +266,6 @@ class _Table:
             "nsd10_lesionwise",
         )
         lists = self.volumes, self.dice, self.hd95, *self.nsd
-        offset = [part.start for part in reference.window.box[::-1]]
         total = pair.histogram.total
         for place, lesion in enumerate(self.lesions):
             several = self.touched[place]
@@ -275,20 +273,6 @@ class _Table:
             tp = contacts.overlap(lesion)
             fn = int(reference.sizes[lesion]) - tp
             fp = int(prediction.sizes[several].sum()) - tp
-            boxes = (
-                tuple(
-                    (int(start) + first, int(stop) + first)
-                    for start, stop, first in zip(
-                        one.boxes[0][ids].min(axis=0),
-                        one.boxes[1][ids].max(axis=0),
-                        offset,
-                        strict=True,
-                    )
-                )
-                if ids
-                else None
-                for one, ids in ((reference, [lesion]), (prediction, several))
-            )
             rows.append(
                 pair.row(
                     structure,
@@ -296,10 +280,7 @@ class _Table:
                     counts=Counts(tp, fp, fn, total - tp - fp - fn),
                     level="instance",
                     reference_label=lesion,
-                    prediction_label=(several[0] if len(several) == 1 else tuple(several))
-                    if several
-                    else None,
-                    instance=Instance(self.dice[place] if several else math.nan, math.nan, *boxes),
+                    **contacts.partner(reference, prediction, lesion, self.dice[place]),
                 )
             )
         return rows
