@@ -11,6 +11,7 @@ from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.protocols.framework.label_pair import LabelPair
 from fastseg.protocols.framework.options import Options
 from fastseg.protocols.framework.protocol import Protocol, Quirk, Rules, Score
+from fastseg.protocols.rules.described import mean_of_defined
 from fastseg.protocols.rules.overlapping_components import overlapping_components
 from fastseg.protocols.rules.voxel_volume import millilitres
 from fastseg.protocols.rules.whole_map import by_structure, named, whole_maps
@@ -83,13 +84,11 @@ def evaluate_fourth(pair: LabelPair, options: Options) -> list[Row]:
 def aggregate(rows: Sequence[Row]) -> dict[str, float]:
     """Average over the cases in which a score is defined, as pandas does."""
     structures = by_structure(rows)
-    means = {}
-    for name, scores in structures.items():
-        for score, values in scores.items():
-            defined = np.array([value for value in values if not math.isnan(value)])
-            mean = float(defined.sum() / len(defined)) if len(defined) else math.nan
-            means[named(name, score, len(structures) == 1)] = mean
-    return means
+    return {
+        named(name, score, len(structures) == 1): mean_of_defined(values)
+        for name, scores in structures.items()
+        for score, values in scores.items()
+    }
 
 
 _SCORES = (
