@@ -26,11 +26,17 @@ _FARTHEST = 1e6
 
 def evaluate(pair: LabelPair, options: Options) -> list[Row]:
     """Score a case: overlap, surfaces and lesions of the maps as they are, or of each structure."""
-    for name in ("min_overlap_ratio", "max_false_positive_ratio", "max_false_positive_ratio_moderator"):
+    for name in (
+        "min_overlap_ratio",
+        "max_false_positive_ratio",
+        "max_false_positive_ratio_moderator",
+    ):
         if not 0 < options[name] <= 1:
             raise InputError(f"{name}: expected more than 0 and at most 1, got {options[name]!r}")
     if options["min_lesion_volume"] < 0:
-        raise InputError(f"min_lesion_volume: expected no negative number, got {options['min_lesion_volume']!r}")
+        raise InputError(
+            f"min_lesion_volume: expected no negative number, got {options['min_lesion_volume']!r}"
+        )
     return [
         pair.row(maps.structure, _scores(pair, maps, options))
         for maps in whole_maps(pair, "lesion")
@@ -44,7 +50,10 @@ def _scores(pair: LabelPair, maps: Maps, options: Options) -> dict[str, float]:
     if n_reference <= 1:
         return _of_empty_reference(pair, prediction, options)
     if n_prediction > 1 and n_reference != n_prediction:
-        reference, prediction = (reference > 0).astype(np.uint16), (prediction > 0).astype(np.uint16)
+        reference, prediction = (
+            (reference > 0).astype(np.uint16),
+            (prediction > 0).astype(np.uint16),
+        )
     overlap = _overlap(pair.joint_histogram(reference, prediction))
     surfaces = dict.fromkeys(_SURFACE, math.nan)
     if n_prediction > 1:
@@ -89,9 +98,7 @@ def _ratio(part: float, whole: float) -> float:
 _SURFACE = ("HausdorffDistance", "ContourMeanDistance", "SurfaceDistance")
 
 
-def _cut(
-    pair: LabelPair, maps: Maps, reference: Array, prediction: Array
-) -> tuple[Array, Array]:
+def _cut(pair: LabelPair, maps: Maps, reference: Array, prediction: Array) -> tuple[Array, Array]:
     """Cut both maps to what is in either, if their background is 0, with a margin for contours."""
     if maps.reference.min() or maps.prediction.min():
         return reference, prediction
@@ -105,25 +112,30 @@ def _surface(
     """Measure between the masks, between their contours, and between the contours of each label."""
     masks = reference != 0, prediction != 0
     border = not options.quirk("border-is-no-contour")
-    contours = [itk.contour(labels, full=False, border=border) for labels in (reference, prediction)]
+    contours = [
+        itk.contour(labels, full=False, border=border) for labels in (reference, prediction)
+    ]
     return {
         "HausdorffDistance": max(
             float(nearest_distances(pair, masks[to], masks[1 - to]).max()) for to in (0, 1)
         ),
         "ContourMeanDistance": max(
-            _contour_mean(pair, contours[to], contours[1 - to]) for to in (0, 1)
+            _contour_mean(pair, contours[to], contours[1 - to], border) for to in (0, 1)
         ),
         "SurfaceDistance": _surface_distance(
             pair,
-            *(labels * contour for labels, contour in zip((reference, prediction), contours, strict=True)),
+            *(
+                labels * contour
+                for labels, contour in zip((reference, prediction), contours, strict=True)
+            ),
             running=options.quirk("running-minimum"),
         ),
     }
 
 
-def _contour_mean(pair: LabelPair, to: Bools, at: Bools) -> float:
+def _contour_mean(pair: LabelPair, to: Bools, at: Bools, border: bool) -> float:
     """Average, over the boundary of one contour, the distance to the boundary of the other, on either side of it."""
-    to, at = itk.boundary(to), itk.boundary(at)
+    to, at = itk.boundary(to, border=border), itk.boundary(at, border=border)
     if not to.any():
         return math.sqrt(np.finfo(np.float64).max) if at.any() else math.nan
     return float(nearest_distances(pair, to, at).mean()) if at.any() else math.nan
@@ -153,17 +165,18 @@ def _surface_distance(
 def _least_voxels(pair: LabelPair, options: Options) -> int:
     """How many voxels are more than the smallest volume of a lesion."""
     voxel = math.prod(reversed(pair.spacing))  # ITK's first axis is the last one
-    return math.floor(options["min_lesion_volume"] / voxel) + 1
+    volume: float = options["min_lesion_volume"]
+    return math.floor(volume / voxel) + 1
 
 
 def _lesions(
     pair: LabelPair, reference: Array, prediction: Array, options: Options
 ) -> dict[str, float]:
     """Count the lesions that are detected, and the detections that a lesion is detected for."""
-    components = pair.backend.operations.component_pair(*matched(reference != 0, prediction != 0), 1)
-    table = LesionTable.of(
-        InstanceTable.of(components.histogram), _least_voxels(pair, options)
+    components = pair.backend.operations.component_pair(
+        *matched(reference != 0, prediction != 0), 1
     )
+    table = LesionTable.of(InstanceTable.of(components.histogram), _least_voxels(pair, options))
     thresholds = Thresholds(
         options["min_overlap_ratio"],
         options["max_false_positive_ratio"],
@@ -185,7 +198,9 @@ def _lesions(
 
 def _of_empty_reference(pair: LabelPair, prediction: Array, options: Options) -> dict[str, float]:
     """Count what is predicted where there is nothing."""
-    components = pair.backend.operations.component_pair(*matched(prediction != 0, prediction != 0), 1)
+    components = pair.backend.operations.component_pair(
+        *matched(prediction != 0, prediction != 0), 1
+    )
     sizes = InstanceTable.of(components.histogram).prediction.sizes
     sizes = sizes[sizes >= _least_voxels(pair, options)]
     voxel = math.prod(reversed(pair.spacing))
@@ -197,35 +212,40 @@ _QUIRKS = (
         "running-minimum",
         "SurfaceDistance is too small: the smallest distance is not forgotten from one contour voxel to the next, so "
         "that each counts with the smallest of all before it, and the mean depends on the order of the voxels.",
-        "EXAMPLE",
+        "a row of voxels 1 mm apart, the reference those of the places 1 and 8, the prediction the first: 0; without "
+        "the quirk 2.3333333333333335.",
     ),
     Quirk(
         "walk-stops-early",
         "Of the detections that overlap a lesion, no more are looked at than there are lesions, and one: with few "
         "lesions and many detections, those that are mostly elsewhere are not seen.",
-        "EXAMPLE",
+        "one lesion, covered in 3, 3, 2 and 2 voxels by four detections, of which the third lies to 80 % elsewhere: "
+        "SensL 1; without the quirk 0.",
     ),
     Quirk(
         "ties-by-sort",
-        "Detections of equal overlap are looked at in the order in which the compiler's sort leaves them, which is that "
-        "of their sizes only up to 16 detections. Here it is that of GCC.",
-        "EXAMPLE",
+        "Detections of equal overlap are looked at in the order in which the compiler's sort leaves them, which is "
+        "that of their sizes only up to 16 detections. Here it is that of GCC.",
+        "one lesion, covered in one voxel by each of 17 detections, of which the two largest lie mostly elsewhere: "
+        "SensL 1, because others are looked at first; without the quirk 0.",
     ),
     Quirk(
         "lowest-label-is-background",
         "Labels are numbered from the lowest that occurs, so that a map without 0 has no lesion of its lowest label.",
-        "EXAMPLE",
+        "a prediction that fills the image, of which the reference is one half: Dice 0; without the quirk "
+        "0.6666666666666666.",
     ),
     Quirk(
         "border-is-no-contour",
         "A voxel at the border of the image is on a contour only if a neighbour inside the image is of another label.",
-        "EXAMPLE",
+        "of a row of 10 voxels, 1 mm apart, the first 5 against the first 4: ContourMeanDistance 1; without the quirk, "
+        "in a volume of that row alone, 0.2.",
     ),
     Quirk(
         "nothing-detected-is-undefined",
         "Where no lesion is detected and no detection is right, F1_score is 0 divided by 0, and leaves a cohort's mean "
         "instead of lowering it.",
-        "EXAMPLE",
+        "a lesion and a detection that do not overlap: nan; without the quirk 0.",
     ),
 )
 
@@ -235,11 +255,11 @@ ANIMA = Protocol(
     source="Inria-Empenn/Anima-Public @ d9fb323, animaSegPerfCAnalyzer.cxx",
     about=(
         "Overlap of voxels, distances between masks and contours, and lesions: of the components of more than 3 mm³ on "
-        "either side, one of the reference is detected if more than 10 % of it is covered and, looked at in the order of "
-        "their overlap until they make up 65 % of it, no detection lies to more than 70 % outside of all lesions (SensL); "
-        "the same with the sides exchanged is PPVL, and F1_score is made of both. These are the thresholds of its "
-        "command line; the class itself has 5, 50 and 50 %. Labels are renumbered from the lowest; where the maps have "
-        "equally many, labels are compared, otherwise foregrounds. It was read and not run: ITK's filters and the "
+        "either side, one of the reference is detected if more than 10 % of it is covered and, looked at in the order "
+        "of their overlap until they make up 65 % of it, no detection lies to more than 70 % outside of all lesions "
+        "(SensL); the same with the sides exchanged is PPVL, and F1_score is made of both. These are the thresholds of "
+        "its command line; the class itself has 5, 50 and 50 %. Labels are renumbered from the lowest; where the maps "
+        "have equally many, labels are compared, otherwise foregrounds. It was read and not run: ITK's filters and the "
         "detection, compiled from the script's text at commit 03aa12c, were. What it writes of cases without a "
         "reference, NbTestedLesions and VolTestedLesions alone, is by its header and its users' description."
     ),
@@ -258,7 +278,9 @@ ANIMA = Protocol(
         Score("PPVL", about="share of the detections that detect"),
         Score("SensL", about="share of the lesions that are detected"),
         Score("F1_score", about="of PPVL and SensL"),
-        Score("NbTestedLesions", False, about="without a reference: how many lesions are predicted"),
+        Score(
+            "NbTestedLesions", False, about="without a reference: how many lesions are predicted"
+        ),
         Score("VolTestedLesions", False, "mm³", "without a reference: their volume"),
     ),
     rules=Rules(

@@ -72,9 +72,7 @@ def touching(labels: Array) -> dict[int, set[int]]:
         touch[first[differ] * np.intp(_LABELS) + second[differ]] = True
     table = touch.reshape(_LABELS, _LABELS)
     table |= table.T
-    return {
-        label: set(table[label].nonzero()[0].tolist()) for label in range(1, _LABELS)
-    }
+    return {label: set(table[label].nonzero()[0].tolist()) for label in range(1, _LABELS)}
 
 
 def edges(region: str, touch: Mapping[int, set[int]], present: set[int]) -> list[int]:

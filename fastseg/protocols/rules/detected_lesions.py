@@ -65,7 +65,8 @@ class LesionTable:
             numbers.append(number)
         rows, columns = numbers[0][table.reference_rows], numbers[1][table.prediction_rows]
         kept = ((rows >= 0) & (columns >= 0)).nonzero()[0]
-        return cls(*sizes, *_ordered(rows[kept], columns[kept], table.overlaps[kept]))
+        pairs = _ordered(rows[kept], columns[kept], table.overlaps[kept])
+        return cls(sizes[0], sizes[1], *pairs)
 
     def transposed(self) -> LesionTable:
         """Exchange lesions and detections."""

@@ -145,7 +145,7 @@ def _along_lines(values: NDArray[Any], spacing: float, begin: int) -> NDArray[An
 def _gather(
     values: NDArray[Any], positions: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.intp]]:
-    """Gather the parabolas of each line that are anywhere the lowest: heights, places, and how many follow the first."""
+    """Gather the parabolas of each line that are the lowest anywhere: heights, places, and which is the last."""
     heights, places = np.zeros_like(values), np.zeros_like(values)
     last = np.full(len(values), -1, np.intp)
     for i, position in enumerate(positions):

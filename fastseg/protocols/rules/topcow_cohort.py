@@ -16,7 +16,7 @@ _MISMATCH = "FAIL"
 
 
 def aggregate(rows: Sequence[Row]) -> dict[str, float]:
-    """Give the scores of a cohort: ``"Dice_BA/mean"``, ``"dect_avg/f1_score/mean"``, ``"graph_var_bal_acc/anterior"``."""
+    """Give the scores of a cohort by names such as ``"Dice_R-PCA/mean"`` and ``"topo_var_bal_acc/anterior"``."""
     cases = _cases(rows)
     columns: dict[str, list[float]] = {}
     for number, case in enumerate(cases):
