@@ -289,7 +289,7 @@ ANIMA = Protocol(
         dilation="none",
         matching="covered share, and shares outside of its detections, many to many",
         penalty="none",
-        empties="no reference: number and volume of the predicted lesions alone; no prediction: distances, PPVL and F1 nan",
+        empties="no reference: number and volume of predicted lesions alone; no prediction: distances, PPVL, F1 nan",
     ),
     options={
         "min_lesion_volume": 3.0,

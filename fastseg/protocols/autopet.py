@@ -100,7 +100,7 @@ _SCORES = (
 _QUIRKS = (
     Quirk(
         "values-as-weights",
-        "The maps are multiplied and added up as numbers, so that Dice depends on the number by which a mask is stored.",
+        "The maps are multiplied and added up as numbers: Dice depends on the number by which a mask is stored.",
         "two equal masks of 255: Dice 255; without the quirk 1.",
     ),
     Quirk(
