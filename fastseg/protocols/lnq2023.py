@@ -148,8 +148,8 @@ LNQ_2023 = Protocol(
         ),
         Quirk(
             "distances-in-float32",
-            "Distances are made in float32 from positions in the image, so that equal ones differ by 1e-7 of them, and "
-            "added up in float32 where none is 0.",
+            "Distances are made in float32 from positions in the image, so that equal ones differ by 1e-7 of them, "
+            "equal masks may be 1e-7 apart, and added up in float32 where none is 0.",
             "two neighbours in a row of voxels of 0.7 mm, at the places 1 and 2: 0.699999988079071 mm; at 3 and 4: "
             "0.7000000476837158 mm; without the quirk 0.7 at either.",
         ),

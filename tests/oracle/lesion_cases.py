@@ -29,7 +29,7 @@ SPACINGS = (0.3125, 0.7, 1.0, 1.2, 2.5, 1 / 3)
 
 
 def lesion_cases(n: int, seed: int, *, n_labels: int = 1) -> Iterator[Case]:
-    """Give pairs of maps and the voxel size, each kind in turn; labels are drawn voxel by voxel if there are several."""
+    """Give pairs of maps and the voxel size, each kind in turn; of several labels each voxel draws one."""
     rng = np.random.default_rng(seed)
     for number in range(n):
         shape = tuple(int(size) for size in rng.integers(1, 9, 3))
