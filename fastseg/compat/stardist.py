@@ -10,7 +10,7 @@ Images with labels so large that stardist runs out of memory are taken. Left to 
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,8 @@ import numpy as np
 from fastseg.compat._support.masks import joint_histogram
 from fastseg.compat._support.patching import Host, Patch, rest_of
 from fastseg.inputs.arrays import Array
-from fastseg.protocols.rules.threshold_assignment import Overlaps, Scored
+from fastseg.measures.instance_table import InstanceTable
+from fastseg.protocols.rules.threshold_assignment import Scored
 
 __all__ = ["matching", "matching_dataset", "matching_dataset_lazy"]
 
@@ -45,15 +46,11 @@ _MATCHES = ("matched_pairs", "matched_scores", "matched_tps")
 _RATIOS = (*_FIELDS[5:9], *_FIELDS[11:])
 
 # named as there, where each call makes a class of its own
-_Statistics = namedtuple("Matching", _FIELDS)  # type: ignore[misc]
-_WithMatches = namedtuple("Matching", (*_FIELDS, *_MATCHES))  # type: ignore[misc]
-_OfDataset = namedtuple("DatasetMatching", (*_FIELDS, "by_image"))  # type: ignore[misc]
+_Statistics: Any = namedtuple("Matching", _FIELDS)
+_WithMatches: Any = namedtuple("Matching", (*_FIELDS, *_MATCHES))
+_OfDataset: Any = namedtuple("DatasetMatching", (*_FIELDS, "by_image"))
 
-_CRITERIA: dict[str, Callable[[Overlaps], Scored]] = {
-    "iou": lambda overlaps: overlaps.iou(np.float32),
-    "iot": lambda overlaps: overlaps.of_reference(np.float32),
-    "iop": lambda overlaps: overlaps.of_prediction(np.float32),
-}
+_CRITERIA = {"iou": "iou", "iot": "recall", "iop": "precision"}
 
 
 def matching(
@@ -109,13 +106,13 @@ def matching(
     if thresh is None:
         thresh = 0
     single = np.isscalar(thresh)
-    thresholds = [float(each) for each in ([thresh] if single else thresh)]  # type: ignore[union-attr, arg-type, list-item]
+    thresholds = [float(each) for each in ([thresh] if single else thresh)]  # type: ignore[union-attr, arg-type]
     if not y_true.size:
         raise ValueError("zero-size array to reduction operation minimum which has no identity")
-    overlaps = Overlaps.of(joint_histogram(*(_native(image) for image in (y_true, y_pred))))
-    scores = _CRITERIA[criterion](overlaps)
+    table = InstanceTable.of(joint_histogram(*(_native(image) for image in (y_true, y_pred))))
+    scores = Scored.of(table, _CRITERIA[criterion], np.float32)
     found = tuple(
-        _statistics(overlaps, scores, threshold, criterion, bool(report_matches))
+        _statistics(table, scores, threshold, criterion, bool(report_matches))
         for threshold in thresholds
     )
     return found[0] if single else found
@@ -133,12 +130,12 @@ def _native(image: Array) -> Array:
 
 
 def _statistics(
-    overlaps: Overlaps, scores: Scored, threshold: float, criterion: str, report_matches: bool
+    table: InstanceTable, scores: Scored, threshold: float, criterion: str, report_matches: bool
 ) -> Any:
     """Match by one threshold; sums and quotients are of the types that they have there."""
-    n_true, n_pred = overlaps.shape
+    n_true, n_pred = scores.shape
     matches: tuple[Any, ...] = ((), (), ())
-    if not min(overlaps.shape):
+    if not min(scores.shape):
         tp: Any = 0
         total: Any = 0.0
     elif report_matches:
@@ -146,7 +143,7 @@ def _statistics(
         reached = values >= threshold
         tp = np.count_nonzero(reached)
         total = np.sum(values[reached])
-        ids = overlaps.reference_ids[rows].tolist(), overlaps.prediction_ids[columns].tolist()
+        ids = table.reference.ids[rows].tolist(), table.prediction.ids[columns].tolist()
         matches = (
             tuple(zip(*ids, strict=True)),
             tuple(values),
