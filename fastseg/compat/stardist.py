@@ -45,10 +45,15 @@ _MATCHES = ("matched_pairs", "matched_scores", "matched_tps")
 # what is a mean over images where it is taken by image
 _RATIOS = (*_FIELDS[5:9], *_FIELDS[11:])
 
+
+def _named_tuple(name: str, fields: tuple[str, ...]) -> Any:
+    return namedtuple(name, fields, module=__name__)  # type: ignore[misc]
+
+
 # named as there, where each call makes a class of its own
-_Statistics: Any = namedtuple("Matching", _FIELDS)
-_WithMatches: Any = namedtuple("Matching", (*_FIELDS, *_MATCHES))
-_OfDataset: Any = namedtuple("DatasetMatching", (*_FIELDS, "by_image"))
+_Statistics = _named_tuple("Matching", _FIELDS)
+_WithMatches = _named_tuple("Matching", (*_FIELDS, *_MATCHES))
+_OfDataset = _named_tuple("DatasetMatching", (*_FIELDS, "by_image"))
 
 _CRITERIA = {"iou": "iou", "iot": "recall", "iop": "precision"}
 
