@@ -10,10 +10,12 @@ from fastseg._version import __version__
 # Imported when first used: `import fastseg` takes neither numba nor SciPy.
 _HOMES = {
     "evaluate": "fastseg.evaluation.case",
+    "evaluate_instances": "fastseg.instances.evaluate_instances",
     "evaluate_cohort": "fastseg.cohort.evaluate_cohort",
     "evaluate_protocol": "fastseg.protocols.framework.evaluate_protocol",
     "list_protocols": "fastseg.protocols.framework.registry",
     "protocol_scores": "fastseg.protocols.framework.cohort_scores",
+    "evaluate_partition": "fastseg.evaluation.partition",
     "Evaluation": "fastseg.results",
     "EmptyMaskError": "fastseg.errors",
     "list_metrics": "fastseg.metrics",
@@ -22,6 +24,7 @@ _HOMES = {
     "distance_transform_edt": "fastseg.primitives",
     "surface": "fastseg.primitives",
     "surface_distances": "fastseg.primitives",
+    "voronoi_regions": "fastseg.voronoi",
     "SurfaceDistances": "fastseg.measures.surface_distances",
     "BackendFallbackWarning": "fastseg.errors",
     "BackendNotAvailableError": "fastseg.errors",
@@ -59,6 +62,8 @@ if TYPE_CHECKING:
     from fastseg.errors import InputWarning as InputWarning
     from fastseg.errors import MissingPackageError as MissingPackageError
     from fastseg.evaluation.case import evaluate as evaluate
+    from fastseg.evaluation.partition import evaluate_partition as evaluate_partition
+    from fastseg.instances.evaluate_instances import evaluate_instances as evaluate_instances
     from fastseg.io import read_image as read_image
     from fastseg.measures.surface_distances import SurfaceDistances as SurfaceDistances
     from fastseg.metrics import list_metrics as list_metrics
@@ -72,6 +77,7 @@ if TYPE_CHECKING:
     from fastseg.results import Evaluation as Evaluation
     from fastseg.threads import get_num_threads as get_num_threads
     from fastseg.threads import set_num_threads as set_num_threads
+    from fastseg.voronoi import voronoi_regions as voronoi_regions
 
 __all__ = ["__version__", *sorted(_HOMES)]
 

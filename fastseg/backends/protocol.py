@@ -85,6 +85,14 @@ class Operations(Protocol):
     def position_sums(self, labels: Any) -> tuple[Any, NDArray[np.int64]]:
         """Find each label but 0, ascending, and add up the positions of its voxels along the axes, (n, ndim)."""
 
+    def voronoi_regions(self, instances: Any, spacing: Spacing, first_voxel: bool) -> Any:
+        """Give each voxel of a map of numbers of at least 0, some above, the number of the nearest instance.
+
+        Of equally near ones it is the lowest number, or with `first_voxel` that of the nearest voxel that comes first
+        in Fortran order. Distances are compared as float64 has them, which is without a rounding where spacings are
+        whole numbers: :func:`fastseg.backends.shared.exactness.comparable_steps`.
+        """
+
     def component_pair(
         self, reference: Any, prediction: Any, connectivity: int, region: Region | None = None
     ) -> ComponentPair:
@@ -92,6 +100,11 @@ class Operations(Protocol):
 
         Those of the masks that a region's labels make, where one is given; its box means nothing.
         """
+
+    def components_beside(
+        self, reference: RegionComponents, prediction: RegionComponents
+    ) -> ComponentPair:
+        """Take components that :meth:`region_components` found in one box, with one connectivity, as a pair."""
 
 
 class PackedOperations(Protocol):
@@ -103,6 +116,11 @@ class PackedOperations(Protocol):
 
     def pack(self, labels: Any, wanted: tuple[int, ...], box: Box, reverse: bool) -> Words:
         """Pack the voxels of a box that have one of some labels, along the axes of the volume."""
+
+    def components(
+        self, words: Words, width: int, connectivity: int, reverse: bool
+    ) -> RegionComponents:
+        """Find the components of a packed mask of three axes, whose rows are `width` voxels long."""
 
     def measure(self, pair: PackedPair, tolerance: float, request: Request) -> Measured:
         """Measure a structure whose whole box is there."""

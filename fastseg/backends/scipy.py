@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from fastseg.inputs.arrays import Array, Box, Spacing
 from fastseg.measures.component_pairs import ComponentPair, PaintedPair
+from fastseg.measures.components import RegionComponents
 from fastseg.measures.distributions import SurfaceDistributions
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.overlap import Overlap
@@ -26,6 +27,7 @@ _OFFERED = {
     *("surface_distributions", "band_overlap"),
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
     *("connected_components", "region_components", "position_sums", "component_pair"),
+    "voronoi_regions",
 }
 
 
@@ -194,7 +196,7 @@ def connected_components(
 
 
 @dataclass(frozen=True)
-class _Components:
+class Components:
     """What :class:`fastseg.measures.components.RegionComponents` tells, of painted components."""
 
     labels: NDArray[np.int32]
@@ -227,10 +229,10 @@ class _Components:
 
 def region_components(
     labels: Array, wanted: tuple[int, ...], box: Box, connectivity: int
-) -> _Components:
+) -> Components:
     """Label the mask of a region, whose first voxels come in C order as SciPy numbers them."""
     structure = ndimage.generate_binary_structure(labels.ndim, connectivity)
-    return _Components(*ndimage.label(_mask(labels, wanted, box), structure))
+    return Components(*ndimage.label(_mask(labels, wanted, box), structure))
 
 
 def position_sums(labels: Array) -> tuple[Array, NDArray[np.int64]]:
@@ -238,6 +240,23 @@ def position_sums(labels: Array) -> tuple[Array, NDArray[np.int64]]:
     found = [label for label in np.unique(labels) if label]
     sums = [np.argwhere(labels == label).sum(axis=0) for label in found]
     return np.array(found, labels.dtype), np.array(sums, np.int64).reshape(len(found), labels.ndim)
+
+
+def voronoi_regions(instances: Array, spacing: Spacing, first_voxel: bool) -> Array:
+    """Transform the background of each instance, the lowest number first; or that of all, for the nearest voxels."""
+    if first_voxel:
+        where = ndimage.distance_transform_edt(
+            instances == 0, sampling=spacing, return_distances=False, return_indices=True
+        )
+        nearest: Array = instances[tuple(where)]
+        return nearest
+    regions = np.zeros_like(instances)
+    least = np.full(instances.shape, np.inf)
+    for number in np.unique(instances[instances > 0]):
+        distances = ndimage.distance_transform_edt(instances != number, sampling=spacing)
+        nearer = distances < least
+        regions[nearer], least[nearer] = number, distances[nearer]
+    return regions
 
 
 def component_pair(
@@ -250,3 +269,11 @@ def component_pair(
     first, n_first = connected_components(reference, connectivity, numbers)
     second, n_second = connected_components(prediction, connectivity, numbers)
     return PaintedPair((first, second), (n_first, n_second), joint_histogram, measure)
+
+
+def components_beside(reference: RegionComponents, prediction: RegionComponents) -> ComponentPair:
+    """Paint both."""
+    first, second = (side.painted(np.dtype(np.int32)) for side in (reference, prediction))
+    return PaintedPair(
+        (first, second), (reference.count, prediction.count), joint_histogram, measure
+    )

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from fastseg.backends.scipy import distances_to, measured_masks, surface, surfels
+from fastseg.backends.scipy import Components, distances_to, measured_masks, surface, surfels
 from fastseg.backends.shared.offsets import Floats, Words
 from fastseg.backends.shared.packed import (
     Near,
@@ -63,6 +64,13 @@ def _image_of(volume: Array, pair: PackedPair) -> Array:
 def _cube_of(image: Array) -> Array:
     """Take it back, with the sizes that it has now."""
     return image.reshape((1,) * (3 - image.ndim) + image.shape)
+
+
+def components(words: Words, width: int, connectivity: int, reverse: bool) -> Components:
+    """Unpack, and label as a region's mask is."""
+    cube = _volume_of(words, (*words.shape[:2], width))
+    structure = ndimage.generate_binary_structure(3, connectivity)
+    return Components(*ndimage.label(cube.T if reverse else cube, structure))
 
 
 def _masks(pair: PackedPair) -> tuple[Mask, Mask]:

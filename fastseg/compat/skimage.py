@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from fastseg.compat._support.patching import Host, NotCovered, Patch, falls_back
 from fastseg.compat._support.volumetric import directed_distances
 from fastseg.inputs.arrays import matched
 from fastseg.measures.joint_histogram import JointHistogram
+from fastseg.measures.partitions import Partition, kept_pairs
 
 __all__ = [
     "adapted_rand_error",
@@ -146,15 +146,6 @@ def _nearest(mask: Mask, point: NDArray[np.int64], distance: float) -> NDArray[n
 # ---------------------------------------------------------------------------- contingency
 
 
-def _sizes(histogram: JointHistogram) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Voxels of each label of the true and of the test image."""
-    true, test = (
-        np.bincount(labels.astype(np.intp), histogram.counts)
-        for labels in (histogram.reference_labels, histogram.prediction_labels)
-    )
-    return true.astype(np.float64), test.astype(np.float64)
-
-
 @falls_back_to("skimage.metrics", "contingency_table")
 def contingency_table(
     im_true: Labels,
@@ -195,13 +186,16 @@ def contingency_table(
     """
     from scipy import sparse
 
-    pairs = _pairs(im_true, im_test, () if ignore_labels is None else ignore_labels)
-    values = pairs.counts.astype(np.float64)
+    pairs, ignored = _pairs(im_true, im_test, () if ignore_labels is None else ignore_labels)
+    values = np.where(ignored, 0, pairs.counts).astype(np.float64)
     if normalize:
-        values /= pairs.counts.sum()
+        values /= values.sum()
     if sparse_type not in ("matrix", "array"):
         raise ValueError(f"`sparse_type` must be 'array' or 'matrix', got {sparse_type}")
-    table = sparse.csr_array((values, (pairs.reference_labels, pairs.prediction_labels)))
+    # labels in the images' own types, after which SciPy chooses the type of the table's indices
+    rows = pairs.reference_labels.astype(im_true.dtype)
+    columns = pairs.prediction_labels.astype(im_test.dtype)
+    table = sparse.csr_array((values, (rows, columns)))
     return table if sparse_type == "array" else sparse.csr_matrix(table)
 
 
@@ -247,11 +241,11 @@ def adapted_rand_error(
     >>> float(precision), float(recall)
     (0.3333333333333333, 0.5)
     """
-    pairs = _checked_pairs(image_true, image_test, table, ignore_labels)
+    partition = _partition(image_true, image_test, table, ignore_labels)
     if alpha < 0 or alpha > 1:
         raise ValueError(f"alpha must be between 0 and 1, got {alpha!r}")
-    values = pairs.counts.astype(np.float64)
-    both, true, test = (n @ n - n.sum() for n in (values, *_sizes(pairs)))
+    pairs = partition.together, partition.reference, partition.prediction
+    both, true, test = (np.float64(each - partition.voxels) for each in pairs)
     return 1.0 - both / (alpha * true + (1 - alpha) * test), both / true, both / test
 
 
@@ -293,22 +287,14 @@ def variation_of_information(
     >>> variation_of_information(np.array([1, 1, 1, 1]), np.array([1, 1, 2, 2]))
     array([1., 0.])
     """
-    pairs = _checked_pairs(image0, image1, table, ignore_labels)
-    counted = pairs.counts > 0
-    n = pairs.counts[counted].astype(np.float64)
-    sizes = [
-        size[labels[counted]]
-        for size, labels in zip(
-            _sizes(pairs), (pairs.reference_labels, pairs.prediction_labels), strict=True
-        )
-    ]
-    total = n.sum()
-    return np.array([(n * np.log2(size / n)).sum() / total for size in sizes])
+    partition = _partition(image0, image1, table, ignore_labels)
+    return np.array([partition.split, partition.merge])
 
 
-def _checked_pairs(
+def _partition(
     first: Labels | None, second: Labels | None, table: Any, ignored: int | Sequence[int]
-) -> JointHistogram:
+) -> Partition:
+    """What two images have in common."""
     if table is not None:
         raise NotCovered("table=")
     shapes = [getattr(image, "shape", None) for image in (first, second)]
@@ -318,10 +304,14 @@ def _checked_pairs(
         raise ValueError(
             f"Input images must have the same dimensions. Their shapes are {shapes[0]} and {shapes[1]}"
         )
-    return _pairs(first, second, ignored)
+    pairs, left_out = _pairs(first, second, ignored)
+    return Partition.of(kept_pairs(pairs, ~left_out))
 
 
-def _pairs(true: Labels, test: Labels, ignored: int | Sequence[int]) -> JointHistogram:
+def _pairs(
+    true: Labels, test: Labels, ignored: int | Sequence[int]
+) -> tuple[JointHistogram, NDArray[np.bool_]]:
+    """Count the pairs of labels of two images, and tell which are ignored."""
     for image in (true, test):
         if not isinstance(image, np.ndarray) or image.dtype.kind not in "iu" or not image.size:
             raise NotCovered("images that are no arrays of integers")
@@ -338,16 +328,10 @@ def _pairs(true: Labels, test: Labels, ignored: int | Sequence[int]) -> JointHis
     # a table has a row for each label up to the largest
     if any(labels.min() < 0 or labels.max() > np.iinfo(np.int32).max for labels in found):
         raise NotCovered("labels below 0 or above 2**31")
-    counts = np.where(np.isin(found[0], ignored), 0, histogram.counts)
-    if not counts.any():
+    left_out = np.isin(found[0], ignored)
+    if left_out.all():
         raise NotCovered("an image that is all ignored")
-    # labels in the images' own types, after which SciPy chooses the type of a table's indices
-    return replace(
-        histogram,
-        reference_labels=found[0].astype(true.dtype),
-        prediction_labels=found[1].astype(test.dtype),
-        counts=counts,
-    )
+    return histogram, left_out
 
 
 PATCHES = Host(

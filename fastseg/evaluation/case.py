@@ -32,7 +32,7 @@ from fastseg.inputs.arrays import (
 )
 from fastseg.inputs.device import memory_of
 from fastseg.inputs.source import ArraySource, Source
-from fastseg.inputs.structures import Labels, as_tolerances
+from fastseg.inputs.structures import Labels, Structure, as_tolerances
 from fastseg.measures.distributions import PercentileMethod
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.mask_hint import mask_hint
@@ -236,27 +236,9 @@ def evaluate_case(
         Bytes that may be taken for maps that are read in pieces, the interpreter and the decoder of a store aside.
         Default: 2 GiB, or a quarter of the machine's memory if that is less. Results do not depend on it.
     """
-    first = reference.array
-    shape = reference.shape if first is None else first.shape
-    own = reference.spacing if reference.spacing is not None else prediction.spacing
-    spacing = as_spacing(own if settings.spacing is None else settings.spacing, len(shape))
-    grid = reference.grid if reference.grid is not None else prediction.grid
-    if settings.spacing is None and grid is not None and settings.measurements:
-        io.check_right_angles(grid, reference.name)
-    voxel_volume = (
-        math.prod(spacing)
-        if settings.spacing is not None or grid is None
-        else float(grid.voxel_volume)
-    )
-    about = {
-        "fastseg": __version__,
-        "shape": list(shape),
-        "spacing": list(spacing),
-        "unit": "voxels" if settings.spacing is None and own is None else "mm",
-        **settings.plain,
-    }
-    if 1 in shape and settings.single_slice == "plane" and len(shape) > 1:
-        reference, prediction, spacing = _in_plane(reference, prediction, spacing)
+    spacing, voxel_volume, about = geometry_of(reference, prediction, settings)
+    if 1 in about["shape"] and settings.single_slice == "plane":
+        reference, prediction, spacing = in_plane(reference, prediction, spacing)
     pair = _pair(reference, prediction, settings, budget)
     ignored = settings.ignore_label
     histogram = pair.histogram().without(ignored)
@@ -264,34 +246,24 @@ def evaluate_case(
         structures = named_structures(settings, histogram, reference, prediction)
     else:
         structures = structures_of(settings, histogram)
-    if isinstance(settings.tolerance, Mapping):
-        any_id = settings.structures is None
-        tolerances = as_tolerances(settings.tolerance, structures, any_id=any_id)
-    else:
-        tolerances = [settings.tolerance] * len(structures)
+    tolerances = tolerances_of(settings, structures)
     counts = counts_of(histogram, structures)
     agree = settings.structures is not None or any(map(operator.attrgetter("tp"), counts))
     if not agree and (hint := mask_hint(histogram, ignored)):
         warnings.warn(hint, InputWarning, stacklevel=3)
     occur = [bool(settings.measurements) and not count.empty for count in counts]
-    widths = [0.0] * len(structures)
-    if "band_overlap" in settings.measurements:
-        known = {one: width_of_band(one) for one in set(tolerances)}
-        widths = list(map(known.__getitem__, tolerances))
+    widths = widths_of(tolerances, settings.measurements)
     regions = regions_of(
         histogram,
         list(itertools.compress(structures, occur)),
         list(itertools.compress(widths, occur)),
     )
-    furthest = math.inf
-    if settings.within_tolerance:
-        furthest = max(map(widest_within, set(tolerances)), default=0.0)
     request = Request(
         settings.measurements,
         spacing,
         settings.boundary,
         () if ignored is None else (ignored,),
-        furthest=furthest,
+        furthest=furthest_of(tolerances) if settings.within_tolerance else math.inf,
     )
     found = iter(pair.measure(regions, request) if regions else ())
     measured = [next(found) if occurs else {} for occurs in occur]
@@ -313,13 +285,65 @@ def evaluate_case(
     return Evaluation(rows, settings.metric_names, about)
 
 
-def _in_plane(
+def geometry_of(
+    reference: Source, prediction: Source, settings: Settings
+) -> tuple[Spacing, float, dict[str, Any]]:
+    """Find the size of a voxel along each axis and its volume, and begin the settings of an evaluation."""
+    first = reference.array
+    shape = reference.shape if first is None else first.shape
+    own = reference.spacing if reference.spacing is not None else prediction.spacing
+    spacing = as_spacing(own if settings.spacing is None else settings.spacing, len(shape))
+    grid = reference.grid if reference.grid is not None else prediction.grid
+    if settings.spacing is None and grid is not None and settings.measurements:
+        io.check_right_angles(grid, reference.name)
+    voxel_volume = (
+        math.prod(spacing)
+        if settings.spacing is not None or grid is None
+        else float(grid.voxel_volume)
+    )
+    about = {
+        "fastseg": __version__,
+        "shape": list(shape),
+        "spacing": list(spacing),
+        "unit": "voxels" if settings.spacing is None and own is None else "mm",
+        **settings.plain,
+    }
+    return spacing, voxel_volume, about
+
+
+def tolerances_of(settings: Settings, structures: Sequence[Structure]) -> list[float]:
+    """Find the tolerance of each structure."""
+    if isinstance(settings.tolerance, Mapping):
+        any_id = settings.structures is None
+        return as_tolerances(settings.tolerance, structures, any_id=any_id)
+    return [settings.tolerance] * len(structures)
+
+
+def widths_of(tolerances: Sequence[float], measurements: frozenset[str]) -> list[float]:
+    """Find the width of each structure's boundary band; 0 where none is measured."""
+    if "band_overlap" not in measurements:
+        return [0.0] * len(tolerances)
+    known = {one: width_of_band(one) for one in set(tolerances)}
+    return list(map(known.__getitem__, tolerances))
+
+
+def furthest_of(tolerances: Sequence[float]) -> float:
+    """Find the distance beyond which none is needed, where all are compared with tolerances alone."""
+    return max(map(widest_within, set(tolerances)), default=0.0)
+
+
+def kept_axes(shape: Sequence[int]) -> list[int]:
+    """List the axes of more than one entry; one always stays."""
+    return [axis for axis, size in enumerate(shape) if size > 1] or [len(shape) - 1]
+
+
+def in_plane(
     reference: Source, prediction: Source, spacing: Spacing
 ) -> tuple[Source, Source, Spacing]:
     """Leave out the axes of one entry, along which no voxel has a neighbour; one axis always stays."""
     check_same_shape(reference, prediction)
     shape = reference.shape
-    kept = [axis for axis, size in enumerate(shape) if size > 1] or [len(shape) - 1]
+    kept = kept_axes(shape)
     plane = tuple(shape[axis] for axis in kept)
     return (
         reference.with_shape(plane),

@@ -5,14 +5,15 @@ Metrics are found column by column: of thousands of structures, a column is one 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
 from fastseg.evaluation.settings import Settings
 from fastseg.inputs.structures import Structure
-from fastseg.measures.joint_histogram import Counts
+from fastseg.measures.joint_histogram import Counts, Empty
 from fastseg.measures.regions import Measured
-from fastseg.metrics import Options
+from fastseg.metrics import EmptyPolicy, Metric, Options
 from fastseg.results import Row
 
 
@@ -41,24 +42,12 @@ def rows_of(
     method = settings.percentile_method
     different = {one: Options(one, method, voxel_volume) for one in set(tolerances)}
     options = list(map(different.__getitem__, tolerances))
-    columns = []
-    for metric in settings.metrics:
-        function, name = metric.function, metric.measurement
-        if name == "counts":
-            column = list(map(function, counts, options))
-        else:
-            column = [
-                function(found[name], chosen) if name in found else math.nan
-                for found, chosen in zip(measured, options, strict=True)
-            ]
-        columns.append(column)
-    names, values_of_each = settings.metric_names, zip(*columns, strict=True)
+    values_of_each = values_of(settings.metrics, counts, measured, options)
     rows = []
-    for structure, count, values in zip(structures, counts, values_of_each, strict=True):
+    for structure, count, by_name in zip(structures, counts, values_of_each, strict=True):
         empty = count.empty
-        by_name = dict(zip(names, values, strict=True))
         if empty:
-            _fill_in(by_name, settings, structure, count, diagonal)
+            fill_in(by_name, settings.metrics, settings.policy, empty, diagonal, structure.name)
         name, label, of_reference, of_prediction = structure
         other = label
         if of_reference != of_prediction:
@@ -70,18 +59,41 @@ def rows_of(
     return tuple(rows)
 
 
-def _fill_in(
+def values_of(
+    metrics: Sequence[Metric],
+    counts: Sequence[Counts],
+    measured: Sequence[Measured],
+    options: Sequence[Options],
+) -> list[dict[str, float]]:
+    """Find the metrics of what was counted and measured of each of many pairs of masks; nan where nothing was."""
+    columns = []
+    for metric in metrics:
+        function, name = metric.function, metric.measurement
+        if name == "counts":
+            column = list(map(function, counts, options))
+        else:
+            column = [
+                function(found[name], chosen) if name in found else math.nan
+                for found, chosen in zip(measured, options, strict=True)
+            ]
+        columns.append(column)
+    names = [metric.name for metric in metrics]
+    values_of_each = zip(*columns, strict=True) if columns else itertools.repeat((), len(counts))
+    return [dict(zip(names, values, strict=True)) for values in values_of_each]
+
+
+def fill_in(
     values: dict[str, float],
-    settings: Settings,
-    structure: Structure,
-    counts: Counts,
+    metrics: Sequence[Metric],
+    policy: EmptyPolicy,
+    empty: Empty,
     diagonal: float,
+    name: str,
 ) -> None:
     """Decide on the values of a structure that one of the maps, or both, lack."""
-    empty = counts.empty
-    for metric in settings.metrics:
+    for metric in metrics:
         value = values[metric.name]
         if metric.measurement != "counts":
             # a distance to nothing is inf, and between nothings there is none
             value = math.nan if empty == "both" else metric.worst
-        values[metric.name] = settings.policy.value(metric, value, empty, diagonal, structure.name)
+        values[metric.name] = policy.value(metric, value, empty, diagonal, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -79,24 +79,36 @@ class JointHistogram:
         """Join the histograms of parts of one volume, whose boxes are in the volume's coordinates."""
         if len(parts) == 1:
             return parts[0]
-        references = np.concatenate([part.reference_labels for part in parts])
-        predictions = np.concatenate([part.prediction_labels for part in parts])
+        return cls._grouped(
+            np.concatenate([part.reference_labels for part in parts]),
+            np.concatenate([part.prediction_labels for part in parts]),
+            lambda field: np.concatenate([getattr(part, field) for part in parts]),
+        )
+
+    @classmethod
+    def _grouped(
+        cls, references: Array, predictions: Array, column: Callable[[str], NDArray[np.int64]]
+    ) -> JointHistogram:
+        """Make one pair of those that have the same labels."""
         order = np.lexsort((predictions, references))
         references, predictions = references[order], predictions[order]
         first = np.ones(len(order), bool)
         first[1:] = (references[1:] != references[:-1]) | (predictions[1:] != predictions[:-1])
-        groups = np.flatnonzero(first)
-        gathered = [
-            np.concatenate([getattr(part, field) for part in parts])[order]
-            for field in ("counts", "starts", "stops")
-        ]
-        return cls(
+        groups = first.nonzero()[0]
+        counts, starts, stops = (column(field)[order] for field in ("counts", "starts", "stops"))
+        if len(groups) == len(order):
+            return JointHistogram(references, predictions, counts, starts, stops)
+        return JointHistogram(
             references[groups],
             predictions[groups],
-            np.add.reduceat(gathered[0], groups),
-            np.minimum.reduceat(gathered[1], groups),
-            np.maximum.reduceat(gathered[2], groups),
+            np.add.reduceat(counts, groups),
+            np.minimum.reduceat(starts, groups),
+            np.maximum.reduceat(stops, groups),
         )
+
+    def relabelled(self, references: Array, predictions: Array) -> JointHistogram:
+        """Give other labels to the pairs, (n,) on either side; pairs that are equal then become one."""
+        return self._grouped(references, predictions, lambda field: getattr(self, field))
 
     def shifted(self, offset: Sequence[int]) -> JointHistogram:
         """Move the boxes of a part to where the part lies in its volume."""

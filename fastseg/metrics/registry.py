@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from fastseg.errors import InputError, InputTypeError
 from fastseg.inputs.choices import unknown
@@ -19,8 +19,9 @@ from fastseg.inputs.scalars import shown
 from fastseg.measures.distributions import PercentileMethod
 from fastseg.metrics.synonyms import AMBIGUOUS, SYNONYMS, one_name, plain_name
 
-#: what metrics are of: structures, as :func:`fastseg.evaluate` has them, or how instances were matched
-Of = Literal["structures", "instances"]
+#: what metrics are of: structures, as :func:`fastseg.evaluate` has them, how instances were matched,
+#: or two partitions of an image
+Of = Literal["structures", "instances", "partitions"]
 
 
 class Measurement(NamedTuple):
@@ -37,7 +38,7 @@ class Measurement(NamedTuple):
         What a metric gets.
     title, about : str
         Heading and introduction of its metrics on the page of definitions.
-    of : {"structures", "instances"}
+    of : {"structures", "instances", "partitions"}
         What it is of.
     """
 
@@ -98,6 +99,17 @@ one. `evaluate_instances` gives these metrics. Beside them recall can be asked f
 excluded).
 """,
             of="instances",
+        ),
+        Measurement(
+            name="partition",
+            from_histogram=True,
+            gives="fastseg.measures.partitions.Partition",
+            title="Of partitions",
+            about="""
+Of all instances of two label maps at once, given by `evaluate_partition`: nᵢⱼ voxels have label i in the reference and
+j in the prediction, aᵢ = Σⱼ nᵢⱼ, bⱼ = Σᵢ nᵢⱼ, N = Σ nᵢⱼ. Sums of squares are whole numbers of any size.
+""",
+            of="partitions",
         ),
     )
 }
@@ -230,8 +242,9 @@ def list_metrics(of: Of | Literal["all"] = "structures") -> tuple[Metric, ...]:
 
     Parameters
     ----------
-    of : {"structures", "instances", "all"}
-        Of structures are those that :func:`fastseg.evaluate` knows, of instances those of how instances were matched.
+    of : {"structures", "instances", "partitions", "all"}
+        Of structures are those that :func:`fastseg.evaluate` knows, of instances those of how instances were matched,
+        of partitions those of :func:`evaluate_partition`.
 
     Returns
     -------
@@ -252,8 +265,9 @@ def list_metrics(of: Of | Literal["all"] = "structures") -> tuple[Metric, ...]:
     >>> "instance_recall" in [metric.name for metric in fastseg.list_metrics("instances")]
     True
     """
-    if of not in ("structures", "instances", "all"):
-        raise unknown("of", of, ("structures", "instances", "all"))
+    known = (*get_args(Of), "all")
+    if of not in known:
+        raise unknown("of", of, known)
     order = [name for name, entry in MEASUREMENTS.items() if of in (entry.of, "all")]
     chosen = [metric for metric in _metrics.values() if metric.measurement in order]
     return tuple(sorted(chosen, key=lambda metric: order.index(metric.measurement)))
@@ -284,8 +298,9 @@ def canonical(name: str) -> str:
 
 
 _ELSEWHERE: dict[Of, str] = {
-    "structures": "is a metric of matched instances, which fastseg.evaluate_instances gives",
-    "instances": "is a metric of structures, and not of how instances were matched",
+    "structures": "structures, as fastseg.evaluate has them",
+    "instances": "matched instances, which fastseg.evaluate_instances gives",
+    "partitions": "partitions, which fastseg.evaluate_partition gives",
 }
 
 
@@ -297,7 +312,7 @@ def resolve(names: str | Iterable[str] | None, of: Of | None = None) -> tuple[Me
     Parameters
     ----------
     names : str, iterable of str or None
-    of : {"structures", "instances"}, optional
+    of : {"structures", "instances", "partitions"}, optional
         What all of them have to be of.
 
     Raises
@@ -316,8 +331,9 @@ def resolve(names: str | Iterable[str] | None, of: Of | None = None) -> tuple[Me
     found: dict[str, tuple[str, Metric]] = {}
     for name in wanted:
         metric = find(name)
-        if of and MEASUREMENTS[metric.measurement].of != of:
-            raise InputError(f"metrics: {shown(name)} {_ELSEWHERE[of]}")
+        own = MEASUREMENTS[metric.measurement].of
+        if of and own != of:
+            raise InputError(f"metrics: {shown(name)} is a metric of {_ELSEWHERE[own]}")
         if metric.name in found:
             first, _ = found[metric.name]
             raise InputError(

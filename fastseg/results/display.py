@@ -27,6 +27,19 @@ BEST_KNOWN = (
     "nsd",
 )
 
+#: shown in their place where instances were matched
+OF_INSTANCES = (
+    "dice",
+    "instances_reference",
+    "instances_prediction",
+    "instance_tp",
+    "instance_fp",
+    "instance_fn",
+    "recognition_quality",
+    "segmentation_quality",
+    "panoptic_quality",
+)
+
 
 def text_of(rows: Sequence[Row], metrics: Sequence[str], settings: Mapping[str, Any]) -> str:
     """Write rows as a table of text, and how many metrics it leaves out."""
@@ -56,7 +69,8 @@ def failed_text(failures: Sequence[Failure]) -> str:
 
 def _shown(metrics: Sequence[str]) -> list[str]:
     """Choose the best-known metrics where there are too many."""
-    best = [name for name in BEST_KNOWN if name in metrics]
+    known = OF_INSTANCES if "panoptic_quality" in metrics else BEST_KNOWN
+    best = [name for name in known if name in metrics]
     return best if best and len(metrics) > len(BEST_KNOWN) + 1 else list(metrics)
 
 

@@ -6,7 +6,7 @@ import bisect
 import itertools
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -78,11 +78,7 @@ def summarise(
     if floor is not None:
         counts["below"] = bisect.bisect_left(defined, floor) / n
     infinite = sum(map(math.isinf, defined))
-    if n == 1:
-        mean = defined[0]
-    else:  # infinite ones of both signs have no mean
-        ends = [value for value in (defined[0], defined[-1]) if math.isinf(value)]
-        mean = sum(ends) if infinite else _mean(defined)
+    mean = _mean_of_ascending(defined)
     return MetricSummary(
         mean=mean,
         sd=math.nan if infinite or n == 1 else _sd(defined, mean),
@@ -94,6 +90,19 @@ def summarise(
         infinite=infinite,
         **counts,
     )
+
+
+def mean_of(values: Iterable[float]) -> float:
+    """Give the mean of the defined values, as a summary has it; nan where none is."""
+    defined = sorted(value for value in values if value == value)
+    return _mean_of_ascending(defined) if defined else math.nan
+
+
+def _mean_of_ascending(defined: Sequence[float]) -> float:
+    if len(defined) == 1:
+        return defined[0]
+    ends = [value for value in (defined[0], defined[-1]) if math.isinf(value)]
+    return sum(ends) if ends else _mean(defined)  # infinite ones of both signs have no mean
 
 
 def _sd(values: Sequence[float], mean: float) -> float:

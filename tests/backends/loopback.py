@@ -68,6 +68,11 @@ def connected_components(labels: Any, connectivity: int, dtype: np.dtype[Any]) -
     return scipy.connected_components(labels, connectivity, dtype)
 
 
+def voronoi_regions(instances: Any, spacing: Spacing, first_voxel: bool) -> Any:
+    calls.append("voronoi_regions")
+    return scipy.voronoi_regions(instances, spacing, first_voxel)
+
+
 def region_components(
     labels: Any, wanted: tuple[int, ...], box: Box, connectivity: int
 ) -> RegionComponents:
@@ -85,6 +90,11 @@ def component_pair(
 ) -> ComponentPair:
     calls.append("component_pair")
     return scipy.component_pair(reference, prediction, connectivity, region)
+
+
+def components_beside(reference: RegionComponents, prediction: RegionComponents) -> ComponentPair:
+    calls.append("components_beside")
+    return scipy.components_beside(reference, prediction)
 
 
 def as_operations() -> Operations:

@@ -30,7 +30,7 @@ FLOORS = (
     ("measures",),
     ("backends",),
     ("dispatch",),
-    ("primitives", "components"),
+    ("primitives", "components", "voronoi"),
     ("metrics",),
     ("io", "results"),
     ("evaluation",),

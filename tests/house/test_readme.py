@@ -7,7 +7,7 @@ import io
 import re
 from pathlib import Path
 
-from docs import make_definitions
+from docs import make_definitions, make_protocols
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
@@ -25,6 +25,11 @@ def test_the_example_prints_what_the_readme_shows() -> None:
 def test_the_page_of_definitions_is_what_is_made_of_the_registry() -> None:
     remedy = "run python docs/make_definitions.py"
     assert make_definitions.PAGE.read_text(encoding="utf-8") == make_definitions.page(), remedy
+
+
+def test_the_page_of_protocols_is_what_they_say_of_themselves() -> None:
+    remedy = "run python docs/make_protocols.py"
+    assert make_protocols.PAGE.read_text(encoding="utf-8") == make_protocols.page(), remedy
 
 
 def test_the_test_command_is_found_by_ci() -> None:

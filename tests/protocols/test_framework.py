@@ -12,6 +12,7 @@ import pytest
 import fastseg
 from fastseg.cli.app import run
 from fastseg.protocols.framework import registry
+from fastseg.protocols.framework.homes import HOMES
 from fastseg.protocols.framework.label_pair import LabelPair
 from fastseg.protocols.framework.options import Options
 from fastseg.protocols.framework.protocol import Protocol, Quirk, Score
@@ -72,7 +73,7 @@ TOY = Protocol(
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch) -> Protocol:
     module = type("module", (), {"PROTOCOLS": (TOY,)})
-    monkeypatch.setitem(registry.HOMES, "toy", "toy")
+    monkeypatch.setitem(HOMES, "toy", "toy")
     monkeypatch.setitem(__import__("sys").modules, "fastseg.protocols.toy", module)
     return TOY
 

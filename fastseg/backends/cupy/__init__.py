@@ -159,6 +159,11 @@ def connected_components(
     raise NotImplementedError(unsupported("connected_components", labels.ndim))
 
 
+def voronoi_regions(instances: DeviceArray, spacing: Spacing, first_voxel: bool) -> DeviceArray:
+    """Raise: it is not offered, as `unsupported` says."""
+    raise NotImplementedError(unsupported("voronoi_regions", instances.ndim))
+
+
 def region_components(
     labels: DeviceArray, wanted: tuple[int, ...], box: Box, connectivity: int
 ) -> RegionComponents:
@@ -179,3 +184,8 @@ def component_pair(
 ) -> ComponentPair:
     """Raise: it is not offered, as `unsupported` says."""
     raise NotImplementedError(unsupported("component_pair", reference.ndim))
+
+
+def components_beside(reference: RegionComponents, prediction: RegionComponents) -> ComponentPair:
+    """Raise: no components are found here."""
+    raise NotImplementedError(unsupported("region_components", 3))

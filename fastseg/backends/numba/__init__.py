@@ -24,14 +24,17 @@ from fastseg.backends.numba.histogram import joint_histogram
 from fastseg.backends.numba.masks import Mask
 from fastseg.backends.numba.regions import between, measured
 from fastseg.backends.numba.surfaces import surface_of, surfaces_of
+from fastseg.backends.numba.voronoi import voronoi_regions
 from fastseg.backends.shared.volume import Volume, is_reversed, masks_of
 from fastseg.inputs.arrays import Array, Spacing
 from fastseg.measures.component_pairs import ComponentPair, PaintedPair
+from fastseg.measures.components import RegionComponents
 from fastseg.measures.regions import Measured, Region, Request
 from fastseg.measures.surface_distances import Boundary, SurfaceDistances
 
 __all__ = [
     "component_pair",
+    "components_beside",
     "connected_components",
     "distance_transform_edt",
     "joint_histogram",
@@ -41,6 +44,7 @@ __all__ = [
     "surface",
     "surface_distances",
     "unsupported",
+    "voronoi_regions",
 ]
 
 # Voxels of a box that is worth the work of all threads: 256³. In smaller ones steps are too short to be shared
@@ -54,6 +58,7 @@ _OFFERED = {
     *("surface_distributions", "band_overlap"),
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
     *("connected_components", "region_components", "position_sums", "component_pair"),
+    "voronoi_regions",
 }
 
 _allocator.keep_freed_pages()
@@ -164,6 +169,12 @@ def component_pair(
             )
         )
     first, second = (Components.of_labels(volume, connectivity) for volume in volumes)
+    return components_beside(first, second)
+
+
+def components_beside(reference: RegionComponents, prediction: RegionComponents) -> ComponentPair:
+    """Take components as a pair: as runs, if these lie in bundles of one size."""
+    first, second = cast(Components, reference), cast(Components, prediction)
     if first.bundle == second.bundle:
         return RunPair(first, second)
     maps = first.painted(np.int32), second.painted(np.int32)

@@ -85,7 +85,7 @@ class Components:
         cls, mask: Mask, connectivity: int, columns: int = run_kernels.WITHOUT_SUMS
     ) -> Components:
         """Find the components of a mask, in the coordinates of its box."""
-        return cls._of_words(mask.words, mask.volume, mask.shape, connectivity, columns)
+        return cls.of_words(mask.words, mask.volume, mask.shape, connectivity, columns)
 
     @classmethod
     def of_labels(
@@ -96,7 +96,7 @@ class Components:
         if volume.dtype.kind == "b":
             return cls.of_mask(Mask.of(volume, (1,), None), connectivity, columns)
         if (words := _words_of_one_label(volume.labels)) is not None:
-            return cls._of_words(words, volume, (nz, ny, nx), connectivity, columns)
+            return cls.of_words(words, volume, (nz, ny, nx), connectivity, columns)
         words = np.empty((nz, ny, -(-nx // 64)), np.uint64)
         rows = words.reshape(-1, words.shape[2])
         starts, changes = np.empty_like(rows), np.empty_like(rows)
@@ -116,13 +116,13 @@ class Components:
         return cls(*runs_of, volume, (nz, ny, nx), columns)._ordered()
 
     @classmethod
-    def _of_words(
+    def of_words(
         cls,
         words: Words,
         volume: Volume,
         shape: tuple[int, int, int],
         connectivity: int,
-        columns: int,
+        columns: int = run_kernels.WITHOUT_SUMS,
     ) -> Components:
         """Find the components of packed rows."""
         nz, ny, nx = shape

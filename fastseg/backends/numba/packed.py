@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fastseg import threads
 from fastseg.backends.numba.bands import bands_within
+from fastseg.backends.numba.components import Components
 from fastseg.backends.numba.masks import Mask
 from fastseg.backends.numba.nearest import PaddedSet, Padding, Search
 from fastseg.backends.numba.regions import areas_of_codes, measured
@@ -60,6 +61,14 @@ def _masks(pair: PackedPair) -> tuple[Mask, Mask]:
         masks.append(Mask(volume, np.empty(0, np.uint64), (0, 0, 0), pair.shape))
         masks[-1].__dict__["words"] = words
     return masks[0], masks[1]
+
+
+def components(words: Words, width: int, connectivity: int, reverse: bool) -> Components:
+    """Find the components of packed rows."""
+    nothing = np.empty((0, 0, 0), np.uint8)
+    volume = Volume(nothing, nothing.dtype, 3, reverse)
+    shape = words.shape[0], words.shape[1], width
+    return Components.of_words(words, volume, shape, connectivity)
 
 
 def measure(pair: PackedPair, tolerance: float, request: Request) -> Measured:

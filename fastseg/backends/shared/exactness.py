@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -39,6 +40,33 @@ def sums_are_exact(shape: tuple[int, ...], spacing: Spacing, dtype: np.dtype[Any
     limits = np.finfo(dtype)
     fits = float(limits.tiny) < 1 / scale and largest / scale < float(limits.max) / 4
     return fits and largest < 2 ** (limits.nmant + 1)
+
+
+def whole_steps(spacing: Spacing) -> tuple[int, ...]:
+    """Find whole numbers in the ratio of the voxel sizes, read as decimals: 0.7 : 5 is 7 : 50.
+
+    They are the shortest decimals of which the sizes are the floats, float32 ones as headers have them if there are
+    such.
+    """
+    sizes = []
+    for step in spacing:
+        short = np.float32(step)
+        sizes.append(Fraction(str(short) if float(short) == step else repr(float(step))))
+    common = math.lcm(*(size.denominator for size in sizes))
+    steps = [int(size * common) for size in sizes]
+    shared = math.gcd(*steps)
+    return tuple(step // shared for step in steps)
+
+
+def comparable_steps(shape: tuple[int, ...], spacing: Spacing) -> Spacing:
+    """Give voxel sizes in the ratio of the spacing by which equal distances are equal numbers, where there are such.
+
+    With whole steps all squared distances are whole numbers, and their roots differ where they do as long as they stay
+    below 2^50. Else the spacing is given back, and two distances that are equal may be rounded apart.
+    """
+    steps = whole_steps(spacing)
+    largest = sum(((n - 1) * step) ** 2 for n, step in zip(shape, steps, strict=True))
+    return tuple(map(float, steps)) if largest < 2**50 else spacing
 
 
 def is_monotone(shape: tuple[int, ...], spacing: Spacing, dtype: np.dtype[Any]) -> bool:

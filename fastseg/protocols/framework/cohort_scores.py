@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from fastseg.errors import InputError
+from fastseg.protocols.framework.options import Options
 from fastseg.protocols.framework.registry import find_protocol
 from fastseg.protocols.framework.settings import PROTOCOL
 from fastseg.results import Evaluation
@@ -57,6 +58,9 @@ def protocol_scores(evaluation: Evaluation) -> dict[str, float]:
             f"evaluation.algorithm({evaluation.algorithms[0]!r})"
         )
     protocol = find_protocol(about["name"])
+    if protocol.cohort is not None:
+        chosen = Options(about["options"], about["quirks"])
+        return dict(protocol.cohort(evaluation.rows, chosen))
     if protocol.aggregate is not None:
         return dict(protocol.aggregate(evaluation.rows))
     values: dict[str, list[float]] = {}

@@ -98,6 +98,8 @@ class Protocol:
     aggregate : callable or None
         ``aggregate(rows)``: the scores of a cohort from the rows of all its cases, as the organiser makes them. None:
         means over cases, as :meth:`Evaluation.summary` has them.
+    cohort : callable or None
+        ``cohort(rows, options)``: as `aggregate`, where the scores of a cohort depend on options or quirks.
     opens : callable or None
         ``opens(reference, prediction, case)``: reads inputs that are no pair of label maps, paths or objects, and gives
         what `evaluate` gets.
@@ -115,6 +117,7 @@ class Protocol:
     options: Mapping[str, Any] = field(default_factory=dict)
     quirks: tuple[Quirk, ...] = ()
     aggregate: Callable[[Sequence[Row]], CohortScores] | None = None
+    cohort: Callable[[Sequence[Row], Options], CohortScores] | None = None
     opens: Callable[[Any, Any, str], Any] | None = None
 
     def described(self) -> str:

@@ -7,13 +7,8 @@ import importlib
 from fastseg.errors import InputTypeError
 from fastseg.inputs.choices import unknown
 from fastseg.inputs.scalars import shown
+from fastseg.protocols.framework.homes import HOMES
 from fastseg.protocols.framework.protocol import Protocol
-
-#: from a protocol's name to the module of :mod:`fastseg.protocols` that has it in its ``PROTOCOLS``
-HOMES: dict[str, str] = {
-    "hecktor": "hecktor",
-    "hnts-mrg": "hecktor",
-}
 
 
 def find_protocol(name: str) -> Protocol:

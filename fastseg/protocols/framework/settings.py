@@ -68,6 +68,10 @@ class ProtocolSettings(SpecialSettings):
             For an unknown protocol, option or quirk, with the nearest known one, and for values of another type.
         """
         protocol = find_protocol(name)
+        if protocol.opens is not None:
+            _check_images_alone(
+                protocol, labels=labels, spacing=spacing, ignore_grid=ignore_grid, reorient=reorient
+            )
         common = Settings.checked(
             labels=protocol.labels if labels is None else labels,
             metrics="dice",
@@ -162,12 +166,21 @@ class ProtocolSettings(SpecialSettings):
         return self._evaluation(self.protocol.evaluate(opened, self.chosen), {})
 
     def _evaluation(self, rows: Sequence[Row], about: Mapping[str, Any]) -> Evaluation:
-        """Make an evaluation of rows, with the scores that occur as its columns."""
-        there = {name for row in rows for name in row.values_by_metric}
-        names = tuple(name for name in self.metric_names if name in there)
-        missed = there - set(names)
+        """Make an evaluation of rows, whose columns are the same for all cases, whatever occurs in them."""
+        missed = {name for row in rows for name in row.values_by_metric} - {*self.metric_names}
         assert not missed, f"{self.protocol_name} gave scores that it does not list: {missed}"
-        return Evaluation(tuple(rows), names, {"fastseg": __version__, **about, **self.plain})
+        return Evaluation(
+            tuple(rows), self.metric_names, {"fastseg": __version__, **about, **self.plain}
+        )
+
+
+def _check_images_alone(protocol: Protocol, **options: Any) -> None:
+    """Refuse what is about label maps alone, of a protocol that reads inputs of its own."""
+    for name, value in options.items():
+        if value is not None and value is not False:
+            raise InputError(
+                f"{name}: protocol {protocol.name} reads inputs of its own and has no such option"
+            )
 
 
 def _checked_options(protocol: Protocol, given: Mapping[str, Any]) -> dict[str, Any]:

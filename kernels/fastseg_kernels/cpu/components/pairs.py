@@ -1,10 +1,10 @@
 """Components of two masks beside each other: which of them meet, and some of them taken out as bits.
 
-Idea: the rows of both masks lie in the same bundles, so that a word of a bundle falls into pieces, each of which lies in
-one run of either side or in none. All voxels of a piece, in all rows of the bundle, belong to one pair of components, or
-to a component and the background: a few AND and population counts tell how many and where. And a component is taken out
-of a box by asking of each run of its words whether the number is one of those wanted. No volume of numbers is written or
-read, of which there would be 64 bytes for each byte of the rows.
+Idea: the rows of both masks lie in the same bundles, so that a word of a bundle falls into pieces, each of which lies
+in one run of either side or in none. All voxels of a piece, in all rows of the bundle, belong to one pair of
+components, or to a component and the background: a few AND and population counts tell how many and where. And a
+component is taken out of a box by asking of each run of its words whether the number is one of those wanted. No
+volume of numbers is written or read, of which there would be 64 bytes for each byte of the rows.
 
 Cost: some instructions a piece, which are about as many as runs; of taking out, some a run of the boxes' words.
 

@@ -1,0 +1,132 @@
+"""How sure a prediction is of its instances: numbers by their ids, or what probabilities are within them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastseg.errors import InputError, InputTypeError
+from fastseg.inputs.arrays import as_array
+from fastseg.inputs.choices import did_you_mean, unknown
+from fastseg.inputs.device import is_on_device
+from fastseg.inputs.scalars import as_number
+from fastseg.instances.structure_instances import StructureInstances
+
+Floats = NDArray[np.float64]
+
+#: how an instance's confidence is made of the probabilities of its voxels
+OfVoxels = Literal["max", "mean"]
+OF_VOXELS: tuple[OfVoxels, ...] = ("max", "mean")
+
+
+class Confidences:
+    """What was given as ``confidence=``, checked as far as this is possible without the maps.
+
+    Parameters
+    ----------
+    given : mapping, array_like or path, or None
+        Ids to numbers, or names of structures to these; or probabilities of voxels.
+    of_voxels : {"max", "mean"}
+    """
+
+    def __init__(self, given: Any, of_voxels: OfVoxels = "max") -> None:
+        if of_voxels not in OF_VOXELS:
+            raise unknown("confidence_of", of_voxels, OF_VOXELS)
+        self._of_voxels = of_voxels
+        self._by_id: dict[int, float] | None = None
+        self._by_name: dict[str, dict[int, float]] | None = None
+        self._voxels: NDArray[Any] | None = None
+        if isinstance(given, Mapping):
+            if given and all(isinstance(value, Mapping) for value in given.values()):
+                self._by_name = {str(name): _by_id(part) for name, part in given.items()}
+            else:
+                self._by_id = _by_id(given)
+        elif given is not None:
+            self._voxels = _probabilities(given)
+
+    def __bool__(self) -> bool:
+        return not (self._by_id is None and self._by_name is None and self._voxels is None)
+
+    def check(self, shape: tuple[int, ...], names: list[str]) -> None:
+        """Raise unless they fit the maps and the structures."""
+        if self._voxels is not None and self._voxels.shape != shape:
+            raise InputError(
+                f"confidence: expected probabilities of the maps' shape {shape}, got {self._voxels.shape}"
+            )
+        for name in self._by_name or ():
+            if name not in names:
+                raise InputError(
+                    f"confidence: no structure is called {name!r}; {did_you_mean(name, names)}"
+                )
+
+    def of(self, instances: StructureInstances, plane: tuple[int, ...]) -> Floats:
+        """Give the confidence of each predicted instance of a structure; nan where none was given.
+
+        `plane` is the shape of the maps as they are measured, without axes of one entry.
+        """
+        ids = instances.table.prediction.ids.tolist()
+        if self._voxels is not None:
+            return self._of_probabilities(instances, self._voxels.reshape(plane))
+        numbers = self._by_id
+        if self._by_name is not None:
+            numbers = self._by_name.get(instances.structure.name, {})
+        if numbers is None:
+            return np.full(len(ids), np.nan)
+        missing = [one for one in ids if one not in numbers]
+        if missing:
+            raise InputError(
+                f"confidence: none given for {len(missing)} predicted instances of {instances.structure.name!r}, "
+                f"the first with the id {missing[0]}"
+            )
+        return np.array([numbers[one] for one in ids], np.float64)
+
+    def _of_probabilities(
+        self, instances: StructureInstances, probabilities: NDArray[Any]
+    ) -> Floats:
+        """Join the probabilities of the voxels of each instance, in C order."""
+        numbers = instances.prediction_numbers
+        inside = numbers != 0
+        values = probabilities[instances.box][inside].astype(np.float64)
+        if np.isnan(values).any():
+            raise InputError("confidence: the probabilities of predicted voxels hold NaN")
+        own = numbers[inside]
+        order = np.argsort(own, kind="stable")
+        _, first = np.unique(own[order], return_index=True)
+        if not len(first):
+            return np.empty(0)
+        if self._of_voxels == "max":
+            return np.maximum.reduceat(values[order], first)
+        sums: Floats = np.add.reduceat(values[order], first)
+        return sums / instances.table.prediction.sizes
+
+
+def _by_id(given: Mapping[Any, Any]) -> dict[int, float]:
+    found = {}
+    for key, value in given.items():
+        if isinstance(key, (bool, str)) or not hasattr(key, "__index__"):
+            raise InputTypeError(
+                f"confidence: expected ids of predicted instances, got {key!r:.80}"
+            )
+        number = as_number(value, f"confidence[{key!r}]")
+        if number != number:
+            raise InputError(f"confidence[{key!r}]: expected a number, got nan")
+        found[int(key)] = number
+    return found
+
+
+def _probabilities(given: Any) -> NDArray[Any]:
+    if isinstance(given, (str, os.PathLike)):
+        raise InputTypeError(
+            "confidence: expected an array or a mapping; read the file first, as in nibabel.load(path).get_fdata()"
+        )
+    array = as_array(given, "confidence")
+    if is_on_device(array):
+        raise InputTypeError(
+            "confidence: instances are evaluated in CPU memory, and this array is on a GPU; copy it "
+            "(cupy.asnumpy(array), tensor.cpu())"
+        )
+    return array

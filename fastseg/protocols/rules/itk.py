@@ -1,0 +1,196 @@
+"""ITK's contours and its distance map, to the bit: what scripts that call SimpleITK have measured.
+
+Arrays are as SimpleITK gives them: their last axis is ITK's first. ITK transforms along its first axis, then along the
+next, in the pixel type of its result, which in SimpleITK is float32. How it rounds depends on where in the image a
+voxel lies: a voxel's position along a line is the product of two numbers of that type while the line's parabolas are
+gathered, and a product of doubles that is rounded while they are read, so that even a voxel's distance to itself may
+be 1e-7. Here the same sums are made in the same order, all lines at once, and only in the box that matters.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastseg.inputs.arrays import Array, Spacing
+from fastseg.protocols.rules.nearest import Bools, box_of
+
+
+def neighbours(ndim: int, full: bool) -> list[tuple[int, ...]]:
+    """List the steps to the neighbours of a voxel: by faces, or by corners too."""
+    steps = itertools.product((-1, 0, 1), repeat=ndim)
+    return [step for step in steps if any(step) and (full or sum(map(abs, step)) == 1)]
+
+
+def beside(shape: Sequence[int], step: Sequence[int]) -> tuple[tuple[slice, ...], ...]:
+    """Cut the voxels that have a neighbour at a step inside the image, and these neighbours."""
+    here = (slice(max(0, -by), size - max(0, by)) for by, size in zip(step, shape, strict=True))
+    there = (slice(max(0, by), size - max(0, -by)) for by, size in zip(step, shape, strict=True))
+    return tuple(here), tuple(there)
+
+
+def contour(labels: Array, *, full: bool, border: bool = False) -> Bools:
+    """Find the contour of each label, as ``LabelContourImageFilter`` and, of a mask, ``BinaryContourImageFilter`` do.
+
+    Parameters
+    ----------
+    labels : ndarray
+        0 is background.
+    full : bool
+        Whether neighbours by edges and corners count too.
+    border : bool
+        Whether what lies outside of the image is background: for ITK it is nothing, so that a voxel at the border is
+        on a contour only if it has another neighbour with another label.
+
+    Returns
+    -------
+    bool ndarray
+        Voxels of a label that have a neighbour with another one, or none.
+    """
+    found = np.zeros(labels.shape, bool)
+    for step in neighbours(labels.ndim, full):
+        here, there = beside(labels.shape, step)
+        found[here] |= labels[here] != labels[there]
+    if border:
+        for axis in range(labels.ndim):
+            ends: list[Any] = [slice(None)] * labels.ndim
+            ends[axis] = [0, -1]
+            found[tuple(ends)] = True
+    found &= labels != 0
+    return found
+
+
+def boundary(mask: Bools) -> Bools:
+    """Find the voxels of a mask to which ITK's distance map measures: those with a neighbour, by corners too, outside.
+
+    Of a contour of one label these are all. Where labels touch, contours are thick, and have an inside.
+    """
+    found: Bools = mask & ~_surrounded(mask)
+    return found
+
+
+def _surrounded(mask: Bools) -> Bools:
+    """Find the voxels all of whose neighbours inside the image are set."""
+    found = np.ones(mask.shape, bool)
+    for step in neighbours(mask.ndim, full=True):
+        here, there = beside(mask.shape, step)
+        found[here] &= mask[there]
+    return found
+
+
+def distances(
+    of: Bools,
+    at: Bools,
+    spacing: Spacing,
+    *,
+    origin: Sequence[int] | None = None,
+) -> NDArray[np.float32]:
+    """Measure how far voxels lie from a mask's boundary, as ``SignedMaurerDistanceMapImageFilter`` without its sign.
+
+    Parameters
+    ----------
+    of : bool ndarray
+        The mask.
+    at : bool ndarray
+        Voxels whose distances are wanted, at least one.
+    spacing : tuple of float
+        Along each array axis.
+    origin : sequence of int, optional
+        Where the arrays begin in ITK's image, of which they may be a part.
+
+    Returns
+    -------
+    float32 ndarray (n,)
+        A distance for each voxel of `at`, in C order; where there is no boundary, the root of the largest float32.
+    """
+    to = boundary(of)
+    if not to.any():
+        return np.full(int(at.sum()), np.sqrt(np.finfo(np.float32).max), np.float32)
+    # nothing outside of the box has a say, but where the box begins has
+    box = box_of(to, at)
+    at = at[box]
+    squared: NDArray[Any] = np.full(at.shape, np.inf, np.float32)
+    squared[to[box]] = 0
+    for axis in reversed(range(at.ndim)):
+        lines = np.moveaxis(squared, axis, -1)
+        if axis == 0:  # the last one: only lines with a voxel that is asked for
+            wanted = np.moveaxis(at, axis, -1).reshape(-1, at.shape[axis]).any(axis=1)
+        else:
+            wanted = np.ones(lines[..., 0].size, bool)
+        flat = np.ascontiguousarray(lines).reshape(-1, at.shape[axis])
+        begin = box[axis].start + (0 if origin is None else origin[axis])
+        flat[wanted] = _along_lines(flat[wanted], float(spacing[axis]), begin)
+        squared = np.moveaxis(flat.reshape(lines.shape), -1, axis)
+    # the root of a float32 as a double, rounded, is what ITK has
+    return np.sqrt(squared[at].astype(np.float64)).astype(np.float32)
+
+
+def _along_lines(values: NDArray[Any], spacing: float, begin: int) -> NDArray[Any]:
+    """Take the lower envelope of the parabolas of each line, as ITK's ``Voronoi`` does.
+
+    Parameters
+    ----------
+    values : ndarray (lines, n)
+        Squared distances so far; inf where there is none.
+    """
+    result = np.full_like(values, np.inf)
+    has_any = np.isfinite(values).any(axis=1).nonzero()[0]
+    values = values[has_any]
+    positions = np.arange(begin, begin + values.shape[1])
+    gathered_at = positions.astype(values.dtype) * values.dtype.type(spacing)
+    read_at = (positions * spacing).astype(values.dtype)
+    heights, places, last = _gather(values, gathered_at)
+    result[has_any] = _read(heights, places, last, read_at)
+    return result
+
+
+def _gather(
+    values: NDArray[Any], positions: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.intp]]:
+    """Gather the parabolas of each line that are anywhere the lowest: heights, places, and how many follow the first."""
+    heights, places = np.zeros_like(values), np.zeros_like(values)
+    last = np.full(len(values), -1, np.intp)
+    for i, position in enumerate(positions):
+        height = values[:, i]
+        lines = np.isfinite(height).nonzero()[0]
+        covered = lines[last[lines] >= 1]
+        while len(covered):
+            top = last[covered]
+            first, second = places[covered, top - 1], places[covered, top]
+            a, b, c = second - first, position - second, position - first
+            lower = c * heights[covered, top] - b * heights[covered, top - 1]
+            covered = covered[lower - a * height[covered] - a * b * c > 0]
+            last[covered] -= 1
+            covered = covered[last[covered] >= 1]
+        last[lines] += 1
+        heights[lines, last[lines]] = height[lines]
+        places[lines, last[lines]] = position
+    return heights, places, last
+
+
+def _read(
+    heights: NDArray[Any], places: NDArray[Any], last: NDArray[np.intp], positions: NDArray[Any]
+) -> NDArray[Any]:
+    """Read the envelope from left to right; it is left only for a parabola that is lower."""
+    values = np.empty_like(heights)
+    lines = np.arange(len(heights))
+    current = np.zeros(len(heights), np.intp)
+    for i, position in enumerate(positions):
+        away = places[lines, current] - position
+        lowest = heights[lines, current] + away * away
+        further = (current < last).nonzero()[0]
+        while len(further):
+            following = current[further] + 1
+            away = places[further, following] - position
+            other = heights[further, following] + away * away
+            lower = other < lowest[further]
+            further = further[lower]
+            lowest[further] = other[lower]
+            current[further] += 1
+            further = further[current[further] < last[further]]
+        values[:, i] = lowest
+    return values

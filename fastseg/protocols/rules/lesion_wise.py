@@ -1,0 +1,160 @@
+"""Scores of each lesion of a reference: against all predicted lesions, whole, that lie where its dilation reaches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastseg.inputs.arrays import Spacing
+from fastseg.measures.distributions import SurfaceReductions
+from fastseg.measures.regions import ManyRegions, Request
+from fastseg.measures.surface_distances import Boundary
+from fastseg.protocols.rules.lesions import Lesions, Numbers
+
+Pairs = dict[tuple[int, int], int]
+
+
+@dataclass(frozen=True)
+class Contacts:
+    """Which predicted lesions each lesion of the reference touches once it is dilated, and how far they overlap.
+
+    Attributes
+    ----------
+    touched : dict of int to list of int
+        For each lesion of the reference, in the order of their numbers, the predicted ones, ascending.
+    overlaps : dict of (int, int) to int
+        Voxels of those pairs that share any.
+    """
+
+    touched: dict[int, list[int]]
+    overlaps: Pairs
+
+    @classmethod
+    def between(cls, reference: Lesions, prediction: Lesions) -> Contacts:
+        """Look at each predicted voxel for what reaches it.
+
+        The dilations of lesions that were merged by them are the components of the dilated mask, so that none needs to
+        be dilated by itself.
+        """
+        assert reference.reach is not None
+        assert reference.lesion_of_reach is not None
+        reached = reference.lesion_of_reach[reference.reach.reshape(-1)[prediction.places]]
+        inside = reference.labels.reshape(-1)[prediction.places].astype(np.int64)
+        near = _counted(reached, prediction.numbers, prediction.count)
+        return cls.of(reference, near, _counted(inside, prediction.numbers, prediction.count))
+
+    @classmethod
+    def of(cls, reference: Lesions, near: Pairs, overlaps: Pairs) -> Contacts:
+        """Gather pairs by lesion."""
+        touched: dict[int, list[int]] = {lesion: [] for lesion in reference.ids}
+        for lesion, predicted in sorted(near):
+            touched[lesion].append(predicted)
+        return cls(touched, overlaps)
+
+    def shared_out(self, sizes: Numbers) -> Contacts:
+        """Give each predicted lesion to one lesion alone: with which it has most voxels in common, the first of several.
+
+        Parameters
+        ----------
+        sizes : int64 ndarray
+            Of the lesions of the reference; where nothing is shared, the largest that is touched gets it.
+        """
+        owner: dict[int, tuple[int, int, int]] = {}
+        for lesion, several in self.touched.items():
+            for predicted in several:
+                claim = self.overlaps.get((lesion, predicted), 0), int(sizes[lesion]), -lesion
+                owner[predicted] = max(claim, owner.get(predicted, claim))
+        touched = {
+            lesion: [predicted for predicted in several if owner[predicted][2] == -lesion]
+            for lesion, several in self.touched.items()
+        }
+        return Contacts(touched, self.overlaps)
+
+    def overlap(self, lesion: int) -> int:
+        """Count the voxels that a lesion shares with all that it touches."""
+        return sum(self.overlaps.get((lesion, predicted), 0) for predicted in self.touched[lesion])
+
+    @property
+    def used(self) -> set[int]:
+        """The predicted lesions that are touched."""
+        return {predicted for several in self.touched.values() for predicted in several}
+
+
+def _counted(lesions: Numbers, predicted: Numbers, n_predicted: int) -> Pairs:
+    """Count how often each pair occurs, without those of 0."""
+    keep = lesions > 0
+    keys = lesions[keep] * (n_predicted + 1) + predicted[keep]
+    found, counts = np.unique(keys, return_counts=True)
+    first, second = np.divmod(found, n_predicted + 1)
+    return dict(
+        zip(zip(first.tolist(), second.tolist(), strict=True), counts.tolist(), strict=True)
+    )
+
+
+def dice(overlap: int, reference: int, prediction: int) -> float:
+    """Give twice the overlap over the sum of both; 1 where there is neither."""
+    total = reference + prediction
+    return 2.0 * overlap / total if total else 1.0
+
+
+def lesion_surfaces(
+    reference: Lesions,
+    prediction: Lesions,
+    contacts: Contacts,
+    spacing: Spacing,
+    boundary: Boundary,
+    furthest: float = math.inf,
+) -> dict[int, SurfaceReductions]:
+    """Measure between the surface of each lesion that touches any, and the surface of all that it touches."""
+    pairs = [(lesion, several) for lesion, several in contacts.touched.items() if several]
+    if not pairs:
+        return {}
+    window = reference.window
+    starts, stops = (ends[[lesion for lesion, _ in pairs]] for ends in reference.boxes)
+    for place, (_, several) in enumerate(pairs):
+        starts[place] = np.minimum(starts[place], prediction.boxes[0][several].min(axis=0))
+        stops[place] = np.maximum(stops[place], prediction.boxes[1][several].max(axis=0))
+    regions = ManyRegions(
+        [(lesion,) for lesion, _ in pairs],
+        [tuple(several) for _, several in pairs],
+        starts,
+        stops,
+        [0.0] * len(pairs),
+    )
+    request = Request(frozenset(("surface_distributions",)), spacing, boundary, furthest=furthest)
+    maps = window.along_xyz(reference.labels), window.along_xyz(prediction.labels)
+    found = window.pair.measure(*maps, regions, request)
+    return {
+        lesion: one["surface_distributions"] for (lesion, _), one in zip(pairs, found, strict=True)
+    }
+
+
+def nnunet_nsd(surfaces: SurfaceReductions, tolerance: float) -> float:
+    """Give the normalised surface Dice of nnU-Net's first version: each surface counts the same, however large.
+
+    To the bit: shares of the prediction's elements first, and 1e-8 below.
+    """
+    forward, backward = surfaces.distributions
+    shares = []
+    for one in (backward, forward):  # from the prediction, from the reference
+        total = int(one.counts.sum())
+        within = int(one.counts[one.distances <= tolerance].sum())
+        shares.append((within / total, (total - within) / total))
+    (tp_a, fp), (tp_b, fn) = shares
+    return (tp_a + tp_b) / (tp_a + tp_b + fp + fn + 1e-8)
+
+
+def mean_with_penalty(
+    values: Sequence[float], n_false: int, penalty: float, nothing: float
+) -> float:
+    """Average over lesions and false positives, each of which counts as the penalty; `nothing` where there are neither.
+
+    NumPy adds up, as pandas does.
+    """
+    n = len(values) + n_false
+    if not n:
+        return nothing
+    return float((np.sum(np.array(values, np.float64)) + n_false * penalty) / n)
