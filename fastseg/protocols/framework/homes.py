@@ -12,6 +12,10 @@ HOMES: dict[str, str] = {
     "brats2023-met": "brats2023",
     "brats2023-ped": "brats2023",
     "brats2023-ssa": "brats2023",
+    **{
+        f"brats2026{part}": "brats2026"
+        for part in ("", "-gli", "-goat", "-menpre", "-menrt", "-mets", "-ped")
+    },
     "flare22": "flare22",
     "flare23": "flare22",
     "flare24": "flare22",
@@ -20,6 +24,7 @@ HOMES: dict[str, str] = {
     "isles22": "isles22",
     "kits23": "kits23",
     "lnq2023": "lnq2023",
+    "panoptica": "panoptica",
     "picai": "picai",
     "toothfairy3": "toothfairy3",
     "totalsegmentator": "totalsegmentator",
