@@ -27,6 +27,10 @@ HOMES: dict[str, str] = {
     "cc-metrics": "cc_metrics",
     "cellmap": "cellmap",
     "cellpose": "cellpose",
+    **{
+        f"brats2026{part}": "brats2026"
+        for part in ("", "-gli", "-goat", "-menpre", "-menrt", "-mets", "-ped")
+    },
     "flare22": "flare22",
     "flare23": "flare22",
     "flare24": "flare22",
@@ -40,6 +44,7 @@ HOMES: dict[str, str] = {
     "nndetection": "nndetection",
     "medsegfm": "medsegfm",
     "panopticapi": "panopticapi",
+    "panoptica": "panoptica",
     "picai": "picai",
     "stardist": "stardist",
     "toothfairy3": "toothfairy3",
