@@ -4,6 +4,7 @@ from __future__ import annotations
 
 #: from a protocol's name to the module of :mod:`fastseg.protocols` that has it in its ``PROTOCOLS``
 HOMES: dict[str, str] = {
+    "anima": "anima",
     "autopet3": "autopet",
     "autopet4": "autopet",
     "brats2023": "brats2023",
@@ -24,13 +25,16 @@ HOMES: dict[str, str] = {
     "brats2025-met": "brats2024",
     "brats2025-ped": "brats2024",
     "brats2025-ssa": "brats2024",
+    "brats2026": "brats2026",
+    "brats2026-gli": "brats2026",
+    "brats2026-goat": "brats2026",
+    "brats2026-menpre": "brats2026",
+    "brats2026-menrt": "brats2026",
+    "brats2026-mets": "brats2026",
+    "brats2026-ped": "brats2026",
     "cc-metrics": "cc_metrics",
     "cellmap": "cellmap",
     "cellpose": "cellpose",
-    **{
-        f"brats2026{part}": "brats2026"
-        for part in ("", "-gli", "-goat", "-menpre", "-menrt", "-mets", "-ped")
-    },
     "flare22": "flare22",
     "flare23": "flare22",
     "flare24": "flare22",
@@ -40,14 +44,15 @@ HOMES: dict[str, str] = {
     "kits23": "kits23",
     "lnq2023": "lnq2023",
     "luna16": "luna16",
+    "medsegfm": "medsegfm",
     "mist": "mist",
     "nndetection": "nndetection",
-    "medsegfm": "medsegfm",
-    "panopticapi": "panopticapi",
     "panoptica": "panoptica",
+    "panopticapi": "panopticapi",
     "picai": "picai",
     "stardist": "stardist",
     "toothfairy3": "toothfairy3",
+    "topcow": "topcow",
     "totalsegmentator": "totalsegmentator",
     "touchstone": "touchstone",
 }
