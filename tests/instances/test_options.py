@@ -274,7 +274,7 @@ def test_wrong_confidences(given: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"components": "conected"}, "did you mean 'connected'"),
+        ({"components": "connect"}, "did you mean 'connected'"),
         ({"components": {"reference": "given"}}, "expected one value, or the keys 'reference'"),
         ({"connectivity": 18}, "expected 1 to 2, or 4, 8 neighbours, for 2 axes, got 18"),
         ({"connectivity": 5}, "expected 1 to 3, or 6, 18 or 26"),
