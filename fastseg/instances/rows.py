@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from fastseg.results.instance import Box, Centroid, Instance
 from fastseg.results.summary import mean_of
 
 Ids = tuple[Label | None, Label | None]
+_Value = TypeVar("_Value")
 
 
 class CaseFacts(NamedTuple):
@@ -246,23 +247,28 @@ def _confidences(found: MatchedCase) -> list[float]:
 
 def _boxes(side: Instances, facts: CaseFacts) -> list[Box | None]:
     """Give boxes along the axes of the maps as they were given; None where there is no such side."""
-    ends = np.zeros((len(side.sizes), len(facts.shape), 2), np.int64)
-    ends[:, :, 1] = 1
-    ends[:, facts.axes, 0], ends[:, facts.axes, 1] = side.starts, side.stops
-    return [
-        tuple((start, stop) for start, stop in box) if size else None
-        for box, size in zip(ends.tolist(), side.sizes.tolist(), strict=True)
-    ]
+    n = len(side.sizes)
+    along = [[(0, 1)] * n for _ in facts.shape]
+    for place, axis in enumerate(
+        facts.axes
+    ):  # no lists of lists, which the collector of garbage goes through
+        ends = side.starts[:, place].tolist(), side.stops[:, place].tolist()
+        along[axis] = list(zip(*ends, strict=True))
+    return _there(zip(*along, strict=True), side.sizes)
 
 
 def _centroids(places: Floats, sizes: Longs, facts: CaseFacts) -> list[Centroid | None]:
     """Give positions along the axes of the maps as they were given."""
-    found = np.zeros((len(places), len(facts.shape)))
-    found[:, facts.axes] = places
-    return [
-        tuple(place) if size else None
-        for place, size in zip(found.tolist(), sizes.tolist(), strict=True)
-    ]
+    along = [[0.0] * len(places) for _ in facts.shape]
+    for place, axis in enumerate(facts.axes):
+        along[axis] = places[:, place].tolist()
+    return _there(zip(*along, strict=True), sizes)
+
+
+def _there(values: Iterable[_Value], sizes: Longs) -> list[_Value | None]:
+    """Give None in place of what is of no voxels."""
+    found = zip(values, sizes.tolist(), strict=True)
+    return [value if size else None for value, size in found]
 
 
 # ----------------------------------------------------------------------------- of structures
