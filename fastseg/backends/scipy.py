@@ -247,21 +247,26 @@ def position_sums(labels: Array) -> tuple[Array, NDArray[np.int64]]:
     return np.array(found, labels.dtype), np.array(sums, np.int64).reshape(len(found), labels.ndim)
 
 
-def voronoi_regions(instances: Array, spacing: Spacing, first_voxel: bool) -> Array:
+def voronoi_regions(
+    instances: Array,
+    spacing: Spacing,
+    first_voxel: bool,
+    at: tuple[NDArray[np.int64], ...] | None,
+) -> Array:
     """Transform the background of each instance, the lowest number first; or that of all, for the nearest voxels."""
     if first_voxel:
         where = ndimage.distance_transform_edt(
             instances == 0, sampling=spacing, return_distances=False, return_indices=True
         )
-        nearest: Array = instances[tuple(where)]
-        return nearest
-    regions = np.zeros_like(instances)
-    least = np.full(instances.shape, np.inf)
-    for number in np.unique(instances[instances > 0]):
-        distances = ndimage.distance_transform_edt(instances != number, sampling=spacing)
-        nearer = distances < least
-        regions[nearer], least[nearer] = number, distances[nearer]
-    return regions
+        regions: Array = instances[tuple(where)]
+    else:
+        regions = np.zeros_like(instances)
+        least = np.full(instances.shape, np.inf)
+        for number in np.unique(instances[instances > 0]):
+            distances = ndimage.distance_transform_edt(instances != number, sampling=spacing)
+            nearer = distances < least
+            regions[nearer], least[nearer] = number, distances[nearer]
+    return regions if at is None else regions[at]
 
 
 def component_pair(

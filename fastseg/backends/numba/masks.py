@@ -92,6 +92,11 @@ class Mask:
         z, y, x = self.corner
         kernel = masks.select[self.volume.labels.dtype]
         corner: NDArray[np.int64] = np.array((z + first, y, x))
-        kernel(self.volume.labels, self.labels, 0, stop - first, corner, self.shape[2], out)
+        labels, width, rows = self.volume.labels, self.shape[2], out
+        if self.shape[1:] == labels.shape[1:] and width % 64 == 0:
+            # rows that follow each other are one, which saves what each costs: half of the time (benchmarks: lesions)
+            labels, width, rows = labels[z + first : z + stop].reshape(1, 1, -1), 64 * out.size, out
+            corner, rows = np.zeros(3, np.int64), out.reshape(1, 1, -1)
+        kernel(labels, self.labels, 0, len(rows), corner, width, rows)
         if self.ignored is not None:
             out &= ~self.ignored.slices(first, stop)

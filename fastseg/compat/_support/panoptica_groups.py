@@ -342,12 +342,9 @@ def value_of_counts(name: str, both: int, reference: int, prediction: int) -> An
 
 def value_of_surfaces(name: str, there: Any, back: Any) -> Any:
     """Reduce distances in voxels as the host does, to which no spacing was told."""
-    if name == "ASSD":
-        return panoptic.assd(there, back)
     if name == "NSD":
         warnings.warn(panoptic.WARNING_OF_A_THRESHOLD, stacklevel=2)
-        return panoptic.nsd(there, back, _UNIT)
-    return panoptic.hausdorff(there, back) if name == "HD" else panoptic.hd95(there, back)
+    return panoptic.reduce_distances(name, there, back, _UNIT)
 
 
 def group_of(maps: MapPair, label_group: Any, plan: Any) -> Group:

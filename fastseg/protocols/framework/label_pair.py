@@ -39,6 +39,8 @@ class LabelPair:
         What was asked for; None for all labels.
     backend : Backend
         For arrays in CPU memory.
+    is_image : bool
+        Whether a side lies on a grid, as files and images do, rather than being a plain array.
     """
 
     case: str
@@ -47,6 +49,7 @@ class LabelPair:
     spacing: Spacing
     given: tuple[Structure, ...] | None
     backend: Backend
+    is_image: bool = False
 
     @classmethod
     def of(
@@ -75,7 +78,7 @@ class LabelPair:
         if is_image and axes == "zyx":
             maps, steps = [labels.T for labels in maps], steps[::-1]
         chosen = dispatch.choose(_OPERATIONS, maps[0].ndim, backend)
-        return cls(case, *matched(*maps), steps, structures, chosen)
+        return cls(case, *matched(*maps), steps, structures, chosen, is_image)
 
     @property
     def ndim(self) -> int:

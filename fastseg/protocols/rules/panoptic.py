@@ -222,30 +222,22 @@ def scored(
     dict of str to list
     """
     found: dict[str, list[float]] = {}
-    distances: list[tuple[Floats, Floats]] = []
-    if any(name in SURFACE_METRICS for name in metrics):
-        distances = _distances(pair, matches, spacing)
+    surfaces = _Surfaces.of(pair, matches, spacing, metrics)
     threshold = min(spacing if given_spacing is None else given_spacing)
     for name in metrics:
         if name in COUNT_METRICS:
-            found[name] = list(_of_counts(name, *matches.voxels))
-        elif name == "NSD":
-            if threshold == 0.5 and len(matches):
+            found[name] = list(of_counts(name, *matches.voxels))
+        elif name in SURFACE_METRICS:
+            if name == "NSD" and threshold == 0.5 and len(matches):
                 warnings.warn(WARNING_OF_A_THRESHOLD, stacklevel=2)
-            found[name] = [nsd(*both, threshold) for both in distances]
-        elif name == "ASSD":
-            found[name] = [assd(*both) for both in distances]
-        elif name == "HD":
-            found[name] = [hausdorff(*both) for both in distances]
-        elif name == "HD95":
-            found[name] = [hd95(*both) for both in distances]
+            found[name] = list(surfaces.reduced(name, threshold))
         else:
             assert other is not None
             found[name] = [other(name, place) for place in range(len(matches))]
     return found
 
 
-def _of_counts(name: str, both: Longs, reference: Longs, prediction: Longs) -> Sequence[float]:
+def of_counts(name: str, both: Longs, reference: Longs, prediction: Longs) -> Sequence[float]:
     """Reduce numbers of voxels, none of whose references is empty."""
     if name == "DSC":
         return np.asarray(2 * both / (reference + prediction))
@@ -256,44 +248,81 @@ def _of_counts(name: str, both: Longs, reference: Longs, prediction: Longs) -> S
     return found
 
 
-def _distances(
-    pair: ComponentPair, matches: Matches, spacing: Spacing
-) -> list[tuple[Floats, Floats]]:
-    """List the distances of each match, in the order of the array, from the reference and from the prediction."""
-    if not len(matches):
-        return []
-    request = Request(frozenset(("surface_distances",)), spacing, "voxel")
-    found = [one["surface_distances"] for one in pair.measure(matches.regions, request)]
-    return [(one.reference_to_prediction, one.prediction_to_reference) for one in found]
+@dataclass(frozen=True, eq=False)
+class _Surfaces:
+    """The distances of all matches: of each in the order of the array, from the reference, then from the prediction.
+
+    Attributes
+    ----------
+    lists : list of float64 ndarray
+        None of them empty.
+    """
+
+    lists: list[Floats]
+
+    @classmethod
+    def of(
+        cls, pair: ComponentPair, matches: Matches, spacing: Spacing, metrics: Sequence[str]
+    ) -> _Surfaces:
+        """Measure matches, if a metric needs it."""
+        lists: list[Floats] = []
+        if len(matches) and any(name in SURFACE_METRICS for name in metrics):
+            request = Request(frozenset(("surface_distances",)), spacing, "voxel")
+            for one in pair.measure(matches.regions, request):
+                both = one["surface_distances"]
+                lists += (both.reference_to_prediction, both.prediction_to_reference)
+        return cls(lists)
+
+    @classmethod
+    def between(cls, there: Floats, back: Floats) -> _Surfaces:
+        """Take those of one match."""
+        return cls([there, back])
+
+    @lazy
+    def _flat(self) -> tuple[Floats, Longs, Longs]:
+        """All distances, where each list starts, and how long it is."""
+        lengths = np.array(list(map(len, self.lists)), np.int64)
+        return np.concatenate(self.lists), np.cumsum(lengths) - lengths, lengths
+
+    def reduced(self, name: str, threshold: float) -> Sequence[float]:
+        """Reduce the distances of each match, with the bits of NumPy's reductions of its own lists."""
+        if not self.lists:
+            return []
+        distances, starts, lengths = self._flat
+        if name == "ASSD":
+            # a sum depends on the order in which it is made: so one by one
+            means = np.array([np.add.reduce(one) for one in self.lists]) / lengths
+            found: list[float] = ((means[::2] + means[1::2]) / 2).tolist()
+            return found
+        if name == "HD":
+            furthest = np.maximum.reduceat(distances, starts)
+            return np.asarray(np.maximum(furthest[::2], furthest[1::2]))
+        if name == "NSD":
+            inside = np.add.reduceat((distances <= threshold).astype(np.int64), starts)
+            shares, others = inside / lengths, (lengths - inside) / lengths
+            within = shares[::2] + shares[1::2]
+            beyond = within + others[::2] + others[1::2] + sys.float_info.min
+            return np.asarray(within / beyond)
+        return np.asarray(self._hd95())
+
+    def _hd95(self) -> Floats:
+        """The 95th percentile of both directions together, which interpolates linearly."""
+        distances, starts, lengths = self._flat
+        distances, first = distances.copy(), starts[::2]
+        totals = lengths[::2] + lengths[1::2]
+        places = (totals - 1) * 0.95
+        indices = places.astype(np.int64)
+        following = np.minimum(indices + 1, totals - 1)
+        for start, total, *wanted in zip(
+            *(column.tolist() for column in (first, totals, indices, following)), strict=True
+        ):
+            distances[start : start + total].partition(wanted)
+        below, above = distances[first + indices], distances[first + following]
+        steps, fractions = above - below, places - indices
+        nearer = below + steps * fractions
+        return np.where(fractions < 0.5, nearer, above - steps * (1 - fractions))
 
 
-def assd(there: Floats, back: Floats) -> float:
-    """Mean of the two directions' means, with the bits of NumPy's."""
-    first, second = np.add.reduce(there) / len(there), np.add.reduce(back) / len(back)
-    return float((first + second) / 2)
-
-
-def nsd(there: Floats, back: Floats, threshold: float) -> float:
-    """Mean of the two directions' shares within a threshold, as panoptica adds them up."""
-    n, m = len(there), len(back)
-    inside, of_back = np.count_nonzero(there <= threshold), np.count_nonzero(back <= threshold)
-    within = inside / n + of_back / m
-    beyond = (n - inside) / n, (m - of_back) / m
-    return np.float64(within / (within + beyond[0] + beyond[1] + sys.float_info.min))
-
-
-def hausdorff(there: Floats, back: Floats) -> float:
-    """The largest distance."""
-    return np.float64(max(np.maximum.reduce(there), np.maximum.reduce(back)))
-
-
-def hd95(there: Floats, back: Floats) -> float:
-    """The 95th percentile of both directions together, with the bits of NumPy's."""
-    both = np.concatenate((there, back))
-    place = (len(both) - 1) * 0.95
-    index = int(place)
-    following = min(index + 1, len(both) - 1)
-    both.partition((index, following))
-    below, above = both[index], both[following]
-    step, fraction = above - below, place - index
-    return np.float64(below + step * fraction if fraction < 0.5 else above - step * (1 - fraction))
+def reduce_distances(name: str, there: Floats, back: Floats, threshold: float) -> float:
+    """Reduce the distances between two surfaces, neither of which is empty, to one of the surface metrics."""
+    return _Surfaces.between(there, back).reduced(name, threshold)[0]
