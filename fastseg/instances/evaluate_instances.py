@@ -13,7 +13,7 @@ import numpy as np
 
 from fastseg import dispatch, io
 from fastseg.backends.protocol import Backend
-from fastseg.errors import InputWarning
+from fastseg.errors import InputTypeError, InputWarning
 from fastseg.evaluation.case import (
     geometry_of,
     in_plane,
@@ -310,7 +310,6 @@ def _maps(
         (*_OPERATIONS, *sorted(measurements)),
         maps[0].ndim,
         settings.backend,
-        memory=memory_of(maps[0]),
         stacklevel=_STACKLEVEL,
     )
     maps = matched(*maps)
@@ -326,8 +325,13 @@ def _maps(
 
 
 def _whole(source: Source) -> Array:
-    """Give all labels of a source as an array."""
+    """Give all labels of a source as an array in CPU memory."""
     if source.array is not None:
+        if memory_of(source.array) != "cpu":
+            raise InputTypeError(
+                f"{source.name or 'label map'}: instances are evaluated in CPU memory, and this array is on a GPU; "
+                "copy it (cupy.asnumpy(array), tensor.cpu())"
+            )
         return source.array
     labels = source.window(tuple(slice(0, size) for size in source.shape))
     if isinstance(source, RoundedSource) and not labels.any():

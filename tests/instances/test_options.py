@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import fastseg
+from fastseg.instances import evaluate_instances
 from fastseg.instances.matching import match
 from fastseg.instances.settings import InstanceSettings
 from fastseg.measures.instance_table import Instances, InstanceTable
@@ -303,6 +304,13 @@ def test_shapes_must_agree() -> None:
         fastseg.evaluate_instances(reference, prediction[:-1])
 
 
+def test_arrays_on_a_gpu_have_to_be_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrays that only say that they are on a GPU stand in for those that are."""
+    monkeypatch.setattr(evaluate_instances, "memory_of", lambda array: "cuda")
+    with pytest.raises(fastseg.InputTypeError, match="is on a GPU; copy it"):
+        fastseg.evaluate_instances(*two_and_two())
+
+
 # ------------------------------------------------------------------------------------- the rest
 
 
@@ -400,3 +408,44 @@ def test_large_organs_are_measured_among_small_ones(backend: str) -> None:
     for row, other in zip(found.instances(), expected, strict=True):
         assert dict(row) == dict(other)
         assert row.counts == other.counts
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"boundary": "surfel", "dilation": 1},
+        {"percentile_method": "pooled", "matching": "any", "labels": {"all": (1, 2), "one": 1}},
+        {"components": "given", "structure_metrics": "all"},
+        {"components": {"reference": "given", "prediction": "connected"}, "matching": "center"},
+        {"matching": "merge", "threshold": 0.1, "minimum_size": 4, "connectivity": 6},
+    ],
+)
+def test_backends_and_threads_agree_on_larger_maps(options: dict[str, Any], order: Any) -> None:
+    """Some boxes are measured by themselves, some among others, some in runs and some in labels."""
+    rng = np.random.default_rng(8)
+    shape = (70, 66, 90)
+    reference: Array = np.zeros(shape, np.uint8, order=order)
+    prediction: Array = np.zeros(shape, np.uint8, order=order)
+    for _ in range(60):
+        start = rng.integers(0, 60, 3)
+        size = rng.integers(1, 14, 3)
+        label = int(rng.integers(1, 4))
+        for labels, shift in ((reference, 0), (prediction, int(rng.integers(-2, 3)))):
+            box = tuple(
+                slice(max(0, int(a) + shift), int(a + b) + shift)
+                for a, b in zip(start, size, strict=True)
+            )
+            labels[box] = label
+    reference[5:65, 3:60, 80:] = 4  # one that is large, and one component
+    prediction[6:65, 3:60, 79:] = 4
+    found = {}
+    for backend, threads in (("numba", 1), ("numba", 3), ("scipy", 1)):
+        fastseg.set_num_threads(threads)
+        evaluation = fastseg.evaluate_instances(
+            reference, prediction, spacing=(1.0, 0.8, 2.5), backend=backend, **options
+        )
+        found[backend, threads] = repr(evaluation.rows)
+    assert found["numba", 1] == found["numba", 3] == found["scipy", 1]
