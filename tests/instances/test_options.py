@@ -79,6 +79,14 @@ def test_one_side_may_be_given_and_the_other_connected(backend: str) -> None:
     ]
 
 
+def test_many_labels_are_most_likely_instances() -> None:
+    cells = np.arange(600).reshape(20, 30)
+    with pytest.warns(fastseg.InputWarning, match="599 labels .* components='given'"):
+        fastseg.evaluate_instances(cells, cells, metrics="dice")
+    evaluation = fastseg.evaluate_instances(cells, cells, metrics="dice", components="given")
+    assert evaluation["instances"]["instance_tp"] == 599
+
+
 def test_regions_may_overlap(backend: str) -> None:
     """As whole tumour, tumour core and enhancing tumour do."""
     reference = np.zeros((5, 20), np.uint8)
@@ -261,11 +269,12 @@ def test_confidences_of_voxels(how: Any, backend: str) -> None:
         ({1: math.nan}, "expected a number, got nan"),
         (np.zeros((3, 3)), r"expected probabilities of the maps' shape \(40, 40\), got \(3, 3\)"),
         (np.full((40, 40), np.nan), "hold NaN"),
-        ("file.nii", "read the file first"),
+        ("file.nii", "file.nii"),
     ],
 )
 def test_wrong_confidences(given: Any, message: str) -> None:
-    with pytest.raises((fastseg.InputError, fastseg.InputTypeError), match=message):
+    kinds = fastseg.InputError, fastseg.InputTypeError, FileNotFoundError
+    with pytest.raises(kinds, match=message):
         fastseg.evaluate_instances(*two_and_two(), confidence=given)
 
 
