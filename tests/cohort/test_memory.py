@@ -552,8 +552,8 @@ def test_instances_are_found_in_whole_maps(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.zeros((40, 40, 40), np.uint8))
     opened = open_image(tmp_path / "a.npy")
     sides = [(opened, None), (opened, None)]
-    by_structure = needed_bytes(sides, Settings.checked(metrics="dice"))
-    by_instance = needed_bytes(sides, InstanceSettings.checked(metrics="dice"))
+    by_structure = memory.needed_bytes(sides, Settings.checked(metrics="dice"))
+    by_instance = memory.needed_bytes(sides, InstanceSettings.checked(metrics="dice"))
     assert by_structure.in_pieces
     assert not by_instance.in_pieces
     assert by_instance.measuring - by_structure.measuring == 40**3 * 14
