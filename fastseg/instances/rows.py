@@ -15,7 +15,7 @@ from fastseg.inputs.structures import Label, Structure
 from fastseg.instances.case_instances import CaseInstances
 from fastseg.instances.components import Longs
 from fastseg.instances.partners import Floats, Partners
-from fastseg.instances.settings import LESIONWISE, MATCHED, InstanceSettings
+from fastseg.instances.settings import InstanceSettings
 from fastseg.measures.instance_table import Instances
 from fastseg.measures.joint_histogram import Counts, Empty
 from fastseg.measures.matching import Matching
@@ -121,7 +121,7 @@ def rows_of_case(
             metrics, policy = facts.settings.structure_metrics, facts.settings.policy
             fill_in(of_whole, metrics, policy, empty, facts.diagonal, structure.name)
         of_whole |= _detection(structure.name, matchings[place], facts, options[place])
-        of_whole |= _means(facts.settings.metric_names, members)
+        of_whole |= _means(facts.settings, members)
         rows.append(_structure_row(structure, counts[place], facts, of_whole))
         rows += members
     return rows
@@ -320,15 +320,15 @@ def _detection(
     return values
 
 
-def _means(names: Sequence[str], rows: Sequence[Row]) -> dict[str, float]:
+def _means(settings: InstanceSettings, rows: Sequence[Row]) -> dict[str, float]:
     """Give the means over matched instances and over all, of defined values."""
     values: dict[str, float] = {}
     matched = [row for row in rows if not row.empty]
-    for prefix, members in ((MATCHED, matched), (LESIONWISE, rows)):
+    for names, members in zip(settings.names_of_means, (matched, rows), strict=True):
         of_each = [row.values_by_metric for row in members]
         if len(of_each) == 1:  # most organs
-            values |= {prefix + name: of_each[0][name] for name in names}
+            values.update(zip(names, of_each[0].values(), strict=True))
             continue
-        for name in names:
-            values[prefix + name] = mean_of([own[name] for own in of_each])
+        for name, metric in zip(names, settings.metric_names, strict=True):
+            values[name] = mean_of([own[metric] for own in of_each])
     return values

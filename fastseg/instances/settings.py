@@ -149,11 +149,19 @@ class InstanceSettings(SpecialSettings):
         return resolve(self.detection_names) if self.detection_names else ()
 
     @lazy
+    def names_of_means(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What the means of metrics are called: over matched instances, and over all."""
+        return (
+            tuple(MATCHED + name for name in self.metric_names),
+            tuple(LESIONWISE + name for name in self.metric_names),
+        )
+
+    @lazy
     def columns(self) -> tuple[str, ...]:
         """All columns of metrics, of rows of either level."""
-        means = [prefix + name for prefix in (MATCHED, LESIONWISE) for name in self.metric_names]
         own = dict.fromkeys((*self.metric_names, *self.structure_names))
-        return (*own, *self.detection_names, *means)
+        matched, of_all = self.names_of_means
+        return (*own, *self.detection_names, *matched, *of_all)
 
     @lazy
     def scores(self) -> Mapping[str, Mapping[str, Any]]:
