@@ -458,3 +458,21 @@ def test_backends_and_threads_agree_on_larger_maps(options: dict[str, Any], orde
         )
         found[backend, threads] = repr(evaluation.rows)
     assert found["numba", 1] == found["numba", 3] == found["scipy", 1]
+
+
+@pytest.mark.slow
+def test_more_instances_than_sixteen_bits_can_number() -> None:
+    checkers = (np.indices((2, 300, 300)).sum(0) % 2).astype(np.uint8)
+    other = checkers.copy()
+    other[0, :100] = 0
+    evaluation = fastseg.evaluate_instances(checkers, other, connectivity=6, metrics="iou")
+    row = evaluation[1]
+    n, missed = int(checkers.sum()), int(checkers[0, :100].sum())
+    assert n > 1 << 16
+    assert (row["instances_reference"], row["instance_fn"], row["instance_fp"]) == (n, missed, 0)
+    found = evaluation.instances()
+    assert [one.reference_label for one in found] == list(range(1, n + 1))
+    assert [one.prediction_label for one in found] == [None] * missed + list(
+        range(1, n - missed + 1)
+    )
+    assert row["matched_iou"] == 1
