@@ -13,7 +13,7 @@ import numpy as np
 
 from fastseg import dispatch, io
 from fastseg.backends.protocol import Backend
-from fastseg.errors import InputWarning
+from fastseg.errors import InputTypeError, InputWarning
 from fastseg.evaluation.case import (
     geometry_of,
     in_plane,
@@ -49,6 +49,9 @@ _OPERATIONS = ("joint_histogram", "region_components", "connected_components")
 
 #: what all given instances are together, where no labels tell it
 ALL_INSTANCES = "instances"
+
+# More labels than any atlas has: most likely they are instances.
+_MANY_STRUCTURES = 512
 
 # from `dispatch.choose` to the line that called `evaluate_instances`
 _STACKLEVEL = 6
@@ -139,9 +142,9 @@ def evaluate_instances(
     size_classes : sequence of float
         Volumes, ascending, that part reference instances into classes, each of which gets a recall: ``[50, 500]`` gives
         ``instance_recall_below_50``, ``instance_recall_50_to_500`` and ``instance_recall_from_500``.
-    confidence : mapping or array_like, optional
+    confidence : mapping, array_like, path or image, optional
         How sure the prediction was of its instances: a mapping of their ids to numbers, or of names of structures to
-        such mappings; or an array of the maps' shape with the probability of each voxel.
+        such mappings; or the probability of each voxel. In :func:`evaluate_cohort` a folder with an image of each case.
     confidence_of : {"max", "mean"}
         What an instance's confidence is of the probabilities of its voxels.
     tolerance, boundary, percentile_method, ignore_label, backend, case, single_slice
@@ -171,6 +174,11 @@ def evaluate_instances(
         and for arrays on a GPU.
     EmptyMaskError
         Under ``empty="raise"``, for a structure that one of the maps lacks.
+
+    Warns
+    -----
+    InputWarning
+        For hundreds of labels that are taken for structures: they may be instances that are given.
 
     Examples
     --------
@@ -244,8 +252,13 @@ def evaluate_instances_case(
     case : str
         Name for the table.
     confidences : Confidences, optional
+        Default: as the settings say.
     """
     spacing, voxel_volume, about = geometry_of(reference, prediction, settings)
+    if confidences is None and settings.confidence is not None:
+        confidences = Confidences.of_case(settings.confidence, case, settings.confidence_of)
+    confidences = confidences or Confidences(None)
+    given = reference
     shape = tuple(about["shape"])
     axes = tuple(range(len(shape)))
     if settings.single_slice == "plane" and 1 in shape:
@@ -254,6 +267,13 @@ def evaluate_instances_case(
     backend, maps, n_ignored = _maps(reference, prediction, settings)
     histogram = backend.operations.joint_histogram(*maps)
     structures = _structures(settings, histogram, reference, prediction)
+    if settings.structures is None and len(structures) >= _MANY_STRUCTURES:
+        warnings.warn(
+            f"each of {len(structures)} labels is taken for a structure with instances of its own; if labels are "
+            "instances, pass components='given' (--components)",
+            InputWarning,
+            stacklevel=3,
+        )
     rules = settings.rules(len(shape), len(axes))
     case_maps = CaseMaps(backend.operations, maps, histogram)
     found = CaseInstances(structure_instances(case_maps, structures, rules), len(axes))
@@ -267,8 +287,7 @@ def evaluate_instances_case(
         axes,
         tolerances_of(settings, structures),
     )
-    confidences = confidences or Confidences(None)
-    confidences.check(shape, [structure.name for structure in structures])
+    confidences.check(given, settings.grid_rules, [structure.name for structure in structures])
     matching = match(
         found.table,
         matching=settings.matching,
@@ -310,7 +329,6 @@ def _maps(
         (*_OPERATIONS, *sorted(measurements)),
         maps[0].ndim,
         settings.backend,
-        memory=memory_of(maps[0]),
         stacklevel=_STACKLEVEL,
     )
     maps = matched(*maps)
@@ -326,8 +344,13 @@ def _maps(
 
 
 def _whole(source: Source) -> Array:
-    """Give all labels of a source as an array."""
+    """Give all labels of a source as an array in CPU memory."""
     if source.array is not None:
+        if memory_of(source.array) != "cpu":
+            raise InputTypeError(
+                f"{source.name or 'label map'}: instances are evaluated in CPU memory, and this array is on a GPU; "
+                "copy it (cupy.asnumpy(array), tensor.cpu())"
+            )
         return source.array
     labels = source.window(tuple(slice(0, size) for size in source.shape))
     if isinstance(source, RoundedSource) and not labels.any():

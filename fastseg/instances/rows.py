@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from fastseg.inputs.structures import Label, Structure
 from fastseg.instances.case_instances import CaseInstances
 from fastseg.instances.components import Longs
 from fastseg.instances.partners import Floats, Partners
-from fastseg.instances.settings import LESIONWISE, MATCHED, InstanceSettings
+from fastseg.instances.settings import InstanceSettings
 from fastseg.measures.instance_table import Instances
 from fastseg.measures.joint_histogram import Counts, Empty
 from fastseg.measures.matching import Matching
@@ -26,6 +26,7 @@ from fastseg.results.instance import Box, Centroid, Instance
 from fastseg.results.summary import mean_of
 
 Ids = tuple[Label | None, Label | None]
+_Value = TypeVar("_Value")
 
 
 class CaseFacts(NamedTuple):
@@ -120,7 +121,7 @@ def rows_of_case(
             metrics, policy = facts.settings.structure_metrics, facts.settings.policy
             fill_in(of_whole, metrics, policy, empty, facts.diagonal, structure.name)
         of_whole |= _detection(structure.name, matchings[place], facts, options[place])
-        of_whole |= _means(facts.settings.metric_names, members)
+        of_whole |= _means(facts.settings, members)
         rows.append(_structure_row(structure, counts[place], facts, of_whole))
         rows += members
     return rows
@@ -246,23 +247,28 @@ def _confidences(found: MatchedCase) -> list[float]:
 
 def _boxes(side: Instances, facts: CaseFacts) -> list[Box | None]:
     """Give boxes along the axes of the maps as they were given; None where there is no such side."""
-    ends = np.zeros((len(side.sizes), len(facts.shape), 2), np.int64)
-    ends[:, :, 1] = 1
-    ends[:, facts.axes, 0], ends[:, facts.axes, 1] = side.starts, side.stops
-    return [
-        tuple((start, stop) for start, stop in box) if size else None
-        for box, size in zip(ends.tolist(), side.sizes.tolist(), strict=True)
-    ]
+    n = len(side.sizes)
+    along = [[(0, 1)] * n for _ in facts.shape]
+    for place, axis in enumerate(
+        facts.axes
+    ):  # no lists of lists, which the collector of garbage goes through
+        ends = side.starts[:, place].tolist(), side.stops[:, place].tolist()
+        along[axis] = list(zip(*ends, strict=True))
+    return _there(zip(*along, strict=True), side.sizes)
 
 
 def _centroids(places: Floats, sizes: Longs, facts: CaseFacts) -> list[Centroid | None]:
     """Give positions along the axes of the maps as they were given."""
-    found = np.zeros((len(places), len(facts.shape)))
-    found[:, facts.axes] = places
-    return [
-        tuple(place) if size else None
-        for place, size in zip(found.tolist(), sizes.tolist(), strict=True)
-    ]
+    along = [[0.0] * len(places) for _ in facts.shape]
+    for place, axis in enumerate(facts.axes):
+        along[axis] = places[:, place].tolist()
+    return _there(zip(*along, strict=True), sizes)
+
+
+def _there(values: Iterable[_Value], sizes: Longs) -> list[_Value | None]:
+    """Give None in place of what is of no voxels."""
+    found = zip(values, sizes.tolist(), strict=True)
+    return [value if size else None for value, size in found]
 
 
 # ----------------------------------------------------------------------------- of structures
@@ -314,15 +320,15 @@ def _detection(
     return values
 
 
-def _means(names: Sequence[str], rows: Sequence[Row]) -> dict[str, float]:
+def _means(settings: InstanceSettings, rows: Sequence[Row]) -> dict[str, float]:
     """Give the means over matched instances and over all, of defined values."""
     values: dict[str, float] = {}
     matched = [row for row in rows if not row.empty]
-    for prefix, members in ((MATCHED, matched), (LESIONWISE, rows)):
+    for names, members in zip(settings.names_of_means, (matched, rows), strict=True):
         of_each = [row.values_by_metric for row in members]
         if len(of_each) == 1:  # most organs
-            values |= {prefix + name: of_each[0][name] for name in names}
+            values.update(zip(names, of_each[0].values(), strict=True))
             continue
-        for name in names:
-            values[prefix + name] = mean_of([own[name] for own in of_each])
+        for name, metric in zip(names, settings.metric_names, strict=True):
+            values[name] = mean_of([own[metric] for own in of_each])
     return values

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import itertools
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
+from fastseg import io
 from fastseg.errors import InputError, InputTypeError
 from fastseg.evaluation.settings import Settings
 from fastseg.evaluation.special_settings import SpecialSettings
@@ -15,6 +17,7 @@ from fastseg.inputs.choices import unknown
 from fastseg.inputs.scalars import as_number, as_whole_number, is_scalar, shown
 from fastseg.inputs.structures import SIDES
 from fastseg.instances.components import COMPONENTS, Components, SideRules
+from fastseg.instances.confidence import OfVoxels, as_of_voxels
 from fastseg.instances.matching import RULES
 from fastseg.instances.scores import score_named
 from fastseg.metrics import FROM_HISTOGRAM, MEASUREMENTS, Metric, list_metrics, resolve
@@ -47,6 +50,9 @@ class InstanceSettings(SpecialSettings):
         Metrics of how instances were matched; `metric_names` are those of single instances.
     structure_names : tuple of str
         Metrics of structures as a whole.
+    confidence : str or None
+        An image of probabilities, or a folder with one of each case.
+    confidence_of : {"max", "mean"}
     """
 
     components: tuple[Components, Components]
@@ -62,6 +68,8 @@ class InstanceSettings(SpecialSettings):
     together: bool
     detection_names: tuple[str, ...]
     structure_names: tuple[str, ...]
+    confidence: str | None
+    confidence_of: OfVoxels
 
     @classmethod
     def checked(
@@ -81,6 +89,8 @@ class InstanceSettings(SpecialSettings):
         together: bool = False,
         structure_metrics: str | Iterable[str] | None = None,
         size_classes: Sequence[float] = (),
+        confidence: str | os.PathLike[str] | None = None,
+        confidence_of: OfVoxels = "max",
         **options: Any,
     ) -> InstanceSettings:
         """Check the options of :func:`fastseg.evaluate_instances`, before anything is read."""
@@ -119,6 +129,8 @@ class InstanceSettings(SpecialSettings):
             together=bool(together),
             detection_names=(*(metric.name for metric in detection), *_by_size(size_classes)),
             structure_names=tuple(sorted((metric.name for metric in whole), key=place_of)),
+            confidence=_as_place(confidence),
+            confidence_of=as_of_voxels(confidence_of),
         )
 
     @lazy
@@ -137,11 +149,19 @@ class InstanceSettings(SpecialSettings):
         return resolve(self.detection_names) if self.detection_names else ()
 
     @lazy
+    def names_of_means(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What the means of metrics are called: over matched instances, and over all."""
+        return (
+            tuple(MATCHED + name for name in self.metric_names),
+            tuple(LESIONWISE + name for name in self.metric_names),
+        )
+
+    @lazy
     def columns(self) -> tuple[str, ...]:
         """All columns of metrics, of rows of either level."""
-        means = [prefix + name for prefix in (MATCHED, LESIONWISE) for name in self.metric_names]
         own = dict.fromkeys((*self.metric_names, *self.structure_names))
-        return (*own, *self.detection_names, *means)
+        matched, of_all = self.names_of_means
+        return (*own, *self.detection_names, *matched, *of_all)
 
     @lazy
     def scores(self) -> Mapping[str, Mapping[str, Any]]:
@@ -213,6 +233,8 @@ class InstanceSettings(SpecialSettings):
             **self.own,
             "detection": list(self.detection_names),
             "structure_metrics": list(self.structure_names),
+            "confidence": self.confidence,
+            "confidence_of": self.confidence_of,
         }
 
 
@@ -262,6 +284,19 @@ def _sided(argument: str, value: Any, check: Callable[[Any, str], _Value]) -> tu
         )
     first, second = (check(value[side], f"{argument}[{side!r}]") for side in SIDES)
     return first, second
+
+
+def _as_place(confidence: Any) -> str | None:
+    """Take the path of probabilities, which has to be there."""
+    if confidence is None:
+        return None
+    if not isinstance(confidence, (str, os.PathLike)):
+        raise InputTypeError(
+            f"confidence: of many cases, expected a folder with an image of each, got {shown(confidence)}"
+        )
+    if not os.path.exists(io.file_of(confidence)):
+        raise FileNotFoundError(f"confidence: {os.fspath(confidence)}: no such file or folder")
+    return os.path.abspath(confidence)
 
 
 def _as_components(value: Any, argument: str) -> Components:
