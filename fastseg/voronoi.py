@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastseg import dispatch
-from fastseg.backends.protocol import Backend
+from fastseg.backends.protocol import Operations
 from fastseg.backends.shared.exactness import comparable_steps
 from fastseg.errors import InputError, InputTypeError
 from fastseg.inputs.arrays import (
@@ -106,13 +106,13 @@ def voronoi_regions(
         return np.zeros_like(array)
     [placed] = backend.placed(array)
     regions: NDArray[Any] = backend.returned(
-        regions_of(backend, placed, steps, within=mask, ties=ties), array
+        regions_of(backend.operations, placed, steps, within=mask, ties=ties), array
     )
     return regions
 
 
 def regions_of(
-    backend: Backend,
+    operations: Operations,
     instances: Array,
     spacing: Spacing,
     *,
@@ -124,10 +124,8 @@ def regions_of(
     if not is_contiguous(instances):
         instances = np.ascontiguousarray(instances)
     if within is not None:
-        return _within(backend, instances, within, steps, ties)
-    regions: Array = backend.operations.voronoi_regions(
-        instances, steps, ties == "first_voxel", None
-    )
+        return _within(operations, instances, within, steps, ties)
+    regions: Array = operations.voronoi_regions(instances, steps, ties == "first_voxel", None)
     return regions
 
 
@@ -141,7 +139,11 @@ def _check_shapes(instances: Array, within: Array) -> None:
 
 
 def _within(
-    backend: Backend, instances: Array, within: NDArray[np.bool_], spacing: Spacing, ties: Ties
+    operations: Operations,
+    instances: Array,
+    within: NDArray[np.bool_],
+    spacing: Spacing,
+    ties: Ties,
 ) -> Array:
     """Give the regions of some voxels: of those in no instance by offsets as far as they lead, then by a transform."""
     order: Order = "C" if instances.flags.c_contiguous else "F"
@@ -159,7 +161,7 @@ def _within(
     )
     places = np.unravel_index(left, instances.shape, order=order)
     at = tuple(place - side.start for place, side in zip(places, box, strict=True))
-    found[left] = backend.operations.voronoi_regions(part, spacing, ties == "first_voxel", at)
+    found[left] = operations.voronoi_regions(part, spacing, ties == "first_voxel", at)
     return regions
 
 

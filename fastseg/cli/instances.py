@@ -83,6 +83,13 @@ SizeClasses = Annotated[
         about="Recall by the size of reference instances: 50,500 makes three classes.",
     ),
 ]
+Regions = Annotated[
+    str | None,
+    _option(
+        metavar="KIND",
+        about="matched (default), or voronoi: each reference instance beside all that was predicted nearest to it.",
+    ),
+]
 
 
 def parse(on: bool, **values: Any) -> dict[str, Any]:

@@ -49,7 +49,8 @@ def case(seed: int) -> tuple[Mask, Mask]:
 
 
 def surface(mask: Mask) -> Mask:
-    return mask & ~ndimage.binary_erosion(mask)
+    inside: Mask = ndimage.binary_erosion(mask)
+    return mask & ~inside
 
 
 def twin(

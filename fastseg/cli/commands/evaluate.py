@@ -109,6 +109,7 @@ def evaluate(
     together: by_instance.Together = False,
     structure_metrics: by_instance.StructureMetrics = None,
     size_classes: by_instance.SizeClasses = None,
+    regions: by_instance.Regions = None,
     protocol: Annotated[
         str | None,
         typer.Option(
@@ -298,6 +299,7 @@ def evaluate(
         together=together,
         structure_metrics=structure_metrics,
         size_classes=size_classes,
+        regions=regions,
     )
     if protocol is not None or protocol_options or quirks_off:
         own = protocols.parse(context, protocol, protocol_options or [], quirks_off or [])
