@@ -130,6 +130,32 @@ def test_what_is_far_is_found_too() -> None:
         assert_array_equal(found, np.where(mask, by_indices(instances, (1.0, 1.0, 1.0)), 0))
 
 
+@pytest.mark.parametrize("backend", ["numba", "scipy"])
+def test_voxels_far_from_few_and_many_instances(backend: str) -> None:
+    """Blocks of voxels, each with one or some instances that may be the nearest, and all of them."""
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        shape = tuple(rng.integers(33, 70, 3))
+        instances = np.zeros(shape, np.int32)
+        for number in rng.permutation(np.arange(1, (3, 12, 40)[seed % 3])):
+            start, size = [rng.integers(0, n) for n in shape], rng.integers(1, 6)
+            instances[tuple(slice(a, a + size) for a in start)] = number * 7
+        mask = np.zeros(shape, bool)
+        for _ in range(rng.integers(1, 9)):
+            start, size = [rng.integers(0, n) for n in shape], rng.integers(1, 9)
+            mask[tuple(slice(a, a + size) for a in start)] = True
+        spacing = SPACINGS[seed % 5]
+        steps = comparable_steps(shape, spacing)
+        for ties, expected in (
+            ("lowest", naive(instances, steps)),
+            ("first_voxel", by_indices(instances, steps)),
+        ):
+            options: Any = {"spacing": spacing, "ties": ties, "within": mask}
+            with fastseg.use_backend(backend):
+                found = fastseg.voronoi_regions(instances, **options)
+            assert_array_equal(found, np.where(mask, expected, 0), err_msg=f"{seed} {ties}")
+
+
 def test_threads_do_not_show() -> None:
     rng = np.random.default_rng(8)
     instances = np.where(rng.random((70, 80, 90)) < 1e-3, rng.integers(1, 500, (70, 80, 90)), 0)

@@ -245,6 +245,7 @@ def test_quirk_worse_than_the_worst() -> None:
     assert found[HD] == 30
 
 
+@pytest.mark.slow
 def test_torch_adds_up_in_lanes() -> None:
     """Means of float32 depend on the order of the sum; these are those of torch."""
     torch = pytest.importorskip("torch")
