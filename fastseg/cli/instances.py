@@ -92,6 +92,13 @@ Confidence = Annotated[
 ConfidenceOf = Annotated[
     str | None, _option(about="An instance's confidence: max (default) or mean of its voxels.")
 ]
+Regions = Annotated[
+    str | None,
+    _option(
+        metavar="KIND",
+        about="matched (default), or voronoi: each reference instance beside all that was predicted nearest to it.",
+    ),
+]
 
 
 def parse(on: bool, **values: Any) -> dict[str, Any]:

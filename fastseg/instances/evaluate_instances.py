@@ -37,6 +37,7 @@ from fastseg.instances.partners import Partners
 from fastseg.instances.rows import CaseFacts, MatchedCase, rows_of_case
 from fastseg.instances.settings import InstanceSettings, kept
 from fastseg.instances.structure_instances import CaseMaps, structure_instances
+from fastseg.instances.voronoi import rows_of_regions
 from fastseg.measures.distributions import PercentileMethod
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.mask_hint import mask_hint
@@ -77,6 +78,7 @@ def evaluate_instances(
     metrics: str | Iterable[str] | None = None,
     structure_metrics: str | Iterable[str] | None = None,
     size_classes: Sequence[float] = (),
+    regions: Literal["matched", "voronoi"] = "matched",
     confidence: Any = None,
     confidence_of: OfVoxels = "max",
     tolerance: float | Mapping[str | int, float] = 1.0,
@@ -135,13 +137,18 @@ def evaluate_instances(
         Of "overlap": whether all predictions that touch a reference instance are judged as one.
     metrics : str or iterable of str, optional
         Of instances, any metric of :func:`evaluate`; and of how they were matched, see ``list_metrics("instances")``,
-        of which all are given if none is named. Default: all.
+        of which all are given if none is named. Of the instances of both sides as partitions, metrics that are named:
+        see ``list_metrics("partitions")``; over the voxels of the reference's instances. Default: all but those.
     structure_metrics : str or iterable of str, optional
         Metrics of :func:`evaluate` of each structure as a whole. Default: those of `metrics` that counts of voxels
         give.
     size_classes : sequence of float
         Volumes, ascending, that part reference instances into classes, each of which gets a recall: ``[50, 500]`` gives
         ``instance_recall_below_50``, ``instance_recall_50_to_500`` and ``instance_recall_from_500``.
+    regions : {"matched", "voronoi"}
+        What a reference instance is compared with: what was matched to it, or all that was predicted nearer to it than
+        to another one, see :func:`voronoi_regions`. Then nothing is matched: there are rows of reference instances
+        alone, and structures have the means over these, by the policy `empty` where nothing was predicted in a region.
     confidence : mapping, array_like, path or image, optional
         How sure the prediction was of its instances: a mapping of their ids to numbers, or of names of structures to
         such mappings; or the probability of each voxel. In :func:`evaluate_cohort` a folder with an image of each case.
@@ -214,6 +221,7 @@ def evaluate_instances(
         "metrics": metrics,
         "structure_metrics": structure_metrics,
         "size_classes": size_classes,
+        "regions": regions,
         "tolerance": tolerance,
         "boundary": boundary,
         "percentile_method": percentile_method,
@@ -287,24 +295,15 @@ def evaluate_instances_case(
         axes,
         tolerances_of(settings, structures),
     )
-    confidences.check(given, settings.grid_rules, [structure.name for structure in structures])
-    matching = match(
-        found.table,
-        matching=settings.matching,
-        score=settings.score,
-        threshold=settings.threshold,
-        strict=settings.strict,
-        many_to_one=settings.many_to_one,
-        together=settings.together,
-        centers=found.centers if settings.matching == "center" else None,
-    )
-    matched_case = MatchedCase(
-        found, matching, Partners(matching, found.sums), confidences.of_all(found, maps[0].shape)
-    )
     measuring = Measuring(case_maps, settings, spacing, facts.tolerances)
-    rows = rows_of_case(
-        matched_case, facts, measuring.pairs(matched_case), measuring.wholes(found.structures)
-    )
+    of_wholes = measuring.wholes(found.structures)
+    if settings.regions == "voronoi":
+        rows = rows_of_regions(found.structures, facts, spacing, of_wholes)
+    else:
+        names = [structure.name for structure in structures]
+        confidences.check(given, settings.grid_rules, names)
+        matched_case = _matched(found, settings, confidences, maps[0].shape)
+        rows = rows_of_case(matched_case, facts, measuring.pairs(matched_case), of_wholes)
     about["backend"] = backend.name
     about[SCORES] = settings.scores
     connected = settings.components == ("connected", "connected")
@@ -316,6 +315,27 @@ def evaluate_instances_case(
         if unlisted:
             about["unlisted_labels"] = unlisted
     return Evaluation(tuple(rows), settings.columns, about)
+
+
+def _matched(
+    found: CaseInstances,
+    settings: InstanceSettings,
+    confidences: Confidences,
+    shape: tuple[int, ...],
+) -> MatchedCase:
+    """Match the instances of all structures."""
+    matching = match(
+        found.table,
+        matching=settings.matching,
+        score=settings.score,
+        threshold=settings.threshold,
+        strict=settings.strict,
+        many_to_one=settings.many_to_one,
+        together=settings.together,
+        centers=found.centers if settings.matching == "center" else None,
+    )
+    partners = Partners(matching, found.sums)
+    return MatchedCase(found, matching, partners, confidences.of_all(found, shape))
 
 
 def _maps(

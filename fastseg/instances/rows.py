@@ -14,8 +14,10 @@ from fastseg.evaluation.rows import fill_in, values_of
 from fastseg.inputs.structures import Label, Structure
 from fastseg.instances.case_instances import CaseInstances
 from fastseg.instances.components import Longs
+from fastseg.instances.partitions import partition_of
 from fastseg.instances.partners import Floats, Partners
 from fastseg.instances.settings import InstanceSettings
+from fastseg.instances.structure_instances import StructureInstances
 from fastseg.measures.instance_table import Instances
 from fastseg.measures.joint_histogram import Counts, Empty
 from fastseg.measures.matching import Matching
@@ -108,21 +110,22 @@ def rows_of_case(
         What was measured of each structure as a whole.
     """
     structures, options = found.instances.structures, facts.options()
-    of_instances = _instance_rows(found, facts, of_pairs, options)
+    instance_rows = _instance_rows(found, facts, of_pairs, options)
     counts = [one.counts._replace(tn=one.counts.tn - facts.n_ignored) for one in structures]
     values = values_of(facts.settings.structure_metrics, counts, of_wholes, options)
     matchings = found.instances.parted(found.matching)
     rows: list[Row] = []
     for place, (own, false) in enumerate(found.places()):
-        members = [of_instances[row] for row in (*own, *false)]
+        members = [instance_rows[row] for row in (*own, *false)]
         structure, of_whole = structures[place].structure, values[place]
         empty = counts[place].empty
         if empty:
             metrics, policy = facts.settings.structure_metrics, facts.settings.policy
             fill_in(of_whole, metrics, policy, empty, facts.diagonal, structure.name)
         of_whole |= _detection(structure.name, matchings[place], facts, options[place])
-        of_whole |= _means(facts.settings, members)
-        rows.append(_structure_row(structure, counts[place], facts, of_whole))
+        of_whole |= partition_values(structures[place], facts, options[place])
+        of_whole |= means_of(facts.settings, members)
+        rows.append(structure_row(structure, counts[place], facts, of_whole))
         rows += members
     return rows
 
@@ -137,7 +140,7 @@ def _instance_rows(
     options: Sequence[Options],
 ) -> list[Row]:
     """Make a row for each reference instance with its partners, and for each prediction without one."""
-    settings, policy = facts.settings, _of_instances(facts.settings.policy)
+    settings, policy = facts.settings, of_instances(facts.settings.policy)
     structures = _structures_of_each(found)
     counts = _counts(found, facts)
     pairs = iter(of_pairs)
@@ -193,7 +196,7 @@ def _counts(found: MatchedCase, facts: CaseFacts) -> list[Counts]:
     return list(map(Counts, *(column.tolist() for column in columns)))
 
 
-def _of_instances(policy: EmptyPolicy) -> EmptyPolicy:
+def of_instances(policy: EmptyPolicy) -> EmptyPolicy:
     """Give the policy for instances without a partner: an error is for structures that a map lacks."""
 
     def rule(value: object) -> object:
@@ -274,7 +277,7 @@ def _there(values: Iterable[_Value], sizes: Longs) -> list[_Value | None]:
 # ----------------------------------------------------------------------------- of structures
 
 
-def _structure_row(
+def structure_row(
     structure: Structure, counts: Counts, facts: CaseFacts, values: dict[str, float]
 ) -> Row:
     """Make the row of a structure as a whole."""
@@ -320,7 +323,18 @@ def _detection(
     return values
 
 
-def _means(settings: InstanceSettings, rows: Sequence[Row]) -> dict[str, float]:
+def partition_values(
+    one: StructureInstances, facts: CaseFacts, options: Options
+) -> dict[str, float]:
+    """Find the metrics of the instances of both sides as partitions; nan without any in the reference."""
+    metrics = facts.settings.of_partitions
+    if not metrics:
+        return {}
+    partition = partition_of(one.table, sum(one.counts) - facts.n_ignored)
+    return {metric.name: metric.function(partition, options) for metric in metrics}
+
+
+def means_of(settings: InstanceSettings, rows: Sequence[Row]) -> dict[str, float]:
     """Give the means over matched instances and over all, of defined values."""
     values: dict[str, float] = {}
     matched = [row for row in rows if not row.empty]

@@ -108,3 +108,11 @@ def test_what_is_refused(
 ) -> None:
     assert main(["evaluate", *maps, *words]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_voronoi_regions(maps: tuple[str, str]) -> None:
+    flags = ["--instances", "--regions", "voronoi", "--metrics", "dice,hd95"]
+    assert main(["evaluate", *maps, *flags, "--output", "o.json"]) == 0
+    found = fastseg.Evaluation.from_json(Path("o.json"))
+    expected = fastseg.evaluate_instances(*maps, metrics=["dice", "hd95"], regions="voronoi")
+    assert repr(found.rows) == repr(expected.rows)

@@ -111,6 +111,7 @@ def evaluate(
     size_classes: by_instance.SizeClasses = None,
     confidence: by_instance.Confidence = None,
     confidence_of: by_instance.ConfidenceOf = None,
+    regions: by_instance.Regions = None,
     protocol: Annotated[
         str | None,
         typer.Option(
@@ -302,6 +303,7 @@ def evaluate(
         size_classes=size_classes,
         confidence=confidence,
         confidence_of=confidence_of,
+        regions=regions,
     )
     if protocol is not None or protocol_options or quirks_off:
         own = protocols.parse(context, protocol, protocol_options or [], quirks_off or [])
