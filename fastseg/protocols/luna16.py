@@ -69,6 +69,8 @@ def opened(reference: Any, prediction: Any, case: str) -> Tables:
 def evaluate(tables: Tables, options: Options) -> list[Row]:
     """Find which candidates hit which nodules, scan by scan."""
     nodules, candidates = tables.nodules, tables.candidates
+    if len(candidates.values) and (nodules.scans is None) != (candidates.scans is None):
+        raise InputError("one table names its scans (seriesuid) and the other does not")
     excluded = nodules.values[:, 4] != 0 if nodules.values.shape[1] > 4 else None
     if excluded is None:
         excluded = np.zeros(len(nodules.values), bool)
@@ -348,9 +350,8 @@ QUIRKS = (
         "rates-on-a-grid",
         "The curve is read at the nearest of 10 001 places between 1/8 and 8 false positives per scan, at 0.25021 for "
         "1/4.",
-        "A hundred scans with four nodules each: a false positive surer than all in 25 of them, 200 found nodules, "
-        "then a hundred false positives, each before another nodule: the sensitivity at 1/4 is 0.50005; without the "
-        "quirk 0.5.",
+        "A hundred scans with 400 nodules: first 25 false positives, then 200 of the nodules, then at each further "
+        "probability a false positive and a nodule: the sensitivity at 1/4 is 0.50005; without the quirk 0.5.",
     ),
 )
 

@@ -162,7 +162,10 @@ def test_picai_eval_has_the_same_bits() -> None:
         metrics = host.evaluate(
             [d for _, d in pairs], [r for r, _ in pairs], subject_list=names, num_parallel_calls=1
         )
-        found = score(*pairs, n_bootstraps=10, seed=5)
+        many = (
+            10 if size >= 20 else 0
+        )  # of few cases, it fails where a sample has no lesion and no candidate
+        found = score(*pairs, n_bootstraps=many, seed=5)
         expected = {
             "auroc": metrics.auroc,
             "AP": metrics.AP,
@@ -174,7 +177,8 @@ def test_picai_eval_has_the_same_bits() -> None:
                 for rate in (0.1, 0.5, 1.0, 2.0, 5.0)
             },
         }
-        for name, (low, high) in metrics.bootstrap_score_ci(10, seed=5).items():
+        intervals = metrics.bootstrap_score_ci(many, seed=5) if many else {}
+        for name, (low, high) in intervals.items():
             expected |= {f"{name}_lower": low, f"{name}_upper": high}
         assert list(found) == list(expected)
         np.testing.assert_array_equal(list(found.values()), [float(v) for v in expected.values()])
