@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -218,6 +219,24 @@ def test_images_are_taken_with_the_axes_of_simpleitk() -> None:
     assert first is not None
     assert first.confidence == 0.75
     assert found["lesion"].voxel_volume == 6
+
+
+def test_a_folder_of_cases(tmp_path: Path) -> None:
+    pairs = list(cases(6, seed=6))
+    for i, pair in enumerate(pairs):
+        for folder, labels in zip(("references", "predictions"), pair, strict=True):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            if i < 5 or folder == "references":
+                np.save(tmp_path / folder / f"{i:03d}.npy", labels)
+    with pytest.warns(InputWarning, match="have no prediction"):
+        cohort = fastseg.evaluate_cohort(
+            tmp_path / "references", tmp_path / "predictions", protocol="picai"
+        )
+    pairs[5] = pairs[5][0], np.zeros(pairs[5][0].shape)
+    expected = score(*pairs)
+    np.testing.assert_array_equal(
+        list(fastseg.protocol_scores(cohort).values()), list(expected.values())
+    )
 
 
 def test_a_missing_prediction_finds_nothing() -> None:
