@@ -14,9 +14,8 @@ import pytest
 import fastseg
 from fastseg import Evaluation
 from fastseg.errors import FastsegError, InputError
-from fastseg.protocols import luna16
+from fastseg.protocols.rules.luna16_scores import Findings
 
-LUNA16 = luna16.PROTOCOLS[0]
 RATES = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8)
 
 #: of one scan: x, y, z, diameter and whether it is excluded; x, y, z and probability
@@ -145,7 +144,7 @@ def test_samples_of_scans_are_those_of_copies() -> None:
         for _ in range(8):
             drawn = [scans[i] for i in rng.randint(len(scans), size=len(scans))]
             rows = evaluated(drawn).rows
-            findings = luna16._Findings.of(rows)
+            findings = Findings.of(rows)
             curve = findings.curve(np.ones(len(drawn), np.int64), True)
             curves.append(np.interp(grid, curve.x, curve.y))
         samples = np.sort(np.array(curves, np.float32), axis=0)

@@ -20,6 +20,7 @@ from fastseg.io.image import Image, make_grid
 from fastseg.measures.joint_histogram import Counts
 from fastseg.protocols import picai
 from fastseg.protocols.framework.options import Options
+from fastseg.protocols.rules.picai_scores import aggregate
 from fastseg.results.instance import Instance
 from fastseg.results.rows import Row
 
@@ -319,7 +320,7 @@ def test_quirk_thresholds_thinned() -> None:
     for holds in (True, False):
         quirks = {q.name: holds or q.name != "thresholds-thinned" for q in PICAI.quirks}
         options = dict(PICAI.options) | {"false_positive_rates": (float(at), 11_985.0)}
-        found.append([*picai.aggregate(rows, Options(options, quirks)).values()][-2:])
+        found.append([*aggregate(rows, Options(options, quirks)).values()][-2:])
     assert found == [[0, 1], [1, 1]]
 
 
