@@ -30,7 +30,6 @@ from fastseg.results.instance import Instance
 from fastseg.results.rows import Row
 
 Floats = NDArray[np.float64]
-Floating = NDArray[np.floating[Any]]
 
 _NAME, _LABEL = "lesion", 1
 _EPSILON = 1e-8

@@ -181,6 +181,20 @@ def test_files(ending: str, tmp_path: Path) -> None:
     ]
 
 
+def test_a_table_of_pairs_of_files(tmp_path: Path) -> None:
+    images, names = next(one for one in cohorts(20) if len(one[0]) == 4)
+    lines = ["case,reference,prediction"]
+    for i, (reference, prediction) in enumerate(images):
+        np.savez(tmp_path / f"{i}.npz", **reference)  # type: ignore[arg-type] # of its other options
+        (tmp_path / f"{i}.pkl").write_bytes(pickle.dumps(prediction))
+        lines.append(f"image {i},{i}.npz,{i}.pkl")
+    (tmp_path / "pairs.csv").write_text("\n".join(lines) + "\n")
+    cohort = fastseg.evaluate_cohort(tmp_path / "pairs.csv", protocol="nndetection", classes=names)
+    found, expected = fastseg.protocol_scores(cohort), score(images, classes=names)
+    assert list(found) == list(expected)
+    np.testing.assert_array_equal(list(found.values()), list(expected.values()))
+
+
 class _Harmful:
     def __reduce__(self) -> tuple[Any, ...]:
         return print, ("this was run",)
