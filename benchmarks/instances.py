@@ -4,7 +4,8 @@
 
 Each line compares the answers, then times both in turns in one process, on one thread unless told otherwise, and prints
 medians and their ratio. Peers that are not installed are left out: panoptica, ccmetrics, stardist's matching and
-picai_eval. The BraTS script is stood in for by `naive_brats`, which dilates the whole volume once a lesion as that does.
+picai_eval. The BraTS script is stood in for by `naive_brats`, which dilates the whole volume once a lesion as that
+does.
 """
 
 from __future__ import annotations
