@@ -8,7 +8,7 @@ what was dilated, z fastest, since SciPy gives those in C order.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ from fastseg.protocols.rules.packed_masks import (
 from fastseg.threads import lazy
 
 Numbers = NDArray[np.int64]
-Labels = NDArray[np.int32]
+Labels = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class Lesions:
         Their voxels.
     numbers : int64 ndarray (n,)
         The lesion of each voxel.
-    labels : int32 ndarray
+    labels : uint8 or uint32 ndarray
         The same as a map in memory order.
     count : int
         The greatest number; there may be none of some.
@@ -168,7 +168,9 @@ class Lesions:
         painted, count = window.components(words, fastest, connectivity)
         places = places_of_bits(words, window.width)
         numbers = painted.reshape(-1)[places].astype(np.int64)
-        return cls(window, words, places, numbers, painted, count)
+        own = np.zeros(window.shape, _narrowest(count))
+        own.reshape(-1)[places] = numbers
+        return cls(window, words, places, numbers, own, count)
 
     @classmethod
     def merged(
@@ -185,10 +187,10 @@ class Lesions:
         reach, count = window.components(grown, "z", connectivity)
         places = places_of_bits(words, window.width)
         numbers = reach.reshape(-1)[places].astype(np.int64)
-        painted = np.zeros(window.shape, np.int32)
-        painted.reshape(-1)[places] = numbers
+        own = np.zeros(window.shape, _narrowest(count))
+        own.reshape(-1)[places] = numbers
         same = np.arange(count + 1)
-        return cls(window, words, places, numbers, painted, count, reach, same)
+        return cls(window, words, places, numbers, own, count, reach, same)
 
     @lazy
     def sizes(self) -> Numbers:
@@ -227,7 +229,7 @@ class Lesions:
         """
         numbers = number_of[self.numbers]
         kept = numbers > 0
-        labels = np.zeros(self.window.shape, np.int32)  # pages without a lesion are never touched
+        labels = np.zeros(self.window.shape, _narrowest(int(number_of.max(initial=0))))
         labels.reshape(-1)[self.places] = numbers
         words = self.words
         places = self.places
@@ -256,6 +258,11 @@ class Lesions:
         there = self.sizes > 0
         there[0] = False
         return self.renumbered(np.where(there, np.cumsum(there), 0))
+
+
+def _narrowest(greatest: int) -> type[np.unsignedinteger[Any]]:
+    """Choose a type for numbers of lesions: maps that are narrow are read faster, of which pages are taken fewer."""
+    return np.uint8 if greatest < 256 else np.uint32
 
 
 def _cropped(reference: Words, prediction: Words) -> tuple[Words, Words]:

@@ -51,7 +51,7 @@ def places_of_bits(words: Words, width: int) -> Places:
     flat = words.reshape(-1)
     occupied = flat.nonzero()[0]
     bytes_of_each = flat[occupied].astype("<u8").view(np.uint8)
-    bits = np.unpackbits(bytes_of_each, bitorder="little").nonzero()[0]
+    bits = np.unpackbits(bytes_of_each, bitorder="little").view(bool).nonzero()[0]
     at = occupied[bits >> 6]
     row_words = words.shape[2]
     rows = at // row_words
