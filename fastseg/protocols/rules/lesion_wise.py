@@ -82,7 +82,7 @@ class Contacts:
         return cls(touched, overlaps)
 
     def shared_out(self, sizes: Numbers) -> Contacts:
-        """Give each predicted lesion to one lesion alone: with which it has most voxels in common, the first of several.
+        """Give each predicted lesion to one lesion alone: with which it shares most voxels, the first of several.
 
         Parameters
         ----------

@@ -1,8 +1,8 @@
 """Lesions of one side, as the BraTS family has them: components, of which those that lie near each other are one.
 
 Everything happens in a window of the volume, with places in memory order, whichever that is. Numbers are those of cc3d:
-of components in the order of their first voxels along x, y, z, x fastest, since nibabel gives arrays in Fortran order; of
-what was dilated, z fastest, since SciPy gives those in C order.
+of components in the order of their first voxels along x, y, z, x fastest, since nibabel gives arrays in Fortran order;
+of what was dilated, z fastest, since SciPy gives those in C order.
 """
 
 from __future__ import annotations
@@ -268,8 +268,8 @@ def _narrowest(greatest: int) -> type[np.unsignedinteger[Any]]:
 def _cropped(reference: Words, prediction: Words) -> tuple[Words, Words]:
     """Leave out slices and rows at the ends that hold nothing."""
     either = reference | prediction
-    slices = either.any(axis=(1, 2)).nonzero()[0]
-    rows = either.any(axis=(0, 2)).nonzero()[0]
+    slices = np.flatnonzero(either.any(axis=(1, 2)))
+    rows = np.flatnonzero(either.any(axis=(0, 2)))
     if not len(slices):
         return reference, prediction
     inside = slice(slices[0], slices[-1] + 1), slice(rows[0], rows[-1] + 1)

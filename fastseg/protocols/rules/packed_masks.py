@@ -55,7 +55,8 @@ def places_of_bits(words: Words, width: int) -> Places:
     at = occupied[bits >> 6]
     row_words = words.shape[2]
     rows = at // row_words
-    return rows * width + (at - rows * row_words << 6) + (bits & 63)
+    places: Places = rows * width + (at - rows * row_words << 6) + (bits & 63)
+    return places
 
 
 def without_places(words: Words, width: int, places: Places) -> Words:
