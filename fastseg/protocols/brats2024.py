@@ -66,7 +66,8 @@ class _Case:
         reference = tuple(label for each in structures for label in each.reference)
         prediction = tuple(label for each in structures for label in each.prediction)
         margin = max(map(self._dilation, names | {each.name for each in structures}))
-        return Window.around(self._pair, (reference + others, prediction + others), margin)
+        window = Window.around(self._pair, (reference + others, prediction + others), margin)
+        return None if window is None else replace(window, tight=False)
 
     def _window(self, structure: Structure) -> Window:
         """Tell where a structure is looked for that occurs."""

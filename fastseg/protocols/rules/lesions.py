@@ -25,7 +25,6 @@ from fastseg.protocols.framework.label_pair import LabelPair
 from fastseg.protocols.rules.packed_masks import (
     Places,
     Words,
-    dilated,
     places_of_bits,
     without_places,
 )
@@ -46,11 +45,14 @@ class Window:
         Along z, y, x.
     reverse : bool
         Whether x is the slowest axis in memory.
+    tight : bool
+        Whether what is measured within it is about as large.
     """
 
     pair: LabelPair
     box: Box
     reverse: bool
+    tight: bool = True
 
     @classmethod
     def around(
@@ -115,7 +117,7 @@ class Window:
         request = Request(
             frozenset(("surface_distributions",)), spacing, boundary, furthest=furthest
         )
-        cut = _cropped(*masks)
+        cut = masks if self.tight else _cropped(*masks)
         shape = (*cut[0].shape[:2], self.width)
         pair = PackedPair(*cut, shape, 3, not self.reverse)
         found: SurfaceReductions = self.packed.measure(pair, 0.0, request)["surface_distributions"]
@@ -183,7 +185,7 @@ class Lesions:
     ) -> Lesions:
         """Take what lies in one component of the dilated mask for one lesion, with the number of that component."""
         words = window.words_of(labels, wanted)
-        grown = dilated(words, window.width, dilation)
+        grown = window.packed.dilated(words, window.width, dilation)
         reach, count = window.components(grown, "z", connectivity)
         places = places_of_bits(words, window.width)
         numbers = reach.reshape(-1)[places].astype(np.int64)
