@@ -234,7 +234,8 @@ def test_without_scikit_image_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch
     labels = np.ones((3, 3, 3), np.uint8)
     with pytest.raises(MissingPackageError, match="pip install scikit-image; cldice=False"):
         fastseg.evaluate_protocol("topcow", labels, labels)
-    assert "clDice" not in fastseg.evaluate_protocol("topcow", labels, labels, cldice=False).metrics
+    found = fastseg.evaluate_protocol("topcow", labels, labels, cldice=False)
+    assert "clDice" not in found["MergedBin"]
 
 
 @pytest.mark.parametrize(
