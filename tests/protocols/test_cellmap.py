@@ -26,12 +26,13 @@ def split(prediction: Labels) -> Labels:
     for part in parts.reshape(-1).tolist():
         if part:
             numbers.setdefault(part, len(numbers) + 1)
-    return np.vectorize(lambda part: numbers.get(part, 0), otypes=[int])(parts)
+    found = [numbers.get(part, 0) for part in parts.reshape(-1).tolist()]
+    return np.array(found).reshape(parts.shape)
 
 
 def matchings(
     counted: Counted, left: list[int], used: frozenset[int]
-) -> Iterator[tuple[int, dict]]:
+) -> Iterator[tuple[int, dict[int, int]]]:
     """All choices of partners, with their cost in millionths."""
     if not left:
         yield 0, {}
