@@ -19,6 +19,8 @@ _HOMES = {
     "Evaluation": "fastseg.results",
     "EmptyMaskError": "fastseg.errors",
     "list_metrics": "fastseg.metrics",
+    "detection_curve": "fastseg.results.detection_curve",
+    "DetectionCurve": "fastseg.results.detection_curve",
     "confusion_matrix": "fastseg.primitives",
     "connected_components": "fastseg.components",
     "distance_transform_edt": "fastseg.primitives",
@@ -75,6 +77,8 @@ if TYPE_CHECKING:
     from fastseg.protocols.framework.evaluate_protocol import evaluate_protocol as evaluate_protocol
     from fastseg.protocols.framework.registry import list_protocols as list_protocols
     from fastseg.results import Evaluation as Evaluation
+    from fastseg.results.detection_curve import DetectionCurve as DetectionCurve
+    from fastseg.results.detection_curve import detection_curve as detection_curve
     from fastseg.threads import get_num_threads as get_num_threads
     from fastseg.threads import set_num_threads as set_num_threads
     from fastseg.voronoi import voronoi_regions as voronoi_regions

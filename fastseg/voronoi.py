@@ -29,7 +29,7 @@ Ties = Literal["lowest", "first_voxel"]
 TIES: tuple[str, ...] = get_args(Ties)
 
 # Offsets that are tried for voxels one by one before all of a box is transformed.
-_MOST_OFFSETS = 500
+_MOST_OFFSETS = 250
 # Voxels that are looked up at a time.
 _AT_ONCE = 1 << 16
 # Voxels in one that are asked for, from which on a transform is cheaper than to try offsets.
@@ -92,7 +92,7 @@ def voronoi_regions(
         array = array.view(np.uint8)
     if ties not in TIES:
         raise unknown("ties", ties, TIES)
-    steps = comparable_steps(array.shape, as_spacing(spacing, array.ndim))
+    steps = as_spacing(spacing, array.ndim)
     mask = None if within is None else as_mask(within, "within")
     if mask is not None:
         _check_shapes(array, mask)
@@ -104,12 +104,30 @@ def voronoi_regions(
         )
     if highest == 0:
         return np.zeros_like(array)
-    [placed] = backend.placed(array if is_contiguous(array) else np.ascontiguousarray(array))
-    if mask is None:
-        found = backend.operations.voronoi_regions(placed, steps, ties == "first_voxel")
-    else:
-        found = _within(backend, placed, mask, steps, ties)
-    regions: NDArray[Any] = backend.returned(found, array)
+    [placed] = backend.placed(array)
+    regions: NDArray[Any] = backend.returned(
+        regions_of(backend, placed, steps, within=mask, ties=ties), array
+    )
+    return regions
+
+
+def regions_of(
+    backend: Backend,
+    instances: Array,
+    spacing: Spacing,
+    *,
+    within: NDArray[np.bool_] | None = None,
+    ties: Ties = "lowest",
+) -> Array:
+    """Do it for arguments that are checked, in the backend's memory, and for at least one instance."""
+    steps = comparable_steps(instances.shape, spacing)
+    if not is_contiguous(instances):
+        instances = np.ascontiguousarray(instances)
+    if within is not None:
+        return _within(backend, instances, within, steps, ties)
+    regions: Array = backend.operations.voronoi_regions(
+        instances, steps, ties == "first_voxel", None
+    )
     return regions
 
 
@@ -139,11 +157,9 @@ def _within(
     part = (
         np.ascontiguousarray(instances[box]) if order == "C" else np.asfortranarray(instances[box])
     )
-    nearest = backend.operations.voronoi_regions(part, spacing, ties == "first_voxel")
     places = np.unravel_index(left, instances.shape, order=order)
-    found[left] = nearest[
-        tuple(place - side.start for place, side in zip(places, box, strict=True))
-    ]
+    at = tuple(place - side.start for place, side in zip(places, box, strict=True))
+    found[left] = backend.operations.voronoi_regions(part, spacing, ties == "first_voxel", at)
     return regions
 
 

@@ -85,12 +85,19 @@ class Operations(Protocol):
     def position_sums(self, labels: Any) -> tuple[Any, NDArray[np.int64]]:
         """Find each label but 0, ascending, and add up the positions of its voxels along the axes, (n, ndim)."""
 
-    def voronoi_regions(self, instances: Any, spacing: Spacing, first_voxel: bool) -> Any:
+    def voronoi_regions(
+        self,
+        instances: Any,
+        spacing: Spacing,
+        first_voxel: bool,
+        at: tuple[NDArray[np.int64], ...] | None,
+    ) -> Any:
         """Give each voxel of a map of numbers of at least 0, some above, the number of the nearest instance.
 
         Of equally near ones it is the lowest number, or with `first_voxel` that of the nearest voxel that comes first
         in Fortran order. Distances are compared as float64 has them, which is without a rounding where spacings are
-        whole numbers: :func:`fastseg.backends.shared.exactness.comparable_steps`.
+        whole numbers: :func:`fastseg.backends.shared.exactness.comparable_steps`. With coordinates `at` which it is
+        asked, along each axis, it is given of these voxels alone, in their order.
         """
 
     def component_pair(

@@ -204,10 +204,12 @@ class Components:
 
     @property
     def sizes(self) -> NDArray[np.int64]:
+        """How many voxels each has."""
         return np.bincount(self.labels.ravel(), minlength=self.count + 1)[1:]
 
     @property
     def boxes(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where the box of each starts and stops."""
         found = [
             [(part.start, part.stop) for part in box] for box in ndimage.find_objects(self.labels)
         ]
@@ -216,14 +218,17 @@ class Components:
 
     @property
     def firsts(self) -> NDArray[np.int64]:
+        """Where the first voxel of each lies in C order."""
         numbers, first = np.unique(self.labels, return_index=True)
         return first[numbers > 0].astype(np.int64)
 
     @property
     def sums(self) -> NDArray[np.int64]:
+        """The positions of each one's voxels, added up."""
         return position_sums(self.labels)[1]
 
     def painted(self, dtype: DTypeLike) -> NDArray[Any]:
+        """Give the numbers of the components."""
         return self.labels.astype(dtype)
 
 
@@ -242,21 +247,26 @@ def position_sums(labels: Array) -> tuple[Array, NDArray[np.int64]]:
     return np.array(found, labels.dtype), np.array(sums, np.int64).reshape(len(found), labels.ndim)
 
 
-def voronoi_regions(instances: Array, spacing: Spacing, first_voxel: bool) -> Array:
+def voronoi_regions(
+    instances: Array,
+    spacing: Spacing,
+    first_voxel: bool,
+    at: tuple[NDArray[np.int64], ...] | None,
+) -> Array:
     """Transform the background of each instance, the lowest number first; or that of all, for the nearest voxels."""
     if first_voxel:
         where = ndimage.distance_transform_edt(
             instances == 0, sampling=spacing, return_distances=False, return_indices=True
         )
-        nearest: Array = instances[tuple(where)]
-        return nearest
-    regions = np.zeros_like(instances)
-    least = np.full(instances.shape, np.inf)
-    for number in np.unique(instances[instances > 0]):
-        distances = ndimage.distance_transform_edt(instances != number, sampling=spacing)
-        nearer = distances < least
-        regions[nearer], least[nearer] = number, distances[nearer]
-    return regions
+        regions: Array = instances[tuple(where)]
+    else:
+        regions = np.zeros_like(instances)
+        least = np.full(instances.shape, np.inf)
+        for number in np.unique(instances[instances > 0]):
+            distances = ndimage.distance_transform_edt(instances != number, sampling=spacing)
+            nearer = distances < least
+            regions[nearer], least[nearer] = number, distances[nearer]
+    return regions if at is None else regions[at]
 
 
 def component_pair(

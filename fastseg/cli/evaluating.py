@@ -253,7 +253,7 @@ def show(
         terminal.show_evaluation(
             part,
             several=several,
-            shown=terminal.SHOWN if everything else evaluation.metrics,
+            shown=terminal.shown_of(evaluation, everything),
             title=line,
             notes=i == len(tables) - 1,
         )

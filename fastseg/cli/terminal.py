@@ -11,12 +11,26 @@ from rich.console import Console
 from rich.table import Table
 
 from fastseg.cli.evaluation_table import Column, Columns, by_label, by_row
+from fastseg.instances.settings import MATCHED
 from fastseg.results import Evaluation
+from fastseg.results.display import OF_INSTANCES
 from fastseg.results.score_facts import facts_of
 from fastseg.results.units import length_text
 
 #: shown where no metrics were chosen: as many as a terminal of 80 columns takes beside a name
 SHOWN = ("dice", "hd", "hd95", "assd", "nsd")
+
+
+def shown_of(evaluation: Evaluation, everything: bool) -> Sequence[str]:
+    """Choose the metrics to print: those that were asked for, or a few where all were.
+
+    Of instances it is how many were found, and the means of what was asked for over the matched ones.
+    """
+    names = evaluation.metrics
+    if "matching" in evaluation.settings:
+        means = [name for name in names if name.startswith(MATCHED)]
+        return [name for name in OF_INSTANCES if name in names] + ([] if everything else means)
+    return SHOWN if everything else names
 
 
 def show_evaluation(

@@ -92,6 +92,7 @@ def evaluate_cohort(
     executor: Any = None,
     on_outcome: Callable[[Outcome], object] | None = None,
     protocol: str | None = None,
+    instances: bool = False,
     **options: Any,
 ) -> Evaluation:
     """Evaluate all pairs of images in two folders, of several algorithms, or those that a table names.
@@ -143,8 +144,11 @@ def evaluate_cohort(
     protocol : str, optional
         Score as a challenge does, see :func:`fastseg.evaluate_protocol`; the settings then tell the organiser's scores
         of the whole cohort, as :func:`fastseg.protocol_scores` gives them ("cohort_scores").
+    instances : bool
+        Evaluate instance by instance, see :func:`fastseg.evaluate_instances`.
     **options
-        As in :func:`fastseg.evaluate`, or as in :func:`fastseg.evaluate_protocol`.
+        As in :func:`fastseg.evaluate`, or as in :func:`fastseg.evaluate_protocol` or
+        :func:`fastseg.evaluate_instances` (without confidences).
 
     Returns
     -------
@@ -183,7 +187,7 @@ def evaluate_cohort(
         raise InputError(f"output: expected a file that ends in {SUFFIX}, got {str(output)!r:.200}")
     if output is None and (resume or hashed):
         raise InputError("resume and hashed are about output, which was not given")
-    settings = settings_of(protocol, **options)
+    settings = settings_of(protocol, instances=instances, **options)
     how: dict[str, Any] = {
         "reference_suffix": reference_suffix,
         "prediction_suffix": prediction_suffix,

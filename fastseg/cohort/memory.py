@@ -11,6 +11,7 @@ import numpy as np
 
 from fastseg.errors import InputError, InputTypeError
 from fastseg.evaluation.settings import Settings
+from fastseg.evaluation.special_settings import SpecialSettings
 from fastseg.inputs.scalars import shown
 from fastseg.io.pairs import Side
 
@@ -168,7 +169,8 @@ def needed_bytes(sides: Sequence[Side], settings: Settings, on_disk: int = 0) ->
         types *= 2
     copies = voxels * _copied(types[0], types[1], widest)
     measuring = kept + copies + voxels * working_bytes(settings) + _BESIDE
-    in_pieces = all(opened.map or opened.in_pieces for opened, _ in sides)
+    whole = isinstance(settings, SpecialSettings)  # components may reach from end to end
+    in_pieces = not whole and all(opened.map or opened.in_pieces for opened, _ in sides)
     # What is unzipped once and squeezed anew takes about what it took in the file.
     zipped = 2 * on_disk if any(opened.in_pieces for opened, _ in sides) else 0
     return Need(reading, measuring, voxels, in_pieces, zipped)

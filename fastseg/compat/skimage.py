@@ -1,12 +1,14 @@
-"""Drop-in for the segmentation metrics of ``skimage.metrics``.
+"""Drop-in for the segmentation metrics of ``skimage.metrics``, and for ``skimage.measure.label``.
 
 ``hausdorff_distance`` measures between all voxels that are not zero, not between surfaces, and in voxels; it equals
 scikit-image's to the bit. ``hausdorff_pair`` may give another pair that is as far apart. ``adapted_rand_error`` is
 equal to the bit while sums of squared counts stay below 2**53; ``variation_of_information`` and normalised tables agree
-to rounding, which is smaller here: scikit-image sums 1/N voxel by voxel.
+to rounding, which is smaller here: scikit-image sums 1/N voxel by voxel. ``label`` gives scikit-image's numbers, in the
+memory order of the image, where scikit-image always gives C order.
 
 Left to scikit-image: ``table=``, images of different shapes or of more than three axes (contingency tables only), label
-images that are not non-negative integers, images that are all ignored, and all other names.
+images that are not non-negative integers, images that are all ignored, a connectivity that is no whole number, and all
+other names.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from numpy.typing import NDArray
 
 from fastseg import dispatch
 from fastseg.compat._support.patching import Host, NotCovered, Patch, falls_back_to, rest_of
+from fastseg.compat._support.skimage_label import label
 from fastseg.compat._support.volumetric import directed_distances
 from fastseg.inputs.arrays import matched
 from fastseg.measures.joint_histogram import JointHistogram
@@ -31,6 +34,7 @@ __all__ = [
     "contingency_table",
     "hausdorff_distance",
     "hausdorff_pair",
+    "label",
     "variation_of_information",
 ]
 
@@ -339,6 +343,8 @@ PATCHES = Host(
     since="0.25",
     until="0.27",
     rows=(
+        Patch("skimage.measure", "label", label),
+        Patch("skimage.measure._label", "label", label),
         Patch("skimage.metrics", "adapted_rand_error", adapted_rand_error),
         Patch("skimage.metrics", "contingency_table", contingency_table),
         Patch("skimage.metrics", "hausdorff_distance", hausdorff_distance),
@@ -346,5 +352,9 @@ PATCHES = Host(
         Patch("skimage.metrics", "variation_of_information", variation_of_information),
         Patch("skimage.metrics.set_metrics", "hausdorff_distance", hausdorff_distance),
         Patch("skimage.metrics.set_metrics", "hausdorff_pair", hausdorff_pair),
+        Patch("skimage.morphology", "label", label),
+        Patch("skimage.morphology.convex_hull", "label", label),
+        Patch("skimage.restoration.inpaint", "label", label),
+        Patch("skimage.segmentation._clear_border", "label", label),
     ),
 )

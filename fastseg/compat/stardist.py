@@ -10,7 +10,7 @@ Images with labels so large that stardist runs out of memory are taken. Left to 
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,42 +18,33 @@ import numpy as np
 from fastseg.compat._support.masks import joint_histogram
 from fastseg.compat._support.patching import Host, Patch, rest_of
 from fastseg.inputs.arrays import Array
-from fastseg.protocols.rules.threshold_assignment import Overlaps, Scored
+from fastseg.measures.instance_table import InstanceTable
+from fastseg.protocols.rules.threshold_assignment import Scored
+from fastseg.protocols.rules.threshold_statistics import (
+    FIELDS,
+    gathered,
+    statistics_of,
+    statistics_of_values,
+)
 
 __all__ = ["matching", "matching_dataset", "matching_dataset_lazy"]
 
 __getattr__ = rest_of("stardist.matching")
 
-_FIELDS = (
-    "criterion",
-    "thresh",
-    "fp",
-    "tp",
-    "fn",
-    "precision",
-    "recall",
-    "accuracy",
-    "f1",
-    "n_true",
-    "n_pred",
-    "mean_true_score",
-    "mean_matched_score",
-    "panoptic_quality",
-)
+_FIELDS = ("criterion", "thresh", *FIELDS)
 _MATCHES = ("matched_pairs", "matched_scores", "matched_tps")
-# what is a mean over images where it is taken by image
-_RATIOS = (*_FIELDS[5:9], *_FIELDS[11:])
+
+
+def _named_tuple(name: str, fields: tuple[str, ...]) -> Any:
+    return namedtuple(name, fields, module=__name__)
+
 
 # named as there, where each call makes a class of its own
-_Statistics = namedtuple("Matching", _FIELDS)  # type: ignore[misc]
-_WithMatches = namedtuple("Matching", (*_FIELDS, *_MATCHES))  # type: ignore[misc]
-_OfDataset = namedtuple("DatasetMatching", (*_FIELDS, "by_image"))  # type: ignore[misc]
+_Statistics = _named_tuple("Matching", _FIELDS)
+_WithMatches = _named_tuple("Matching", (*_FIELDS, *_MATCHES))
+_OfDataset = _named_tuple("DatasetMatching", (*_FIELDS, "by_image"))
 
-_CRITERIA: dict[str, Callable[[Overlaps], Scored]] = {
-    "iou": lambda overlaps: overlaps.iou(np.float32),
-    "iot": lambda overlaps: overlaps.of_reference(np.float32),
-    "iop": lambda overlaps: overlaps.of_prediction(np.float32),
-}
+_CRITERIA = {"iou": "iou", "iot": "recall", "iop": "precision"}
 
 
 def matching(
@@ -109,13 +100,13 @@ def matching(
     if thresh is None:
         thresh = 0
     single = np.isscalar(thresh)
-    thresholds = [float(each) for each in ([thresh] if single else thresh)]  # type: ignore[union-attr, arg-type, list-item]
+    thresholds = [float(each) for each in ([thresh] if single else thresh)]  # type: ignore[union-attr, arg-type]
     if not y_true.size:
         raise ValueError("zero-size array to reduction operation minimum which has no identity")
-    overlaps = Overlaps.of(joint_histogram(*(_native(image) for image in (y_true, y_pred))))
-    scores = _CRITERIA[criterion](overlaps)
+    table = InstanceTable.of(joint_histogram(*(_native(image) for image in (y_true, y_pred))))
+    scores = Scored.of(table, _CRITERIA[criterion], np.float32)
     found = tuple(
-        _statistics(overlaps, scores, threshold, criterion, bool(report_matches))
+        _statistics(table, scores, threshold, criterion, bool(report_matches))
         for threshold in thresholds
     )
     return found[0] if single else found
@@ -133,50 +124,22 @@ def _native(image: Array) -> Array:
 
 
 def _statistics(
-    overlaps: Overlaps, scores: Scored, threshold: float, criterion: str, report_matches: bool
+    table: InstanceTable, scores: Scored, threshold: float, criterion: str, report_matches: bool
 ) -> Any:
-    """Match by one threshold; sums and quotients are of the types that they have there."""
-    n_true, n_pred = overlaps.shape
-    matches: tuple[Any, ...] = ((), (), ())
-    if not min(overlaps.shape):
-        tp: Any = 0
-        total: Any = 0.0
-    elif report_matches:
-        rows, columns, values = scores.assigned(threshold)
-        reached = values >= threshold
-        tp = np.count_nonzero(reached)
-        total = np.sum(values[reached])
-        ids = overlaps.reference_ids[rows].tolist(), overlaps.prediction_ids[columns].tolist()
-        matches = (
-            tuple(zip(*ids, strict=True)),
-            tuple(values),
-            tuple(reached.nonzero()[0].tolist()),
-        )
-    else:
-        *_, values = scores.accepted(threshold)
-        tp = np.count_nonzero(values >= threshold)
-        total = np.sum(values)
-    fp, fn = n_pred - tp, n_true - tp
-    statistics = (
-        *(criterion, threshold, fp, tp, fn),
-        *_ratios(tp, fp, fn),
-        *(n_true, n_pred),
-        _quotient(total, n_true),
-        _quotient(total, tp),
-        _quotient(total, tp + fp / 2 + fn / 2),
+    """Match by one threshold."""
+    if not report_matches:
+        return _Statistics(criterion, threshold, **statistics_of(scores, threshold))
+    rows, columns, values = scores.assigned(threshold)
+    reached = values >= threshold
+    ids = table.reference.ids[rows].tolist(), table.prediction.ids[columns].tolist()
+    return _WithMatches(
+        criterion,
+        threshold,
+        **statistics_of_values(scores.shape, values[reached]),
+        matched_pairs=tuple(zip(*ids, strict=True)),
+        matched_scores=tuple(values),
+        matched_tps=tuple(reached.nonzero()[0].tolist()),
     )
-    return _WithMatches(*statistics, *matches) if report_matches else _Statistics(*statistics)
-
-
-def _ratios(tp: Any, fp: Any, fn: Any) -> tuple[Any, Any, Any, Any]:
-    """Precision, recall, accuracy and F1."""
-    if not tp > 0:
-        return 0, 0, 0, 0
-    return tp / (tp + fp), tp / (tp + fn), tp / (tp + fp + fn), (2 * tp) / (2 * tp + fp + fn)
-
-
-def _quotient(total: Any, divisor: Any) -> Any:
-    return total / divisor if np.abs(divisor) > 1e-10 else 0.0
 
 
 def matching_dataset(
@@ -279,27 +242,11 @@ def matching_dataset_lazy(
 
 
 def _gathered(statistics: list[Any], threshold: float, criterion: str, by_image: bool) -> Any:
-    """Sum the statistics of all images, in their order, and make the ratios of it."""
+    """Sum the statistics of all images, and make the ratios of it."""
     if not statistics:
         raise ValueError("unexpected keys")
-    sums: dict[str, Any] = dict.fromkeys(_FIELDS, 0)
-    for one in statistics:
-        for field in _FIELDS[2:]:
-            value = getattr(one, field)
-            if field == "mean_true_score" and not by_image:
-                value = value * one.n_true  # the sum of the scores
-            sums[field] = sums[field] + value
-    if by_image:
-        for field in _RATIOS:
-            sums[field] = sums[field] / len(statistics)
-    else:
-        tp, fp, fn, total = sums["tp"], sums["fp"], sums["fn"], sums["mean_true_score"]
-        sums.update(zip(_FIELDS[5:9], _ratios(tp, fp, fn), strict=True))
-        sums["mean_true_score"] = _quotient(total, sums["n_true"])
-        sums["mean_matched_score"] = _quotient(total, tp)
-        sums["panoptic_quality"] = _quotient(total, tp + fp / 2 + fn / 2)
-    sums.update(criterion=criterion, thresh=threshold)
-    return _OfDataset(**sums, by_image=by_image)
+    found = gathered([one._asdict() for one in statistics], by_image)
+    return _OfDataset(criterion, threshold, **found, by_image=by_image)
 
 
 def _with_progress(pairs: Iterable[Any], show: bool | int) -> Iterable[Any]:

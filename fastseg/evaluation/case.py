@@ -20,7 +20,7 @@ from fastseg.evaluation.budget import Budget
 from fastseg.evaluation.naming import named_structures, unlisted_labels
 from fastseg.evaluation.pieces import PiecewisePair
 from fastseg.evaluation.rows import rows_of
-from fastseg.evaluation.settings import FIXED, Settings, SingleSlice, kept
+from fastseg.evaluation.settings import Settings, SingleSlice, are_fixed, kept
 from fastseg.evaluation.structures import counts_of, regions_of, structures_of
 from fastseg.inputs.arrays import (
     Array,
@@ -150,11 +150,7 @@ def evaluate(
         "ignore_grid": ignore_grid,
         "reorient": reorient,
     }
-    fixed = FIXED.issuperset(map(type, options.values()))
-    for value in options.values():
-        if type(value) is tuple:  # (1, True) would be taken for (1, 1)
-            fixed = fixed and FIXED.issuperset(map(type, value)) and bool not in map(type, value)
-    settings = kept(**options) if fixed else Settings.checked(**options)
+    settings = kept(**options) if are_fixed(options.values()) else Settings.checked(**options)
     if not case and isinstance(prediction, (str, os.PathLike)):
         case = io.image_stem(prediction)
     return evaluate_case(*open_pair(reference, prediction, settings), settings, case)

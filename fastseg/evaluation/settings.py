@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -196,6 +196,21 @@ kept = functools.lru_cache(maxsize=128, typed=True)(Settings.checked)
 #: What is equal to another of its type and never changes, so that settings may be kept by it. A tensor is hashed by
 #: where it lies, and may hold something else the next time.
 FIXED = frozenset((type(None), str, bool, int, float, tuple))
+
+
+def are_fixed(values: Collection[Any]) -> bool:
+    """Tell whether settings may be kept by these values: tuples hold fixed ones too, and no truth values.
+
+    (1, True) would be taken for (1, 1).
+    """
+    if not FIXED.issuperset(map(type, values)):
+        return False
+    for value in values:
+        if type(value) is tuple:
+            types = set(map(type, value))
+            if not types <= FIXED or bool in types:
+                return False
+    return True
 
 
 def _as_voxel_size(spacing: Any) -> float | Spacing | None:

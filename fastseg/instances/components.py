@@ -18,7 +18,8 @@ from fastseg.backends.protocol import Operations
 from fastseg.inputs.arrays import Array, Box
 from fastseg.instances.dilation import dilated
 from fastseg.measures.components import RegionComponents
-from fastseg.measures.label_sides import distinct, in_type
+from fastseg.measures.instance_table import Instances
+from fastseg.measures.label_sides import Side, distinct, in_type
 
 Longs = NDArray[np.int64]
 
@@ -85,6 +86,31 @@ class SideInstances:
             return self
         labels = [(1,)] * len(self.ids)
         return replace(self, labels=labels, is_painted=True, are_all=bool(labels))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all voxels of the structure are one component, and that is an instance."""
+        return self.components is not None and self.components.count == len(self.ids) == 1
+
+    def table_of(self, start: Longs, of_map: Side) -> Instances:
+        """Tell sizes and boxes of the instances; components were found in a box that starts there."""
+        found = self.components
+        if found is None:
+            rows = of_map.row_of_each(self.ids)
+            starts, stops = of_map.boxes
+            return Instances(self.ids, of_map.sizes[rows], starts[rows], stops[rows])
+        (starts, stops), sizes = found.boxes, found.sizes
+        if len(self.ids) < found.count:
+            numbers = self.labels if self.is_painted else [(1,)] * len(self.ids)
+            members = np.array([number for own in numbers for number in own], np.int64) - 1
+            first = np.cumsum([0, *map(len, numbers)])[:-1]
+            if not len(first):
+                nothing = np.empty(0, np.int64)
+                return Instances(nothing, nothing, starts[:0], stops[:0])
+            sizes = np.add.reduceat(sizes[members], first)
+            starts = np.minimum.reduceat(starts[members], first)
+            stops = np.maximum.reduceat(stops[members], first)
+        return Instances(self.ids, sizes, starts + start, stops + start)
 
     def relabelled(self, labels: Array) -> Array:
         """Give the id of the instance to each label of its map, 0 to those that no instance has."""

@@ -14,6 +14,7 @@ from fastseg.inputs.arrays import as_array
 from fastseg.inputs.choices import did_you_mean, unknown
 from fastseg.inputs.device import is_on_device
 from fastseg.inputs.scalars import as_number
+from fastseg.instances.case_instances import CaseInstances
 from fastseg.instances.structure_instances import StructureInstances
 
 Floats = NDArray[np.float64]
@@ -63,19 +64,24 @@ class Confidences:
                     f"confidence: no structure is called {name!r}; {did_you_mean(name, names)}"
                 )
 
-    def of(self, instances: StructureInstances, plane: tuple[int, ...]) -> Floats:
-        """Give the confidence of each predicted instance of a structure; nan where none was given.
+    def of_all(self, found: CaseInstances, plane: tuple[int, ...]) -> Floats:
+        """Give the confidence of each predicted instance of a case; nan where none was given.
 
         `plane` is the shape of the maps as they are measured, without axes of one entry.
         """
-        ids = instances.table.prediction.ids.tolist()
-        if self._voxels is not None:
-            return self._of_probabilities(instances, self._voxels.reshape(plane))
-        numbers = self._by_id
+        if not self or not found.structures:
+            return np.full(len(found.table.prediction), np.nan)
+        if self._voxels is None:
+            return np.concatenate([self._of_ids(one) for one in found.structures])
+        voxels = self._voxels.reshape(plane)
+        return np.concatenate([self._of_voxels_of(one, voxels) for one in found.structures])
+
+    def _of_ids(self, instances: StructureInstances) -> Floats:
+        """Look the instances of a structure up."""
+        numbers = self._by_id or {}
         if self._by_name is not None:
             numbers = self._by_name.get(instances.structure.name, {})
-        if numbers is None:
-            return np.full(len(ids), np.nan)
+        ids = instances.sides[1].ids.tolist()
         missing = [one for one in ids if one not in numbers]
         if missing:
             raise InputError(
@@ -84,9 +90,7 @@ class Confidences:
             )
         return np.array([numbers[one] for one in ids], np.float64)
 
-    def _of_probabilities(
-        self, instances: StructureInstances, probabilities: NDArray[Any]
-    ) -> Floats:
+    def _of_voxels_of(self, instances: StructureInstances, probabilities: NDArray[Any]) -> Floats:
         """Join the probabilities of the voxels of each instance, in C order."""
         numbers = instances.prediction_numbers
         inside = numbers != 0

@@ -1,4 +1,4 @@
-"""One case by its instances: lesions, cells, organs, each with its partner and its metrics, and how well all were found."""
+"""One case by its instances: lesions, cells, organs, each with its partner and metrics, and how well all were found."""
 
 from __future__ import annotations
 
@@ -15,40 +15,34 @@ from fastseg import dispatch, io
 from fastseg.backends.protocol import Backend
 from fastseg.errors import InputWarning
 from fastseg.evaluation.case import (
-    furthest_of,
     geometry_of,
     in_plane,
     kept_axes,
     open_pair,
     tolerances_of,
-    widths_of,
 )
 from fastseg.evaluation.naming import named_structures, unlisted_labels
-from fastseg.evaluation.settings import SingleSlice
+from fastseg.evaluation.settings import SingleSlice, are_fixed
 from fastseg.evaluation.structures import structures_of
-from fastseg.inputs.arrays import Array, Spacing, check_same_shape, matched
+from fastseg.inputs.arrays import Array, check_same_shape, matched
 from fastseg.inputs.device import memory_of
 from fastseg.inputs.source import RoundedSource, Source
 from fastseg.inputs.structures import Labels, Structure
+from fastseg.instances.case_instances import CaseInstances
 from fastseg.instances.components import Components
 from fastseg.instances.confidence import Confidences, OfVoxels
 from fastseg.instances.matching import match
+from fastseg.instances.measuring import Measuring
 from fastseg.instances.partners import Partners
-from fastseg.instances.rows import CaseFacts, MatchedStructure, instance_rows, structure_row
-from fastseg.instances.settings import InstanceSettings
-from fastseg.instances.structure_instances import (
-    CaseMaps,
-    StructureInstances,
-    structure_instances,
-)
+from fastseg.instances.rows import CaseFacts, MatchedCase, rows_of_case
+from fastseg.instances.settings import InstanceSettings, kept
+from fastseg.instances.structure_instances import CaseMaps, structure_instances
 from fastseg.measures.distributions import PercentileMethod
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.mask_hint import mask_hint
-from fastseg.measures.matching import Matching
-from fastseg.measures.regions import ManyRegions, Measured, Region, Request
 from fastseg.measures.surface_distances import Boundary
 from fastseg.metrics.empty_masks import Value
-from fastseg.results import Evaluation, Row
+from fastseg.results import Evaluation
 from fastseg.results.score_facts import SCORES
 
 _OPERATIONS = ("joint_histogram", "region_components", "connected_components")
@@ -195,34 +189,36 @@ def evaluate_instances(
     2 None 0.0 ((20, 30), (20, 30))
     None 2 0.0 None
     """
-    settings = InstanceSettings.checked(
-        spacing=spacing,
-        labels=labels,
-        components=components,
-        connectivity=connectivity,
-        dilation=dilation,
-        dilation_connectivity=dilation_connectivity,
-        minimum_size=minimum_size,
-        matching=matching,
-        score=score,
-        threshold=threshold,
-        strict=strict,
-        many_to_one=many_to_one,
-        together=together,
-        metrics=metrics,
-        structure_metrics=structure_metrics,
-        size_classes=size_classes,
-        tolerance=tolerance,
-        boundary=boundary,
-        percentile_method=percentile_method,
-        empty=empty,
-        ignore_label=ignore_label,
-        backend=backend,
-        single_slice=single_slice,
-        grid_tolerance=grid_tolerance,
-        ignore_grid=ignore_grid,
-        reorient=reorient,
-    )
+    options: dict[str, Any] = {
+        "spacing": spacing,
+        "labels": labels,
+        "components": components,
+        "connectivity": connectivity,
+        "dilation": dilation,
+        "dilation_connectivity": dilation_connectivity,
+        "minimum_size": minimum_size,
+        "matching": matching,
+        "score": score,
+        "threshold": threshold,
+        "strict": strict,
+        "many_to_one": many_to_one,
+        "together": together,
+        "metrics": metrics,
+        "structure_metrics": structure_metrics,
+        "size_classes": size_classes,
+        "tolerance": tolerance,
+        "boundary": boundary,
+        "percentile_method": percentile_method,
+        "empty": empty,
+        "ignore_label": ignore_label,
+        "backend": backend,
+        "single_slice": single_slice,
+        "grid_tolerance": grid_tolerance,
+        "ignore_grid": ignore_grid,
+        "reorient": reorient,
+    }
+    fixed = are_fixed(options.values())
+    settings = kept(**options) if fixed else InstanceSettings.checked(**options)
     confidences = Confidences(confidence, confidence_of)
     if not case and isinstance(prediction, (str, os.PathLike)):
         case = io.image_stem(prediction)
@@ -258,31 +254,44 @@ def evaluate_instances_case(
     backend, maps, n_ignored = _maps(reference, prediction, settings)
     histogram = backend.operations.joint_histogram(*maps)
     structures = _structures(settings, histogram, reference, prediction)
-    tolerances = tolerances_of(settings, structures)
     rules = settings.rules(len(shape), len(axes))
-    found = structure_instances(CaseMaps(backend.operations, maps, histogram), structures, rules)
+    case_maps = CaseMaps(backend.operations, maps, histogram)
+    found = CaseInstances(structure_instances(case_maps, structures, rules), len(axes))
     facts = CaseFacts(
         case,
         settings,
-        histogram.total - n_ignored,
+        n_ignored,
         math.hypot(*map(operator.mul, maps[0].shape, spacing)),
         voxel_volume,
         shape,
         axes,
+        tolerances_of(settings, structures),
     )
     confidences = confidences or Confidences(None)
     confidences.check(shape, [structure.name for structure in structures])
-    matches = [
-        _matched(one, settings, confidences, tolerance)
-        for one, tolerance in zip(found, tolerances, strict=True)
-    ]
-    rows = _rows(backend, matches, facts, spacing, n_ignored)
+    matching = match(
+        found.table,
+        matching=settings.matching,
+        score=settings.score,
+        threshold=settings.threshold,
+        strict=settings.strict,
+        many_to_one=settings.many_to_one,
+        together=settings.together,
+        centers=found.centers if settings.matching == "center" else None,
+    )
+    matched_case = MatchedCase(
+        found, matching, Partners(matching, found.sums), confidences.of_all(found, maps[0].shape)
+    )
+    measuring = Measuring(case_maps, settings, spacing, facts.tolerances)
+    rows = rows_of_case(
+        matched_case, facts, measuring.pairs(matched_case), measuring.wholes(found.structures)
+    )
     about["backend"] = backend.name
     about[SCORES] = settings.scores
     connected = settings.components == ("connected", "connected")
-    if connected and settings.structures is None and not any(row.counts.tp for row in rows):
-        if hint := mask_hint(histogram, settings.ignore_label):
-            warnings.warn(hint, InputWarning, stacklevel=3)
+    agree = settings.structures is not None or any(one.counts.tp for one in found.structures)
+    if connected and not agree and (hint := mask_hint(histogram, settings.ignore_label)):
+        warnings.warn(hint, InputWarning, stacklevel=3)
     if settings.structures is not None:
         unlisted = unlisted_labels(structures, histogram, settings.ignore_label)
         if unlisted:
@@ -339,158 +348,3 @@ def _structures(
     if reference.segments or prediction.segments:
         return named_structures(settings, histogram, reference, prediction)
     return structures_of(settings, histogram)
-
-
-def _matched(
-    instances: StructureInstances,
-    settings: InstanceSettings,
-    confidences: Confidences,
-    tolerance: float,
-) -> MatchedStructure:
-    """Match the instances of a structure."""
-    table = instances.table
-    matching: Matching = match(
-        table,
-        matching=settings.matching,
-        score=settings.score,
-        threshold=settings.threshold,
-        strict=settings.strict,
-        many_to_one=settings.many_to_one,
-        together=settings.together,
-        centers=instances.centers if settings.matching == "center" else None,
-    )
-    partners = Partners(matching, (instances.sums(0), instances.sums(1)))
-    plane = instances.case.maps[0].shape
-    return MatchedStructure(
-        instances, matching, partners, confidences.of(instances, plane), tolerance
-    )
-
-
-def _rows(
-    backend: Backend,
-    matches: Sequence[MatchedStructure],
-    facts: CaseFacts,
-    spacing: Spacing,
-    n_ignored: int,
-) -> list[Row]:
-    """Measure what is asked for, and make the rows of each structure and of its instances."""
-    settings = facts.settings
-    of_pairs = _measured_pairs(backend, matches, settings, spacing)
-    of_wholes = _measured_wholes(backend, matches, settings, spacing)
-    rows = []
-    for one, pairs, whole in zip(matches, of_pairs, of_wholes, strict=True):
-        structure = one.instances.structure
-        histogram = one.instances.case.histogram
-        counts = histogram.pair_counts(structure.reference, structure.prediction)
-        counts = counts._replace(tn=counts.tn - n_ignored)
-        own = instance_rows(one, facts, pairs)
-        rows.append(structure_row(one, facts, counts, whole, own))
-        rows += own
-    return rows
-
-
-def _request(
-    settings: InstanceSettings,
-    measurements: frozenset[str],
-    spacing: Spacing,
-    tolerances: Sequence[float],
-    within: bool,
-) -> Request:
-    furthest = furthest_of(tolerances) if within else math.inf
-    return Request(measurements, spacing, settings.boundary, furthest=furthest)
-
-
-def _measured_pairs(
-    backend: Backend,
-    matches: Sequence[MatchedStructure],
-    settings: InstanceSettings,
-    spacing: Spacing,
-) -> list[Sequence[Measured]]:
-    """Measure every pair of instances: those that are labels of the maps all at once."""
-    if not settings.measurements or not matches:
-        return [[] for _ in matches]
-    tolerances = [one.tolerance for one in matches]
-    widths = widths_of(tolerances, settings.measurements)
-    request = _request(
-        settings, settings.measurements, spacing, tolerances, settings.within_tolerance
-    )
-    regions = [_regions(one, width) for one, width in zip(matches, widths, strict=True)]
-    shared = [
-        place
-        for place, one in enumerate(matches)
-        if not one.instances.in_box and len(regions[place])
-    ]
-    measured: list[Sequence[Measured]] = [[] for _ in matches]
-    if shared:
-        joined = ManyRegions(
-            [labels for place in shared for labels in regions[place].reference],
-            [labels for place in shared for labels in regions[place].prediction],
-            np.concatenate([regions[place].starts for place in shared]),
-            np.concatenate([regions[place].stops for place in shared]),
-            [width for place in shared for width in regions[place].tolerances],
-        )
-        maps = matches[0].instances.case.maps
-        found = iter(backend.operations.measure(*maps, joined, request))
-        for place in shared:
-            measured[place] = [next(found) for _ in range(len(regions[place]))]
-    for place, one in enumerate(matches):
-        if one.instances.in_box and len(regions[place]):
-            measured[place] = one.instances.pair.measure(regions[place], request)
-    return measured
-
-
-def _regions(one: MatchedStructure, width: float) -> ManyRegions:
-    """List the pairs of instances of a structure, in the maps that hold them."""
-    first, second = one.instances.sides
-    references, predictions = [], []
-    for row, rows in zip(range(one.partners.n_references), one.partners.predictions, strict=False):
-        if rows:
-            references.append(first.labels[row])
-            labels = [second.labels[prediction] for prediction in rows]
-            predictions.append(labels[0] if len(labels) == 1 else sum(labels, ()))
-    starts, stops = one.partners.pair_boxes
-    start = one.instances.start
-    widths = [width] * len(references)
-    return ManyRegions(references, predictions, starts - start, stops - start, widths)
-
-
-def _measured_wholes(
-    backend: Backend,
-    matches: Sequence[MatchedStructure],
-    settings: InstanceSettings,
-    spacing: Spacing,
-) -> list[Measured]:
-    """Measure every structure as a whole that both maps have."""
-    metrics = settings.structure_metrics
-    measurements = settings.measured_of(metrics)
-    wholes: list[Measured] = [{} for _ in matches]
-    if not measurements:
-        return wholes
-    tolerances = [one.tolerance for one in matches]
-    widths = widths_of(tolerances, measurements)
-    regions, places = [], []
-    for place, (one, width) in enumerate(zip(matches, widths, strict=True)):
-        structure = one.instances.structure
-        rows = [
-            side.rows(labels)
-            for side, labels in zip(
-                one.instances.case.histogram.sides,
-                (structure.reference, structure.prediction),
-                strict=True,
-            )
-        ]
-        if all(rows):
-            regions.append(
-                Region(structure.reference, structure.prediction, one.instances.box, width)
-            )
-            places.append(place)
-    if regions:
-        of_distances = [m for m in metrics if m.measurement == "surface_distributions"]
-        within = bool(of_distances) and all(m.within_tolerance for m in of_distances)
-        request = _request(settings, measurements, spacing, tolerances, within)
-        maps = matches[0].instances.case.maps
-        for place, found in zip(
-            places, backend.operations.measure(*maps, regions, request), strict=True
-        ):
-            wholes[place] = found
-    return wholes

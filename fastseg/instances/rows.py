@@ -1,19 +1,21 @@
-"""The rows of one structure: one for each of its instances, matched or not, and one for the structure as a whole."""
+"""The rows of a case: of each structure as a whole, and of each of its instances, matched or not."""
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from fastseg.evaluation.rows import fill_in, values_of
-from fastseg.inputs.structures import Label
+from fastseg.inputs.structures import Label, Structure
+from fastseg.instances.case_instances import CaseInstances
+from fastseg.instances.components import Longs
 from fastseg.instances.partners import Floats, Partners
 from fastseg.instances.settings import LESIONWISE, MATCHED, InstanceSettings
-from fastseg.instances.structure_instances import StructureInstances
 from fastseg.measures.instance_table import Instances
 from fastseg.measures.joint_histogram import Counts, Empty
 from fastseg.measures.matching import Matching
@@ -23,6 +25,8 @@ from fastseg.results import Row
 from fastseg.results.instance import Box, Centroid, Instance
 from fastseg.results.summary import mean_of
 
+Ids = tuple[Label | None, Label | None]
+
 
 class CaseFacts(NamedTuple):
     """What all rows of a case need.
@@ -31,71 +35,123 @@ class CaseFacts(NamedTuple):
     ----------
     case : str
     settings : InstanceSettings
-    voxels : int
-        Of the image, without those that are ignored.
+    n_ignored : int
+        Voxels that are ignored.
     diagonal, voxel_volume : float
         Of the image, and of a voxel.
     shape : tuple of int
         Of the maps as they were given; `axes` are those that they were measured along.
+    tolerances : sequence of float
+        Of each structure.
     """
 
     case: str
     settings: InstanceSettings
-    voxels: int
+    n_ignored: int
     diagonal: float
     voxel_volume: float
     shape: tuple[int, ...]
     axes: tuple[int, ...]
+    tolerances: Sequence[float]
 
-    def options(self, tolerance: float) -> Options:
-        """Give the options of metrics."""
-        return Options(tolerance, self.settings.percentile_method, self.voxel_volume)
+    def options(self) -> list[Options]:
+        """Give the options of metrics for each structure."""
+        method = self.settings.percentile_method
+        return [Options(one, method, self.voxel_volume) for one in self.tolerances]
 
 
 @dataclass(frozen=True, eq=False)
-class MatchedStructure:
-    """The instances of a structure once they are matched.
+class MatchedCase:
+    """The instances of a case once they are matched.
 
     Attributes
     ----------
-    instances : StructureInstances
+    instances : CaseInstances
     matching : Matching
+        Of all structures.
     partners : Partners
+        Of all structures.
     confidences : float64 ndarray
         Of each predicted instance.
-    tolerance : float
     """
 
-    instances: StructureInstances
+    instances: CaseInstances
     matching: Matching
     partners: Partners
     confidences: Floats
-    tolerance: float
+
+    def places(self) -> Iterator[tuple[range, range]]:
+        """Tell which rows of the partners are of each structure: those with a reference instance, and false ones."""
+        first, second = self.instances.edges
+        n = self.partners.n_references
+        ends = (n + np.searchsorted(self.partners.false_rows, second)).tolist()
+        for own, others in zip(itertools.pairwise(first), itertools.pairwise(ends), strict=True):
+            yield range(*own), range(*others)
 
 
-def instance_rows(
-    found: MatchedStructure, facts: CaseFacts, measured: Sequence[Measured]
+def rows_of_case(
+    found: MatchedCase,
+    facts: CaseFacts,
+    of_pairs: Sequence[Measured],
+    of_wholes: Sequence[Measured],
 ) -> list[Row]:
-    """Make a row for each reference instance with its partners, and for each prediction without one.
+    """Make all rows of a case.
 
-    `measured` is of the rows that have both sides.
+    Parameters
+    ----------
+    found : MatchedCase
+    facts : CaseFacts
+    of_pairs : sequence of mapping
+        What was measured of the rows of partners that have both sides, in their order; empty if nothing was wanted.
+    of_wholes : sequence of mapping
+        What was measured of each structure as a whole.
     """
-    structure, settings = found.instances.structure, facts.settings
-    counts = _counts(found.partners, facts.voxels)
-    of_pairs = iter(measured)
-    measured_of_each: list[Measured] = [
-        next(of_pairs) if is_pair and settings.measurements else {}
-        for is_pair in found.partners.is_pair.tolist()
-    ]
-    options = [facts.options(found.tolerance)] * len(counts)
-    values = values_of(settings.metrics, counts, measured_of_each, options)
-    policy = _of_instances(settings.policy)
-    rows = []
-    for count, by_name, (reference, prediction), instance in zip(
-        counts, values, _ids(found), _instances(found, facts), strict=True
-    ):
-        empty = count.empty if reference is None or prediction is None else ""
+    structures, options = found.instances.structures, facts.options()
+    of_instances = _instance_rows(found, facts, of_pairs, options)
+    counts = [one.counts._replace(tn=one.counts.tn - facts.n_ignored) for one in structures]
+    values = values_of(facts.settings.structure_metrics, counts, of_wholes, options)
+    matchings = found.instances.parted(found.matching)
+    rows: list[Row] = []
+    for place, (own, false) in enumerate(found.places()):
+        members = [of_instances[row] for row in (*own, *false)]
+        structure, of_whole = structures[place].structure, values[place]
+        empty = counts[place].empty
         if empty:
+            metrics, policy = facts.settings.structure_metrics, facts.settings.policy
+            fill_in(of_whole, metrics, policy, empty, facts.diagonal, structure.name)
+        of_whole |= _detection(structure.name, matchings[place], facts, options[place])
+        of_whole |= _means(facts.settings.metric_names, members)
+        rows.append(_structure_row(structure, counts[place], facts, of_whole))
+        rows += members
+    return rows
+
+
+# ------------------------------------------------------------------------------ of instances
+
+
+def _instance_rows(
+    found: MatchedCase,
+    facts: CaseFacts,
+    of_pairs: Sequence[Measured],
+    options: Sequence[Options],
+) -> list[Row]:
+    """Make a row for each reference instance with its partners, and for each prediction without one."""
+    settings, policy = facts.settings, _of_instances(facts.settings.policy)
+    structures = _structures_of_each(found)
+    counts = _counts(found, facts)
+    pairs = iter(of_pairs)
+    measured: list[Measured] = [
+        next(pairs) if is_pair and of_pairs else {} for is_pair in found.partners.is_pair.tolist()
+    ]
+    values = values_of(settings.metrics, counts, measured, [options[i] for i in structures])
+    rows = []
+    for place, count, by_name, (reference, prediction), instance in zip(
+        structures, counts, values, _ids(found), _instances(found, facts), strict=True
+    ):
+        structure = found.instances.structures[place].structure
+        empty: Empty = ""
+        if reference is None or prediction is None:
+            empty = count.empty
             fill_in(by_name, settings.metrics, policy, empty, facts.diagonal, structure.name)
         rows.append(
             Row(
@@ -116,9 +172,21 @@ def instance_rows(
     return rows
 
 
-def _counts(partners: Partners, voxels: int) -> list[Counts]:
+def _structures_of_each(found: MatchedCase) -> list[int]:
+    """Tell which structure each row of the partners is of."""
+    places = [0] * len(found.partners.is_pair)
+    for structure, (own, false) in enumerate(found.places()):
+        for place in (*own, *false):
+            places[place] = structure
+    return places
+
+
+def _counts(found: MatchedCase, facts: CaseFacts) -> list[Counts]:
     """Count the voxels of the two sides of each row."""
-    (reference, prediction), tp = partners.sides, partners.shared
+    if not found.instances.structures:
+        return []
+    (reference, prediction), tp = found.partners.sides, found.partners.shared
+    voxels = found.instances.structures[0].case.histogram.total - facts.n_ignored
     fp, fn = prediction.sizes - tp, reference.sizes - tp
     columns = (tp, fp, fn, voxels - tp - fp - fn)
     return list(map(Counts, *(column.tolist() for column in columns)))
@@ -136,40 +204,37 @@ def _of_instances(policy: EmptyPolicy) -> EmptyPolicy:
     return replace(policy, default=rule(policy.default), exceptions=exceptions)  # type: ignore[arg-type]
 
 
-def _ids(found: MatchedStructure) -> Iterable[tuple[Label | None, Label | None]]:
+def _ids(found: MatchedCase) -> Iterator[Ids]:
     """Give the ids of both sides of each row, several as a tuple."""
-    table, partners = found.matching.table, found.partners
-    references: list[int | None] = [*table.reference.ids.tolist()]
-    references += [None] * len(partners.false_rows)
-    known = table.prediction.ids.tolist()
-    for reference, rows in zip(references, partners.predictions, strict=True):
+    references: list[int | None] = []
+    known: list[int] = []
+    for one in found.instances.structures:
+        references += one.sides[0].ids.tolist()
+        known += one.sides[1].ids.tolist()
+    references += [None] * len(found.partners.false_rows)
+    for reference, rows in zip(references, found.partners.predictions, strict=True):
         if len(rows) == 1:
             yield reference, known[rows[0]]
         else:
             yield reference, tuple(known[row] for row in rows) or None
 
 
-def _instances(found: MatchedStructure, facts: CaseFacts) -> Iterable[Instance]:
+def _instances(found: MatchedCase, facts: CaseFacts) -> Iterator[Instance]:
     """Tell where each row's two sides lie, and how they were matched."""
     partners = found.partners
-    n_false = len(partners.false_rows)
-    scores = [*found.matching.reference_scores.tolist(), *[math.nan] * n_false]
-    sides = []
-    for side, centroids in zip(partners.sides, partners.centroids, strict=True):
-        there = (side.sizes > 0).tolist()
-        boxes, places = _boxes(side, facts), _centroids(centroids, facts)
-        sides.append(
-            (
-                [box if is_there else None for box, is_there in zip(boxes, there, strict=True)],
-                [at if is_there else None for at, is_there in zip(places, there, strict=True)],
-            )
-        )
-    (first, first_at), (second, second_at) = sides
-    confidences = _confidences(found)
-    return map(Instance, scores, confidences, first, second, first_at, second_at)
+    scores = [
+        *found.matching.reference_scores.tolist(),
+        *[math.nan] * len(partners.false_rows),
+    ]
+    boxes = [_boxes(side, facts) for side in partners.sides]
+    centroids = [
+        _centroids(places, side.sizes, facts)
+        for places, side in zip(partners.centroids, partners.sides, strict=True)
+    ]
+    return map(Instance, scores, _confidences(found), *boxes, *centroids)
 
 
-def _confidences(found: MatchedStructure) -> list[float]:
+def _confidences(found: MatchedCase) -> list[float]:
     """Give the highest confidence among the predictions of each row."""
     if np.isnan(found.confidences).all():
         return [math.nan] * len(found.partners.predictions)
@@ -179,68 +244,46 @@ def _confidences(found: MatchedStructure) -> list[float]:
     ]
 
 
-def _boxes(side: Instances, facts: CaseFacts) -> list[Box]:
-    """Give boxes along the axes of the maps as they were given."""
-    n, ndim = len(side.sizes), len(facts.shape)
-    ends = np.zeros((n, ndim, 2), np.int64)
+def _boxes(side: Instances, facts: CaseFacts) -> list[Box | None]:
+    """Give boxes along the axes of the maps as they were given; None where there is no such side."""
+    ends = np.zeros((len(side.sizes), len(facts.shape), 2), np.int64)
     ends[:, :, 1] = 1
     ends[:, facts.axes, 0], ends[:, facts.axes, 1] = side.starts, side.stops
-    return [tuple((start, stop) for start, stop in box) for box in ends.tolist()]
+    return [
+        tuple((start, stop) for start, stop in box) if size else None
+        for box, size in zip(ends.tolist(), side.sizes.tolist(), strict=True)
+    ]
 
 
-def _centroids(places: Floats, facts: CaseFacts) -> list[Centroid]:
+def _centroids(places: Floats, sizes: Longs, facts: CaseFacts) -> list[Centroid | None]:
     """Give positions along the axes of the maps as they were given."""
     found = np.zeros((len(places), len(facts.shape)))
     found[:, facts.axes] = places
-    return list(map(tuple, found.tolist()))
+    return [
+        tuple(place) if size else None
+        for place, size in zip(found.tolist(), sizes.tolist(), strict=True)
+    ]
 
 
-def structure_row(
-    found: MatchedStructure,
-    facts: CaseFacts,
-    counts: Counts,
-    measured: Measured,
-    rows: Sequence[Row],
+# ----------------------------------------------------------------------------- of structures
+
+
+def _structure_row(
+    structure: Structure, counts: Counts, facts: CaseFacts, values: dict[str, float]
 ) -> Row:
-    """Make the row of the structure as a whole.
-
-    Parameters
-    ----------
-    found : MatchedStructure
-    facts : CaseFacts
-    counts : Counts
-        Of all its voxels, whatever became of them as instances.
-    measured : mapping
-        What was measured of all of it.
-    rows : sequence of Row
-        Of its instances.
-    """
-    settings, structure = facts.settings, found.instances.structure
-    options = facts.options(found.tolerance)
-    [values] = values_of(settings.structure_metrics, [counts], [measured], [options])
-    empty = counts.empty
-    if empty:
-        fill_in(
-            values,
-            settings.structure_metrics,
-            settings.policy,
-            empty,
-            facts.diagonal,
-            structure.name,
-        )
-    values |= _detection(found, facts, options)
-    values |= _means(settings.metric_names, rows)
-    label: Label | None = structure.label
+    """Make the row of a structure as a whole."""
+    settings = facts.settings
+    other: Label = structure.label
     sides = structure.reference, structure.prediction
-    of_sides = [label, label]
-    if settings.components == ("connected", "connected") and sides[0] != sides[1]:
-        of_sides[1] = sides[1][0] if len(sides[1]) == 1 else sides[1]
+    if "given" not in settings.components and sides[0] != sides[1]:
+        other = sides[1][0] if len(sides[1]) == 1 else sides[1]
+    empty = counts.empty
     return Row(
         facts.case,
         structure.label,
         structure.name,
-        of_sides[0],
-        of_sides[1],
+        structure.label,
+        other,
         values,
         counts,
         facts.voxel_volume,
@@ -249,17 +292,24 @@ def structure_row(
     )
 
 
-def _detection(found: MatchedStructure, facts: CaseFacts, options: Options) -> dict[str, float]:
+def _detection(
+    name: str, matching: Matching, facts: CaseFacts, options: Options
+) -> dict[str, float]:
     """Find the metrics of how instances were matched."""
-    table = found.matching.table
-    lacking = [name for name in ("reference", "prediction") if not len(getattr(table, name))]
-    empty: Empty = "both" if len(lacking) == 2 else lacking[0] if lacking else ""  # type: ignore[assignment]
+    policy, table = facts.settings.policy, matching.table
+    there = bool(len(table.reference)), bool(len(table.prediction))
+    empties: dict[tuple[bool, bool], Empty] = {
+        (True, True): "",
+        (False, True): "reference",
+        (True, False): "prediction",
+        (False, False): "both",
+    }
+    empty = empties[there]
     values = {}
     for metric in facts.settings.detection:
-        value = metric.function(found.matching, options)
+        value = metric.function(matching, options)
         if empty:
-            name = found.instances.structure.name
-            value = facts.settings.policy.value(metric, value, empty, facts.diagonal, name)
+            value = policy.value(metric, value, empty, facts.diagonal, name)
         values[metric.name] = value
     return values
 
@@ -269,6 +319,10 @@ def _means(names: Sequence[str], rows: Sequence[Row]) -> dict[str, float]:
     values: dict[str, float] = {}
     matched = [row for row in rows if not row.empty]
     for prefix, members in ((MATCHED, matched), (LESIONWISE, rows)):
+        of_each = [row.values_by_metric for row in members]
+        if len(of_each) == 1:  # most organs
+            values |= {prefix + name: of_each[0][name] for name in names}
+            continue
         for name in names:
-            values[prefix + name] = mean_of([row.values_by_metric[name] for row in members])
+            values[prefix + name] = mean_of([own[name] for own in of_each])
     return values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -12,13 +13,11 @@ from fastseg.evaluation.settings import Settings
 from fastseg.evaluation.special_settings import SpecialSettings
 from fastseg.inputs.choices import unknown
 from fastseg.inputs.scalars import as_number, as_whole_number, is_scalar, shown
-from fastseg.inputs.source import Source
 from fastseg.inputs.structures import SIDES
 from fastseg.instances.components import COMPONENTS, Components, SideRules
 from fastseg.instances.matching import RULES
 from fastseg.instances.scores import score_named
 from fastseg.metrics import FROM_HISTOGRAM, MEASUREMENTS, Metric, list_metrics, resolve
-from fastseg.results import Evaluation
 from fastseg.threads import lazy
 
 _Value = TypeVar("_Value")
@@ -99,9 +98,14 @@ class InstanceSettings(SpecialSettings):
             whole = list(resolve(structure_metrics, of="structures"))
         if matching not in RULES:
             raise unknown("matching", matching, RULES)
+        order = [metric.name for metric in of_instances]
+
+        def place_of(name: str) -> int:  # as columns come
+            return order.index(name) if name in order else len(order)
+
         return cls(
             **{field.name: getattr(base, field.name) for field in fields(Settings)}
-            | {"metric_names": tuple(metric.name for metric in of_instances)},
+            | {"metric_names": tuple(order)},
             components=_sided("components", components, _as_components),
             connectivity=_as_connectivity(connectivity, "connectivity"),
             dilation=_sided("dilation", dilation, _as_count),
@@ -114,7 +118,7 @@ class InstanceSettings(SpecialSettings):
             many_to_one=bool(many_to_one),
             together=bool(together),
             detection_names=(*(metric.name for metric in detection), *_by_size(size_classes)),
-            structure_names=tuple(metric.name for metric in whole),
+            structure_names=tuple(sorted((metric.name for metric in whole), key=place_of)),
         )
 
     @lazy
@@ -211,13 +215,9 @@ class InstanceSettings(SpecialSettings):
             "structure_metrics": list(self.structure_names),
         }
 
-    def evaluate(
-        self, reference: Source, prediction: Source, case: str = "", *, budget: int | None = None
-    ) -> Evaluation:
-        """Evaluate one pair of label maps."""
-        from fastseg.instances.evaluate_instances import evaluate_instances_case
 
-        return evaluate_instances_case(reference, prediction, self, case)
+#: :meth:`InstanceSettings.checked`, kept as :data:`fastseg.evaluation.settings.kept` is
+kept = functools.lru_cache(maxsize=128, typed=True)(InstanceSettings.checked)
 
 
 def _split(metrics: str | Iterable[str] | None) -> tuple[tuple[Metric, ...], tuple[Metric, ...]]:

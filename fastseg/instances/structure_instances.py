@@ -10,6 +10,7 @@ import numpy as np
 
 from fastseg import threads
 from fastseg.backends.protocol import Operations
+from fastseg.evaluation.structures import counts_of
 from fastseg.inputs.arrays import Array, Box, matched
 from fastseg.inputs.structures import Structure
 from fastseg.instances.components import (
@@ -21,14 +22,16 @@ from fastseg.instances.components import (
     no_instances,
 )
 from fastseg.measures.component_pairs import ComponentPair, PaintedPair
-from fastseg.measures.instance_table import Instances, InstanceTable
-from fastseg.measures.joint_histogram import JointHistogram
+from fastseg.measures.instance_table import InstanceTable
+from fastseg.measures.joint_histogram import Counts, JointHistogram
 from fastseg.threads import lazy
 
 Maps = tuple[Array, Array]
 
 # What a voxel of a box costs that is looked for components, on the scale of `threads.LEAST_COST`.
 _COST_OF_A_VOXEL = 2
+# Voxels of the box of a structure that backends measure by itself, not among many small ones.
+_LARGE_BOX = 1 << 18
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,16 +74,19 @@ class StructureInstances:
     ----------
     structure : Structure
     case : CaseMaps
+    counts : Counts
+        Of all its voxels.
     sides : pair of SideInstances
         Of reference and prediction.
     box : tuple of slice
         That of the structure in both maps.
     in_box : bool
-        Whether components are looked at beside each other in this box; else instances are labels of the case's own maps.
+        Whether components are beside each other in this box; else instances are labels of the case's own maps.
     """
 
     structure: Structure
     case: CaseMaps
+    counts: Counts
     sides: tuple[SideInstances, SideInstances]
     box: Box
     in_box: bool
@@ -111,13 +117,12 @@ class StructureInstances:
     @lazy
     def table(self) -> InstanceTable:
         """The instances of both sides, with boxes in the volume, and how many voxels each pair shares."""
-        if not self.in_box:
-            histogram = self.case.histogram
-        elif all(len(side.ids) for side in self.sides):
-            histogram = self.pair.histogram.shifted(self.start.tolist())
-        else:
-            return _one_sided(self.sides, self.start)
         first, second = self.sides
+        if not len(first.ids) or not len(second.ids) or (first.is_whole and second.is_whole):
+            return self._without_pairs_counted()
+        histogram = self.case.histogram
+        if self.in_box:
+            histogram = self.pair.histogram.shifted(self.start.tolist())
         labels = (
             first.relabelled(histogram.reference_labels),
             second.relabelled(histogram.prediction_labels),
@@ -125,6 +130,14 @@ class StructureInstances:
         if labels[0] is histogram.reference_labels and labels[1] is histogram.prediction_labels:
             return InstanceTable.of(histogram)
         return InstanceTable.of(histogram.relabelled(*labels))
+
+    def _without_pairs_counted(self) -> InstanceTable:
+        """Make the table where one side has no instance, or each side is one: their overlap is known."""
+        start = np.array([part.start for part in self.box], np.int64)
+        sides = zip(self.sides, self.case.histogram.sides, strict=True)
+        of_sides = [own.table_of(start, of_map) for own, of_map in sides]
+        rows = np.zeros(int(self.counts.tp > 0 and all(map(len, of_sides))), np.int64)
+        return InstanceTable(of_sides[0], of_sides[1], rows, rows, rows + self.counts.tp)
 
     def sums(self, side: int) -> Longs:
         """Give the positions of the voxels of each instance of a side, added up."""
@@ -152,51 +165,35 @@ class StructureInstances:
         return side.relabelled(self.case.maps[1][self.box])
 
 
-def _one_sided(sides: tuple[SideInstances, SideInstances], start: Longs) -> InstanceTable:
-    """Make the table of a structure of which one side has no instance."""
-    ndim, none = len(start), np.empty(0, np.int64)
-    of_sides = []
-    for side in sides:
-        if side.components is None or not len(side.ids):
-            of_sides.append(Instances(none, none, none.reshape(0, ndim), none.reshape(0, ndim)))
-            continue
-        members = np.array([number for own in side.labels for number in own]) - 1
-        first = np.cumsum([0, *map(len, side.labels)])[:-1]
-        starts, stops = side.components.boxes
-        of_sides.append(
-            Instances(
-                side.ids,
-                np.add.reduceat(side.components.sizes[members], first),
-                np.minimum.reduceat(starts[members], first) + start,
-                np.maximum.reduceat(stops[members], first) + start,
-            )
-        )
-    return InstanceTable(of_sides[0], of_sides[1], none, none, none)
+def voxels_of(box: Box) -> int:
+    """Count the voxels of a box."""
+    return math.prod(part.stop - part.start for part in box)
 
 
 def structure_instances(
     case: CaseMaps, structures: Sequence[Structure], rules: tuple[SideRules, SideRules]
 ) -> list[StructureInstances]:
     """Find the instances of all structures of a case, side by side."""
+    counts = counts_of(case.histogram, structures)
     boxes = [case.histogram.box(one.reference, one.prediction) for one in structures]
     work = []
     for structure, box in zip(structures, boxes, strict=True):
         work.append((0, structure.reference, box))
         work.append((1, structure.prediction, box))
-    cost = sum(
-        _COST_OF_A_VOXEL * math.prod(part.stop - part.start for part in box)
-        for _, _, box in work
-        if box is not None
-    )
+    cost = sum(_COST_OF_A_VOXEL * voxels_of(box) for _, _, box in work if box is not None)
     found = threads.run(lambda one: _side_instances(case, *one, rules[one[0]]), work, cost)
     instances = []
     nowhere = (slice(0, 0),) * case.ndim
-    for place, (structure, box) in enumerate(zip(structures, boxes, strict=True)):
+    for place, (structure, count, box) in enumerate(zip(structures, counts, boxes, strict=True)):
         sides = found[2 * place], found[2 * place + 1]
         in_box = any(side.is_painted and len(side.ids) for side in sides)
+        if all(
+            side.is_whole for side in sides
+        ):  # masks that are packed already are not packed again
+            in_box = box is not None and voxels_of(box) >= _LARGE_BOX
         if in_box:
             sides = sides[0].as_painted(), sides[1].as_painted()
-        instances.append(StructureInstances(structure, case, sides, box or nowhere, in_box))
+        instances.append(StructureInstances(structure, case, count, sides, box or nowhere, in_box))
     return instances
 
 

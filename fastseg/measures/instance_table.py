@@ -59,6 +59,9 @@ class _InstancesOfSide(Instances):
         )
         return instances
 
+    def __reduce__(self) -> tuple[type[Instances], tuple[Longs, ...]]:
+        return Instances, (self.ids, self.sizes, self.starts, self.stops)
+
     @lazy
     def _boxes(self) -> tuple[Longs, Longs]:
         return self._find()

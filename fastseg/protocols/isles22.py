@@ -58,12 +58,12 @@ ISLES_22 = Protocol(
     title="ISLES 2022, stroke lesions in MRI",
     source="ezequieldlrosa/isles22 @ 31b7c8c, utils/eval_utils.py",
     about=(
-        "Dice, the difference of the volumes and of the numbers of lesions, and F1 of the lesions: one of the reference "
-        "is found if it shares a voxel with the prediction, and one of the prediction is wrong if it shares none with "
-        "the reference, so that one that covers several lesions finds them all and is never wrong. All labels are "
-        "foreground unless labels are asked for. Scores have the names of the script's functions, without compute_; "
-        "the copy that was read and run is that of commit 3954fd0, with the types that NumPy no longer has by their "
-        "new names."
+        "Dice, the difference of the volumes and of the numbers of lesions, and F1 of the lesions: one of the "
+        "reference is found if it shares a voxel with the prediction, and one of the prediction is wrong if it shares "
+        "none with the reference, so that one that covers several lesions finds them all and is never wrong. All "
+        "labels are foreground unless labels are asked for. Scores have the names of the script's functions, without "
+        "compute_; the copy that was read and run is that of commit 3954fd0, with the types that NumPy no longer has "
+        "by their new names."
     ),
     axes="xyz",
     scores=(
@@ -91,7 +91,7 @@ ISLES_22 = Protocol(
         Quirk(
             "voxel-volume-in-float32",
             "The volume of a voxel is computed in the type of a NIfTI header, with an error of up to 1e-7 of it.",
-            "1000 voxels of 0.1 × 0.1 × 0.1 mm more: 0.0010000000474974513 ml; without the quirk "
+            "1000 voxels of 0.1 × 0.1 × 0.1 mm more: 0.0009999999974752427 ml; without the quirk "
             "0.0010000000000000002.",
         ),
     ),

@@ -16,7 +16,7 @@ from fastseg.errors import InputError, InputWarning
 from fastseg.inputs.arrays import Array, check_same_shape
 from fastseg.inputs.choices import unknown
 from fastseg.measures.detection_curves import OperatingPoints, auroc, average_precision
-from fastseg.measures.joint_histogram import Counts
+from fastseg.measures.joint_histogram import Counts, JointHistogram
 from fastseg.protocols.framework.options import Options
 from fastseg.protocols.framework.protocol import Protocol, Quirk, Rules, Score
 from fastseg.protocols.rules.detection_maps import (
@@ -24,6 +24,7 @@ from fastseg.protocols.rules.detection_maps import (
     DetectionPair,
     backend_for,
     connected,
+    occupied,
     overlaps,
 )
 from fastseg.results.instance import Instance
@@ -62,9 +63,11 @@ def evaluate(pair: DetectionPair, options: Options) -> list[Row]:
     check_same_shape(pair.reference, detections)
     backend = backend_for(detections.ndim)
     by_value = not options.quirk("touching-candidates-merge")
-    found = Candidates.of(detections, backend, by_value=by_value)
-    lesions, _ = connected(pair.reference != 0, backend)
-    table = _Table.of(overlaps(lesions, found.components, backend))
+    box = occupied(detections, pair.reference)
+    found = Candidates.of(detections[box], backend, by_value=by_value)
+    lesions, _ = connected(pair.reference[box] != 0, backend)
+    histogram = overlaps(lesions, found.components, backend)
+    table = _Table.of(histogram.shifted([along.start for along in box]), detections.size)
     scores = _scores(table, options)
     lesion_rows, candidate_rows = _assigned(scores)
     confidences = found.confidences.astype(np.float64)
@@ -121,7 +124,7 @@ class _Table:
     voxels: int
 
     @classmethod
-    def of(cls, histogram: Any) -> _Table:
+    def of(cls, histogram: JointHistogram, voxels: int) -> _Table:
         first = histogram.reference_labels.astype(np.int64)
         second = histogram.prediction_labels.astype(np.int64)
         shared = np.zeros((first.max(initial=0) + 1, second.max(initial=0) + 1), np.int64)
@@ -132,11 +135,11 @@ class _Table:
             shared[1:, 1:],
             _boxes(first, histogram),
             _boxes(second, histogram),
-            int(histogram.counts.sum()),
+            voxels,
         )
 
 
-def _boxes(labels: NDArray[np.int64], histogram: Any) -> list[Any]:
+def _boxes(labels: NDArray[np.int64], histogram: JointHistogram) -> list[Any]:
     """Join the boxes of the pairs of each component."""
     shape = (labels.max(initial=0) + 1, histogram.starts.shape[1])
     starts = np.full(shape, np.iinfo(np.int64).max)
@@ -381,7 +384,7 @@ QUIRKS = (
         "surplus-candidates-are-free",
         "Of several candidates that overlap one lesion enough, one is a hit, and the others are neither hits nor false "
         "positives: cutting a candidate into pieces costs nothing.",
-        "A lesion of 6 voxels, covered by candidates of 3, 2 and 1 voxels: 1 hit and 0 false positives; without the "
+        "A lesion of 8 voxels, with candidates of 3, 2 and 1 of its voxels: 1 hit and 0 false positives; without the "
         "quirk 1 hit and 2.",
     ),
     Quirk(
@@ -403,8 +406,8 @@ QUIRKS = (
         "Of more than 10 000 different confidences, lesion_TPR_at_FPR looks at those above 0.8, the 20 lowest, and "
         "10 000 that were meant to be spread evenly: their places are rounded down to a whole step, so that below "
         "20 000 they are the highest.",
-        "12 000 confidences, all below 0.8: those from the 10 001st to the 11 980th are no thresholds; without the "
-        "quirk all are.",
+        "12 000 confidences, all below 0.8, the 11 001st of which is the only hit: at 11 000 false positives a case "
+        "lesion_TPR_at_FPR is 0, as no threshold is there; without the quirk 1.",
     ),
     Quirk(
         "overlap-epsilon",
@@ -439,8 +442,9 @@ PROTOCOLS = (
             "The prediction is a detection map: 0 outside, and a confidence above 0 in each candidate. Candidates and "
             "lesions are components whose voxels share a corner. Overlaps of less than 0.1 do not count; the others "
             "are matched one to one so that there are most matches, and among these the largest sum of overlaps. "
-            "Lesions are scored by average precision (AP), patients by the area under the ROC curve of the highest confidence "
-            "(auroc); their mean ranks. n_bootstraps=1000 adds percentile intervals over cases. All cases weigh 1."
+            "Lesions are scored by average precision (AP), patients by the area under the ROC curve of the highest "
+            "confidence (auroc); their mean ranks. n_bootstraps=1000 adds percentile intervals over cases. All cases "
+            "weigh 1."
         ),
         axes="zyx",
         scores=(

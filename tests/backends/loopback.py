@@ -68,9 +68,14 @@ def connected_components(labels: Any, connectivity: int, dtype: np.dtype[Any]) -
     return scipy.connected_components(labels, connectivity, dtype)
 
 
-def voronoi_regions(instances: Any, spacing: Spacing, first_voxel: bool) -> Any:
+def voronoi_regions(
+    instances: Any,
+    spacing: Spacing,
+    first_voxel: bool,
+    at: tuple[NDArray[np.int64], ...] | None,
+) -> Any:
     calls.append("voronoi_regions")
-    return scipy.voronoi_regions(instances, spacing, first_voxel)
+    return scipy.voronoi_regions(instances, spacing, first_voxel, at)
 
 
 def region_components(

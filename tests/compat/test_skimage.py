@@ -16,7 +16,9 @@ from tests.compat.parity import observed, outcome, same, same_words, warned
 
 metrics = pytest.importorskip("skimage.metrics")
 
-theirs = {name: getattr(metrics, name) for name in ours.__all__}
+measure = pytest.importorskip("skimage.measure")
+
+theirs = {name: getattr(measure if name == "label" else metrics, name) for name in ours.__all__}
 PAIRS = cases.filled_pairs() + cases.extreme_pairs()
 MAPS = cases.label_maps()
 SMALL = np.array([[0, 1, 1, 2], [2, 2, 0, 5]])
@@ -203,7 +205,8 @@ def test_patched() -> None:
 
     with compat.patched("skimage"):
         for name in theirs:
-            assert getattr(metrics, name) is getattr(ours, name)
+            home = measure if name == "label" else metrics
+            assert getattr(home, name) is getattr(ours, name)
         assert skimage.metrics.set_metrics.hausdorff_pair is ours.hausdorff_pair
         for first, second in itertools.pairwise([SMALL, OTHER, SMALL > 0]):
             same(
@@ -212,5 +215,52 @@ def test_patched() -> None:
             )
         table = theirs["contingency_table"](SMALL, OTHER, sparse_type="array")
         same(metrics.adapted_rand_error(table=table), theirs["adapted_rand_error"](table=table))
-    assert {name: getattr(metrics, name) for name in theirs} == theirs
+    for name, function in theirs.items():
+        assert getattr(measure if name == "label" else metrics, name) is function
     assert ours.mean_squared_error is metrics.mean_squared_error
+
+
+LABEL_DTYPES = ("u1", "i4", "i8", "u2", "bool", "f4", ">i4", "u8", "i1")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_regions_by_chance(seed: int) -> None:
+    """All values, backgrounds and neighbourhoods; and axes of one voxel, by which scikit-image's order differs."""
+    rng = np.random.default_rng(seed)
+    host = theirs["label"]
+    for _ in range(150):
+        shape = tuple(rng.integers(1, 9, rng.integers(1, 4)))
+        image = rng.integers(0, rng.choice([1, 2, 4]) + 1, shape)
+        image *= rng.random(shape) < rng.choice([0.3, 0.6, 0.9])
+        image = image.astype(LABEL_DTYPES[rng.integers(len(LABEL_DTYPES))])
+        if rng.random() < 0.3:
+            image = np.asfortranarray(image)
+        image = image[::-1] if rng.random() < 0.2 else image
+        for connectivity in (None, *range(len(shape) + 2)):
+            background = (None, 0, 1, 2, -1, 300)[rng.integers(6)]
+            options = {"background": background, "connectivity": connectivity}
+            same(
+                outcome(ours.label, image, return_num=True, **options),
+                outcome(host, image, return_num=True, **options),
+            )
+            same(outcome(ours.label, image, **options), outcome(host, image, **options))
+
+
+@pytest.mark.parametrize(
+    ("image", "options"),
+    [
+        ([[1, 0]], {}),
+        (np.array(3), {}),
+        (np.zeros((0, 3), int), {}),
+        (np.ones((2, 2, 2, 2), int), {}),
+        (np.ones((2, 2, 2, 2), bool), {}),
+        (np.eye(3, dtype=int), {"connectivity": 1.5}),
+        (np.eye(3, dtype=int), {"connectivity": True}),
+        (np.eye(3, dtype=int), {"background": 1.5}),
+        (np.array([[0, 2**63]], np.uint64), {"background": -1}),
+        (np.array([[1.5, -0.5, 0.2]]), {}),
+    ],
+)
+def test_other_images_are_left_or_taken(image: Any, options: dict[str, Any]) -> None:
+    host = theirs["label"]
+    same(outcome(ours.label, image, **options), outcome(host, image, **options))

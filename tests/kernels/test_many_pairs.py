@@ -28,6 +28,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Deal out runs for more than a few pairs, into small parts, in several readings."""
     monkeypatch.setattr(driver, "_MANY_PAIRS", 8)
     monkeypatch.setattr(driver, "_FEWEST_PAIRS", 8)
+    monkeypatch.setattr(driver, "_FEW_VOXELS", 1 << 40)
     monkeypatch.setattr(many_pairs, "_RUNS_OF_PART", 16)
     monkeypatch.setattr(many_pairs, "_RUNS_AT_ONCE", 200)
 
@@ -99,6 +100,21 @@ def test_threads_change_nothing(kind: str, monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(threads, "_pool", None)
         rows.append(by_pair(numba_backend.joint_histogram(*pair)))
     assert rows[0] == rows[1] == rows[2] == by_pair(scipy_backend.joint_histogram(*pair))
+
+
+@pytest.mark.parametrize("few_voxels", [0, 2, 10, 100])
+@pytest.mark.parametrize("kind", KINDS)
+def test_pairs_that_come_again_stay_in_the_table(
+    kind: str, few_voxels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever way is taken: the first rows decide, and the last ones may decide otherwise."""
+    monkeypatch.setattr(driver, "_FEW_VOXELS", few_voxels)
+    cells, others = (part.repeat(3, 0).repeat(3, 1) for part in maps(kind, (6, 7, 40)))
+    for pair in ((cells, others), (cells[::-1], np.roll(others, 1, 0))):
+        found = numba_backend.joint_histogram(*map(np.ascontiguousarray, pair))
+        if few_voxels in (0, 100):
+            assert isinstance(found, ManyPairs) == (few_voxels == 100)
+        assert by_pair(found) == by_pair(scipy_backend.joint_histogram(*pair))
 
 
 @pytest.mark.slow

@@ -159,7 +159,12 @@ def connected_components(
     raise NotImplementedError(unsupported("connected_components", labels.ndim))
 
 
-def voronoi_regions(instances: DeviceArray, spacing: Spacing, first_voxel: bool) -> DeviceArray:
+def voronoi_regions(
+    instances: DeviceArray,
+    spacing: Spacing,
+    first_voxel: bool,
+    at: tuple[NDArray[np.int64], ...] | None,
+) -> DeviceArray:
     """Raise: it is not offered, as `unsupported` says."""
     raise NotImplementedError(unsupported("voronoi_regions", instances.ndim))
 

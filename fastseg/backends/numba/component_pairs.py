@@ -134,7 +134,10 @@ class _ComponentMask(Mask):
         volume = components.volume
         corner, shape = volume.part(region.box)
         values = np.array(numbers, np.uint64)
-        return cls(volume, values, corner, shape, None, region.box is None, components)
+        mask = cls(volume, values, corner, shape, None, region.box is None, components)
+        if shape == components.shape and len(numbers) == components.count:
+            mask.__dict__["words"] = components.words  # all of them: packed already
+        return mask
 
     def _pack(self, first: int, stop: int, out: Words) -> None:
         assert self.components is not None

@@ -204,8 +204,8 @@ class Components:
     def boxes(self) -> tuple[Table, Table]:
         """Where the box of each component starts and stops, (count, ndim) each, along the map's axes."""
         return (
-            self._along_axes(self.table[1:, [*run_kernels.LEAST[1:]]]),
-            self._along_axes(self.table[1:, [*run_kernels.GREATEST]]),
+            self._along_axes(self.table[1:, run_kernels.Z_START : run_kernels.X_STOP : 2]),
+            self._along_axes(self.table[1:, run_kernels.Z_STOP : run_kernels.Z_SUM : 2]),
         )
 
     @property
@@ -216,7 +216,7 @@ class Components:
     @property
     def sums(self) -> Table:
         """The positions of each component's voxels, added up: (count, ndim), along the map's axes."""
-        return self._along_axes(self.table[1:, [*run_kernels.ADDED[1:]]])
+        return self._along_axes(self.table[1:, run_kernels.Z_SUM :])
 
     def _along_axes(self, columns: Table) -> Table:
         """Bring columns of z, y, x into the order of the map's axes."""

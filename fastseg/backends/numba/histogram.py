@@ -25,8 +25,11 @@ _kept = threading.local()
 _COST_OF_A_BYTE = 0.5
 
 _FEWEST_PAIRS = 1 << 10  # room for pairs of labels that a slab starts with
-# Pairs of a slab whose table is in no cache any more: with more, runs are dealt out first.
+# Pairs of a slab whose table is in no cache any more. With more, runs are dealt out first, unless the pairs come again
+# and again where they came last, as those of cells do: fewer voxels a pair than this say that they do not
+# (benchmarks: many pairs).
 _MANY_PAIRS = 1 << 15
+_FEW_VOXELS = 12
 _LARGER_THAN_CACHES = 1 << 25  # bytes
 _COLLISION = 1 << 14  # bytes that addresses may differ by and still be nearly the same
 
@@ -89,6 +92,7 @@ def _count_rows(
     table = _free_table() if dense else np.full(power_of_two(2 * room), -1, np.int32)
     changes = np.empty(reference.shape[2], np.uint64)
     ends = np.empty(reference.shape[2] + confusion.SPARE_ENDS, np.uint64)
+    first = row
     while True:
         row, known = kernel(
             reference,
@@ -111,7 +115,8 @@ def _count_rows(
                 table[(pairs[0][:known] << np.uint64(8)) | pairs[1][:known]] = -1
                 _kept.table = table
             return (pairs[0][:known], pairs[1][:known]), counts[:known], boxes[:known]
-        if known > _MANY_PAIRS and not dense:
+        voxels = (row - first) * reference.shape[2]
+        if known > _MANY_PAIRS and voxels < _FEW_VOXELS * known and not dense:
             return None
         room *= 4
         pairs = (_grown(pairs[0], room), _grown(pairs[1], room))

@@ -328,6 +328,18 @@ def _parabolas(
     )
 
 
+def add_axis(
+    volume: NDArray[np.float64],
+    axis: int,
+    step: float,
+    plan: Plan,
+    at: tuple[NDArray[np.int64], ...] | None,
+) -> None:
+    """Add an axis to sums that may start at any numbers of at least 0, in place; as the last one, `at` coordinates."""
+    wanted = _ALL_TILES if at is None else _tiles_of(at, plan, volume)
+    _parabolas(volume, axis, step, plan, False, wanted)
+
+
 def _options(plan: Plan, n: int, step: float) -> tuple[Any, ...]:
     """Make what `parabola_pass` takes that depends on an axis of n voxels alone."""
     table = squares(n, step).astype(plan.dtype)

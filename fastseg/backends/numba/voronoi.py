@@ -8,7 +8,7 @@ the same candidates and as exact as long as 53 bits hold it all.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,55 +21,79 @@ from fastseg.backends.shared.volume import is_reversed
 from fastseg.inputs.arrays import Array, Box, Spacing
 
 Floats = NDArray[np.float64]
+Places = tuple[NDArray[np.int64], ...]
 
 _MANTISSA = 53
+# Sums that are looked up while they are in the cache.
+_AT_ONCE = 1 << 16
 # Voxels along each side of the blocks for which it is asked which instances may be the nearest.
 _BLOCK = 8
 # What it takes that a bound is one although it was rounded.
 _SLACK = 1 - 1e-12
 
 
-def voronoi_regions(instances: Array, spacing: Spacing, first_voxel: bool) -> Array:
-    """Give each voxel the number of the nearest instance."""
+def voronoi_regions(
+    instances: Array, spacing: Spacing, first_voxel: bool, at: Places | None
+) -> Array:
+    """Give each voxel, or some, the number of the nearest instance."""
     reverse = is_reversed(instances)
     ordered = instances.T if reverse else np.ascontiguousarray(instances)
     axes = tuple(range(ordered.ndim))
-    steps, axes = (spacing[::-1], axes[::-1]) if reverse else (spacing, axes)
+    steps = spacing
+    if reverse:
+        steps, axes, at = spacing[::-1], axes[::-1], None if at is None else at[::-1]
     regions = (
-        _by_first_voxel(ordered, reverse, steps, axes)
+        _by_first_voxel(ordered, reverse, steps, axes, at)
         if first_voxel
-        else _by_lowest_number(ordered, steps, axes)
+        else _by_lowest_number(ordered, steps, axes, at)
     )
-    return regions.T if reverse else regions
+    return regions.T if reverse else regions  # a list of voxels has one axis
 
 
-def _by_lowest_number(instances: Array, steps: Spacing, axes: tuple[int, ...]) -> Array:
-    bits = _even(int(instances.max()).bit_length())
+def _by_lowest_number(
+    instances: Array, steps: Spacing, axes: tuple[int, ...], at: Places | None
+) -> Array:
+    inside = np.flatnonzero(instances)
+    numbers = instances.reshape(-1)[inside]
+    bits = _even(int(numbers.max()).bit_length())
     if _fits(instances.shape, steps, bits):
-        return _least_sums(instances, instances > 0, steps, bits, None)
-    numbers, ranks = np.unique(instances, return_inverse=True)
-    if numbers[0] != 0:  # no background: each voxel is the nearest to itself
-        return instances
-    ranks = ranks.reshape(instances.shape)
-    bits = _even(len(numbers).bit_length())
+        sums = _least_sums(instances.shape, inside, numbers, steps, bits, at)
+        return _looked_up(sums, bits, None, instances.dtype)
+    table, ranks = np.unique(numbers, return_inverse=True)
+    table = np.insert(table, 0, 0)
+    ranks = ranks.reshape(-1) + 1
+    bits = _even(len(table).bit_length())
     if _fits(instances.shape, steps, bits):
-        return _least_sums(ranks, instances > 0, steps, bits, numbers)
-    return numbers[_one_by_one(ranks, len(numbers), steps, axes)]
+        sums = _least_sums(instances.shape, inside, ranks, steps, bits, at)
+        return _looked_up(sums, bits, table, instances.dtype)
+    ranked = np.zeros(instances.size, np.int32)
+    ranked[inside] = ranks
+    regions = _one_by_one(ranked.reshape(instances.shape), len(table), steps, axes)
+    return table[regions if at is None else regions[at]]
 
 
 def _by_first_voxel(
-    instances: Array, reverse: bool, steps: Spacing, axes: tuple[int, ...]
+    instances: Array, reverse: bool, steps: Spacing, axes: tuple[int, ...], at: Places | None
 ) -> Array:
     """Number the voxels in Fortran order of the map's own axes, and look up the instance of the least one."""
     bits = _even(instances.size.bit_length())
     if _fits(instances.shape, steps, bits):
-        order: Any = "C" if reverse else "F"
-        numbers = np.arange(instances.size).reshape(instances.shape, order=order)
-        table = instances.ravel(order=order)
-        return _least_sums(numbers, instances > 0, steps, bits, table)
-    _, where = _transform.transform((instances == 0).view(np.uint8), steps, axes, indices=True)
+        inside = np.flatnonzero(instances)
+        order: Literal["C", "F"] = "C" if reverse else "F"
+        numbers = np.ravel_multi_index(
+            np.unravel_index(inside, instances.shape), instances.shape, order=order
+        )
+        sums = _least_sums(instances.shape, inside, numbers, steps, bits, at)
+        if at is None:
+            return _looked_up(sums, bits, instances.ravel(order=order), instances.dtype)
+        voxels = _looked_up(sums, bits, None, np.dtype(np.int64))
+        of_voxels: Array = instances[np.unravel_index(voxels, instances.shape, order=order)]
+        return of_voxels
+    background = (instances == 0).view(np.uint8)
+    _, where = _transform.transform(background, steps, axes, indices=True)
     assert where is not None
-    nearest: Array = instances[tuple(where)]
+    chosen = tuple(each if at is None else each[at] for each in where)
+    nearest: Array = instances[chosen]
     return nearest
 
 
@@ -87,29 +111,37 @@ def _fits(shape: tuple[int, ...], steps: Spacing, bits: int) -> bool:
 
 
 def _least_sums(
+    shape: tuple[int, ...],
+    inside: NDArray[np.intp],
     numbers: Array,
-    is_instance: NDArray[np.bool_],
     steps: Spacing,
     bits: int,
-    table: Array | None,
-) -> Array:
-    """Transform numbers below 2^bits, and give those that are found, or what a table has for them."""
-    volume = np.where(is_instance, numbers, np.inf)
-    plan = Plan(DOUBLE, tuple(range(volume.ndim)), True)
-    for axis in reversed(range(volume.ndim)):
-        if volume.shape[axis] > 1:
-            _transform._parabolas(volume, axis, steps[axis] * 2.0 ** (bits // 2), plan, False)
-    regions = np.empty(volume.shape, numbers.dtype if table is None else table.dtype)
-    sums, found = volume.reshape(-1), regions.reshape(-1)
+    at: Places | None,
+) -> Floats:
+    """Transform numbers below 2^bits of the voxels inside instances, in the units of the lowest bit."""
+    volume = np.full(shape, np.inf)
+    volume.reshape(-1)[inside] = numbers
+    axes = [axis for axis in reversed(range(len(shape))) if shape[axis] > 1]
+    plan = Plan(DOUBLE, tuple(axes), True)
+    for axis in axes:
+        add, last = _transform.add_axis, axis == axes[-1]
+        add(volume, axis, steps[axis] * 2.0 ** (bits // 2), plan, at if last else None)
+    return volume if at is None else volume[at]
+
+
+def _looked_up(sums: Floats, bits: int, table: Array | None, dtype: np.dtype[Any]) -> Array:
+    """Give the numbers in the lowest bits of sums, or what a table has for them."""
+    regions = np.empty(sums.shape, dtype)
+    given, found = sums.reshape(-1), regions.reshape(-1)
     mask = (1 << bits) - 1
 
     def look_up(slab: tuple[int, int]) -> None:
-        for start in range(slab[0], slab[1], 1 << 16):
-            part = slice(start, min(start + (1 << 16), slab[1]))
-            lowest = sums[part].astype(np.int64) & mask
+        for start in range(*slab, _AT_ONCE):
+            part = slice(start, min(start + _AT_ONCE, slab[1]))
+            lowest = given[part].astype(np.int64) & mask
             found[part] = lowest if table is None else table[lowest]
 
-    threads.run(look_up, threads.slabs(sums.size, sums.size))
+    threads.run(look_up, threads.slabs(given.size, given.size))
     return regions
 
 
@@ -120,7 +152,7 @@ def _one_by_one(
     least, _ = _transform.transform((ranks == 0).view(np.uint8), steps, axes)
     regions = np.zeros(ranks.shape, np.intp)
     farthest = _largest_of_blocks(least)
-    for rank, box in enumerate(ndimage.find_objects(ranks.astype(np.int32), count), start=1):
+    for rank, box in enumerate(ndimage.find_objects(ranks, count), start=1):
         if box is None:
             continue
         reach = _reach(box, farthest, ranks.shape, steps)

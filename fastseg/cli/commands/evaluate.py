@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 import fastseg
+from fastseg.cli import instances as by_instance
 from fastseg.cli import options, protocols
 from fastseg.cli.messages import say
 
@@ -94,6 +95,20 @@ def evaluate(
             "which is surface."
         ),
     ] = "plane",
+    instances: by_instance.On = False,
+    components: by_instance.Components = None,
+    connectivity: by_instance.Connectivity = None,
+    dilation: by_instance.Dilation = None,
+    dilation_connectivity: by_instance.DilationConnectivity = None,
+    minimum_size: by_instance.MinimumSize = None,
+    matching: by_instance.Matching = None,
+    score: by_instance.Score = None,
+    threshold: by_instance.Threshold = None,
+    strict: by_instance.Strict = False,
+    many_to_one: by_instance.ManyToOne = False,
+    together: by_instance.Together = False,
+    structure_metrics: by_instance.StructureMetrics = None,
+    size_classes: by_instance.SizeClasses = None,
     protocol: Annotated[
         str | None,
         typer.Option(
@@ -268,9 +283,25 @@ def evaluate(
         "ignore_grid": ignore_grid,
         "reorient": reorient,
     }
+    of_instances = by_instance.parse(
+        instances,
+        components=components,
+        connectivity=connectivity,
+        dilation=dilation,
+        dilation_connectivity=dilation_connectivity,
+        minimum_size=minimum_size,
+        matching=matching,
+        score=score,
+        threshold=threshold,
+        strict=strict,
+        many_to_one=many_to_one,
+        together=together,
+        structure_metrics=structure_metrics,
+        size_classes=size_classes,
+    )
     if protocol is not None or protocol_options or quirks_off:
         own = protocols.parse(context, protocol, protocol_options or [], quirks_off or [])
-        settings = settings_of(**common, **own)
+        settings = settings_of(**common, **own, **of_instances)
     else:
         settings = settings_of(
             **common,
@@ -281,6 +312,7 @@ def evaluate(
             empty=options.parse_empty(empty),
             ignore_label=ignore_label,
             single_slice=single_slice,
+            **of_instances,
         )
     running = options.parse_running(workers, threads, max_memory, scheduler)
     if threads is not None:

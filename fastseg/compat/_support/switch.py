@@ -22,6 +22,7 @@ from fastseg.inputs.choices import did_you_mean
 
 #: the modules of this package, each a host
 HOSTS = (
+    "cc3d",
     "edt",
     "medpy",
     "metrics_reloaded",
@@ -31,6 +32,7 @@ HOSTS = (
     "scipy_ndimage",
     "simpleitk",
     "skimage",
+    "stardist",
     "surface_distance",
     "torchmetrics",
 )

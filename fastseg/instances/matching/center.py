@@ -23,11 +23,12 @@ def center(table: InstanceTable, scores: Scores, options: MatchingOptions) -> Pa
             f"centers: expected one for each of {len(table.prediction)} predictions, "
             f"got {len(options.centers)}"
         )
-    ids = table.reference.ids
-    rows = np.minimum(np.searchsorted(ids, options.centers), max(0, len(ids) - 1))
-    inside = (options.centers != 0) & (ids[rows] == options.centers if len(ids) else False)
-    predictions = inside.nonzero()[0]
-    references = rows[predictions]
+    predictions = options.centers.nonzero()[0]
+    wanted = options.centers[predictions]
+    references = np.searchsorted(table.reference.ids, wanted)
+    known = np.append(table.reference.ids, 0)[references] == wanted
+    if not known.all():
+        raise InputError(f"centers: {wanted[~known][0]} is no instance of the reference")
     if not options.many_to_one:
         best = score_named(options.score).of(
             overlaps_of(table, references, predictions),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -137,12 +136,16 @@ def _matching(
 
 
 def _as_threshold(threshold: float) -> float:
-    if isinstance(threshold, (int, float, np.number)) and 0 <= threshold <= 1:
+    if _is_number(threshold) and 0 <= threshold <= 1:
         return float(threshold)
     raise InputError(f"threshold: expected a number from 0 to 1, got {shown(threshold)}")
 
 
 def _as_bonus(bonus: float) -> float:
-    if isinstance(bonus, (int, float, np.number)) and bonus >= 0 and not math.isnan(bonus):
+    if _is_number(bonus) and bonus >= 0:
         return float(bonus)
     raise InputError(f"pair_bonus: expected a number of at least 0, got {shown(bonus)}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)

@@ -83,7 +83,11 @@ def evaluate_protocol(
         **options,
     )
     if not case and isinstance(prediction, (str, os.PathLike)):
-        case = io.image_stem(prediction)
+        is_image = os.fsdecode(prediction).lower().endswith(io.IMAGE_SUFFIXES)
+        if settings.reads_files and not is_image:
+            case = os.path.splitext(os.path.basename(os.fsdecode(prediction)))[0]
+        else:
+            case = io.image_stem(prediction)
     if settings.reads_files:
         return settings.evaluate_files(reference, prediction, case)
     return settings.evaluate(*open_pair(reference, prediction, settings), case)

@@ -21,7 +21,6 @@ from fastseg.protocols.rules.lesion_wise import (
     nnunet_nsd,
 )
 from fastseg.protocols.rules.lesions import Lesions
-from fastseg.results.instance import Instance
 from fastseg.results.rows import Row
 
 TOLERANCES = (0.5, 1.0)
@@ -72,9 +71,24 @@ def as_header_holds(spacing: Spacing) -> Spacing:
 
 
 def rows_of_region(
-    pair: LabelPair, structure: Structure, lesions: tuple[Lesions, Lesions] | None, rule: Rule
+    pair: LabelPair,
+    structure: Structure,
+    lesions: tuple[Lesions, Lesions] | None,
+    rule: Rule,
+    whole: tuple[Lesions, Lesions] | None = None,
 ) -> list[Row]:
-    """Score a region, of which there are lesions unless neither map has it: its row, and one for each lesion."""
+    """Score a region: its row, and one for each lesion of the reference.
+
+    Parameters
+    ----------
+    pair : LabelPair
+    structure : Structure
+    lesions : pair of Lesions, or None
+        Of either side; None where neither map has the structure.
+    rule : Rule
+    whole : pair of Lesions, optional
+        Of which the scores of the region as a whole are made; the same unless given.
+    """
     if lesions is None:
         counts = Counts(0, 0, 0, pair.histogram.total)
         values = {"Num_TP": 0.0, "Num_FP": 0.0, "Num_FN": 0.0}
@@ -84,7 +98,8 @@ def rows_of_region(
     if not rule.shared:
         contacts = contacts.shared_out(reference.sizes)
     table = _Table.of(reference, prediction, contacts, rule)
-    counts = _counts(pair, reference, prediction)
+    both = lesions if whole is None else whole
+    counts = _counts(pair, *both)
     kept = [place for place, volume in enumerate(table.volumes) if volume > rule.minimum]
     n_false = sum(
         rule.small_false_positives or rule.volume(int(prediction.sizes[one])) > rule.minimum
@@ -97,7 +112,7 @@ def rows_of_region(
         "Num_TP": float(matched),
         "Num_FP": float(n_false),
         "Num_FN": float(len(kept) - matched),
-        **_of_voxels(reference, prediction, counts, rule),
+        **_of_voxels(*both, counts, rule),
     }
 
     def over(column: Sequence[float], penalty: float, nothing: float) -> float:
@@ -251,7 +266,6 @@ class _Table:
             "nsd10_lesionwise",
         )
         lists = self.volumes, self.dice, self.hd95, *self.nsd
-        offset = [part.start for part in reference.window.box[::-1]]
         total = pair.histogram.total
         for place, lesion in enumerate(self.lesions):
             several = self.touched[place]
@@ -259,20 +273,6 @@ class _Table:
             tp = contacts.overlap(lesion)
             fn = int(reference.sizes[lesion]) - tp
             fp = int(prediction.sizes[several].sum()) - tp
-            boxes = (
-                tuple(
-                    (int(start) + first, int(stop) + first)
-                    for start, stop, first in zip(
-                        one.boxes[0][ids].min(axis=0),
-                        one.boxes[1][ids].max(axis=0),
-                        offset,
-                        strict=True,
-                    )
-                )
-                if ids
-                else None
-                for one, ids in ((reference, [lesion]), (prediction, several))
-            )
             rows.append(
                 pair.row(
                     structure,
@@ -280,10 +280,7 @@ class _Table:
                     counts=Counts(tp, fp, fn, total - tp - fp - fn),
                     level="instance",
                     reference_label=lesion,
-                    prediction_label=(several[0] if len(several) == 1 else tuple(several))
-                    if several
-                    else None,
-                    instance=Instance(self.dice[place] if several else math.nan, math.nan, *boxes),
+                    **contacts.partner(reference, prediction, lesion, self.dice[place]),
                 )
             )
         return rows

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fastseg import dispatch, io
 from fastseg.backends.protocol import Backend
 from fastseg.errors import InputError, InputTypeError, InputWarning
-from fastseg.inputs.arrays import Array, Spacing, as_array, as_label_map, matched
+from fastseg.inputs.arrays import Array, Box, Spacing, as_array, as_label_map, matched
 from fastseg.inputs.device import is_on_device
 from fastseg.io.image import Image, Opened
 from fastseg.io.objects import as_opened
@@ -153,6 +153,18 @@ class Candidates:
         highest = np.zeros(count, detections.dtype)
         np.maximum.at(highest, components[mask] - 1, values)
         return cls(components, highest)
+
+
+def occupied(first: Array, second: Array) -> Box:
+    """Find the box of all that is not 0 in two maps of one shape; components are numbered within it as in the whole."""
+    anything = first != 0
+    np.logical_or(anything, second != 0, out=anything)
+    box: list[slice] = []
+    for _ in range(anything.ndim):  # the axes that were looked at are not looked through again
+        places = np.flatnonzero(anything.any(axis=tuple(range(1, anything.ndim))))
+        box.append(slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, 1))
+        anything = anything.any(axis=0)
+    return tuple(box)
 
 
 def connected(labels: Array, backend: Backend) -> tuple[NDArray[np.int32], int]:

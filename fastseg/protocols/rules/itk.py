@@ -64,22 +64,13 @@ def contour(labels: Array, *, full: bool, border: bool = False) -> Bools:
     return found
 
 
-def boundary(mask: Bools) -> Bools:
+def boundary(mask: Bools, *, border: bool = False) -> Bools:
     """Find the voxels of a mask to which ITK's distance map measures: those with a neighbour, by corners too, outside.
 
-    Of a contour of one label these are all. Where labels touch, contours are thick, and have an inside.
+    Of a contour of one label these are all. Where labels touch, contours are thick, and have an inside. `border` is as
+    of :func:`contour`.
     """
-    found: Bools = mask & ~_surrounded(mask)
-    return found
-
-
-def _surrounded(mask: Bools) -> Bools:
-    """Find the voxels all of whose neighbours inside the image are set."""
-    found = np.ones(mask.shape, bool)
-    for step in neighbours(mask.ndim, full=True):
-        here, there = beside(mask.shape, step)
-        found[here] &= mask[there]
-    return found
+    return contour(mask, full=True, border=border)
 
 
 def distances(
@@ -88,6 +79,7 @@ def distances(
     spacing: Spacing,
     *,
     origin: Sequence[int] | None = None,
+    border: bool = False,
 ) -> NDArray[np.float32]:
     """Measure how far voxels lie from a mask's boundary, as ``SignedMaurerDistanceMapImageFilter`` without its sign.
 
@@ -101,13 +93,15 @@ def distances(
         Along each array axis.
     origin : sequence of int, optional
         Where the arrays begin in ITK's image, of which they may be a part.
+    border : bool
+        Whether there is background around the arrays.
 
     Returns
     -------
     float32 ndarray (n,)
         A distance for each voxel of `at`, in C order; where there is no boundary, the root of the largest float32.
     """
-    to = boundary(of)
+    to = boundary(of, border=border)
     if not to.any():
         return np.full(int(at.sum()), np.sqrt(np.finfo(np.float32).max), np.float32)
     # nothing outside of the box has a say, but where the box begins has
@@ -151,7 +145,7 @@ def _along_lines(values: NDArray[Any], spacing: float, begin: int) -> NDArray[An
 def _gather(
     values: NDArray[Any], positions: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.intp]]:
-    """Gather the parabolas of each line that are anywhere the lowest: heights, places, and how many follow the first."""
+    """Gather the parabolas of each line that are the lowest anywhere: heights, places, and which is the last."""
     heights, places = np.zeros_like(values), np.zeros_like(values)
     last = np.full(len(values), -1, np.intp)
     for i, position in enumerate(positions):

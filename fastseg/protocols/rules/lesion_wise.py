@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from scipy import ndimage
 
 from fastseg.inputs.arrays import Spacing
+from fastseg.inputs.structures import Label
 from fastseg.measures.distributions import SurfaceReductions
 from fastseg.measures.regions import ManyRegions, Request
 from fastseg.measures.surface_distances import Boundary
 from fastseg.protocols.rules.lesions import Lesions, Numbers
+from fastseg.results.instance import Instance
 
 Pairs = dict[tuple[int, int], int]
 
@@ -47,6 +51,29 @@ class Contacts:
         return cls.of(reference, near, _counted(inside, prediction.numbers, prediction.count))
 
     @classmethod
+    def one_by_one(cls, reference: Lesions, prediction: Lesions, dilation: int) -> Contacts:
+        """Dilate each lesion by itself, in its box: where their dilations may overlap."""
+        window = reference.window
+        structure = ndimage.generate_binary_structure(3, 2)
+        ends = [window.axes_xyz(side) for side in reference.boxes]  # and so in memory order
+        near: Pairs = {}
+        for lesion in reference.ids:
+            box = tuple(
+                slice(
+                    max(0, int(ends[0][lesion, axis]) - dilation),
+                    int(ends[1][lesion, axis]) + dilation,
+                )
+                for axis in range(3)
+            )
+            grown = reference.labels[box] == lesion
+            if dilation:
+                grown = ndimage.binary_dilation(grown, structure, iterations=dilation)
+            touched = np.unique(prediction.labels[box][grown])
+            near |= {(lesion, predicted): 1 for predicted in touched[touched > 0].tolist()}
+        inside = reference.labels.reshape(-1)[prediction.places].astype(np.int64)
+        return cls.of(reference, near, _counted(inside, prediction.numbers, prediction.count))
+
+    @classmethod
     def of(cls, reference: Lesions, near: Pairs, overlaps: Pairs) -> Contacts:
         """Gather pairs by lesion."""
         touched: dict[int, list[int]] = {lesion: [] for lesion in reference.ids}
@@ -76,6 +103,32 @@ class Contacts:
     def overlap(self, lesion: int) -> int:
         """Count the voxels that a lesion shares with all that it touches."""
         return sum(self.overlaps.get((lesion, predicted), 0) for predicted in self.touched[lesion])
+
+    def partner(
+        self, reference: Lesions, prediction: Lesions, lesion: int, score: float
+    ) -> dict[str, Any]:
+        """Give what the row of a lesion says of its counterpart, and of where both lie."""
+        several = self.touched[lesion]
+        offset = [part.start for part in reference.window.box[::-1]]
+
+        def box(side: Lesions, ids: list[int]) -> tuple[tuple[int, int], ...]:
+            starts, stops = side.boxes[0][ids].min(axis=0), side.boxes[1][ids].max(axis=0)
+            return tuple(
+                (first + int(start), first + int(stop))
+                for first, start, stop in zip(offset, starts, stops, strict=True)
+            )
+
+        label: Label | None = None
+        if several:
+            label = several[0] if len(several) == 1 else tuple(several)
+        return {
+            "prediction_label": label,
+            "instance": Instance(
+                score if several else math.nan,
+                reference_box=box(reference, [lesion]),
+                prediction_box=box(prediction, several) if several else None,
+            ),
+        }
 
     @property
     def used(self) -> set[int]:
@@ -145,6 +198,17 @@ def nnunet_nsd(surfaces: SurfaceReductions, tolerance: float) -> float:
         shares.append((within / total, (total - within) / total))
     (tp_a, fp), (tp_b, fn) = shares
     return (tp_a + tp_b) / (tp_a + tp_b + fp + fn + 1e-8)
+
+
+def surfel_nsd(surfaces: SurfaceReductions, tolerance: float) -> float:
+    """Give the share of both surfaces' areas within a distance, compared to the last bit as surface-distance does."""
+    areas_within, total = [], 0.0
+    for one in surfaces.distributions:
+        distances, areas = one.elements
+        assert areas is not None
+        areas_within.append(np.sum(areas[distances <= tolerance]))
+        total += one.total
+    return float((areas_within[0] + areas_within[1]) / total)
 
 
 def mean_with_penalty(

@@ -91,10 +91,12 @@ class Window:
         """Pack the voxels that have one of some labels."""
         return self.packed.pack(labels.T, wanted, self.box, self.reverse)
 
-    def components(self, words: Words, fastest: Literal["x", "z"]) -> tuple[Labels, int]:
-        """Number components by faces, edges and corners in the order of their first voxels; in memory order."""
+    def components(
+        self, words: Words, fastest: Literal["x", "z"], connectivity: int = 3
+    ) -> tuple[Labels, int]:
+        """Number components in the order of their first voxels; in memory order."""
         reverse = self.reverse if fastest == "x" else not self.reverse
-        found = self.packed.components(words, self.width, 3, reverse)
+        found = self.packed.components(words, self.width, connectivity, reverse)
         painted = found.painted(np.int32)
         return np.ascontiguousarray(painted.T if reverse else painted), found.count
 
@@ -153,22 +155,34 @@ class Lesions:
     lesion_of_reach: Numbers | None = None
 
     @classmethod
-    def components(cls, window: Window, labels: Array, wanted: tuple[int, ...]) -> Lesions:
-        """Take each component by faces, edges and corners for a lesion."""
+    def components(
+        cls,
+        window: Window,
+        labels: Array,
+        wanted: tuple[int, ...],
+        fastest: Literal["x", "z"] = "x",
+        connectivity: int = 3,
+    ) -> Lesions:
+        """Take each component for a lesion, by faces, edges and corners unless told otherwise."""
         words = window.words_of(labels, wanted)
-        painted, count = window.components(words, "x")
+        painted, count = window.components(words, fastest, connectivity)
         places = places_of_bits(words, window.width)
         numbers = painted.reshape(-1)[places].astype(np.int64)
         return cls(window, words, places, numbers, painted, count)
 
     @classmethod
     def merged(
-        cls, window: Window, labels: Array, wanted: tuple[int, ...], dilation: int
+        cls,
+        window: Window,
+        labels: Array,
+        wanted: tuple[int, ...],
+        dilation: int,
+        connectivity: int = 3,
     ) -> Lesions:
         """Take what lies in one component of the dilated mask for one lesion, with the number of that component."""
         words = window.words_of(labels, wanted)
         grown = dilated(words, window.width, dilation)
-        reach, count = window.components(grown, "z")
+        reach, count = window.components(grown, "z", connectivity)
         places = places_of_bits(words, window.width)
         numbers = reach.reshape(-1)[places].astype(np.int64)
         painted = np.zeros(window.shape, np.int32)
@@ -213,7 +227,7 @@ class Lesions:
         """
         numbers = number_of[self.numbers]
         kept = numbers > 0
-        labels = self.labels.copy()
+        labels = np.zeros(self.window.shape, np.int32)  # pages without a lesion are never touched
         labels.reshape(-1)[self.places] = numbers
         words = self.words
         places = self.places

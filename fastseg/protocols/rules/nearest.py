@@ -17,7 +17,7 @@ def box_of(*masks: Bools) -> Box:
     ndim = masks[0].ndim
     for axis in range(ndim):
         others = tuple(other for other in range(ndim) if other != axis)
-        lines = [mask.any(axis=others).nonzero()[0] for mask in masks]
+        lines = [np.flatnonzero(mask.any(axis=others)) for mask in masks]
         start, last = min(int(each[0]) for each in lines), max(int(each[-1]) for each in lines)
         box.append(slice(start, last + 1))
     return tuple(box)

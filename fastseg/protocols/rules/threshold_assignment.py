@@ -1,4 +1,4 @@
-"""One-to-one pairs of instances, as many as reach a threshold, and of these choices the one of the largest sum of scores.
+"""One-to-one pairs of instances: as many as can reach a threshold, and of such choices that of the largest scores.
 
 It is what stardist and those after it do: a linear sum assignment whose cost of a pair is −1 if its score reaches the
 threshold, less a share of the score so small that all shares together are at most a half.
@@ -17,85 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from fastseg.measures.joint_histogram import JointHistogram
-from fastseg.measures.label_sides import Side
+from fastseg.instances.scores import scores_of
+from fastseg.measures.instance_table import InstanceTable
 
 Longs = NDArray[np.int64]
 Floats = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Overlaps:
-    """The pairs of instances of two maps that overlap; 0 is the background of either.
-
-    Attributes
-    ----------
-    reference_ids, prediction_ids : integer ndarray
-        The instances of either map, ascending.
-    reference_sizes, prediction_sizes : int64 ndarray
-        Voxels of each.
-    rows, columns : int64 ndarray (k,)
-        The instance of either map in each pair; sorted by the first, then by the second.
-    voxels : int64 ndarray (k,)
-        Of each pair.
-    union : int
-        Voxels that are in an instance of either map.
-    """
-
-    reference_ids: NDArray[Any]
-    prediction_ids: NDArray[Any]
-    reference_sizes: Longs
-    prediction_sizes: Longs
-    rows: Longs
-    columns: Longs
-    voxels: Longs
-    union: int
-
-    @classmethod
-    def of(cls, histogram: JointHistogram) -> Overlaps:
-        """Take the instances out of a joint histogram."""
-        sides = [
-            Side(labels, histogram.counts, lambda: (histogram.starts, histogram.stops))
-            for labels in (histogram.reference_labels, histogram.prediction_labels)
-        ]
-        inside = [
-            labels != 0 for labels in (histogram.reference_labels, histogram.prediction_labels)
-        ]
-        kept = (inside[0] & inside[1]).nonzero()[0]
-        rows, columns = (
-            side.row[kept] - int(len(side.labels) > 0 and side.labels[0] == 0) for side in sides
-        )
-        order = np.lexsort((columns, rows))
-        instances = [side.labels != 0 for side in sides]
-        return cls(
-            *(side.labels[found] for side, found in zip(sides, instances, strict=True)),
-            *(side.sizes[found] for side, found in zip(sides, instances, strict=True)),
-            rows[order],
-            columns[order],
-            histogram.counts[kept][order],
-            int(histogram.counts[inside[0] | inside[1]].sum()),
-        )
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """How many instances the reference and the prediction have."""
-        return len(self.reference_ids), len(self.prediction_ids)
-
-    def iou(self, dtype: DTypeLike = np.float64) -> Scored:
-        """Divide what each pair shares by what either has."""
-        sizes = self.reference_sizes[self.rows] + self.prediction_sizes[self.columns]
-        return self._scored(self.voxels / (sizes - self.voxels), dtype)
-
-    def of_reference(self, dtype: DTypeLike = np.float64) -> Scored:
-        """Divide what each pair shares by what its instance of the reference has."""
-        return self._scored(self.voxels / self.reference_sizes[self.rows], dtype)
-
-    def of_prediction(self, dtype: DTypeLike = np.float64) -> Scored:
-        """Divide what each pair shares by what its instance of the prediction has."""
-        return self._scored(self.voxels / self.prediction_sizes[self.columns], dtype)
-
-    def _scored(self, values: Floats, dtype: DTypeLike) -> Scored:
-        return Scored(self.shape, self.rows, self.columns, values.astype(dtype, copy=False))
 
 
 @dataclass(frozen=True)
@@ -116,6 +42,13 @@ class Scored:
     rows: Longs
     columns: Longs
     values: Floats
+
+    @classmethod
+    def of(cls, table: InstanceTable, score: str, dtype: DTypeLike = np.float64) -> Scored:
+        """Score the pairs of a table, as :func:`fastseg.instances.scores.scores_of` names scores."""
+        values = scores_of(table, score).astype(dtype, copy=False)
+        shape = len(table.reference), len(table.prediction)
+        return cls(shape, table.reference_rows, table.prediction_rows, values)
 
     def dense(self) -> Floats:
         """Give the scores as a matrix."""

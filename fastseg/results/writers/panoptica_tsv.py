@@ -3,8 +3,9 @@
 A line is a case (subject), a column a structure (group) and metric, ``liver-global_bin_dsc``. Metrics that panoptica
 defines as we do have its names, in its order. Those of surfaces are among them only with ``boundary="voxel"`` and
 voxels of 1 × 1 × 1, as panoptica 2.1.7 measures whole groups in voxels, and `hd95` only with
-``percentile_method="pooled"``. Others follow under our names. As in panoptica, groups are in lower case, and what is
-not finite is an empty cell; so is every cell of a case that failed.
+``percentile_method="pooled"``. Where instances were matched, their numbers come first, and means over the matched ones
+are ``sq_dsc`` and so on, those of surfaces under the same conditions. Others follow under our names. As in panoptica,
+groups are in lower case, and what is not finite is an empty cell; so is every cell of a case that failed.
 """
 
 from __future__ import annotations
@@ -23,6 +24,17 @@ from fastseg.results.missing import missing_predictions
 from fastseg.results.rows import Row
 from fastseg.results.safe_names import safe_names
 from fastseg.results.writers.writer import DEFAULTS, WriteOptions, Writer, only_algorithm
+
+_OF_INSTANCES = {
+    "instances_reference": "num_ref_instances",
+    "instances_prediction": "num_pred_instances",
+    "instance_tp": "tp",
+    "instance_fp": "fp",
+    "instance_fn": "fn",
+    "instance_precision": "prec",
+    "instance_recall": "rec",
+    "recognition_quality": "rq",
+}
 
 
 def write(evaluation: Evaluation, path: Path, options: WriteOptions = DEFAULTS) -> None:
@@ -75,7 +87,7 @@ def _columns(evaluation: Evaluation) -> Mapping[str, Callable[[Row], float]]:
     in_voxels = set(settings.get("spacing", ())) == {1.0}
     surfaces = in_voxels and settings.get("boundary") == "voxel"
     pooled = surfaces and settings.get("percentile_method") == "pooled"
-    same = {
+    of_masks = {
         metric: name
         for metric, name, holds in (
             ("dice", "dsc", True),
@@ -87,19 +99,21 @@ def _columns(evaluation: Evaluation) -> Mapping[str, Callable[[Row], float]]:
         )
         if holds
     }
-    found: dict[str, Callable[[Row], float]] = {
-        "global_bin_volume_pred": lambda row: row.counts.prediction,
-        "global_bin_volume_ref": lambda row: row.counts.reference,
-    }
+    of_instances = _OF_INSTANCES if "matching" in settings else {}
+    if settings.get("score") == "iou":
+        of_instances = of_instances | {"segmentation_quality": "sq", "panoptic_quality": "pq"}
+    of_instances = of_instances | {f"matched_{own}": f"sq_{name}" for own, name in of_masks.items()}
+    of_masks = {own: f"global_bin_{name}" for own, name in of_masks.items()}
 
     def value(metric: str) -> Callable[[Row], float]:
         return lambda row: row.values_by_metric.get(metric, math.nan)
 
-    for metric, name in same.items():
-        if metric in metrics:
-            found[f"global_bin_{name}"] = value(metric)
-    found.update({metric: value(metric) for metric in metrics if metric not in same})
-    return found
+    found = {name: value(metric) for metric, name in of_instances.items() if metric in metrics}
+    found["global_bin_volume_pred"] = lambda row: row.counts.prediction
+    found["global_bin_volume_ref"] = lambda row: row.counts.reference
+    found |= {name: value(metric) for metric, name in of_masks.items() if metric in metrics}
+    same = of_instances | of_masks
+    return found | {metric: value(metric) for metric in metrics if metric not in same}
 
 
 def _cell(value: float) -> float | str:
