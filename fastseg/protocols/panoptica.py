@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -138,7 +138,7 @@ def instance_rows(case: PanopticCase) -> list[Row]:
     own, others = case.table.reference, case.table.prediction
     both, _, predicted = (column.tolist() for column in case.matches.voxels)
     found = []
-    matched: list[tuple[int, tuple[int, ...], Mapping[str, float]]] = []
+    matched: list[tuple[int, tuple[int, ...], dict[str, float]]] = []
     for place, row in enumerate(case.matches.references.tolist()):
         values = {key("sq", name): of_each[place] for name, of_each in case.values.items()}
         matched.append((row, case.matches.predictions[place], values))

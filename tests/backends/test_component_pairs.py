@@ -58,8 +58,8 @@ def test_both_backends_tell_the_same(n_threads: int, monkeypatch: pytest.MonkeyP
         for one, other in zip(found.painted(), expected.painted(), strict=True):
             assert_array_equal(one, other)
         for field in ("reference_labels", "prediction_labels", "counts", "starts", "stops"):
-            values = (getattr(one.histogram, field) for one in (found, expected))
-            assert_array_equal(*values, err_msg=f"{field} of {seed}")
+            one, other = (getattr(pair.histogram, field) for pair in (found, expected))
+            assert_array_equal(one, other, err_msg=f"{field} of {seed}")
     assert kinds == {RunPair, PaintedPair}
 
 

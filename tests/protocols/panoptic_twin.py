@@ -1,4 +1,4 @@
-"""panoptica's rules written down with loops and SciPy: components, matchings, metrics of a match and of a whole mask."""
+"""panoptica's rules written down with loops and SciPy: components, matchings, metrics of a match and of a mask."""
 
 from __future__ import annotations
 

@@ -86,8 +86,8 @@ def compare(seed: int, mets: bool) -> None:
     evaluation = fastseg.evaluate_protocol(name, *maps, spacing=spacing)
     regions = {"et": (3,), "rc": (4,), "tc": (1, 3), "wt": (1, 2, 3)}
     for region, labels in regions.items():
-        masks = [np.isin(side, labels) for side in maps]
-        wanted = expected(*masks, spacing, mets)
+        reference, prediction = (np.isin(side, labels) for side in maps)
+        wanted = expected(reference, prediction, spacing, mets)
         row = evaluation[region]
         assert set(row) == set(wanted)
         for score, value in wanted.items():

@@ -35,9 +35,9 @@ def expected(
     n, m, tp = len(references), len(predictions) - taken + len(found), len(found)
     rq = tp / (tp + 0.5 * (m - tp) + 0.5 * (n - tp)) if tp else 0.0 if n + m else math.nan
     sizes = [int(references[r].sum()) for r in found]
-    values = {
-        **{"n_ref_instances": n, "n_pred_instances": m, "tp": tp, "fp": m - tp, "fn": n - tp},
-        **{"prec": tp / m if m else math.nan, "rec": tp / n if n else math.nan, "rq": rq},
+    values: dict[str, Any] = {
+        "n_ref_instances": n, "n_pred_instances": m, "tp": tp, "fp": m - tp, "fn": n - tp,
+        "prec": tp / m if m else math.nan, "rec": tp / n if n else math.nan, "rq": rq,
         "instance_voxel_count_ref": np.mean(sizes) if sizes else math.nan,
         "instance_volume_ref": np.mean([s * math.prod(spacing) for s in sizes]) if sizes else math.nan,
         "global_bin_volume_ref": np.count_nonzero(reference),
@@ -181,7 +181,7 @@ def test_quirk_spacing_in_wrong_order(tmp_path: Path) -> None:
     paths = [tmp_path / f"{name}.nii.gz" for name in "ab"]
     for path, image in zip(paths, (mask, np.roll(mask, 1, 2)), strict=True):
         nibabel.save(nibabel.Nifti1Image(image, np.diag([1, 1, 3, 1])), path)
-    options = {"metrics": ("HD",)}
+    options: dict[str, Any] = {"metrics": ("HD",)}
     row = fastseg.evaluate_protocol("panoptica", *paths, **options)["ungrouped"]
     sane = fastseg.evaluate_protocol("panoptica", *paths, quirks=False, **options)["ungrouped"]
     assert (row["sq_hd"], sane["sq_hd"]) == (1, 3)

@@ -316,7 +316,7 @@ def _instances(
     """Measure the matches, and keep those that the decision metric accepts."""
     given = metadata["voxelspacing"]
     table = group.scores(matches, plan.metrics, spacing, given)
-    accepted = range(len(matches))
+    accepted = list(range(len(matches)))
     if plan.decision is not None:
         accepted = [
             place

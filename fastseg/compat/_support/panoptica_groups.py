@@ -356,7 +356,8 @@ def group_of(maps: MapPair, label_group: Any, plan: Any) -> Group:
     labels = maps.labels
     if kind is not module._LabelGroupAny:
         wanted = set(label_group.value_labels)
-        labels = tuple([label for label in side if label in wanted] for side in labels)
+        first, second = ([label for label in side if label in wanted] for side in labels)
+        labels = first, second
     is_matched = plan.input == "MATCHED_INSTANCE" or bool(label_group.single_instance)
     connectivity, by_label = 0, False
     if plan.input == "SEMANTIC" and not is_matched:

@@ -1,4 +1,4 @@
-"""A structure scored as panoptica scores a group of labels of semantic maps: components, matches, metrics, edge cases."""
+"""A structure scored as panoptica scores a group of labels: components, matches, metrics, edge cases."""
 
 from __future__ import annotations
 
