@@ -132,8 +132,15 @@ def _headers(evaluation: Evaluation, shown: Sequence[str]) -> list[tuple[str, st
     found = []
     for name, unit in units.items():
         places = {"": 4, "mm": 3}.get(facts_of(name, evaluation.settings).unit, 1)
+        if _are_counts([row.values_by_metric.get(name, 0.0) for row in evaluation.structures]):
+            places = int(len(evaluation.cases) > 1)
         found.append((name, f"{name}\n[{unit}]" if unit else name, places))
     return found
+
+
+def _are_counts(values: Sequence[float]) -> bool:
+    """Tell whether numbers count something: they are whole, and not all are 0 or 1, as ratios may be."""
+    return all(map(float.is_integer, map(float, values))) and any(value > 1 for value in values)
 
 
 def _cell(row: Row, name: str, places: int) -> str:

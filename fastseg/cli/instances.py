@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 
 from fastseg.errors import InputError
-from fastseg.inputs.structures import SIDES
 
 _PANEL = "Instance by instance"
 
@@ -114,6 +113,8 @@ def parse(on: bool, **values: Any) -> dict[str, Any]:
 
 def _sided(name: str, text: str) -> Any:
     """Read a value, or one for each side."""
+    from fastseg.inputs.structures import SIDES
+
     if "=" not in text:
         return _value(name, text)
     found = {}

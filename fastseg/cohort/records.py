@@ -119,7 +119,9 @@ class Record:
             content["metrics"] = list(self.evaluation.metrics)
             if rows_differ(self.evaluation.rows, self.evaluation.metrics):
                 content["format"] = FORMAT
-            content["rows"] = [row_record(row) for row in self.evaluation.rows]
+            content["rows"] = [
+                row_record(row, self.evaluation.metrics) for row in self.evaluation.rows
+            ]
         return _encode(content) + "\n"
 
     @classmethod

@@ -318,7 +318,12 @@ class Evaluation:
     def to_dict(self) -> list[dict[str, Any]]:
         """Give the table as a list of rows."""
         algorithm, attributes = self._further
-        return [row.to_dict(algorithm=algorithm, attributes=attributes) for row in self.rows]
+        of_table: dict[str, Any] = {
+            "algorithm": algorithm,
+            "attributes": attributes,
+            "metrics": self.metrics,
+        }
+        return [row.to_dict(**of_table) for row in self.rows]
 
     @lazy
     def _further(self) -> tuple[bool, tuple[str, ...]]:

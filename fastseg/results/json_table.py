@@ -18,7 +18,7 @@ from fastseg.results.instance import COLUMNS as INSTANCE_COLUMNS
 from fastseg.results.instance import NUMBERS, Instance
 from fastseg.results.json_fields import Fields
 from fastseg.results.json_values import lines, plain, record, survives, tagged, untagged
-from fastseg.results.rows import Level, Row
+from fastseg.results.rows import Level, Row, count_columns
 from fastseg.results.summary import Summary
 from fastseg.results.units import VOLUMES, unit_text, units_of
 
@@ -54,7 +54,7 @@ def json_text(
         **({_RESTORED: _encode(lost)} if lost else {}),
         "metrics": _encode(list(metrics)),
         "units": _encode(units),
-        "rows": lines(_encode(row_record(row)) for row in rows),
+        "rows": lines(_encode(row_record(row, metrics)) for row in rows),
         **(
             {"failures": lines(_encode(plain(failure_record(each))) for each in failures)}
             if failures
@@ -150,10 +150,10 @@ def _settings(top: Fields) -> dict[str, Any]:
         top.wrong(_RESTORED, "what to_json wrote", lost)
 
 
-def row_record(row: Row) -> dict[str, Any]:
-    """Write a row as a record of JSON, from which :func:`read_row` makes the same row."""
+def row_record(row: Row, metrics: Sequence[str]) -> dict[str, Any]:
+    """Write a row of a table with these metrics as a record of JSON, from which :func:`read_row` makes the same row."""
     # attributes by themselves: their names may be any
-    found = row.to_dict(attributes=()) | {"voxel_volume": row.voxel_volume}
+    found = row.to_dict(attributes=(), metrics=metrics) | {"voxel_volume": row.voxel_volume}
     return record(found | {"attributes": dict(row.attributes)} if row.attributes else found)
 
 
@@ -171,7 +171,7 @@ def read_row(fields: Fields, metrics: Sequence[str], differ: bool = False) -> Ro
         values_by_metric={
             name: fields.number(name) for name in metrics if name in fields or not differ
         },
-        counts=Counts(*map(fields.whole, Counts._fields)),
+        counts=Counts(*map(fields.whole, count_columns(metrics))),
         voxel_volume=fields.number("voxel_volume"),
         empty=fields.one_of(get_args(Empty), "empty"),
         empty_policy=fields.text("empty_policy"),

@@ -86,7 +86,11 @@ class Row(Mapping[str, float]):
         return len(self.values_by_metric)
 
     def to_dict(
-        self, *, algorithm: bool | None = None, attributes: Iterable[str] | None = None
+        self,
+        *,
+        algorithm: bool | None = None,
+        attributes: Iterable[str] | None = None,
+        metrics: Iterable[str] | None = None,
     ) -> dict[str, Any]:
         """Give the row of the table, with the columns of :func:`columns`.
 
@@ -96,6 +100,8 @@ class Row(Mapping[str, float]):
             Whether there is a column for the algorithm; if it has a name, unless told otherwise.
         attributes : iterable of str, optional
             The attributes with a column: its own, unless told otherwise. What is not known of the case is "".
+        metrics : iterable of str, optional
+            Those of the table, which may be more than its own.
         """
         counts = self.counts
         names = self.attributes if attributes is None else attributes
@@ -113,7 +119,7 @@ class Row(Mapping[str, float]):
             **self.values_by_metric,
             "volume_reference": counts.reference * self.voxel_volume,
             "volume_prediction": counts.prediction * self.voxel_volume,
-            **counts._asdict(),
+            **dict(zip(count_columns(metrics or self.values_by_metric), counts, strict=True)),
             "empty": self.empty,
             "empty_policy": self.empty_policy,
         }
@@ -135,8 +141,14 @@ def columns(
     identity = ["level", "label", "name", "reference_label", "prediction_label"]
     if instances:
         identity += INSTANCE_COLUMNS
-    sizes = ("volume_reference", "volume_prediction", *Counts._fields)
+    sizes = ("volume_reference", "volume_prediction", *count_columns(metrics))
     return [*case, *identity, *metrics, *sizes, "empty", "empty_policy"]
+
+
+def count_columns(metrics: Iterable[str]) -> tuple[str, ...]:
+    """Name the columns of the counts of voxels: tp, or voxels_tp in a table with a score that is called tp."""
+    taken = set(metrics)
+    return tuple(f"voxels_{name}" if name in taken else name for name in Counts._fields)
 
 
 def _id(label: Label | None) -> int | str | None:

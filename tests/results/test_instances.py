@@ -117,6 +117,24 @@ def test_what_people_see_is_the_structures_and_how_many_instances_there_are() ->
     assert "(2 rows of instances: .instances())" in text
 
 
+def test_a_score_that_is_called_as_a_count_of_voxels_has_its_column(tmp_path: Path) -> None:
+    rows = (_row({"tp": 2.0, "dice": 0.5}), _row({"dice": 0.75}, level="instance", instance=FOUND))
+    evaluation = Evaluation(rows, ("tp", "dice"), {})
+    table = list(csv.DictReader(evaluation.to_csv().splitlines()))
+    assert [row["tp"] for row in table] == ["2.0", ""]
+    assert [row["voxels_tp"] for row in table] == ["3", "3"]
+    assert [row["fp"] for row in table] == ["1", "1"]
+    assert _same(Evaluation.from_json(evaluation.to_json()), evaluation)
+    outcome = Outcome(Case("a", Path("r"), Path("p")), evaluation)
+    line = Record.of(outcome, Settings.checked(), None, None).line()
+    back = Record.read(line, "here").evaluation
+    assert back is not None
+    assert _same(back, evaluation)
+    if pytest.importorskip("pyarrow"):
+        WRITERS["parquet"].write(evaluation, tmp_path / "t.parquet")
+        assert _same(read(tmp_path / "t.parquet"), evaluation)
+
+
 @pytest.mark.parametrize("name", [name for name in WRITERS if name != "parquet"])
 def test_every_writer_takes_them(name: str, tmp_path: Path) -> None:
     path = tmp_path / "out"

@@ -24,7 +24,7 @@ from fastseg.results.json_table import json_text
 from fastseg.results.json_table import read as read_json
 from fastseg.results.problems import with_problems
 from fastseg.results.replacing import replacing
-from fastseg.results.rows import Row
+from fastseg.results.rows import Row, count_columns
 from fastseg.results.summary import Summary
 from fastseg.results.writers.writer import DEFAULTS, WriteOptions, Writer
 
@@ -50,14 +50,16 @@ def write(evaluation: Evaluation, path: Path, options: WriteOptions = DEFAULTS) 
 def _table(arrow: Any, evaluation: Evaluation) -> Any:
     rows = []
     for row in evaluation.rows:
-        found = row.to_dict(algorithm=bool(evaluation.algorithms), attributes=())
+        found = row.to_dict(
+            algorithm=bool(evaluation.algorithms), attributes=(), metrics=evaluation.metrics
+        )
         found |= {_VOXEL: row.voxel_volume, **row.attributes}
         found |= {name: _text(getattr(row, name)) for name in _LABELS}
         rows.append(found)
     columns = [*evaluation.columns, _VOXEL]
     columns, entries = with_problems(columns, rows, evaluation.failures, evaluation.settings)
     kinds = dict.fromkeys(columns, arrow.string())
-    kinds |= dict.fromkeys(Counts._fields, arrow.int64())
+    kinds |= dict.fromkeys(count_columns(evaluation.metrics), arrow.int64())
     volumes = ("volume_reference", "volume_prediction", _VOXEL)
     kinds |= dict.fromkeys((*evaluation.metrics, *volumes, *NUMBERS), arrow.float64())
     about = json_text(
@@ -144,7 +146,7 @@ def _rows(
                 values_by_metric={
                     name: table[name][i] for name in metrics if table[name][i] is not None
                 },
-                counts=Counts(*(table[name][i] for name in Counts._fields)),
+                counts=Counts(*(table[name][i] for name in count_columns(metrics))),
                 voxel_volume=table[_VOXEL][i],
                 empty=table["empty"][i],
                 empty_policy=table["empty_policy"][i],
