@@ -190,7 +190,7 @@ def test_quirk_spacing_in_wrong_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"matcher": "navie"}, "naive"),
+        ({"matcher": "naiv"}, "naive"),
         ({"matching_metric": "iou"}, "IOU"),
         ({"metrics": ("DSC", "HD94")}, "HD95"),
         ({"metrics": "DSC"}, "several names"),
