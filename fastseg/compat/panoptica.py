@@ -1,10 +1,21 @@
-"""Drop-in for the surface and overlap metrics of panoptica.
+"""Drop-in for panoptica's evaluator, and for the surface and overlap metrics of panoptica.
 
-The functions of ``panoptica.metrics``, whose names begin with an underscore there too::
+The evaluator, a subclass of panoptica's own::
+
+    from fastseg.compat.panoptica import Panoptica_Evaluator
+
+gives panoptica's results, which hold the same numbers to the bit, whatever its input, approximator, matcher, groups of
+labels, edge cases, metrics and decision are, by Voronoi regions and as a curve over thresholds, too. It finds components as
+runs, matches by the sparse table of what overlaps, and measures matches in one loop: no array of instances is made. What it
+does not know goes to panoptica's own method: classes of your own, groups of things with parts, matching by other metrics
+than Dice and IoU, logging, intermediate steps, maps of other than 2 or 3 axes, and labels at which panoptica's own numbers
+overflow (a reference label of 255 or 65535 among unmatched instances; two labels that overlap and are 256 together).
+
+Beside it are the functions of ``panoptica.metrics``, whose names begin with an underscore there too::
 
     from fastseg.compat.panoptica import _compute_instance_hausdorff_distance95
 
-More often they are wanted inside panoptica's evaluator: ``fastseg.compat.patch("panoptica")``.
+``fastseg.compat.patch("panoptica")`` puts all of it into panoptica.
 
 Distances are panoptica's to the bit (to a unit in the last place where two nearest voxels tie); means of arrays in
 Fortran order are summed in that order, so that their last digits may differ. Mind panoptica's names: its ASSD is the

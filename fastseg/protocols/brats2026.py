@@ -177,7 +177,9 @@ def aggregate(rows: Sequence[Row]) -> dict[str, float]:
     means = {}
     for name, values in columns.items():
         known = [value for value in values if not math.isnan(value)]
-        means[name] = float(np.sum(known)) / len(known) if known else math.nan
+        # pandas adds zeros for what is no number, and NumPy's sum depends on how many terms there are
+        total = float(np.nansum(values))
+        means[name] = total / len(known) if known else math.nan
     return means
 
 

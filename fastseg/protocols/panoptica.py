@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -135,17 +135,18 @@ def _values(case: PanopticCase, metrics: Sequence[str]) -> dict[str, float]:
 def instance_rows(case: PanopticCase) -> list[Row]:
     """Make a row for each instance of the reference, those that were matched first, as panoptica lists them."""
     voxel = float(np.prod(case.spacing))
-    own, others = case.table.reference, case.table.prediction
+    own, others = case.table.reference, case.table.prediction.ids.tolist()
+    ids, sizes = own.ids.tolist(), own.sizes.tolist()
+    boxes = np.stack([own.starts, own.stops], axis=2).tolist()
     both, _, predicted = (column.tolist() for column in case.matches.voxels)
     found = []
-    matched: list[tuple[int, tuple[int, ...], Mapping[str, float]]] = []
+    matched: list[tuple[int, tuple[int, ...], dict[str, float]]] = []
     for place, row in enumerate(case.matches.references.tolist()):
         values = {key("sq", name): of_each[place] for name, of_each in case.values.items()}
         matched.append((row, case.matches.predictions[place], values))
     matched += [(row, (), {}) for row in case.matches.missed.tolist()]
     for place, (row, columns, values) in enumerate(matched):
-        size = int(own.sizes[row])
-        ids = tuple(others.ids[list(columns)].tolist())
+        size, partners = sizes[row], tuple(others[column] for column in columns)
         tp, n_predicted = (both[place], predicted[place]) if columns else (0, 0)
         counts = case.counts._replace(
             tp=tp,
@@ -164,13 +165,9 @@ def instance_rows(case: PanopticCase) -> list[Row]:
                 },
                 counts=counts,
                 level="instance",
-                reference_label=int(own.ids[row]),
-                prediction_label=None if not ids else ids[0] if len(ids) == 1 else ids,
-                instance=Instance(
-                    reference_box=tuple(
-                        zip(own.starts[row].tolist(), own.stops[row].tolist(), strict=True)
-                    )
-                ),
+                reference_label=ids[row],
+                prediction_label=partners[0] if len(partners) == 1 else partners or None,
+                instance=Instance(reference_box=tuple(map(tuple, boxes[row]))),
             )
         )
     return found

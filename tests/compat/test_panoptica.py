@@ -227,7 +227,7 @@ def test_signatures(name: str) -> None:
 
 
 def evaluated() -> dict[str, Any]:
-    """What panoptica's evaluator makes of two maps of instances, with every metric that is ours."""
+    """What panoptica's own evaluator, to which steps are left, makes of two maps with every metric that is ours."""
     import panoptica
 
     reference = np.zeros((24, 30, 26), np.uint8)
@@ -245,7 +245,11 @@ def evaluated() -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         groups = evaluator.evaluate(
-            prediction, reference, voxelspacing=(2.0, 1.0, 0.7), verbose=False
+            prediction,
+            reference,
+            voxelspacing=(2.0, 1.0, 0.7),
+            verbose=False,
+            log_intermediate_steps=True,
         )
     result = next(iter(groups.values()))
     return {name: value for name, value in result.to_dict().items() if isinstance(value, float)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -29,7 +30,10 @@ COUNT_METRICS = ("DSC", "IOU", "RVD", "RVAE")
 # Scores closer than this might be equal to an assignment, which adds and subtracts them.
 _CLEARLY = 1e-9
 
-WARNING_OF_A_THRESHOLD = "The threshold is set to 0.5, which is the default value, which may not be appropriate for your data."
+WARNING_OF_A_THRESHOLD = (
+    "The threshold is set to 0.5, which is the default value, "
+    "which may not be appropriate for your data."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +63,7 @@ class Matches:
             return cls(table, found, [(row,) for row in predictions.tolist()])
         edges = [*first.tolist(), len(references)]
         rows = predictions.tolist()
-        of_each = [tuple(rows[a:b]) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        of_each = [tuple(rows[a:b]) for a, b in itertools.pairwise(edges)]
         return cls(table, found, of_each)
 
     @classmethod
@@ -237,7 +241,9 @@ def scored(
     return found
 
 
-def of_counts(name: str, both: Longs, reference: Longs, prediction: Longs) -> Sequence[float]:
+def of_counts(
+    name: str, both: Longs, reference: Longs, prediction: Longs
+) -> Sequence[float] | Floats:
     """Reduce numbers of voxels, none of whose references is empty."""
     if name == "DSC":
         return np.asarray(2 * both / (reference + prediction))
@@ -284,7 +290,7 @@ class _Surfaces:
         lengths = np.array(list(map(len, self.lists)), np.int64)
         return np.concatenate(self.lists), np.cumsum(lengths) - lengths, lengths
 
-    def reduced(self, name: str, threshold: float) -> Sequence[float]:
+    def reduced(self, name: str, threshold: float) -> Sequence[float] | Floats:
         """Reduce the distances of each match, with the bits of NumPy's reductions of its own lists."""
         if not self.lists:
             return []
@@ -303,7 +309,7 @@ class _Surfaces:
             within = shares[::2] + shares[1::2]
             beyond = within + others[::2] + others[1::2] + sys.float_info.min
             return np.asarray(within / beyond)
-        return np.asarray(self._hd95())
+        return self._hd95()
 
     def _hd95(self) -> Floats:
         """The 95th percentile of both directions together, which interpolates linearly."""
@@ -320,7 +326,7 @@ class _Surfaces:
         below, above = distances[first + indices], distances[first + following]
         steps, fractions = above - below, places - indices
         nearer = below + steps * fractions
-        return np.where(fractions < 0.5, nearer, above - steps * (1 - fractions))
+        return np.asarray(np.where(fractions < 0.5, nearer, above - steps * (1 - fractions)))
 
 
 def reduce_distances(name: str, there: Floats, back: Floats, threshold: float) -> float:

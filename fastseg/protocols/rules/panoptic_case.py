@@ -1,4 +1,4 @@
-"""A structure scored as panoptica scores a group of labels of semantic maps: components, matches, metrics, edge cases."""
+"""A structure scored as panoptica scores a group of labels: components, matches, metrics, edge cases."""
 
 from __future__ import annotations
 
@@ -79,9 +79,9 @@ class PanopticCase:
         many_to_one: bool = False,
     ) -> PanopticCase:
         """Find the components of a structure, of each of its labels or of all as one, match and measure them."""
-        maps = replace(
-            maps, reference=in_order(maps.reference, "C"), prediction=in_order(maps.prediction, "C")
-        )
+        if not maps.reference.flags.c_contiguous:  # numbers and sums follow the order of the axes
+            first, second = in_order(maps.reference, "C"), in_order(maps.prediction, "C")
+            maps = replace(maps, reference=first, prediction=second)
         sides = maps.reference, maps.prediction
         operations = maps.backend.operations
         region = Region(structure.reference, structure.prediction)
