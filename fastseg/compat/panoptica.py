@@ -4,12 +4,14 @@ The evaluator, a subclass of panoptica's own::
 
     from fastseg.compat.panoptica import Panoptica_Evaluator
 
-gives panoptica's results, which hold the same numbers to the bit, whatever its input, approximator, matcher, groups of
-labels, edge cases, metrics and decision are, by Voronoi regions and as a curve over thresholds, too. It finds components as
-runs, matches by the sparse table of what overlaps, and measures matches in one loop: no array of instances is made. What it
-does not know goes to panoptica's own method: classes of your own, groups of things with parts, matching by other metrics
-than Dice and IoU, logging, intermediate steps, maps of other than 2 or 3 axes, and labels at which panoptica's own numbers
-overflow (a reference label of 255 or 65535 among unmatched instances; two labels that overlap and are 256 together).
+gives panoptica's results, with the same numbers to the bit, whatever its input, approximator, matcher, groups of
+labels, edge cases, metrics and decision are, by Voronoi regions and as a curve over thresholds, too. It finds
+components as runs, matches by the sparse table of what overlaps, and measures matches in one loop: no array of
+instances is made.
+
+What it does not know goes to panoptica's own method: classes of your own, groups of things with parts, matching by
+other metrics than Dice and IoU, logging, intermediate steps, maps of other than 2 or 3 axes, and labels at which
+panoptica's numbers overflow (a reference label of 255 or 65535 among unmatched instances; two labels that make 256).
 
 Beside it are the functions of ``panoptica.metrics``, whose names begin with an underscore there too::
 

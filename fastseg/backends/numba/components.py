@@ -36,8 +36,6 @@ _MOST_RUNS = (1 << 32) - 2
 _LINE, _HUGE_PAGE = 64, 1 << 21
 # Rows in which it is looked for a second label at a time.
 _SLICE_ROWS = 1 << 9
-# Of how many words one may have a voxel to be looked at by themselves.
-_FEW_WORDS = 1 << 3
 
 
 @dataclass(frozen=True)
@@ -68,8 +66,6 @@ class Components:
         How much is measured of them: `run_kernels.COLUMNS` with the sums of positions, which take as long again.
     measured : tuple of table and order, or None
         What was measured of the components under their first numbers, and the rows in which they now come.
-    label : int or None
-        The bits of the one label that a map has besides 0, where it was looked for and there is one.
     """
 
     words: Words
@@ -83,7 +79,6 @@ class Components:
     shape: tuple[int, int, int]
     columns: int = run_kernels.WITHOUT_SUMS
     measured: tuple[Table, NDArray[np.intp]] | None = None
-    label: int | None = None
 
     @classmethod
     def of_mask(
@@ -100,10 +95,8 @@ class Components:
         nz, ny, nx = volume.labels.shape
         if volume.dtype.kind == "b":
             return cls.of_mask(Mask.of(volume, (1,), None), connectivity, columns)
-        if (found := _words_of_one_label(volume.labels)) is not None:
-            words, label = found
-            components = cls.of_words(words, volume, (nz, ny, nx), connectivity, columns)
-            return replace(components, label=label)
+        if (words := _words_of_one_label(volume.labels)) is not None:
+            return cls.of_words(words, volume, (nz, ny, nx), connectivity, columns)
         words = np.empty((nz, ny, -(-nx // 64)), np.uint64)
         rows = words.reshape(-1, words.shape[2])
         starts, changes = np.empty_like(rows), np.empty_like(rows)
@@ -350,17 +343,14 @@ def _check_runs(n_runs: int) -> None:
         )
 
 
-def _words_of_one_label(labels: Array) -> tuple[Words, int | None] | None:
-    """Pack a label map that has one label besides 0, and give its bits, or none; None if it has more."""
+def _words_of_one_label(labels: Array) -> Words | None:
+    """Pack a label map that has one label besides 0; None if it has more."""
     nz, ny, nx = labels.shape
     words = np.empty((nz, ny, -(-nx // 64)), np.uint64)
     select = mask_kernels.select[labels.dtype]
     background = np.zeros(1, np.uint64)
 
     def pack(slab: tuple[int, int]) -> set[int] | None:
-        few = _labels_of_few(labels[slice(*slab)], words[slice(*slab)])
-        if few is not None:
-            return few
         label: set[int] = set()
         for z in range(*slab):
             for y in range(0, ny, _SLICE_ROWS):
@@ -385,29 +375,4 @@ def _words_of_one_label(labels: Array) -> tuple[Words, int | None] | None:
         if part is None:
             return None
         labels_of_parts |= part
-    if len(labels_of_parts) > 1:
-        return None
-    return words, next(iter(labels_of_parts), None)
-
-
-def _labels_of_few(labels: Array, words: Words) -> set[int] | None:
-    """Pack what is not 0, and give its labels, or two of them; None if words with a voxel are many.
-
-    These words alone are looked at again, which of small lesions are some percent.
-    """
-    if labels.shape[2] % 64:
-        return None
-    rows, out = labels.reshape(1, 1, -1), words.reshape(1, 1, -1)
-    select = mask_kernels.select[labels.dtype]
-    select(rows, np.zeros(1, np.uint64), 0, 1, np.zeros(3, np.int64), rows.size, out)
-    np.invert(out, out=out)
-    filled = out.reshape(-1).nonzero()[0]
-    if len(filled) > out.size // _FEW_WORDS:
-        return None
-    if not len(filled):
-        return set()
-    found = labels.reshape(-1, 64)[filled]
-    label = found.max()
-    if ((found == label) | (found == 0)).all():
-        return {int(label)}
-    return {int(label), 0}
+    return words if len(labels_of_parts) < 2 else None
