@@ -3,8 +3,9 @@
     python benchmarks/instances.py [--only PART] [--threads N] [--repeats N]
 
 Each line compares the answers, then times both in turns in one process, on one thread unless told otherwise, and prints
-medians and their ratio. Peers that are not installed are left out: panoptica, ccmetrics, stardist's matching. The BraTS
-script is stood in for by `naive_brats`, which dilates the whole volume once a lesion as that does.
+medians and their ratio. Peers that are not installed are left out: panoptica, ccmetrics, stardist's matching and
+picai_eval. The BraTS script is stood in for by `naive_brats`, which dilates the whole volume once a lesion as that
+does.
 """
 
 from __future__ import annotations
@@ -295,6 +296,47 @@ def cells() -> Iterator[Line]:
     yield Line(name, ours, "stardist", host, lambda a, b: tuple(a) == tuple(b), "≥ 20×")
 
 
+def detections() -> Iterator[Line]:
+    """Detection maps of prostates as PI-CAI has them, matched and scored as a cohort, beside picai_eval."""
+    rng = np.random.default_rng(5)
+    shape, pairs = (24, 640, 640), []
+    for _ in range(10):
+        reference, prediction = np.zeros(shape, np.uint8), np.zeros(shape, np.float32)
+        for k in range(3):
+            box = tuple(
+                slice(at, at + size)
+                for at, size in zip(
+                    (3 + 6 * k, *rng.integers(220, 380, 2).tolist()), (4, 30, 30), strict=True
+                )
+            )
+            reference[box] = k < 2
+            prediction[box] = rng.random() * (rng.random() < 0.7)
+        pairs.append((reference, prediction))
+
+    def ours() -> float:
+        cases = [
+            fastseg.evaluate_protocol("picai", *pair, case=str(i)) for i, pair in enumerate(pairs)
+        ]
+        return fastseg.protocol_scores(fastseg.Evaluation.joined(cases))["AP"]
+
+    name = "PI-CAI, 10 detection maps of 24×640×640"
+    try:
+        import picai_eval
+    except ImportError:
+        yield Line(name, ours, must="≥ 20×")
+        return
+
+    def host() -> float:
+        found = picai_eval.evaluate(
+            [detected for _, detected in pairs],
+            [labels for labels, _ in pairs],
+            num_parallel_calls=1,
+        )
+        return float(found.AP)
+
+    yield Line(name, ours, "picai_eval", host, lambda a, b: a == b, "≥ 20×", 3)
+
+
 PARTS: dict[str, Callable[[], Iterator[Line]]] = {
     "brats": brats,
     "panoptica": panoptica,
@@ -302,6 +344,7 @@ PARTS: dict[str, Callable[[], Iterator[Line]]] = {
     "many": many,
     "partitions": partitions,
     "cells": cells,
+    "detections": detections,
 }
 
 

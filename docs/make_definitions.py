@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 
 import fastseg
+from fastseg.instances.matching import RULES
+from fastseg.instances.scores import SCORES
 from fastseg.measures.distributions import PERCENTILE_METHODS
 from fastseg.measures.surface_distances import BOUNDARIES
 from fastseg.metrics import MEASUREMENTS, POLICIES, Metric
@@ -61,6 +63,15 @@ these metrics any percentile (`hd99`, `hd97_5`) and any F-beta (`f2`, `f0_5`) ca
 
 {kinds_of_metrics()}
 
+## Rules of matching
+
+`evaluate_instances` takes one by name. A rule judges a pair by its score alone, and pairs share a voxel at least, but
+for centres. A score that is the threshold reaches it, unless `strict=True`. R and P are the voxels of two instances:
+
+{scores()}
+
+{rules_of_matching()}
+
 ## Options
 
 {options()}
@@ -101,6 +112,26 @@ def of_metric(metric: Metric) -> Iterator[str]:
     yield "" if metric.always_defined else number(metric.worst)
     yield ", ".join(f"`{option}`" for option in sorted(metric.uses - {"voxel_volume"}))
     yield metric.source
+
+
+def rules_of_matching() -> str:
+    """What each rule accepts, and how it decides ties."""
+    heads = ("`matching=`", "accepts", "of equal ones")
+    rules = RULES.values()
+    return table(
+        heads,
+        (
+            (f'`"{one.name}"`' + " (default)" * (one is RULES["greedy"]), one.about, one.ties)
+            for one in rules
+        ),
+    )
+
+
+def scores() -> str:
+    """The scores of pairs with their formulas."""
+    return table(
+        ("`score=`", "formula"), ((f'`"{one.name}"`', one.formula) for one in SCORES.values())
+    )
 
 
 def options() -> str:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastseg import dispatch
-from fastseg.backends.protocol import Backend
+from fastseg.backends.protocol import Operations
 from fastseg.backends.shared.exactness import comparable_steps
 from fastseg.errors import InputError, InputTypeError
 from fastseg.inputs.arrays import (
     Array,
+    Box,
     Spacing,
     as_label_map,
     as_mask,
@@ -32,6 +33,15 @@ TIES: tuple[str, ...] = get_args(Ties)
 _MOST_OFFSETS = 250
 # Voxels that are looked up at a time.
 _AT_ONCE = 1 << 16
+# Offsets after which it is looked whether an eighth of the voxels was found by them.
+_BETWEEN_LOOKS = 60
+_WORTH_MORE = 8 / 7
+# Voxels along each side of the blocks for which it is asked which instances may be the nearest, and how many answers
+# are worth their time.
+_BLOCK = 16
+_MOST_BOUNDS = 1 << 22
+# What it takes that a bound is one although it was rounded.
+_SLACK = 1 - 1e-12
 # Voxels in one that are asked for, from which on a transform is cheaper than to try offsets.
 _FEW = 4
 
@@ -106,13 +116,13 @@ def voronoi_regions(
         return np.zeros_like(array)
     [placed] = backend.placed(array)
     regions: NDArray[Any] = backend.returned(
-        regions_of(backend, placed, steps, within=mask, ties=ties), array
+        regions_of(backend.operations, placed, steps, within=mask, ties=ties), array
     )
     return regions
 
 
 def regions_of(
-    backend: Backend,
+    operations: Operations,
     instances: Array,
     spacing: Spacing,
     *,
@@ -124,10 +134,8 @@ def regions_of(
     if not is_contiguous(instances):
         instances = np.ascontiguousarray(instances)
     if within is not None:
-        return _within(backend, instances, within, steps, ties)
-    regions: Array = backend.operations.voronoi_regions(
-        instances, steps, ties == "first_voxel", None
-    )
+        return _within(operations, instances, within, steps, ties)
+    regions: Array = operations.voronoi_regions(instances, steps, ties == "first_voxel", None)
     return regions
 
 
@@ -141,7 +149,11 @@ def _check_shapes(instances: Array, within: Array) -> None:
 
 
 def _within(
-    backend: Backend, instances: Array, within: NDArray[np.bool_], spacing: Spacing, ties: Ties
+    operations: Operations,
+    instances: Array,
+    within: NDArray[np.bool_],
+    spacing: Spacing,
+    ties: Ties,
 ) -> Array:
     """Give the regions of some voxels: of those in no instance by offsets as far as they lead, then by a transform."""
     order: Order = "C" if instances.flags.c_contiguous else "F"
@@ -153,13 +165,15 @@ def _within(
         left = _by_offsets(flat, left, found, instances.shape, order, spacing, ties)
     if not len(left):
         return regions
-    box = _box_of(instances, left, order)
-    part = (
-        np.ascontiguousarray(instances[box]) if order == "C" else np.asfortranarray(instances[box])
-    )
-    places = np.unravel_index(left, instances.shape, order=order)
-    at = tuple(place - side.start for place, side in zip(places, box, strict=True))
-    found[left] = backend.operations.voronoi_regions(part, spacing, ties == "first_voxel", at)
+    for crop in _crops(operations, instances, left, order, spacing):
+        if crop.number is not None:
+            found[crop.left] = crop.number
+            continue
+        part = instances[crop.box]
+        part = np.ascontiguousarray(part) if order == "C" else np.asfortranarray(part)
+        places = np.unravel_index(crop.left, instances.shape, order=order)
+        at = tuple(place - side.start for place, side in zip(places, crop.box, strict=True))
+        found[crop.left] = operations.voronoi_regions(part, spacing, ties == "first_voxel", at)
     return regions
 
 
@@ -181,7 +195,13 @@ def _by_offsets(
         places = np.stack(np.unravel_index(here, shape, order=order), axis=1)
         # how far it is to the border of the image on either side
         margins = np.minimum(places, last - places)
+        tried, before = 0, len(here)
         for offsets, reaches in _offsets_by_distance(spacing):
+            tried += len(offsets)
+            if tried > _BETWEEN_LOOKS:  # what is far is not worth more of them
+                if len(here) * _WORTH_MORE > before:
+                    break
+                tried, before = 0, len(here)
             around = here[:, None] + offsets @ strides
             outside = (margins < reaches).any(axis=1)
             if outside.any():
@@ -237,13 +257,66 @@ def _offsets_by_distance(spacing: Spacing) -> tuple[tuple[Places, Places], ...]:
     return tuple((group, np.abs(group).max(axis=0)) for group in groups)
 
 
-def _box_of(instances: Array, left: Places, order: Order) -> tuple[slice, ...]:
-    """Find the smallest box that holds all instances and some voxels."""
-    box = []
-    places = np.unravel_index(left, instances.shape, order=order)
-    for axis, own in enumerate(places):
-        others = tuple(other for other in range(instances.ndim) if other != axis)
-        held = np.flatnonzero(instances.any(axis=others))
-        start, stop = min(int(own.min()), int(held[0])), max(int(own.max()), int(held[-1]))
-        box.append(slice(start, stop + 1))
-    return tuple(box)
+class _Crop(NamedTuple):
+    """Voxels, and a box that holds them and what may be the nearest instances; its number, if there is but one."""
+
+    left: Places
+    box: Box
+    number: int | None = None
+
+
+def _crops(
+    operations: Operations, instances: Array, left: Places, order: Order, spacing: Spacing
+) -> list[_Crop]:
+    """Part voxels by the instances that may be the nearest to a block of voxels, as the boxes of instances tell."""
+    side = operations.joint_histogram(instances, instances).sides[0]
+    numbers = side.labels != 0
+    starts, stops = (ends[numbers] for ends in side.boxes)
+    shape = np.array(instances.shape)
+    places = np.stack(np.unravel_index(left, instances.shape, order=order), axis=1)
+    first, last = places.min(axis=0), places.max(axis=0)
+    everything = _Crop(
+        left, _box(np.minimum(first, starts.min(axis=0)), np.maximum(last + 1, stops.max(axis=0)))
+    )
+    blocks, members = np.unique(places // _BLOCK, axis=0, return_inverse=True)
+    if len(blocks) * len(starts) > _MOST_BOUNDS:
+        return [everything]
+    lows, highs = blocks * _BLOCK, np.minimum((blocks + 1) * _BLOCK, shape)
+    candidates = _candidates(lows, highs, starts, stops, spacing)
+    groups: dict[bytes, list[int]] = {}
+    for row, own in enumerate(np.packbits(candidates, axis=1)):
+        groups.setdefault(own.tobytes(), []).append(row)
+    group_of = np.empty(len(blocks), np.intp)
+    crops, volume = [], 0
+    for group, rows in enumerate(groups.values()):
+        group_of[rows] = group
+        own = candidates[rows[0]].nonzero()[0]
+        low = np.minimum(lows[rows].min(axis=0), starts[own].min(axis=0))
+        high = np.maximum(highs[rows].max(axis=0), stops[own].max(axis=0))
+        only = int(side.labels[numbers][own[0]]) if len(own) == 1 else None
+        volume += 0 if only else int(np.prod(high - low))
+        crops.append((_box(low, high), only))
+    if volume > math.prod(part.stop - part.start for part in everything.box):
+        return [everything]
+    groups_of_left = group_of[members.reshape(-1)]
+    return [
+        _Crop(left[groups_of_left == group], box, only) for group, (box, only) in enumerate(crops)
+    ]
+
+
+def _candidates(
+    lows: Places, highs: Places, starts: Places, stops: Places, spacing: Spacing
+) -> NDArray[np.bool_]:
+    """Tell which instances may be the nearest to some voxel of each block: none is nearer for all of them."""
+    nearest, farthest = np.zeros((2, len(lows), len(starts)))
+    for axis, step in enumerate(spacing):
+        low, high = lows[:, axis, None], highs[:, axis, None] - 1
+        start, last = starts[:, axis], stops[:, axis] - 1
+        nearest += (np.maximum(np.maximum(start - high, low - last), 0) * step) ** 2
+        farthest += (np.maximum(np.abs(high - start), np.abs(last - low)) * step) ** 2
+    may: NDArray[np.bool_] = nearest * _SLACK <= farthest.min(axis=1, keepdims=True)
+    return may
+
+
+def _box(low: Places, high: Places) -> Box:
+    return tuple(map(slice, low.tolist(), high.tolist()))

@@ -129,6 +129,9 @@ class PackedOperations(Protocol):
     ) -> RegionComponents:
         """Find the components of a packed mask of three axes, whose rows are `width` voxels long."""
 
+    def dilated(self, words: Words, width: int, iterations: int) -> Words:
+        """Dilate a packed mask of three axes by faces and edges, so often."""
+
     def measure(self, pair: PackedPair, tolerance: float, request: Request) -> Measured:
         """Measure a structure whose whole box is there."""
 

@@ -73,6 +73,15 @@ def components(words: Words, width: int, connectivity: int, reverse: bool) -> Co
     return Components(*ndimage.label(cube.T if reverse else cube, structure))
 
 
+def dilated(words: Words, width: int, iterations: int) -> Words:
+    """Unpack, dilate, and pack again."""
+    if not iterations:  # SciPy would go on until nothing changes
+        return words
+    cube = _volume_of(words, (*words.shape[:2], width))
+    structure = ndimage.generate_binary_structure(3, 2)
+    return _packed(ndimage.binary_dilation(cube, structure, iterations=iterations))
+
+
 def _masks(pair: PackedPair) -> tuple[Mask, Mask]:
     reference, prediction = (_image_of(_volume_of(words, pair.shape), pair) for words in pair.masks)
     return reference, prediction

@@ -82,6 +82,23 @@ SizeClasses = Annotated[
         about="Recall by the size of reference instances: 50,500 makes three classes.",
     ),
 ]
+Confidence = Annotated[
+    str | None,
+    _option(
+        metavar="PATH",
+        about="Probabilities of the prediction's voxels: an image, or a folder with one of each case.",
+    ),
+]
+ConfidenceOf = Annotated[
+    str | None, _option(about="An instance's confidence: max (default) or mean of its voxels.")
+]
+Regions = Annotated[
+    str | None,
+    _option(
+        metavar="KIND",
+        about="matched (default), or voronoi: each reference instance beside all that was predicted nearest to it.",
+    ),
+]
 
 
 def parse(on: bool, **values: Any) -> dict[str, Any]:

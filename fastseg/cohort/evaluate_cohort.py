@@ -148,7 +148,7 @@ def evaluate_cohort(
         Evaluate instance by instance, see :func:`fastseg.evaluate_instances`.
     **options
         As in :func:`fastseg.evaluate`, or as in :func:`fastseg.evaluate_protocol` or
-        :func:`fastseg.evaluate_instances` (without confidences).
+        :func:`fastseg.evaluate_instances`.
 
     Returns
     -------

@@ -180,7 +180,8 @@ def working_bytes(settings: Settings) -> int:
     """Tell what measuring takes a voxel beside the maps."""
     if settings.backend == "scipy":
         return _BY_SCIPY[settings.boundary]
-    return _WORKING[settings.boundary] if settings.measurements else _COUNTING
+    more = settings.measurements or isinstance(settings, SpecialSettings)  # maps of components
+    return _WORKING[settings.boundary] if more else _COUNTING
 
 
 def _copied(reference: np.dtype[Any] | None, prediction: np.dtype[Any] | None, widest: int) -> int:

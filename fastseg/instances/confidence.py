@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastseg.errors import InputError, InputTypeError
+from fastseg import io
+from fastseg.errors import InputError, InputTypeError, InputWarning
 from fastseg.inputs.arrays import as_array
 from fastseg.inputs.choices import did_you_mean, unknown
 from fastseg.inputs.device import is_on_device
 from fastseg.inputs.scalars import as_number
+from fastseg.inputs.source import Source
 from fastseg.instances.case_instances import CaseInstances
 from fastseg.instances.structure_instances import StructureInstances
+from fastseg.io.image import Opened
+from fastseg.io.objects import as_opened
+from fastseg.io.same_grid import aligned
 
 Floats = NDArray[np.float64]
 
@@ -29,31 +36,66 @@ class Confidences:
 
     Parameters
     ----------
-    given : mapping, array_like or path, or None
+    given : mapping, array_like, path or image, or None
         Ids to numbers, or names of structures to these; or probabilities of voxels.
     of_voxels : {"max", "mean"}
     """
 
     def __init__(self, given: Any, of_voxels: OfVoxels = "max") -> None:
-        if of_voxels not in OF_VOXELS:
-            raise unknown("confidence_of", of_voxels, OF_VOXELS)
-        self._of_voxels = of_voxels
+        self._of_voxels = as_of_voxels(of_voxels)
         self._by_id: dict[int, float] | None = None
         self._by_name: dict[str, dict[int, float]] | None = None
         self._voxels: NDArray[Any] | None = None
+        self._image: Opened | None = None
         if isinstance(given, Mapping):
             if given and all(isinstance(value, Mapping) for value in given.values()):
                 self._by_name = {str(name): _by_id(part) for name, part in given.items()}
             else:
                 self._by_id = _by_id(given)
+        elif isinstance(given, (str, os.PathLike)):
+            self._image = io.open_image(given)
         elif given is not None:
-            self._voxels = _probabilities(given)
+            self._image = as_opened(given, "confidence")
+            if self._image is None:
+                self._voxels = _probabilities(given)
+
+    @classmethod
+    def of_case(cls, place: str, case: str, of_voxels: OfVoxels) -> Confidences:
+        """Take the image at some place: that of a case, where it is a folder of them.
+
+        Raises
+        ------
+        InputError
+            If the folder has no image of the case's name, or several.
+        """
+        path = Path(place)
+        if path.is_dir() and not io.is_image_folder(path):
+            name = path / case
+            beside = name.parent.iterdir() if name.parent.is_dir() else ()
+            found = [one for one in beside if io.image_stem(one) == name.name]
+            if len(found) != 1:
+                have = f"{len(found)} images" if found else "no image"
+                raise InputError(f"confidence: {have} of the case {case!r:.200} in {place}")
+            path = found[0]
+        return cls(path, of_voxels)
 
     def __bool__(self) -> bool:
-        return not (self._by_id is None and self._by_name is None and self._voxels is None)
+        known = (self._by_id, self._by_name, self._voxels, self._image)
+        return any(one is not None for one in known)
 
-    def check(self, shape: tuple[int, ...], names: list[str]) -> None:
-        """Raise unless they fit the maps and the structures."""
+    def check(self, reference: Source, rules: io.GridRules, names: list[str]) -> None:
+        """Raise unless they fit the maps and the structures; an image is read, and brought into their order of axes."""
+        if self._image is not None:
+            how = aligned(reference, self._image, rules)
+            if how.reference is not None:
+                raise InputError(
+                    f"confidence: {self._image.name} does not lie on the grid of the label maps: resample it"
+                )
+            for note in how.notes:
+                warnings.warn(note, InputWarning, stacklevel=4)
+            array = _probabilities(self._image.read().array)
+            self._voxels = array if how.prediction is None else how.prediction.applied(array)
+        shape = reference.shape
         if self._voxels is not None and self._voxels.shape != shape:
             raise InputError(
                 f"confidence: expected probabilities of the maps' shape {shape}, got {self._voxels.shape}"
@@ -123,10 +165,6 @@ def _by_id(given: Mapping[Any, Any]) -> dict[int, float]:
 
 
 def _probabilities(given: Any) -> NDArray[Any]:
-    if isinstance(given, (str, os.PathLike)):
-        raise InputTypeError(
-            "confidence: expected an array or a mapping; read the file first, as in nibabel.load(path).get_fdata()"
-        )
     array = as_array(given, "confidence")
     if is_on_device(array):
         raise InputTypeError(
@@ -134,3 +172,11 @@ def _probabilities(given: Any) -> NDArray[Any]:
             "(cupy.asnumpy(array), tensor.cpu())"
         )
     return array
+
+
+def as_of_voxels(of_voxels: str) -> OfVoxels:
+    """Check how confidences are made of probabilities."""
+    for known in OF_VOXELS:
+        if of_voxels == known:
+            return known
+    raise unknown("confidence_of", of_voxels, OF_VOXELS)

@@ -13,7 +13,7 @@ import numpy as np
 
 from fastseg import dispatch, io
 from fastseg.backends.protocol import Backend
-from fastseg.errors import InputWarning
+from fastseg.errors import InputTypeError, InputWarning
 from fastseg.evaluation.case import (
     geometry_of,
     in_plane,
@@ -37,6 +37,7 @@ from fastseg.instances.partners import Partners
 from fastseg.instances.rows import CaseFacts, MatchedCase, rows_of_case
 from fastseg.instances.settings import InstanceSettings, kept
 from fastseg.instances.structure_instances import CaseMaps, structure_instances
+from fastseg.instances.voronoi import rows_of_regions
 from fastseg.measures.distributions import PercentileMethod
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.mask_hint import mask_hint
@@ -49,6 +50,9 @@ _OPERATIONS = ("joint_histogram", "region_components", "connected_components")
 
 #: what all given instances are together, where no labels tell it
 ALL_INSTANCES = "instances"
+
+# More labels than any atlas has: most likely they are instances.
+_MANY_STRUCTURES = 512
 
 # from `dispatch.choose` to the line that called `evaluate_instances`
 _STACKLEVEL = 6
@@ -74,6 +78,7 @@ def evaluate_instances(
     metrics: str | Iterable[str] | None = None,
     structure_metrics: str | Iterable[str] | None = None,
     size_classes: Sequence[float] = (),
+    regions: Literal["matched", "voronoi"] = "matched",
     confidence: Any = None,
     confidence_of: OfVoxels = "max",
     tolerance: float | Mapping[str | int, float] = 1.0,
@@ -132,16 +137,21 @@ def evaluate_instances(
         Of "overlap": whether all predictions that touch a reference instance are judged as one.
     metrics : str or iterable of str, optional
         Of instances, any metric of :func:`evaluate`; and of how they were matched, see ``list_metrics("instances")``,
-        of which all are given if none is named. Default: all.
+        of which all are given if none is named. Of the instances of both sides as partitions, metrics that are named:
+        see ``list_metrics("partitions")``; over the voxels of the reference's instances. Default: all but those.
     structure_metrics : str or iterable of str, optional
         Metrics of :func:`evaluate` of each structure as a whole. Default: those of `metrics` that counts of voxels
         give.
     size_classes : sequence of float
         Volumes, ascending, that part reference instances into classes, each of which gets a recall: ``[50, 500]`` gives
         ``instance_recall_below_50``, ``instance_recall_50_to_500`` and ``instance_recall_from_500``.
-    confidence : mapping or array_like, optional
+    regions : {"matched", "voronoi"}
+        What a reference instance is compared with: what was matched to it, or all that was predicted nearer to it than
+        to another one, see :func:`voronoi_regions`. Then nothing is matched: there are rows of reference instances
+        alone, and structures have the means over these, by the policy `empty` where nothing was predicted in a region.
+    confidence : mapping, array_like, path or image, optional
         How sure the prediction was of its instances: a mapping of their ids to numbers, or of names of structures to
-        such mappings; or an array of the maps' shape with the probability of each voxel.
+        such mappings; or the probability of each voxel. In :func:`evaluate_cohort` a folder with an image of each case.
     confidence_of : {"max", "mean"}
         What an instance's confidence is of the probabilities of its voxels.
     tolerance, boundary, percentile_method, ignore_label, backend, case, single_slice
@@ -171,6 +181,11 @@ def evaluate_instances(
         and for arrays on a GPU.
     EmptyMaskError
         Under ``empty="raise"``, for a structure that one of the maps lacks.
+
+    Warns
+    -----
+    InputWarning
+        For hundreds of labels that are taken for structures: they may be instances that are given.
 
     Examples
     --------
@@ -206,6 +221,7 @@ def evaluate_instances(
         "metrics": metrics,
         "structure_metrics": structure_metrics,
         "size_classes": size_classes,
+        "regions": regions,
         "tolerance": tolerance,
         "boundary": boundary,
         "percentile_method": percentile_method,
@@ -244,8 +260,13 @@ def evaluate_instances_case(
     case : str
         Name for the table.
     confidences : Confidences, optional
+        Default: as the settings say.
     """
     spacing, voxel_volume, about = geometry_of(reference, prediction, settings)
+    if confidences is None and settings.confidence is not None:
+        confidences = Confidences.of_case(settings.confidence, case, settings.confidence_of)
+    confidences = confidences or Confidences(None)
+    given = reference
     shape = tuple(about["shape"])
     axes = tuple(range(len(shape)))
     if settings.single_slice == "plane" and 1 in shape:
@@ -254,6 +275,13 @@ def evaluate_instances_case(
     backend, maps, n_ignored = _maps(reference, prediction, settings)
     histogram = backend.operations.joint_histogram(*maps)
     structures = _structures(settings, histogram, reference, prediction)
+    if settings.structures is None and len(structures) >= _MANY_STRUCTURES:
+        warnings.warn(
+            f"each of {len(structures)} labels is taken for a structure with instances of its own; if labels are "
+            "instances, pass components='given' (--components)",
+            InputWarning,
+            stacklevel=3,
+        )
     rules = settings.rules(len(shape), len(axes))
     case_maps = CaseMaps(backend.operations, maps, histogram)
     found = CaseInstances(structure_instances(case_maps, structures, rules), len(axes))
@@ -267,25 +295,15 @@ def evaluate_instances_case(
         axes,
         tolerances_of(settings, structures),
     )
-    confidences = confidences or Confidences(None)
-    confidences.check(shape, [structure.name for structure in structures])
-    matching = match(
-        found.table,
-        matching=settings.matching,
-        score=settings.score,
-        threshold=settings.threshold,
-        strict=settings.strict,
-        many_to_one=settings.many_to_one,
-        together=settings.together,
-        centers=found.centers if settings.matching == "center" else None,
-    )
-    matched_case = MatchedCase(
-        found, matching, Partners(matching, found.sums), confidences.of_all(found, maps[0].shape)
-    )
     measuring = Measuring(case_maps, settings, spacing, facts.tolerances)
-    rows = rows_of_case(
-        matched_case, facts, measuring.pairs(matched_case), measuring.wholes(found.structures)
-    )
+    of_wholes = measuring.wholes(found.structures)
+    if settings.regions == "voronoi":
+        rows = rows_of_regions(found.structures, facts, spacing, of_wholes)
+    else:
+        names = [structure.name for structure in structures]
+        confidences.check(given, settings.grid_rules, names)
+        matched_case = _matched(found, settings, confidences, maps[0].shape)
+        rows = rows_of_case(matched_case, facts, measuring.pairs(matched_case), of_wholes)
     about["backend"] = backend.name
     about[SCORES] = settings.scores
     connected = settings.components == ("connected", "connected")
@@ -299,6 +317,27 @@ def evaluate_instances_case(
     return Evaluation(tuple(rows), settings.columns, about)
 
 
+def _matched(
+    found: CaseInstances,
+    settings: InstanceSettings,
+    confidences: Confidences,
+    shape: tuple[int, ...],
+) -> MatchedCase:
+    """Match the instances of all structures."""
+    matching = match(
+        found.table,
+        matching=settings.matching,
+        score=settings.score,
+        threshold=settings.threshold,
+        strict=settings.strict,
+        many_to_one=settings.many_to_one,
+        together=settings.together,
+        centers=found.centers if settings.matching == "center" else None,
+    )
+    partners = Partners(matching, found.sums)
+    return MatchedCase(found, matching, partners, confidences.of_all(found, shape))
+
+
 def _maps(
     reference: Source, prediction: Source, settings: InstanceSettings
 ) -> tuple[Backend, tuple[Array, Array], int]:
@@ -310,7 +349,6 @@ def _maps(
         (*_OPERATIONS, *sorted(measurements)),
         maps[0].ndim,
         settings.backend,
-        memory=memory_of(maps[0]),
         stacklevel=_STACKLEVEL,
     )
     maps = matched(*maps)
@@ -326,8 +364,13 @@ def _maps(
 
 
 def _whole(source: Source) -> Array:
-    """Give all labels of a source as an array."""
+    """Give all labels of a source as an array in CPU memory."""
     if source.array is not None:
+        if memory_of(source.array) != "cpu":
+            raise InputTypeError(
+                f"{source.name or 'label map'}: instances are evaluated in CPU memory, and this array is on a GPU; "
+                "copy it (cupy.asnumpy(array), tensor.cpu())"
+            )
         return source.array
     labels = source.window(tuple(slice(0, size) for size in source.shape))
     if isinstance(source, RoundedSource) and not labels.any():

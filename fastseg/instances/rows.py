@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -14,8 +14,10 @@ from fastseg.evaluation.rows import fill_in, values_of
 from fastseg.inputs.structures import Label, Structure
 from fastseg.instances.case_instances import CaseInstances
 from fastseg.instances.components import Longs
+from fastseg.instances.partitions import partition_of
 from fastseg.instances.partners import Floats, Partners
-from fastseg.instances.settings import LESIONWISE, MATCHED, InstanceSettings
+from fastseg.instances.settings import InstanceSettings
+from fastseg.instances.structure_instances import StructureInstances
 from fastseg.measures.instance_table import Instances
 from fastseg.measures.joint_histogram import Counts, Empty
 from fastseg.measures.matching import Matching
@@ -26,6 +28,7 @@ from fastseg.results.instance import Box, Centroid, Instance
 from fastseg.results.summary import mean_of
 
 Ids = tuple[Label | None, Label | None]
+_Value = TypeVar("_Value")
 
 
 class CaseFacts(NamedTuple):
@@ -107,21 +110,22 @@ def rows_of_case(
         What was measured of each structure as a whole.
     """
     structures, options = found.instances.structures, facts.options()
-    of_instances = _instance_rows(found, facts, of_pairs, options)
+    instance_rows = _instance_rows(found, facts, of_pairs, options)
     counts = [one.counts._replace(tn=one.counts.tn - facts.n_ignored) for one in structures]
     values = values_of(facts.settings.structure_metrics, counts, of_wholes, options)
     matchings = found.instances.parted(found.matching)
     rows: list[Row] = []
     for place, (own, false) in enumerate(found.places()):
-        members = [of_instances[row] for row in (*own, *false)]
+        members = [instance_rows[row] for row in (*own, *false)]
         structure, of_whole = structures[place].structure, values[place]
         empty = counts[place].empty
         if empty:
             metrics, policy = facts.settings.structure_metrics, facts.settings.policy
             fill_in(of_whole, metrics, policy, empty, facts.diagonal, structure.name)
         of_whole |= _detection(structure.name, matchings[place], facts, options[place])
-        of_whole |= _means(facts.settings.metric_names, members)
-        rows.append(_structure_row(structure, counts[place], facts, of_whole))
+        of_whole |= partition_values(structures[place], facts, options[place])
+        of_whole |= means_of(facts.settings, members)
+        rows.append(structure_row(structure, counts[place], facts, of_whole))
         rows += members
     return rows
 
@@ -136,7 +140,7 @@ def _instance_rows(
     options: Sequence[Options],
 ) -> list[Row]:
     """Make a row for each reference instance with its partners, and for each prediction without one."""
-    settings, policy = facts.settings, _of_instances(facts.settings.policy)
+    settings, policy = facts.settings, of_instances(facts.settings.policy)
     structures = _structures_of_each(found)
     counts = _counts(found, facts)
     pairs = iter(of_pairs)
@@ -192,7 +196,7 @@ def _counts(found: MatchedCase, facts: CaseFacts) -> list[Counts]:
     return list(map(Counts, *(column.tolist() for column in columns)))
 
 
-def _of_instances(policy: EmptyPolicy) -> EmptyPolicy:
+def of_instances(policy: EmptyPolicy) -> EmptyPolicy:
     """Give the policy for instances without a partner: an error is for structures that a map lacks."""
 
     def rule(value: object) -> object:
@@ -246,29 +250,34 @@ def _confidences(found: MatchedCase) -> list[float]:
 
 def _boxes(side: Instances, facts: CaseFacts) -> list[Box | None]:
     """Give boxes along the axes of the maps as they were given; None where there is no such side."""
-    ends = np.zeros((len(side.sizes), len(facts.shape), 2), np.int64)
-    ends[:, :, 1] = 1
-    ends[:, facts.axes, 0], ends[:, facts.axes, 1] = side.starts, side.stops
-    return [
-        tuple((start, stop) for start, stop in box) if size else None
-        for box, size in zip(ends.tolist(), side.sizes.tolist(), strict=True)
-    ]
+    n = len(side.sizes)
+    along = [[(0, 1)] * n for _ in facts.shape]
+    for place, axis in enumerate(
+        facts.axes
+    ):  # no lists of lists, which the collector of garbage goes through
+        ends = side.starts[:, place].tolist(), side.stops[:, place].tolist()
+        along[axis] = list(zip(*ends, strict=True))
+    return _there(zip(*along, strict=True), side.sizes)
 
 
 def _centroids(places: Floats, sizes: Longs, facts: CaseFacts) -> list[Centroid | None]:
     """Give positions along the axes of the maps as they were given."""
-    found = np.zeros((len(places), len(facts.shape)))
-    found[:, facts.axes] = places
-    return [
-        tuple(place) if size else None
-        for place, size in zip(found.tolist(), sizes.tolist(), strict=True)
-    ]
+    along = [[0.0] * len(places) for _ in facts.shape]
+    for place, axis in enumerate(facts.axes):
+        along[axis] = places[:, place].tolist()
+    return _there(zip(*along, strict=True), sizes)
+
+
+def _there(values: Iterable[_Value], sizes: Longs) -> list[_Value | None]:
+    """Give None in place of what is of no voxels."""
+    found = zip(values, sizes.tolist(), strict=True)
+    return [value if size else None for value, size in found]
 
 
 # ----------------------------------------------------------------------------- of structures
 
 
-def _structure_row(
+def structure_row(
     structure: Structure, counts: Counts, facts: CaseFacts, values: dict[str, float]
 ) -> Row:
     """Make the row of a structure as a whole."""
@@ -314,15 +323,26 @@ def _detection(
     return values
 
 
-def _means(names: Sequence[str], rows: Sequence[Row]) -> dict[str, float]:
+def partition_values(
+    one: StructureInstances, facts: CaseFacts, options: Options
+) -> dict[str, float]:
+    """Find the metrics of the instances of both sides as partitions; nan without any in the reference."""
+    metrics = facts.settings.of_partitions
+    if not metrics:
+        return {}
+    partition = partition_of(one.table, sum(one.counts) - facts.n_ignored)
+    return {metric.name: metric.function(partition, options) for metric in metrics}
+
+
+def means_of(settings: InstanceSettings, rows: Sequence[Row]) -> dict[str, float]:
     """Give the means over matched instances and over all, of defined values."""
     values: dict[str, float] = {}
     matched = [row for row in rows if not row.empty]
-    for prefix, members in ((MATCHED, matched), (LESIONWISE, rows)):
+    for names, members in zip(settings.names_of_means, (matched, rows), strict=True):
         of_each = [row.values_by_metric for row in members]
         if len(of_each) == 1:  # most organs
-            values |= {prefix + name: of_each[0][name] for name in names}
+            values.update(zip(names, of_each[0].values(), strict=True))
             continue
-        for name in names:
-            values[prefix + name] = mean_of([own[name] for own in of_each])
+        for name, metric in zip(names, settings.metric_names, strict=True):
+            values[name] = mean_of([own[metric] for own in of_each])
     return values

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import itertools
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
+from fastseg import io
 from fastseg.errors import InputError, InputTypeError
 from fastseg.evaluation.settings import Settings
 from fastseg.evaluation.special_settings import SpecialSettings
@@ -15,12 +17,15 @@ from fastseg.inputs.choices import unknown
 from fastseg.inputs.scalars import as_number, as_whole_number, is_scalar, shown
 from fastseg.inputs.structures import SIDES
 from fastseg.instances.components import COMPONENTS, Components, SideRules
+from fastseg.instances.confidence import OfVoxels, as_of_voxels
 from fastseg.instances.matching import RULES
 from fastseg.instances.scores import score_named
 from fastseg.metrics import FROM_HISTOGRAM, MEASUREMENTS, Metric, list_metrics, resolve
 from fastseg.threads import lazy
 
 _Value = TypeVar("_Value")
+
+Regions = Literal["matched", "voronoi"]
 
 #: how many neighbours a voxel has, by the number of axes and of those along which they may differ
 _NEIGHBOURS = {2: {4: 1, 8: 2}, 3: {6: 1, 18: 2, 26: 3}}
@@ -47,6 +52,13 @@ class InstanceSettings(SpecialSettings):
         Metrics of how instances were matched; `metric_names` are those of single instances.
     structure_names : tuple of str
         Metrics of structures as a whole.
+    confidence : str or None
+        An image of probabilities, or a folder with one of each case.
+    confidence_of : {"max", "mean"}
+    partition_names : tuple of str
+        Metrics of the instances of both sides as partitions.
+    regions : {"matched", "voronoi"}
+        What an instance of the reference is compared with.
     """
 
     components: tuple[Components, Components]
@@ -62,6 +74,10 @@ class InstanceSettings(SpecialSettings):
     together: bool
     detection_names: tuple[str, ...]
     structure_names: tuple[str, ...]
+    confidence: str | None
+    confidence_of: OfVoxels
+    partition_names: tuple[str, ...]
+    regions: Regions
 
     @classmethod
     def checked(
@@ -81,10 +97,13 @@ class InstanceSettings(SpecialSettings):
         together: bool = False,
         structure_metrics: str | Iterable[str] | None = None,
         size_classes: Sequence[float] = (),
+        confidence: str | os.PathLike[str] | None = None,
+        confidence_of: OfVoxels = "max",
+        regions: str = "matched",
         **options: Any,
     ) -> InstanceSettings:
         """Check the options of :func:`fastseg.evaluate_instances`, before anything is read."""
-        of_instances, detection = _split(metrics)
+        of_instances, detection, partition = _split(metrics)
         base = Settings.checked(
             metrics=[metric.name for metric in of_instances or list_metrics()], **options
         )
@@ -99,6 +118,9 @@ class InstanceSettings(SpecialSettings):
         if matching not in RULES:
             raise unknown("matching", matching, RULES)
         order = [metric.name for metric in of_instances]
+        detection_names = (*(metric.name for metric in detection), *_by_size(size_classes))
+        if _as_regions(regions) == "voronoi":
+            detection_names = ()
 
         def place_of(name: str) -> int:  # as columns come
             return order.index(name) if name in order else len(order)
@@ -117,8 +139,12 @@ class InstanceSettings(SpecialSettings):
             strict=bool(strict),
             many_to_one=bool(many_to_one),
             together=bool(together),
-            detection_names=(*(metric.name for metric in detection), *_by_size(size_classes)),
+            detection_names=detection_names,
             structure_names=tuple(sorted((metric.name for metric in whole), key=place_of)),
+            confidence=_as_place(confidence),
+            confidence_of=as_of_voxels(confidence_of),
+            partition_names=tuple(metric.name for metric in partition),
+            regions=_as_regions(regions),
         )
 
     @lazy
@@ -137,11 +163,24 @@ class InstanceSettings(SpecialSettings):
         return resolve(self.detection_names) if self.detection_names else ()
 
     @lazy
+    def names_of_means(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What the means of metrics are called: over matched instances, and over all."""
+        return (
+            tuple(MATCHED + name for name in self.metric_names),
+            tuple(LESIONWISE + name for name in self.metric_names),
+        )
+
+    @lazy
+    def of_partitions(self) -> tuple[Metric, ...]:
+        """The metrics of the instances of both sides as partitions."""
+        return resolve(self.partition_names) if self.partition_names else ()
+
+    @lazy
     def columns(self) -> tuple[str, ...]:
         """All columns of metrics, of rows of either level."""
-        means = [prefix + name for prefix in (MATCHED, LESIONWISE) for name in self.metric_names]
         own = dict.fromkeys((*self.metric_names, *self.structure_names))
-        return (*own, *self.detection_names, *means)
+        matched, of_all = self.names_of_means
+        return (*own, *self.detection_names, *self.partition_names, *matched, *of_all)
 
     @lazy
     def scores(self) -> Mapping[str, Mapping[str, Any]]:
@@ -198,6 +237,7 @@ class InstanceSettings(SpecialSettings):
             "strict": self.strict,
             "many_to_one": self.many_to_one,
             "together": self.together,
+            "regions": self.regions,
         }
 
     @lazy
@@ -213,6 +253,9 @@ class InstanceSettings(SpecialSettings):
             **self.own,
             "detection": list(self.detection_names),
             "structure_metrics": list(self.structure_names),
+            "confidence": self.confidence,
+            "confidence_of": self.confidence_of,
+            "partition": list(self.partition_names),
         }
 
 
@@ -220,17 +263,27 @@ class InstanceSettings(SpecialSettings):
 kept = functools.lru_cache(maxsize=128, typed=True)(InstanceSettings.checked)
 
 
-def _split(metrics: str | Iterable[str] | None) -> tuple[tuple[Metric, ...], tuple[Metric, ...]]:
-    """Part metrics of single instances from those of how they were matched, all of which are taken if none is named."""
+def _split(metrics: str | Iterable[str] | None) -> tuple[tuple[Metric, ...], ...]:
+    """Part metrics of single instances, of how they were matched (all if none is named), and of partitions."""
     everything = list_metrics("instances")
     if metrics is None or metrics == "all":
-        return list_metrics(), everything
-    of_instances: list[Metric] = []
-    detection: list[Metric] = []
+        return list_metrics(), everything, ()
+    found: dict[str, list[Metric]] = {"structures": [], "instances": [], "partitions": []}
     for metric in resolve(metrics):
-        own = MEASUREMENTS[metric.measurement].of
-        (detection if own == "instances" else of_instances).append(metric)
-    return tuple(of_instances), tuple(detection) or everything
+        found[MEASUREMENTS[metric.measurement].of].append(metric)
+    return (
+        tuple(found["structures"]),
+        tuple(found["instances"]) or everything,
+        tuple(found["partitions"]),
+    )
+
+
+def _as_regions(value: Any) -> Regions:
+    for known in get_args(Regions):
+        if value == known:
+            regions: Regions = known
+            return regions
+    raise unknown("regions", value, get_args(Regions))
 
 
 def _by_size(classes: Sequence[float]) -> list[str]:
@@ -262,6 +315,19 @@ def _sided(argument: str, value: Any, check: Callable[[Any, str], _Value]) -> tu
         )
     first, second = (check(value[side], f"{argument}[{side!r}]") for side in SIDES)
     return first, second
+
+
+def _as_place(confidence: Any) -> str | None:
+    """Take the path of probabilities, which has to be there."""
+    if confidence is None:
+        return None
+    if not isinstance(confidence, (str, os.PathLike)):
+        raise InputTypeError(
+            f"confidence: of many cases, expected a folder with an image of each, got {shown(confidence)}"
+        )
+    if not os.path.exists(io.file_of(confidence)):
+        raise FileNotFoundError(f"confidence: {os.fspath(confidence)}: no such file or folder")
+    return os.path.abspath(confidence)
 
 
 def _as_components(value: Any, argument: str) -> Components:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from fastseg.errors import InputError
 from fastseg.inputs.arrays import Array, matched
 from fastseg.measures.instance_table import InstanceTable
 from fastseg.measures.joint_histogram import JointHistogram
+from fastseg.measures.regions import Region
 from fastseg.protocols.framework.label_pair import LabelPair
 from fastseg.protocols.framework.options import Options
 from fastseg.protocols.framework.protocol import Protocol, Quirk, Rules, Score
@@ -110,56 +112,81 @@ def _surface(
     pair: LabelPair, reference: Array, prediction: Array, options: Options
 ) -> dict[str, float]:
     """Measure between the masks, between their contours, and between the contours of each label."""
-    masks = reference != 0, prediction != 0
-    border = not options.quirk("border-is-no-contour")
-    contours = [
-        itk.contour(labels, full=False, border=border) for labels in (reference, prediction)
-    ]
+    maps = reference, prediction
+    border, running = not options.quirk("border-is-no-contour"), options.quirk("running-minimum")
+    if max(int(labels.max()) for labels in maps) > 1:
+        contours = [labels * itk.contour(labels, full=False, border=border) for labels in maps]
+        means = _contour_means(pair, contours, border)
+        directions = _of_each_label(pair, contours)
+    else:
+        directions = _between_contours(pair, maps, border)
+        means = [float(found.mean()) if len(found) else math.nan for found in directions]
+    if running:
+        directions = [np.minimum.accumulate(found) for found in directions]
+    total = sum((float(found.sum()) for found in directions), 0.0)
     return {
         "HausdorffDistance": max(
-            float(nearest_distances(pair, masks[to], masks[1 - to]).max()) for to in (0, 1)
+            _farthest(pair, maps[to] != 0, maps[1 - to] != 0) for to in (0, 1)
         ),
-        "ContourMeanDistance": max(
-            _contour_mean(pair, contours[to], contours[1 - to], border) for to in (0, 1)
-        ),
-        "SurfaceDistance": _surface_distance(
-            pair,
-            *(
-                labels * contour
-                for labels, contour in zip((reference, prediction), contours, strict=True)
-            ),
-            running=options.quirk("running-minimum"),
-        ),
+        "ContourMeanDistance": max(means),
+        "SurfaceDistance": _ratio(total, sum(map(len, directions))),
     }
 
 
-def _contour_mean(pair: LabelPair, to: Bools, at: Bools, border: bool) -> float:
-    """Average, over the boundary of one contour, the distance to the boundary of the other, on either side of it."""
-    to, at = itk.boundary(to, border=border), itk.boundary(at, border=border)
-    if not to.any():
-        return math.sqrt(np.finfo(np.float64).max) if at.any() else math.nan
-    return float(nearest_distances(pair, to, at).mean()) if at.any() else math.nan
+def _farthest(pair: LabelPair, to: Bools, at: Bools) -> float:
+    """Find how far a voxel of one mask lies from the other at most."""
+    outside = at & ~to
+    return float(nearest_distances(pair, to, outside).max()) if outside.any() else 0.0
 
 
-def _surface_distance(
-    pair: LabelPair, reference: Array, prediction: Array, *, running: bool
-) -> float:
-    """Add up the distances between the contours of each label, both ways, and divide by their number."""
-    total, number = 0.0, 0
-    for label in range(1, int(max(reference.max(), prediction.max())) + 1):
-        contours = reference == label, prediction == label
-        for to, at in (contours[::-1], contours):
+def _between_contours(
+    pair: LabelPair, maps: tuple[Array, Array], border: bool
+) -> list[NDArray[np.float64]]:
+    """Measure from each contour voxel of either mask to the other's contour, in C order."""
+    if border or not any(map(_at_border, maps)):  # then contours are what surfaces are elsewhere
+        found = pair.backend.operations.surface_distances(
+            *matched(*maps), Region(), pair.spacing, "voxel"
+        )
+        return [found.reference_to_prediction, found.prediction_to_reference]
+    contours = [itk.contour(labels, full=False) for labels in maps]
+    if not (contours[0].any() and contours[1].any()):
+        return [np.full(int(contour.sum()), _FARTHEST) for contour in contours]
+    return [nearest_distances(pair, contours[1 - at], contours[at]) for at in (0, 1)]
+
+
+def _at_border(labels: Array) -> bool:
+    """Tell whether a mask has voxels at the border of its array."""
+    ends = (labels.take((0, -1), axis) for axis in range(labels.ndim))
+    return any(bool(end.any()) for end in ends)
+
+
+def _contour_means(pair: LabelPair, contours: Sequence[Array], border: bool) -> list[float]:
+    """Average, over the boundary of each contour, the distance to that of the other, on either side of it."""
+    first, second = (itk.boundary(contour != 0, border=border) for contour in contours)
+    means = []
+    for to, at in ((second, first), (first, second)):
+        if not at.any():
+            means.append(math.nan)
+        elif not to.any():
+            means.append(math.sqrt(np.finfo(np.float64).max))
+        else:
+            means.append(float(nearest_distances(pair, to, at).mean()))
+    return means
+
+
+def _of_each_label(pair: LabelPair, contours: Sequence[Array]) -> list[NDArray[np.float64]]:
+    """Measure from each contour voxel of a label to the other's contour of the same, label by label, both ways."""
+    directions = []
+    for label in range(1, max(int(contour.max()) for contour in contours) + 1):
+        first, second = (contour == label for contour in contours)
+        for to, at in ((second, first), (first, second)):
             if not at.any():
                 continue
+            found = np.full(int(at.sum()), _FARTHEST)
             if to.any():
                 found = np.minimum(nearest_distances(pair, to, at), _FARTHEST)
-            else:
-                found = np.full(int(at.sum()), _FARTHEST)
-            if running:
-                found = np.minimum.accumulate(found)
-            total += float(found.sum())
-            number += len(found)
-    return _ratio(total, number)
+            directions.append(found)
+    return directions
 
 
 def _least_voxels(pair: LabelPair, options: Options) -> int:

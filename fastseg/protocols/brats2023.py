@@ -61,10 +61,11 @@ BRATS2023 = Protocol(
     source="rachitsaluja/BraTS-2023-Metrics @ 43c9052, metrics.py",
     about=(
         "Whole tumour, tumour core and enhancing tumour, each lesion by lesion. Components of the reference that grow "
-        "together when it is dilated are one lesion; all predicted components that its dilation touches, as a whole, are "
-        "compared with it: Dice, and HD95 of surface elements with areas. A lesion that none touches is worth 0 and the "
-        "penalty, and so is each predicted component that touches none; the mean over both is the score. Small lesions "
-        "are left out, and what touches them is no false positive. Beside it stand Dice and HD95 of the region as a whole."
+        "together when it is dilated are one lesion; all predicted components that its dilation touches are compared "
+        "with it, as a whole: Dice, and HD95 of surface elements with areas. A lesion that none touches is worth 0 and "
+        "the penalty, and so is each predicted component that touches none; the mean over both is the score. Small "
+        "lesions are left out, and what touches them is no false positive. Beside it stand Dice and HD95 of the region "
+        "as a whole."
     ),
     labels={"WT": (1, 2, 3), "TC": (1, 3), "ET": 3},
     axes="xyz",

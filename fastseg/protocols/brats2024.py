@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -44,7 +45,7 @@ class _Task:
         Whether predicted lesions are merged by dilation and cleaned of small ones.
     """
 
-    partners: dict[str, tuple[str, ...]]
+    partners: Mapping[str, tuple[str, ...]]
     merges_prediction: bool = True
 
 
@@ -65,7 +66,8 @@ class _Case:
         reference = tuple(label for each in structures for label in each.reference)
         prediction = tuple(label for each in structures for label in each.prediction)
         margin = max(map(self._dilation, names | {each.name for each in structures}))
-        return Window.around(self._pair, (reference + others, prediction + others), margin)
+        window = Window.around(self._pair, (reference + others, prediction + others), margin)
+        return None if window is None else replace(window, tight=False)
 
     def _window(self, structure: Structure) -> Window:
         """Tell where a structure is looked for that occurs."""
@@ -178,10 +180,10 @@ def _evaluate(task: _Task, pair: LabelPair, options: Options) -> list[Row]:
 
 CONTACT = Quirk(
     "merged-by-first-contact",
-    "Lesions of a tissue that touch a lesion of another tissue are merged by the first that each touches: two that have "
-    "only a second one in common stay two. Those that touch any also come last in the table.",
-    "Three enhancing lesions in a row, between which lie two necrotic ones: 2 lesions, the first two as one; without the "
-    "quirk 1.",
+    "Lesions of a tissue that touch a lesion of another tissue are merged by the first that each touches: two that "
+    "have only a second one in common stay two. Those that touch any also come last in the table.",
+    "Three enhancing lesions in a row, between which lie two necrotic ones: 2 lesions, the first two as one; without "
+    "the quirk 1.",
 )
 NUMBERS = Quirk(
     "scores-of-lesion-numbers",
@@ -218,8 +220,8 @@ DIAGONAL = Quirk(
 )
 
 _ABOUT = (
-    "Each region lesion by lesion, as BraTS 2023 has it, but components of the prediction that grow together when it is "
-    "dilated are one lesion, too, and predicted lesions up to the least size are removed before anything is scored. "
+    "Each region lesion by lesion, as BraTS 2023 has it, but components of the prediction that grow together when it "
+    "is dilated are one lesion, too, and predicted lesions up to the least size are removed before anything is scored. "
     "Beside Dice and HD95 of surface elements stands the normalised surface Dice of nnU-Net's first version at 0.5 and "
     "1 mm, of surface voxels."
 )
@@ -231,8 +233,8 @@ def _protocol(
     task: str,
     title: str,
     source: str,
-    labels: dict[str, int | tuple[int, ...]],
-    options: dict[str, float | int],
+    labels: Mapping[str, int | tuple[int, ...]],
+    options: Mapping[str, float | int],
     quirks: tuple[Quirk, ...],
     about: str,
     dilation: str,
@@ -266,7 +268,7 @@ def _protocol(
     )
 
 
-_THREE = {"WT": (1, 2, 3), "TC": (1, 3), "ET": 3}
+_THREE: dict[str, int | tuple[int, ...]] = {"WT": (1, 2, 3), "TC": (1, 3), "ET": 3}
 _CLEANING = (SHARED, CONTACT, NUMBERS, IN_VOXELS, CLEANED)
 
 _2024 = (
@@ -296,8 +298,8 @@ _2024 = (
         _THREE,
         {"dilation": 1, "minimum_volume": 50.0, "penalty": 374.0},
         (ANY_SIZE, SHARED, FIXED),
-        "As BraTS 2023 has it, with the normalised surface Dice of nnU-Net's first version at 0.5 and 1 mm beside it: the "
-        "prediction is neither merged nor cleaned.",
+        "As BraTS 2023 has it, with the normalised surface Dice of nnU-Net's first version at 0.5 and 1 mm beside it: "
+        "the prediction is neither merged nor cleaned.",
         "once",
         _Task({}, merges_prediction=False),
     ),

@@ -57,7 +57,7 @@ def evaluate(pair: LabelPair, options: Options) -> list[Row]:
             rows.append(pair.row(structure, nothing))
             continue
         regions = regions_of(
-            pair.backend,
+            pair.backend.operations,
             components,
             spacing,
             within=found,
@@ -106,14 +106,14 @@ def _rows(
     boxes = np.stack([ends[first.row_of_each(numbers)] for ends in first.boxes], axis=2).tolist()
     columns = [own.tolist() for own in values.values()]
     rows = [pair.row(structure, means)]
-    for number, own, of_region, box in zip(
+    for number, own, (tp, fp, fn), box in zip(
         numbers.tolist(), zip(*columns, strict=True), counts.T.tolist(), boxes, strict=True
     ):
         rows.append(
             pair.row(
                 structure,
                 dict(zip(values, own, strict=True)),
-                counts=Counts(*of_region, histogram.total - sum(of_region)),
+                counts=Counts(tp, fp, fn, histogram.total - tp - fp - fn),
                 level="instance",
                 reference_label=number,
                 instance=Instance(reference_box=tuple((start, stop) for start, stop in box)),

@@ -249,8 +249,8 @@ CELLMAP = Protocol(
             "numbers-collide",
             "After matching, predictions take the numbers of their references, and those without one keep their own, "
             "which may be a reference's: its distance is then measured to both, or to a stranger instead of the cap.",
-            "in a row of 24, references 1 at 2 and 2 at 20, predictions 1 at 20 and 2 at 8: the second is found, and "
-            "measured to the prediction at 8, too: a distance of 12; without the quirk 0.",
+            "a plane of 24², reference 1 in row 2 and 2 in row 20, predictions in rows 8 and 20: the first is missed, "
+            "yet the prediction in row 8 has number 1, and its distance is 6; without the quirk it is the cap, 12.",
         ),
         Quirk(
             "too-many-are-not-scored",

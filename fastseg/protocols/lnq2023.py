@@ -68,7 +68,8 @@ def _surface_distance(
     for labels, own, other in zip(maps, surfaces, reversed(surfaces), strict=True):
         found: NDArray[np.floating]
         if options.quirk("distances-in-float32"):
-            found = itk.distances(other, own, pair.spacing, origin=origin, border=border)
+            to = itk.boundary(other, border=border)
+            found = itk.distances(to, own, pair.spacing, origin=origin)
         else:
             found = nearest_distances(pair, other, own)
         directions.append(_as_summed(found, labels[own]))

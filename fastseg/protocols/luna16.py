@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,17 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg.errors import InputError
-from fastseg.measures.detection_curves import (
-    FALSE_POSITIVE_RATES,
-    Curve,
-    OperatingPoints,
-    sensitivities_at,
-)
 from fastseg.measures.joint_histogram import Counts
 from fastseg.protocols.framework.options import Options
 from fastseg.protocols.framework.protocol import Protocol, Quirk, Rules, Score
+from fastseg.protocols.rules.luna16_scores import (
+    CANDIDATE_COUNT,
+    DOUBLE,
+    HITS,
+    MISSED,
+    NODULE_COUNT,
+    ON_EXCLUDED,
+    WRONG,
+    aggregate,
+)
 from fastseg.protocols.rules.point_tables import PointTable, read_names, read_points
-from fastseg.protocols.rules.scaled_roc import scaled_roc
 from fastseg.results.instance import Instance
 from fastseg.results.rows import Row
 
@@ -33,20 +36,11 @@ _COORDINATES = ("coordX", "coordY", "coordZ")
 _NODULES = (*_COORDINATES, "diameter_mm")
 _CANDIDATES = (*_COORDINATES, "probability")
 
-_HITS, _WRONG, _MISSED = "True positives", "False positives", "False negatives"
-_CANDIDATE_COUNT, _NODULE_COUNT = "Total number of candidates", "Total number of nodules"
-_ON_EXCLUDED = "Ignored candidates on excluded nodules"
-_DOUBLE = "Ignored candidates which were double detections on a nodule"
-_COUNTED = (_HITS, _WRONG, _MISSED, _CANDIDATE_COUNT, _NODULE_COUNT, _ON_EXCLUDED, _DOUBLE)
 
 # What a nodule of unknown size measures, in mm.
 _UNKNOWN_DIAMETER = 10.0
 # Products that may be rounded otherwise than the powers of the script, which decide then.
 _CLOSE = 1e-12
-# The grids on which the script reads its curves, and how near it looks for a rate.
-_FIRST, _LAST, _NEAR = 0.125, 8, 3e-4
-_GRID, _BOOTSTRAP_GRID = 10_001, 10_000
-_CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +63,8 @@ def opened(reference: Any, prediction: Any, case: str) -> Tables:
 def evaluate(tables: Tables, options: Options) -> list[Row]:
     """Find which candidates hit which nodules, scan by scan."""
     nodules, candidates = tables.nodules, tables.candidates
+    if len(candidates.values) and (nodules.scans is None) != (candidates.scans is None):
+        raise InputError("one table names its scans (seriesuid) and the other does not")
     excluded = nodules.values[:, 4] != 0 if nodules.values.shape[1] > 4 else None
     if excluded is None:
         excluded = np.zeros(len(nodules.values), bool)
@@ -128,11 +124,11 @@ def _scan_rows(
         rows.append(_row(scan, {}, (0, 1, 0), None, int(ids[candidate]) + 1, instance))
     counts = (int((matches > 0).sum()), int(wrong.sum()), int((matches == 0).sum()))
     values = {
-        **dict(zip((_HITS, _WRONG, _MISSED), counts, strict=True)),
-        _CANDIDATE_COUNT: len(ids),
-        _NODULE_COUNT: len(own),
-        _ON_EXCLUDED: int((ignored & ~taken).sum()),
-        _DOUBLE: int((matches[matches > 1] - 1).sum()) if free else 0,
+        **dict(zip((HITS, WRONG, MISSED), counts, strict=True)),
+        CANDIDATE_COUNT: len(ids),
+        NODULE_COUNT: len(own),
+        ON_EXCLUDED: int((ignored & ~taken).sum()),
+        DOUBLE: int((matches[matches > 1] - 1).sum()) if free else 0,
         "Sensitivity": counts[0] / len(own) if len(own) else 0.0,
     }
     return [_row(scan, values, counts, _LABEL, _LABEL, None), *rows]
@@ -214,106 +210,6 @@ def _row(
     )
 
 
-# ---------------------------------------------------------------------------------------- a cohort
-
-
-@dataclass(frozen=True, eq=False)
-class _Findings:
-    """All detections of a cohort, the surest first, and how many nodules each scan has."""
-
-    probabilities: Floats
-    hits: Bools
-    scans: NDArray[np.int64]
-    nodules: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, rows: Sequence[Row]) -> _Findings:
-        scan_of = {
-            row.case: i for i, row in enumerate(row for row in rows if row.level == "structure")
-        }
-        found = [
-            (row.instance.confidence, row.reference_label is not None, scan_of[row.case])
-            for row in rows
-            if row.instance is not None and row.prediction_label is not None
-        ]
-        nodules = np.zeros(len(scan_of), np.int64)
-        for row in rows:
-            if row.level == "instance" and row.reference_label is not None:
-                nodules[scan_of[row.case]] += 1
-        probabilities = np.array([one[0] for one in found], np.float64)
-        order = np.argsort(-probabilities, kind="stable")
-        hits = np.array([one[1] for one in found], bool)[order]
-        scans = np.array([one[2] for one in found], np.int64)[order]
-        return cls(probabilities[order], hits, scans, nodules)
-
-    def curve(self, weights: NDArray[np.int64], no_hit_is_nan: bool) -> Curve:
-        """Give the FROC curve of a sample in which each scan occurs so many times."""
-        of_each = weights[self.scans]
-        last = np.append(self.probabilities[1:] != self.probabilities[:-1], True)
-        until = np.cumsum(of_each)[last[: len(of_each)]]
-        hits = np.cumsum(of_each * self.hits)[last[: len(of_each)]]
-        there = np.diff(until, prepend=0) > 0
-        points = OperatingPoints(
-            self.probabilities[last[: len(of_each)]][there], hits[there], (until - hits)[there]
-        )
-        return scaled_roc(
-            points,
-            lesions=int((self.nodules * weights).sum()),
-            images=int(weights.sum()),
-            no_hit_is_nan=no_hit_is_nan,
-        )
-
-
-def aggregate(rows: Sequence[Row], options: Options) -> dict[str, float]:
-    """Score all scans: counts, the mean sensitivity at seven rates, and how it varies over samples of scans."""
-    scans = [row for row in rows if row.level == "structure"]
-    if not scans:
-        return {}
-    totals = {name: float(sum(row[name] for row in scans)) for name in _COUNTED}
-    nodules = totals[_NODULE_COUNT]
-    findings = _Findings.of(rows)
-    is_nan = options.quirk("no-hit-is-nan")
-    curve = findings.curve(np.ones(len(scans), np.int64), is_nan)
-    rates = np.array(FALSE_POSITIVE_RATES)
-    if options.quirk("rates-on-a-grid"):
-        grid = np.linspace(_FIRST, _LAST, num=_GRID)
-        rates = np.array([grid[np.abs(grid - rate) < _NEAR][0] for rate in rates])
-    read = sensitivities_at(curve, rates.tolist()).tolist()
-    scores = {
-        **totals,
-        "Sensitivity": totals[_HITS] / nodules if nodules else 0.0,
-        "Average number of candidates per scan": totals[_CANDIDATE_COUNT] / len(scans),
-        "CPM": sum(read) / 7,
-    }
-    for rate, value in zip(FALSE_POSITIVE_RATES, read, strict=True):
-        scores[f"Sensitivity at {rate:g}"] = value
-    if options["bootstraps"] > 0:
-        scores.update(_bootstrapped(findings, len(scans), options))
-    return scores
-
-
-def _bootstrapped(findings: _Findings, scans: int, options: Options) -> dict[str, float]:
-    """Draw scans with replacement; each sample's curve is read where the script's grid is nearest to the rates."""
-    grid = np.linspace(_FIRST, _LAST, num=_BOOTSTRAP_GRID)
-    rates = [float(grid[np.abs(grid - rate).argmin()]) for rate in FALSE_POSITIVE_RATES]
-    many = options["bootstraps"]
-    rng = np.random.RandomState(options["seed"])  # the generator of the script
-    found = np.zeros((many, len(rates)), np.float32)
-    for i in range(many):
-        weights = np.bincount(rng.randint(scans, size=scans), minlength=scans)
-        curve = findings.curve(weights, options.quirk("no-hit-is-nan"))
-        found[i] = np.interp(rates, curve.x, curve.y)
-    found.sort(axis=0)
-    ends = (1.0 - _CONFIDENCE) / 2.0
-    low, high = found[math.floor(ends * many)], found[math.floor((1.0 - ends) * many)]
-    scores = {}
-    for i, rate in enumerate(FALSE_POSITIVE_RATES):
-        scores[f"Sensivity[Mean] at {rate:g}"] = float(np.average(found[:, i]))
-        scores[f"Sensivity[Lower bound] at {rate:g}"] = float(low[i])
-        scores[f"Sensivity[Upper bound] at {rate:g}"] = float(high[i])
-    return scores
-
-
 QUIRKS = (
     Quirk(
         "double-detections-are-free",
@@ -348,9 +244,8 @@ QUIRKS = (
         "rates-on-a-grid",
         "The curve is read at the nearest of 10 001 places between 1/8 and 8 false positives per scan, at 0.25021 for "
         "1/4.",
-        "A hundred scans with four nodules each: a false positive surer than all in 25 of them, 200 found nodules, "
-        "then a hundred false positives, each before another nodule: the sensitivity at 1/4 is 0.50005; without the "
-        "quirk 0.5.",
+        "A hundred scans with 400 nodules: first 25 false positives, then 200 of the nodules, then at each further "
+        "probability a false positive and a nodule: the sensitivity at 1/4 is 0.50005; without the quirk 0.5.",
     ),
 )
 
@@ -370,13 +265,13 @@ PROTOCOLS = (
             "the generator that the script uses, which sets no seed."
         ),
         scores=(
-            Score(_HITS),
-            Score(_WRONG, False),
-            Score(_MISSED, False),
-            Score(_CANDIDATE_COUNT, None),
-            Score(_NODULE_COUNT, None),
-            Score(_ON_EXCLUDED, None),
-            Score(_DOUBLE, None),
+            Score(HITS),
+            Score(WRONG, False),
+            Score(MISSED, False),
+            Score(CANDIDATE_COUNT, None),
+            Score(NODULE_COUNT, None),
+            Score(ON_EXCLUDED, None),
+            Score(DOUBLE, None),
             Score("Sensitivity", about="of all candidates; 0 without nodules"),
         ),
         rules=Rules(

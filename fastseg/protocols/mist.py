@@ -59,7 +59,7 @@ def _diagonal(shape: tuple[int, ...], spacing: tuple[float, ...]) -> float:
 
 @dataclass(frozen=True)
 class _Lesions:
-    """The lesions of a structure that both maps have, and what was found of those of the reference that are large enough."""
+    """The lesions of a structure that both maps have, and what was found of those of the reference that are large."""
 
     reference: Lesions
     prediction: Lesions
@@ -90,7 +90,7 @@ class _Lesions:
         penalty = _diagonal(shape, pair.spacing)
         surfaces = lesion_surfaces(reference, prediction, contacts, pair.spacing, "surfel")
         voxel = float(np.prod(pair.spacing))
-        found = {}
+        found: dict[int, dict[str, float]] = {}
         for lesion, several in contacts.touched.items():
             volume = float(reference.sizes[lesion] * voxel)
             if volume < options["minimum_volume"]:
@@ -117,9 +117,9 @@ class _Lesions:
 
     def _false_positives(self) -> int:
         options, voxel = self.options, float(np.prod(self.reference.window.pair.spacing))
-        looked_at = self.found
+        looked_at = list(self.found)
         if not options.quirk("small-lesions-make-false-positives"):
-            looked_at = self.contacts.touched
+            looked_at = list(self.contacts.touched)
         used = {predicted for lesion in looked_at for predicted in self.contacts.touched[lesion]}
         least = -1.0 if options.quirk("false-positives-any-size") else options["minimum_volume"]
         return sum(
@@ -172,11 +172,11 @@ PROTOCOLS = (
         title="MIST, the lesion-wise evaluation of its Evaluator",
         source="mist-medical/MIST @ f727791, mist/metrics/lesion_wise_metrics.py (mist-medical 2.3.0)",
         about=(
-            "Each lesion of the reference that is large enough is compared with all predicted components that it touches "
-            "once dilated, as a whole: Dice, HD95 and surface Dice of surface elements with areas. One that touches none, "
-            "and each predicted component that is touched by none, is worth 0 or a diagonal; the mean over both is the "
-            "score. Beside them stand Dice, HD95, surface Dice and the average surface distance of the whole structure, "
-            "and F1 of the detection."
+            "Each lesion of the reference that is large enough is compared with all predicted components that it "
+            "touches once dilated, as a whole: Dice, HD95 and surface Dice of surface elements with areas. One that "
+            "touches none, and each predicted component that is touched by none, is worth 0 or a diagonal; the mean "
+            "over both is the score. Beside them stand Dice, HD95, surface Dice and average surface distance of the "
+            "whole structure, and F1 of the detection."
         ),
         axes="xyz",
         scores=(
@@ -198,7 +198,7 @@ PROTOCOLS = (
             connectivity="18",
             dilation="18 neighbours, 3 times, for matching alone",
             matching="all predicted components that a dilated lesion touches",
-            penalty="0, HD95 the diagonal of the structure's box, for lesions of 10 mm³ or more and any false positive",
+            penalty="0, HD95 the diagonal of the structure's box, for lesions ≥ 10 mm³ and any false positive",
             empties="both 1, HD95 0; one of them 0, HD95 the diagonal of the image",
         ),
         options={"minimum_volume": 10.0, "dilation": 3, "consolidation": 0, "tolerance": 1.0},
@@ -207,8 +207,8 @@ PROTOCOLS = (
                 "penalty-of-the-cropped-box",
                 "What has no counterpart costs the diagonal of the box of both masks, to which they were cropped: the "
                 "wider apart they lie, the more.",
-                "A lesion of 5 x 5 x 5 voxels found exactly, and a second one of 5 x 5 x 5 voxels, missed, right behind "
-                "it after a gap of 5, in 40 x 40 x 40 voxels: lesion_wise_haus95 8.29; without the quirk 34.64.",
+                "A lesion of 5 x 5 x 5 voxels found exactly, and a second one, missed, behind it after a gap of 5, in "
+                "40 x 40 x 40 voxels: lesion_wise_haus95 8.29; without the quirk 34.64.",
             ),
             Quirk(
                 "small-lesions-make-false-positives",

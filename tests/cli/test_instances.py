@@ -22,6 +22,7 @@ def maps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     monkeypatch.chdir(tmp_path)
     np.save("r.npy", reference)
     np.save("p.npy", np.roll(reference, 1, 0))
+    np.save("c.npy", rng.random(reference.shape))
     return "r.npy", "p.npy"
 
 
@@ -39,6 +40,8 @@ def test_every_option_is_that_of_the_function(
         "threshold": "0.25",
         "structure-metrics": "hd95,dice",
         "size-classes": "3,20",
+        "confidence": "c.npy",
+        "confidence-of": "mean",
     }
     values: dict[str, Any] = {
         "components": {"reference": "given", "prediction": "connected"},
@@ -54,6 +57,8 @@ def test_every_option_is_that_of_the_function(
         "together": True,
         "structure_metrics": ["hd95", "dice"],
         "size_classes": [3, 20],
+        "confidence": "c.npy",
+        "confidence_of": "mean",
     }
     given = [word for name, text in texts.items() for word in (f"--{name}", text)]
     flags = ["--instances", "--strict", "--many-to-one", "--together"]
@@ -103,3 +108,11 @@ def test_what_is_refused(
 ) -> None:
     assert main(["evaluate", *maps, *words]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_voronoi_regions(maps: tuple[str, str]) -> None:
+    flags = ["--instances", "--regions", "voronoi", "--metrics", "dice,hd95"]
+    assert main(["evaluate", *maps, *flags, "--output", "o.json"]) == 0
+    found = fastseg.Evaluation.from_json(Path("o.json"))
+    expected = fastseg.evaluate_instances(*maps, metrics=["dice", "hd95"], regions="voronoi")
+    assert repr(found.rows) == repr(expected.rows)

@@ -26,6 +26,8 @@ from fastseg.cohort.outcomes import Case, Outcome
 from fastseg.cohort.run import evaluate_all
 from fastseg.errors import InputError, InputTypeError
 from fastseg.evaluation.settings import Settings
+from fastseg.instances.settings import InstanceSettings
+from fastseg.io import open_image
 from tests.cohort.cohorts import SETTINGS, rows, saved
 
 MIB = 1 << 20
@@ -543,3 +545,15 @@ def test_the_limit_of_a_process_counts(run_python: Callable[..., str]) -> None:
     free, resident = map(int, out.split())
     assert resident < 1 << 30
     assert free < 3 << 30
+
+
+def test_instances_are_found_in_whole_maps(tmp_path: Path) -> None:
+    """Components may reach from end to end: no case by instances is cut, and their maps are reckoned with."""
+    np.save(tmp_path / "a.npy", np.zeros((40, 40, 40), np.uint8))
+    opened = open_image(tmp_path / "a.npy")
+    sides = [(opened, None), (opened, None)]
+    by_structure = memory.needed_bytes(sides, Settings.checked(metrics="dice"))
+    by_instance = memory.needed_bytes(sides, InstanceSettings.checked(metrics="dice"))
+    assert by_structure.in_pieces
+    assert not by_instance.in_pieces
+    assert by_instance.measuring - by_structure.measuring == 40**3 * 14

@@ -64,7 +64,7 @@ def nearly_right(rng: Rng) -> Pair:
 def touching(rng: Rng) -> Pair:
     """No background: every voxel belongs to some cell of either side."""
     seeds = [rng.random((int(rng.integers(2, 8)), 3)) * SHAPE for _ in range(2)]
-    grid = np.stack(np.indices(SHAPE), -1)[..., None, :]
+    grid = np.moveaxis(np.indices(SHAPE), 0, -1)[..., None, :]
     first, second = (((grid - of) ** 2).sum(-1).argmin(-1).astype(np.int32) + 1 for of in seeds)
     return first, second
 

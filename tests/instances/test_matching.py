@@ -288,6 +288,7 @@ def test_no_pair_depends_on_what_it_is_not_connected_with() -> None:
 def test_every_rule_is_told(rule: str) -> None:
     assert RULES[rule].name == rule
     assert RULES[rule].about
+    assert RULES[rule].ties
     assert RULES[rule].function.__doc__
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import fastseg
+from fastseg.instances import evaluate_instances
 from fastseg.instances.matching import match
 from fastseg.instances.settings import InstanceSettings
 from fastseg.measures.instance_table import Instances, InstanceTable
@@ -76,6 +77,14 @@ def test_one_side_may_be_given_and_the_other_connected(backend: str) -> None:
         (301, 2, 2 / 3),
         (None, 3, 0.0),
     ]
+
+
+def test_many_labels_are_most_likely_instances() -> None:
+    cells = np.arange(600).reshape(20, 30)
+    with pytest.warns(fastseg.InputWarning, match="599 labels .* components='given'"):
+        fastseg.evaluate_instances(cells, cells, metrics="dice")
+    evaluation = fastseg.evaluate_instances(cells, cells, metrics="dice", components="given")
+    assert evaluation["instances"]["instance_tp"] == 599
 
 
 def test_regions_may_overlap(backend: str) -> None:
@@ -260,11 +269,12 @@ def test_confidences_of_voxels(how: Any, backend: str) -> None:
         ({1: math.nan}, "expected a number, got nan"),
         (np.zeros((3, 3)), r"expected probabilities of the maps' shape \(40, 40\), got \(3, 3\)"),
         (np.full((40, 40), np.nan), "hold NaN"),
-        ("file.nii", "read the file first"),
+        ("file.nii", "file.nii"),
     ],
 )
 def test_wrong_confidences(given: Any, message: str) -> None:
-    with pytest.raises((fastseg.InputError, fastseg.InputTypeError), match=message):
+    kinds = fastseg.InputError, fastseg.InputTypeError, FileNotFoundError
+    with pytest.raises(kinds, match=message):
         fastseg.evaluate_instances(*two_and_two(), confidence=given)
 
 
@@ -274,7 +284,7 @@ def test_wrong_confidences(given: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"components": "conected"}, "did you mean 'connected'"),
+        ({"components": "connect"}, "did you mean 'connected'"),
         ({"components": {"reference": "given"}}, "expected one value, or the keys 'reference'"),
         ({"connectivity": 18}, "expected 1 to 2, or 4, 8 neighbours, for 2 axes, got 18"),
         ({"connectivity": 5}, "expected 1 to 3, or 6, 18 or 26"),
@@ -301,6 +311,13 @@ def test_shapes_must_agree() -> None:
     reference, prediction = two_and_two()
     with pytest.raises(fastseg.InputError, match="one shape"):
         fastseg.evaluate_instances(reference, prediction[:-1])
+
+
+def test_arrays_on_a_gpu_have_to_be_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrays that only say that they are on a GPU stand in for those that are."""
+    monkeypatch.setattr(evaluate_instances, "memory_of", lambda array: "cuda")
+    with pytest.raises(fastseg.InputTypeError, match="is on a GPU; copy it"):
+        fastseg.evaluate_instances(*two_and_two())
 
 
 # ------------------------------------------------------------------------------------- the rest
@@ -400,3 +417,62 @@ def test_large_organs_are_measured_among_small_ones(backend: str) -> None:
     for row, other in zip(found.instances(), expected, strict=True):
         assert dict(row) == dict(other)
         assert row.counts == other.counts
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"boundary": "surfel", "dilation": 1},
+        {"percentile_method": "pooled", "matching": "any", "labels": {"all": (1, 2), "one": 1}},
+        {"components": "given", "structure_metrics": "all"},
+        {"components": {"reference": "given", "prediction": "connected"}, "matching": "center"},
+        {"matching": "merge", "threshold": 0.1, "minimum_size": 4, "connectivity": 6},
+    ],
+)
+def test_backends_and_threads_agree_on_larger_maps(options: dict[str, Any], order: Any) -> None:
+    """Some boxes are measured by themselves, some among others, some in runs and some in labels."""
+    rng = np.random.default_rng(8)
+    shape = (70, 66, 90)
+    reference: Array = np.zeros(shape, np.uint8, order=order)
+    prediction: Array = np.zeros(shape, np.uint8, order=order)
+    for _ in range(60):
+        start = rng.integers(0, 60, 3)
+        size = rng.integers(1, 14, 3)
+        label = int(rng.integers(1, 4))
+        for labels, shift in ((reference, 0), (prediction, int(rng.integers(-2, 3)))):
+            box = tuple(
+                slice(max(0, int(a) + shift), int(a + b) + shift)
+                for a, b in zip(start, size, strict=True)
+            )
+            labels[box] = label
+    reference[5:65, 3:60, 80:] = 4  # one that is large, and one component
+    prediction[6:65, 3:60, 79:] = 4
+    found = {}
+    for backend, threads in (("numba", 1), ("numba", 3), ("scipy", 1)):
+        fastseg.set_num_threads(threads)
+        evaluation = fastseg.evaluate_instances(
+            reference, prediction, spacing=(1.0, 0.8, 2.5), backend=backend, **options
+        )
+        found[backend, threads] = repr(evaluation.rows)
+    assert found["numba", 1] == found["numba", 3] == found["scipy", 1]
+
+
+@pytest.mark.slow
+def test_more_instances_than_sixteen_bits_can_number() -> None:
+    checkers = (np.indices((2, 300, 300)).sum(0) % 2).astype(np.uint8)
+    other = checkers.copy()
+    other[0, :100] = 0
+    evaluation = fastseg.evaluate_instances(checkers, other, connectivity=6, metrics="iou")
+    row = evaluation[1]
+    n, missed = int(checkers.sum()), int(checkers[0, :100].sum())
+    assert n > 1 << 16
+    assert (row["instances_reference"], row["instance_fn"], row["instance_fp"]) == (n, missed, 0)
+    found = evaluation.instances()
+    assert [one.reference_label for one in found] == list(range(1, n + 1))
+    assert [one.prediction_label for one in found] == [None] * missed + list(
+        range(1, n - missed + 1)
+    )
+    assert row["matched_iou"] == 1

@@ -119,3 +119,59 @@ def test_images_bring_their_spacing(tmp_path: Path) -> None:
 def test_a_budget_does_not_cut_a_component(folders: tuple[Path, Path]) -> None:
     with pytest.raises(fastseg.CaseError, match="needs"):
         fastseg.evaluate_cohort(*folders, instances=True, max_memory="1MiB", **OPTIONS)
+
+
+@pytest.fixture
+def probabilities(folders: tuple[Path, Path]) -> Path:
+    """A folder with the probabilities of each case's prediction."""
+    place = folders[0].parent / "probabilities"
+    place.mkdir()
+    rng = np.random.default_rng(11)
+    for case in "abc":
+        np.save(place / f"{case}.npy", rng.random((12, 14)))
+    return place
+
+
+def test_a_cohort_has_a_folder_of_confidences(
+    folders: tuple[Path, Path], probabilities: Path
+) -> None:
+    options: dict[str, Any] = {"metrics": "dice", "confidence_of": "mean"}
+    found = fastseg.evaluate_cohort(*folders, instances=True, confidence=probabilities, **options)
+    for case in "abc":
+        maps = [np.load(folder / f"{case}.npy") for folder in folders]
+        alone = fastseg.evaluate_instances(
+            *maps, case=case, confidence=np.load(probabilities / f"{case}.npy"), **options
+        )
+        assert repr(found.case(case).rows) == repr(alone.rows)
+    assert any(row.instance and row.instance.confidence > 0 for row in found.instances())
+    (probabilities / "b.npy").unlink()
+    with pytest.raises(fastseg.CaseError, match="b: confidence: no image of the case 'b'"):
+        fastseg.evaluate_cohort(*folders, instances=True, confidence=probabilities, **options)
+    with pytest.raises(FileNotFoundError, match="confidence: nowhere"):
+        fastseg.evaluate_cohort(*folders, instances=True, confidence="nowhere", **options)
+    with pytest.raises(fastseg.InputTypeError, match="a folder with an image of each"):
+        fastseg.evaluate_cohort(*folders, instances=True, confidence={1: 0.5}, **options)
+
+
+def test_an_image_of_confidences_lies_on_the_same_grid(tmp_path: Path) -> None:
+    nibabel = pytest.importorskip("nibabel")
+    rng = np.random.default_rng(2)
+    reference = cases.blobs(rng, (9, 8, 7), 1, 6)
+    voxels = rng.random(reference.shape)
+    affine = np.diag([2.0, 0.5, 1.0, 1.0])
+    shifted = affine.copy()
+    shifted[0, 3] = 7
+    for name, array, place in (
+        ("r", reference, affine),
+        ("c", voxels, affine),
+        ("d", voxels, shifted),
+    ):
+        nibabel.save(nibabel.Nifti1Image(array, place), tmp_path / f"{name}.nii.gz")
+    path = tmp_path / "r.nii.gz"
+    found = fastseg.evaluate_instances(
+        path, path, metrics="dice", confidence=tmp_path / "c.nii.gz", case="r"
+    )
+    expected = fastseg.evaluate_instances(path, path, metrics="dice", confidence=voxels, case="r")
+    assert repr(found.rows) == repr(expected.rows)
+    with pytest.raises(fastseg.GridMismatchError):
+        fastseg.evaluate_instances(path, path, confidence=tmp_path / "d.nii.gz")

@@ -88,7 +88,7 @@ def test_ties_go_to_the_lowest_number_however_the_map_is_turned() -> None:
     expected = fastseg.voronoi_regions(instances, spacing=(2, 1, 0.5))
     for axes in ((1, 0, 2), (2, 1, 0), (2, 0, 1)):
         turned = fastseg.voronoi_regions(
-            instances.transpose(axes), spacing=np.array([2, 1, 0.5])[list(axes)]
+            instances.transpose(axes), spacing=[(2, 1, 0.5)[axis] for axis in axes]
         )
         assert_array_equal(turned, expected.transpose(axes))
     assert_array_equal(
@@ -123,11 +123,37 @@ def test_what_is_far_is_found_too() -> None:
     mask = np.zeros(instances.shape, bool)
     mask[20:26, 20:22, 30:33] = mask[0, 0, 0] = mask[-1, -1, -1] = True
     for order in ("C", "F"):
-        there = np.array(instances, order=order)  # type: ignore[call-overload]
+        there = np.array(instances, order=order)
         found = fastseg.voronoi_regions(there, within=mask)
         assert_array_equal(found, np.where(mask, naive(instances, (1.0, 1.0, 1.0)), 0))
         found = fastseg.voronoi_regions(there, within=mask, ties="first_voxel")
         assert_array_equal(found, np.where(mask, by_indices(instances, (1.0, 1.0, 1.0)), 0))
+
+
+@pytest.mark.parametrize("backend", ["numba", "scipy"])
+def test_voxels_far_from_few_and_many_instances(backend: str) -> None:
+    """Blocks of voxels, each with one or some instances that may be the nearest, and all of them."""
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        shape = tuple(rng.integers(33, 70, 3))
+        instances = np.zeros(shape, np.int32)
+        for number in rng.permutation(np.arange(1, (3, 12, 40)[seed % 3])):
+            start, size = [rng.integers(0, n) for n in shape], rng.integers(1, 6)
+            instances[tuple(slice(a, a + size) for a in start)] = number * 7
+        mask = np.zeros(shape, bool)
+        for _ in range(rng.integers(1, 9)):
+            start, size = [rng.integers(0, n) for n in shape], rng.integers(1, 9)
+            mask[tuple(slice(a, a + size) for a in start)] = True
+        spacing = SPACINGS[seed % 5]
+        steps = comparable_steps(shape, spacing)
+        for ties, expected in (
+            ("lowest", naive(instances, steps)),
+            ("first_voxel", by_indices(instances, steps)),
+        ):
+            options: Any = {"spacing": spacing, "ties": ties, "within": mask}
+            with fastseg.use_backend(backend):
+                found = fastseg.voronoi_regions(instances, **options)
+            assert_array_equal(found, np.where(mask, expected, 0), err_msg=f"{seed} {ties}")
 
 
 def test_threads_do_not_show() -> None:
@@ -140,7 +166,7 @@ def test_threads_do_not_show() -> None:
             found.append(fastseg.voronoi_regions(instances, spacing=(1, 1, 2.5)))
         finally:
             fastseg.set_num_threads(None)
-    assert_array_equal(*found)
+    assert_array_equal(found[0], found[1])
 
 
 def test_a_mask_is_one_instance_and_nothing_has_no_region() -> None:

@@ -49,7 +49,8 @@ def case(seed: int) -> tuple[Mask, Mask]:
 
 
 def surface(mask: Mask) -> Mask:
-    return mask & ~ndimage.binary_erosion(mask)
+    inside: Mask = ndimage.binary_erosion(mask)
+    return mask & ~inside
 
 
 def twin(
@@ -244,6 +245,7 @@ def test_quirk_worse_than_the_worst() -> None:
     assert found[HD] == 30
 
 
+@pytest.mark.slow
 def test_torch_adds_up_in_lanes() -> None:
     """Means of float32 depend on the order of the sum; these are those of torch."""
     torch = pytest.importorskip("torch")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fastseg import threads
 from fastseg.backends.numba.bands import bands_within
 from fastseg.backends.numba.components import Components
-from fastseg.backends.numba.masks import Mask
+from fastseg.backends.numba.masks import ALL_BITS, Mask
 from fastseg.backends.numba.nearest import PaddedSet, Padding, Search
 from fastseg.backends.numba.regions import areas_of_codes, measured
 from fastseg.backends.numba.surfaces import Surfaces, surfaces_of
@@ -36,6 +36,7 @@ from fastseg.measures.distributions import Distribution
 from fastseg.measures.overlap import Overlap
 from fastseg.measures.regions import Measured, Request
 from fastseg.measures.surface_distances import Boundary
+from fastseg_kernels.cpu import dilation as dilation_kernels
 from fastseg_kernels.cpu import nearest as nearest_kernels
 
 #: bytes that the search within a window takes for each of its voxels: masks, surfaces and copies of these as bits
@@ -69,6 +70,25 @@ def components(words: Words, width: int, connectivity: int, reverse: bool) -> Co
     volume = Volume(nothing, nothing.dtype, 3, reverse)
     shape = words.shape[0], words.shape[1], width
     return Components.of_words(words, volume, shape, connectivity)
+
+
+def dilated(words: Words, width: int, iterations: int) -> Words:
+    """Dilate slabs of slices, step by step."""
+    nz, ny, _ = words.shape
+    last = ALL_BITS >> np.uint64(-width % 64)
+    occupied = words.any(axis=2).view(np.uint8)
+    slabs = threads.slabs(nz, nz * ny * width)
+    for _ in range(iterations):
+        before = words, occupied
+        words, occupied = np.zeros_like(words), np.zeros_like(occupied)
+
+        def step(
+            slab: tuple[int, int], before: Any = before, after: Any = (words, occupied)
+        ) -> None:
+            dilation_kernels.dilate(*before, last, *slab, *after)
+
+        threads.run(step, slabs)
+    return words
 
 
 def measure(pair: PackedPair, tolerance: float, request: Request) -> Measured:

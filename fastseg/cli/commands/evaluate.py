@@ -109,6 +109,9 @@ def evaluate(
     together: by_instance.Together = False,
     structure_metrics: by_instance.StructureMetrics = None,
     size_classes: by_instance.SizeClasses = None,
+    confidence: by_instance.Confidence = None,
+    confidence_of: by_instance.ConfidenceOf = None,
+    regions: by_instance.Regions = None,
     protocol: Annotated[
         str | None,
         typer.Option(
@@ -298,6 +301,9 @@ def evaluate(
         together=together,
         structure_metrics=structure_metrics,
         size_classes=size_classes,
+        confidence=confidence,
+        confidence_of=confidence_of,
+        regions=regions,
     )
     if protocol is not None or protocol_options or quirks_off:
         own = protocols.parse(context, protocol, protocol_options or [], quirks_off or [])

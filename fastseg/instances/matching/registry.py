@@ -31,23 +31,56 @@ class Rule(NamedTuple):
     function : callable
         From a table, the scores of its pairs and the options to the pairs accepted, in any order.
     about : str
-        What it does, in words.
+        Which pairs it accepts, in words.
+    ties : str
+        Which of several pairs, or choices of pairs, with equal scores it accepts.
     """
 
     name: str
     function: Callable[[InstanceTable, Scores, MatchingOptions], Pairs]
     about: str
+    ties: str
 
 
 RULES = {
     rule.name: rule
     for rule in (
-        Rule("greedy", greedy, "the best pair first, then the best of what is left"),
-        Rule("optimal", optimal, "the pairs, each instance in one, with the largest sum of scores"),
-        Rule("overlap", overlap, "every pair that reaches the threshold"),
-        Rule("any", any_overlap, "every pair that shares a voxel"),
-        Rule("center", center, "the reference instance in which a prediction's centre lies"),
-        Rule("merge", merge, "greedy, and more predictions while they together are better"),
+        Rule(
+            "greedy",
+            greedy,
+            "the best pair that reaches the threshold, then the best of what is left; with `many_to_one` each "
+            "prediction goes to its best reference instance",
+            "the smaller reference id first, then the smaller prediction id",
+        ),
+        Rule(
+            "optimal",
+            optimal,
+            "of the pairs that reach the threshold those with the largest sum of scores, each instance in one at most; "
+            "with `many_to_one` as greedy",
+            "those of SciPy's assignment of what is connected by pairs, ids ascending",
+        ),
+        Rule(
+            "overlap",
+            overlap,
+            "every pair that reaches the threshold; with `together`, all pairs of a reference instance that all "
+            "predictions that touch it reach as if they were one",
+            "there are none",
+        ),
+        Rule("any", any_overlap, "every pair that shares a voxel", "there are none"),
+        Rule(
+            "center",
+            center,
+            "the reference instance that holds a prediction's centre, for the best such prediction; with `many_to_one` "
+            "for each",
+            "the smaller prediction id first",
+        ),
+        Rule(
+            "merge",
+            merge,
+            "as greedy, and a prediction that is left joins a reference instance that is found where the score of all "
+            "its predictions together rises by it",
+            "as greedy",
+        ),
     )
 }
 

@@ -43,11 +43,17 @@ def cheapest_pairs(
     chosen = best_assignment(rows, columns, gains.astype(np.float64))
     if len(chosen) == len(rows) or not _has_rival(rows, columns, gains, chosen):
         return chosen
+    flow = _solver()
+    return chosen if flow is None else _as_flow(flow, shape, rows, columns, costs, without)
+
+
+def _solver() -> Any:
+    """Make a flow of OR-tools; None where it is not installed."""
     try:
-        solver = importlib.import_module("ortools.graph.python.min_cost_flow")
+        module = importlib.import_module("ortools.graph.python.min_cost_flow")
     except ImportError:
-        return chosen
-    return _as_flow(solver.SimpleMinCostFlow(), shape, rows, columns, costs, without)
+        return None
+    return module.SimpleMinCostFlow()
 
 
 def _has_rival(rows: Longs, columns: Longs, gains: Longs, chosen: Longs) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fastseg.protocols.rules.lesions import Lesions, Numbers
-from fastseg.protocols.rules.packed_masks import dilated, places_of_bits
+from fastseg.protocols.rules.packed_masks import places_of_bits
 
 # faces and edges
 _NEIGHBOURS = [
@@ -21,7 +21,7 @@ Pairs = list[tuple[int, int]]
 def touching(one: Lesions, other: Lesions) -> Pairs:
     """List which lesions of two tissues, which share no voxel, are neighbours by faces or edges; ascending."""
     window = one.window
-    border = dilated(one.words, window.width, 1) & other.words
+    border = window.packed.dilated(one.words, window.width, 1) & other.words
     places = places_of_bits(border, window.width)
     at = np.stack(np.unravel_index(places, window.shape))
     sizes = np.array(window.shape)[:, None]

@@ -139,31 +139,38 @@ class Candidates:
         """
         mask = detections != 0
         values = detections[mask]
-        different, rank = np.unique(values, return_inverse=True)
         sources: Array = mask
         if by_value:
             sources = np.zeros(detections.shape, np.int32)
-            sources[mask] = rank.reshape(-1) + 1
+            sources[mask] = np.unique(values, return_inverse=True)[1].reshape(-1) + 1
         components, count = connected(sources, backend)
-        if not by_value and count < len(different):
-            raise InputError(
-                f"prediction: {len(different)} different confidences in {count} components: a map of "
-                "probabilities; give each candidate one confidence"
-            )
         highest = np.zeros(count, detections.dtype)
-        np.maximum.at(highest, components[mask] - 1, values)
+        own = components[mask] - 1
+        np.maximum.at(highest, own, values)
+        if not by_value and (values != highest[own]).any():  # else there is one a component
+            different = len(np.unique(values))
+            if different > count:
+                raise InputError(
+                    f"prediction: {different} different confidences in {count} components: a map of probabilities; "
+                    "give each candidate one confidence"
+                )
         return cls(components, highest)
 
 
 def occupied(first: Array, second: Array) -> Box:
-    """Find the box of all that is not 0 in two maps of one shape; components are numbered within it as in the whole."""
-    anything = first != 0
-    np.logical_or(anything, second != 0, out=anything)
+    """Find the box of all that is not 0 in two maps of one shape, floats of which are not negative.
+
+    Components are numbered within it as in the whole.
+    """
+    # largest values are found faster than comparisons are written, where none is negative
+    maps = [one != 0 if one.dtype.kind == "i" else one for one in (first, second)]
     box: list[slice] = []
-    for _ in range(anything.ndim):  # the axes that were looked at are not looked through again
-        places = np.flatnonzero(anything.any(axis=tuple(range(1, anything.ndim))))
+    for _ in range(first.ndim):  # the axes that were looked at are not looked through again
+        others = tuple(range(1, maps[0].ndim))
+        along = [np.maximum.reduce(one, axis=others) if others else one for one in maps]
+        places = np.flatnonzero((along[0] != 0) | (along[1] != 0))
         box.append(slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, 1))
-        anything = anything.any(axis=0)
+        maps = [np.maximum.reduce(one, axis=0) for one in maps]
     return tuple(box)
 
 

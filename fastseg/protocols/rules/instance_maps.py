@@ -62,14 +62,13 @@ def instance_maps(pair: LabelPair) -> Iterator[InstanceMaps]:
         yield InstanceMaps(structure, pair.reference, pair.prediction, pair.histogram)
         return
     for structure in pair.given:
-        maps = [
-            np.where(np.isin(labels, np.array(wanted)), labels, labels.dtype.type(0))
-            for labels, wanted in (
-                (pair.reference, structure.reference),
-                (pair.prediction, structure.prediction),
-            )
-        ]
-        yield InstanceMaps(structure, *maps, pair.joint_histogram(*maps))
+        first = _only(pair.reference, structure.reference)
+        second = _only(pair.prediction, structure.prediction)
+        yield InstanceMaps(structure, first, second, pair.joint_histogram(first, second))
+
+
+def _only(labels: Array, wanted: tuple[int, ...]) -> Array:
+    return np.where(np.isin(labels, np.array(wanted)), labels, labels.dtype.type(0))
 
 
 def at_threshold(structure: Structure, threshold: float, only: bool) -> Structure:

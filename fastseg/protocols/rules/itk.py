@@ -51,10 +51,15 @@ def contour(labels: Array, *, full: bool, border: bool = False) -> Bools:
     bool ndarray
         Voxels of a label that have a neighbour with another one, or none.
     """
-    found = np.zeros(labels.shape, bool)
-    for step in neighbours(labels.ndim, full):
-        here, there = beside(labels.shape, step)
-        found[here] |= labels[here] != labels[there]
+    found: Bools = np.zeros(labels.shape, bool)
+    if full:
+        found |= _spread(labels, np.minimum) != _spread(labels, np.maximum)
+    else:
+        for axis in range(labels.ndim):
+            lines, marks = np.moveaxis(labels, axis, 0), np.moveaxis(found, axis, 0)
+            differ = lines[1:] != lines[:-1]
+            marks[1:] |= differ
+            marks[:-1] |= differ
     if border:
         for axis in range(labels.ndim):
             ends: list[Any] = [slice(None)] * labels.ndim
@@ -62,6 +67,17 @@ def contour(labels: Array, *, full: bool, border: bool = False) -> Bools:
             found[tuple(ends)] = True
     found &= labels != 0
     return found
+
+
+def _spread(labels: Array, extreme: np.ufunc) -> Array:
+    """Take the least or the largest of each voxel and its neighbours by corners, axis by axis."""
+    for axis in range(labels.ndim):
+        lines = np.moveaxis(labels, axis, 0)
+        found = lines.copy()
+        extreme(found[1:], lines[:-1], out=found[1:])
+        extreme(found[:-1], lines[1:], out=found[:-1])
+        labels = np.moveaxis(found, 0, axis)
+    return labels
 
 
 def boundary(mask: Bools, *, border: bool = False) -> Bools:
@@ -74,34 +90,26 @@ def boundary(mask: Bools, *, border: bool = False) -> Bools:
 
 
 def distances(
-    of: Bools,
-    at: Bools,
-    spacing: Spacing,
-    *,
-    origin: Sequence[int] | None = None,
-    border: bool = False,
+    to: Bools, at: Bools, spacing: Spacing, *, origin: Sequence[int] | None = None
 ) -> NDArray[np.float32]:
     """Measure how far voxels lie from a mask's boundary, as ``SignedMaurerDistanceMapImageFilter`` without its sign.
 
     Parameters
     ----------
-    of : bool ndarray
-        The mask.
+    to : bool ndarray
+        The mask's :func:`boundary`.
     at : bool ndarray
         Voxels whose distances are wanted, at least one.
     spacing : tuple of float
         Along each array axis.
     origin : sequence of int, optional
         Where the arrays begin in ITK's image, of which they may be a part.
-    border : bool
-        Whether there is background around the arrays.
 
     Returns
     -------
     float32 ndarray (n,)
         A distance for each voxel of `at`, in C order; where there is no boundary, the root of the largest float32.
     """
-    to = boundary(of, border=border)
     if not to.any():
         return np.full(int(at.sum()), np.sqrt(np.finfo(np.float32).max), np.float32)
     # nothing outside of the box has a say, but where the box begins has

@@ -1,8 +1,8 @@
 """The robust Hausdorff distance that surface-distance gives of label numbers where it expects masks of 0 and 1.
 
-A corner's code is a sum over the eight voxels around it, each times a power of two, kept in a byte: of numbers beyond 1 it
-is no longer the pattern of the corner. Inside lesion 2 it is 254 instead of 255, so that the inside of every lesion but
-the first counts as surface, with areas of whatever patterns the sums hit.
+A corner's code is a sum over the eight voxels around it, each times a power of two, kept in a byte: of numbers beyond 1
+it is no longer the pattern of the corner. Inside lesion 2 it is 254 instead of 255, so that the inside of every lesion
+but the first counts as surface, with areas of whatever patterns the sums hit.
 """
 
 from __future__ import annotations

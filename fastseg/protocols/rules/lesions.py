@@ -1,14 +1,14 @@
 """Lesions of one side, as the BraTS family has them: components, of which those that lie near each other are one.
 
 Everything happens in a window of the volume, with places in memory order, whichever that is. Numbers are those of cc3d:
-of components in the order of their first voxels along x, y, z, x fastest, since nibabel gives arrays in Fortran order; of
-what was dilated, z fastest, since SciPy gives those in C order.
+of components in the order of their first voxels along x, y, z, x fastest, since nibabel gives arrays in Fortran order;
+of what was dilated, z fastest, since SciPy gives those in C order.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,14 +25,13 @@ from fastseg.protocols.framework.label_pair import LabelPair
 from fastseg.protocols.rules.packed_masks import (
     Places,
     Words,
-    dilated,
     places_of_bits,
     without_places,
 )
 from fastseg.threads import lazy
 
 Numbers = NDArray[np.int64]
-Labels = NDArray[np.int32]
+Labels = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -46,11 +45,14 @@ class Window:
         Along z, y, x.
     reverse : bool
         Whether x is the slowest axis in memory.
+    tight : bool
+        Whether what is measured within it is about as large.
     """
 
     pair: LabelPair
     box: Box
     reverse: bool
+    tight: bool = True
 
     @classmethod
     def around(
@@ -115,7 +117,7 @@ class Window:
         request = Request(
             frozenset(("surface_distributions",)), spacing, boundary, furthest=furthest
         )
-        cut = _cropped(*masks)
+        cut = masks if self.tight else _cropped(*masks)
         shape = (*cut[0].shape[:2], self.width)
         pair = PackedPair(*cut, shape, 3, not self.reverse)
         found: SurfaceReductions = self.packed.measure(pair, 0.0, request)["surface_distributions"]
@@ -135,7 +137,7 @@ class Lesions:
         Their voxels.
     numbers : int64 ndarray (n,)
         The lesion of each voxel.
-    labels : int32 ndarray
+    labels : uint8 or uint32 ndarray
         The same as a map in memory order.
     count : int
         The greatest number; there may be none of some.
@@ -168,7 +170,9 @@ class Lesions:
         painted, count = window.components(words, fastest, connectivity)
         places = places_of_bits(words, window.width)
         numbers = painted.reshape(-1)[places].astype(np.int64)
-        return cls(window, words, places, numbers, painted, count)
+        own = np.zeros(window.shape, _narrowest(count))
+        own.reshape(-1)[places] = numbers
+        return cls(window, words, places, numbers, own, count)
 
     @classmethod
     def merged(
@@ -181,14 +185,14 @@ class Lesions:
     ) -> Lesions:
         """Take what lies in one component of the dilated mask for one lesion, with the number of that component."""
         words = window.words_of(labels, wanted)
-        grown = dilated(words, window.width, dilation)
+        grown = window.packed.dilated(words, window.width, dilation)
         reach, count = window.components(grown, "z", connectivity)
         places = places_of_bits(words, window.width)
         numbers = reach.reshape(-1)[places].astype(np.int64)
-        painted = np.zeros(window.shape, np.int32)
-        painted.reshape(-1)[places] = numbers
+        own = np.zeros(window.shape, _narrowest(count))
+        own.reshape(-1)[places] = numbers
         same = np.arange(count + 1)
-        return cls(window, words, places, numbers, painted, count, reach, same)
+        return cls(window, words, places, numbers, own, count, reach, same)
 
     @lazy
     def sizes(self) -> Numbers:
@@ -227,7 +231,7 @@ class Lesions:
         """
         numbers = number_of[self.numbers]
         kept = numbers > 0
-        labels = np.zeros(self.window.shape, np.int32)  # pages without a lesion are never touched
+        labels = np.zeros(self.window.shape, _narrowest(int(number_of.max(initial=0))))
         labels.reshape(-1)[self.places] = numbers
         words = self.words
         places = self.places
@@ -258,11 +262,16 @@ class Lesions:
         return self.renumbered(np.where(there, np.cumsum(there), 0))
 
 
+def _narrowest(greatest: int) -> type[np.unsignedinteger[Any]]:
+    """Choose a type for numbers of lesions: maps that are narrow are read faster, of which pages are taken fewer."""
+    return np.uint8 if greatest < 256 else np.uint32
+
+
 def _cropped(reference: Words, prediction: Words) -> tuple[Words, Words]:
     """Leave out slices and rows at the ends that hold nothing."""
     either = reference | prediction
-    slices = either.any(axis=(1, 2)).nonzero()[0]
-    rows = either.any(axis=(0, 2)).nonzero()[0]
+    slices = np.flatnonzero(either.any(axis=(1, 2)))
+    rows = np.flatnonzero(either.any(axis=(0, 2)))
     if not len(slices):
         return reference, prediction
     inside = slice(slices[0], slices[-1] + 1), slice(rows[0], rows[-1] + 1)

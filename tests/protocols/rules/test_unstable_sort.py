@@ -69,9 +69,12 @@ def test_a_bad_order_is_sorted_by_heap(monkeypatch: pytest.MonkeyPatch) -> None:
     values = _killer(400)
     heaps = []
     kept = unstable_sort._heapsorted
-    monkeypatch.setattr(
-        unstable_sort, "_heapsorted", lambda *args: (heaps.append(1), kept(*args))[1]
-    )
+
+    def noted(items: list[int], before: unstable_sort.Before) -> list[int]:
+        heaps.append(len(items))
+        return kept(items, before)
+
+    monkeypatch.setattr(unstable_sort, "_heapsorted", noted)
     assert _crc(unstable_descending(values)) == 1470995314
     assert heaps
 
