@@ -34,8 +34,6 @@ _FEW = 1 << 14
 _MOST_RUNS = (1 << 32) - 2
 # Bytes of a line of the cache, and of a page where the system was asked for huge ones, as NumPy asks Linux.
 _LINE, _HUGE_PAGE = 64, 1 << 21
-# Rows in which it is looked for a second label at a time.
-_SLICE_ROWS = 1 << 9
 
 
 @dataclass(frozen=True)
@@ -66,6 +64,8 @@ class Components:
         How much is measured of them: `run_kernels.COLUMNS` with the sums of positions, which take as long again.
     measured : tuple of table and order, or None
         What was measured of the components under their first numbers, and the rows in which they now come.
+    label : int or None
+        The bits of the one label that a map has besides 0, where it was looked for and there is one.
     """
 
     words: Words
@@ -79,6 +79,7 @@ class Components:
     shape: tuple[int, int, int]
     columns: int = run_kernels.WITHOUT_SUMS
     measured: tuple[Table, NDArray[np.intp]] | None = None
+    label: int | None = None
 
     @classmethod
     def of_mask(
@@ -95,8 +96,10 @@ class Components:
         nz, ny, nx = volume.labels.shape
         if volume.dtype.kind == "b":
             return cls.of_mask(Mask.of(volume, (1,), None), connectivity, columns)
-        if (words := _words_of_one_label(volume.labels)) is not None:
-            return cls.of_words(words, volume, (nz, ny, nx), connectivity, columns)
+        if (found := _words_of_one_label(volume.labels)) is not None:
+            words, label = found
+            components = cls.of_words(words, volume, (nz, ny, nx), connectivity, columns)
+            return replace(components, label=label)
         words = np.empty((nz, ny, -(-nx // 64)), np.uint64)
         rows = words.reshape(-1, words.shape[2])
         starts, changes = np.empty_like(rows), np.empty_like(rows)
@@ -343,31 +346,19 @@ def _check_runs(n_runs: int) -> None:
         )
 
 
-def _words_of_one_label(labels: Array) -> Words | None:
-    """Pack a label map that has one label besides 0; None if it has more."""
+def _words_of_one_label(labels: Array) -> tuple[Words, int | None] | None:
+    """Pack a label map that has one label besides 0, and give its bits, None if it has none; None if it has more."""
     nz, ny, nx = labels.shape
     words = np.empty((nz, ny, -(-nx // 64)), np.uint64)
-    select = mask_kernels.select[labels.dtype]
-    background = np.zeros(1, np.uint64)
+    pack_one = mask_kernels.pack_one[labels.dtype]
 
     def pack(slab: tuple[int, int]) -> set[int] | None:
-        label: set[int] = set()
-        for z in range(*slab):
-            for y in range(0, ny, _SLICE_ROWS):
-                part = words[z : z + 1, y : y + _SLICE_ROWS]
-                corner = np.array([z, y, 0])
-                select(labels, background, 0, 1, corner, nx, part)
-                n_background = int(mask_kernels.count(part.reshape(-1)))
-                own = labels[z, y : y + _SLICE_ROWS]
-                if n_background == own.size:
-                    part[...] = 0
-                    continue
-                if not label:
-                    label.add(int(own.reshape(-1)[np.argmax(own != 0)]))
-                select(labels, np.array(list(label), np.uint64), 0, 1, corner, nx, part)
-                if int(mask_kernels.count(part.reshape(-1))) + n_background != own.size:
-                    return None
-        return label
+        own, out, known = labels[slice(*slab)], words[slice(*slab)], np.zeros(1, np.uint64)
+        if nx % 64 == 0:  # rows that follow each other are one
+            own, out = own.reshape(1, 1, -1), out.reshape(1, 1, -1)
+        if not pack_one(own, known, out):
+            return None
+        return set(known.tolist()) - {0}
 
     parts = threads.run(pack, threads.slabs(nz, labels.size, _LEAST_COST))
     labels_of_parts: set[int] = set()
@@ -375,4 +366,6 @@ def _words_of_one_label(labels: Array) -> Words | None:
         if part is None:
             return None
         labels_of_parts |= part
-    return words if len(labels_of_parts) < 2 else None
+    if len(labels_of_parts) > 1:
+        return None
+    return words, next(iter(labels_of_parts), None)
