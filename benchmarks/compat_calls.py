@@ -238,6 +238,22 @@ def panoptica(reference: Mask, prediction: Mask) -> Iterator[Call]:
         )
     for name in ("_compute_dice_coefficient", "_compute_iou"):
         yield Call(home, name, lambda m, name=name: getattr(m, name)(reference, prediction))
+    yield Call(
+        "panoptica",
+        "Panoptica_Evaluator.evaluate, semantic",
+        lambda m: _evaluated(m, reference.view(np.uint8), prediction.view(np.uint8)),
+    )
+
+
+def _evaluated(module: Any, reference: Mask, prediction: Mask) -> dict[str, Any]:
+    """What panoptica's evaluator gives of two semantic maps."""
+    evaluator = module.Panoptica_Evaluator(
+        expected_input=module.InputType.SEMANTIC,
+        instance_approximator=module.ConnectedComponentsInstanceApproximator(),
+        instance_matcher=module.NaiveThresholdMatching(),
+    )
+    found = evaluator.evaluate(prediction, reference, voxelspacing=SPACING)["ungrouped"].to_dict()
+    return {name: value for name, value in found.items() if value is not None}
 
 
 HOSTS: dict[str, Callable[[Mask, Mask], Iterator[Call]]] = {

@@ -4,12 +4,14 @@ The evaluator, a subclass of panoptica's own::
 
     from fastseg.compat.panoptica import Panoptica_Evaluator
 
-gives panoptica's results, which hold the same numbers to the bit, whatever its input, approximator, matcher, groups of
-labels, edge cases, metrics and decision are, by Voronoi regions and as a curve over thresholds, too. It finds components as
-runs, matches by the sparse table of what overlaps, and measures matches in one loop: no array of instances is made. What it
-does not know goes to panoptica's own method: classes of your own, groups of things with parts, matching by other metrics
-than Dice and IoU, logging, intermediate steps, maps of other than 2 or 3 axes, and labels at which panoptica's own numbers
-overflow (a reference label of 255 or 65535 among unmatched instances; two labels that overlap and are 256 together).
+gives panoptica's results, with the same numbers to the bit, whatever its input, approximator, matcher, groups of
+labels, edge cases, metrics and decision are, by Voronoi regions and as a curve over thresholds, too. It finds
+components as runs, matches by the sparse table of what overlaps, and measures matches in one loop: no array of
+instances is made.
+
+What it does not know goes to panoptica's own method: classes of your own, groups of things with parts, matching by
+other metrics than Dice and IoU, logging, intermediate steps, maps of other than 2 or 3 axes, and labels at which
+panoptica's numbers overflow (a reference label of 255 or 65535 among unmatched instances; two labels that make 256).
 
 Beside it are the functions of ``panoptica.metrics``, whose names begin with an underscore there too::
 
@@ -46,9 +48,12 @@ from fastseg.compat._support.masks import (
     as_sampling,
     border_distances,
     check_one_shape,
+    joint_histogram,
     pair_counts,
 )
-from fastseg.compat._support.patching import Host, Patch, falls_back_to, rest_of
+from fastseg.compat._support.patching import Host, NotCovered, Patch, falls_back_to, rest_of
+from fastseg.instances.scores import scores_of
+from fastseg.measures.instance_table import InstanceTable
 from fastseg.measures.joint_histogram import Counts
 from fastseg.measures.regions import Region
 
@@ -353,6 +358,56 @@ def _compute_instance_normalized_surface_dice(
     return _compute_normalized_surface_dice(*masks, voxelspacing, connectivity, threshold)
 
 
+# ---------------------------------------------------------------------------------------- matching
+
+
+@falls_back_to("panoptica._functionals", "_calc_matching_metric_of_overlapping_labels")
+def _calc_matching_metric_of_overlapping_labels(
+    prediction_arr: Array,
+    reference_arr: Array,
+    ref_labels: Sequence[int],
+    matching_metric: Any,
+) -> list[tuple[float, tuple[int, int]]]:
+    """Score all pairs of instances that overlap, the best first: what panoptica's matchers go through.
+
+    Parameters
+    ----------
+    prediction_arr, reference_arr : integer ndarray
+        Labels of instances, 0 for none.
+    ref_labels : sequence of int
+        Those of the reference.
+    matching_metric : panoptica.Metric
+        DSC or IOU; the others are left to panoptica.
+
+    Returns
+    -------
+    list of (score, (reference label, prediction label))
+        Equal scores by ascending prediction label, then reference label.
+    """
+    if matching_metric.name not in ("IOU", "DSC"):
+        raise NotCovered(f"matching by {matching_metric.name}")
+    if any(one.dtype.kind not in "iu" or not one.size for one in (prediction_arr, reference_arr)):
+        raise NotCovered("maps that hold no whole numbers")
+    check_one_shape(reference_arr, prediction_arr, ("reference_arr", "prediction_arr"))
+    histogram = joint_histogram(reference_arr, prediction_arr)
+    table = InstanceTable.of(histogram)
+    largest = max(ref_labels)
+    dtype = getattr(largest, "dtype", None)
+    known = table.reference.ids
+    if (dtype is not None and largest == np.iinfo(dtype).max) or min(histogram.labels) < 0:
+        raise NotCovered("labels at which the host's numbers overflow")
+    if len(known) and int(known[-1]) > largest:
+        raise NotCovered("labels that are not among ref_labels")
+    scores = scores_of(table, "iou" if matching_metric.name == "IOU" else "dice")
+    order = np.lexsort((table.reference_rows, table.prediction_rows, -scores))
+    pairs = zip(
+        known[table.reference_rows[order]].tolist(),
+        table.prediction.ids[table.prediction_rows[order]].tolist(),
+        strict=True,
+    )
+    return list(zip(scores[order].tolist(), pairs, strict=True))
+
+
 # --------------------------------------------------------------------------------------- evaluator
 
 
@@ -471,6 +526,7 @@ _PLACES = (
     ("panoptica.metrics.normalized_surface_dice", "panoptica.metrics", _compute_normalized_surface_dice),
     ("panoptica.metrics.dice", "panoptica.metrics", _compute_dice_coefficient),
     ("panoptica.metrics.iou", "panoptica.metrics", _compute_iou),
+    ("panoptica._functionals", "panoptica.instance_matcher", _calc_matching_metric_of_overlapping_labels),
 )  # fmt: skip
 
 PATCHES = Host(

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastseg.errors import InputError
 from fastseg.inputs.choices import unknown
-from fastseg.inputs.structures import Structure
+from fastseg.measures.joint_histogram import Counts
 from fastseg.protocols.framework.label_pair import LabelPair
 from fastseg.protocols.framework.options import Options
 from fastseg.protocols.framework.protocol import Protocol, Quirk, Rules, Score
@@ -68,14 +68,15 @@ def evaluate(pair: LabelPair, options: Options) -> list[Row]:
     flat = pair.ndim < 3
     rows = []
     spacing = spacing_of(pair, options)
-    for structure, merged in _structures(pair):
+    # groups that are asked for are a mask each; without any, all labels are one group
+    for structure in pair.given or (None,):
         case = PanopticCase.of(
             pair,
             structure,
             metrics,
             spacing,
             connectivity=1 if flat and options.quirk(FACES.name) else pair.ndim,
-            by_label=not merged and not (flat and options.quirk(JOINED.name)),
+            by_label=structure is None and not (flat and options.quirk(JOINED.name)),
             rule=_MATCHERS[options["matcher"]],
             score=_SCORES[options["matching_metric"]],
             threshold=options["matching_threshold"],
@@ -84,16 +85,8 @@ def evaluate(pair: LabelPair, options: Options) -> list[Row]:
         steps = None if options.quirk(VOXELS.name) else spacing
         whole = {f"global_bin_{name.lower()}": case.of_all(name, steps) for name in of_all}
         values = {**_values(case, metrics), **whole}
-        rows += [pair.row(structure, values, counts=case.counts), *instance_rows(case)]
+        rows += [pair.row(case.structure, values, counts=case.counts), *instance_rows(case)]
     return rows
-
-
-def _structures(pair: LabelPair) -> list[tuple[Structure, bool]]:
-    """List what is scored: the groups asked for, of which each is one mask, or one group of all labels."""
-    if pair.given is not None:
-        return [(one, True) for one in pair.given]
-    labels = tuple(label for label in pair.histogram.labels if label)
-    return [(Structure("ungrouped", labels, labels, labels), False)]
 
 
 def _metrics(given: Sequence[str], name: str) -> list[str]:
@@ -139,38 +132,40 @@ def instance_rows(case: PanopticCase) -> list[Row]:
     ids, sizes = own.ids.tolist(), own.sizes.tolist()
     boxes = np.stack([own.starts, own.stops], axis=2).tolist()
     both, _, predicted = (column.tolist() for column in case.matches.voxels)
-    found = []
-    matched: list[tuple[int, tuple[int, ...], dict[str, float]]] = []
-    for place, row in enumerate(case.matches.references.tolist()):
-        values = {key("sq", name): of_each[place] for name, of_each in case.values.items()}
-        matched.append((row, case.matches.predictions[place], values))
-    matched += [(row, (), {}) for row in case.matches.missed.tolist()]
-    for place, (row, columns, values) in enumerate(matched):
-        size, partners = sizes[row], tuple(others[column] for column in columns)
-        tp, n_predicted = (both[place], predicted[place]) if columns else (0, 0)
-        counts = case.counts._replace(
-            tp=tp,
-            fp=n_predicted - tp,
-            fn=size - tp,
-            tn=case.maps.histogram.total - size - n_predicted + tp,
-        )
-        found.append(
-            case.maps.row(
-                case.structure,
-                {
-                    **values,
-                    "voxel_count": size,
-                    "volume": size * voxel,
-                    "is_matched": bool(columns),
-                },
-                counts=counts,
-                level="instance",
-                reference_label=ids[row],
-                prediction_label=partners[0] if len(partners) == 1 else partners or None,
+    maps, structure = case.maps, case.structure
+    total, voxel_volume = maps.reference.size, maps.voxel_volume
+    names = [key("sq", name) for name in case.values]
+    of_each = list(zip(*case.values.values(), strict=True))
+    matched = case.matches.references.tolist()
+    rows = []
+    for place, row in enumerate([*matched, *case.matches.missed.tolist()]):
+        size = sizes[row]
+        values: dict[str, float] = {}
+        tp, fp, partners = 0, 0, ()
+        if place < len(matched):
+            values = dict(zip(names, of_each[place], strict=True)) if names else {}
+            tp, fp = both[place], predicted[place] - both[place]
+            partners = tuple(others[column] for column in case.matches.predictions[place])
+        values["voxel_count"], values["volume"] = float(size), size * voxel
+        values["is_matched"] = float(bool(partners))
+        counts = Counts(tp, fp, size - tp, total - size - fp)
+        rows.append(
+            Row(  # LabelPair.row, which of thousands of instances takes a tenth of all time
+                maps.case,
+                structure.label,
+                structure.name,
+                ids[row],
+                partners[0] if len(partners) == 1 else partners or None,
+                values,
+                counts,
+                voxel_volume,
+                counts.empty,
+                "",
+                "instance",
                 instance=Instance(reference_box=tuple(map(tuple, boxes[row]))),
             )
         )
-    return found
+    return rows
 
 
 _UNITS = {"ASSD": "mm", "HD": "mm", "HD95": "mm"}

@@ -282,6 +282,44 @@ def results(evaluator: Any, **options: Any) -> dict[str, Any]:
     return {name: result.to_dict(True) for name, result in found.items()}
 
 
+@pytest.mark.parametrize("metric", [Metric.IOU, Metric.DSC, Metric.RVAE])
+def test_scores_that_matchers_go_through(metric: Any) -> None:
+    name = "_calc_matching_metric_of_overlapping_labels"
+    module = support.host("_functionals")
+    for seed in range(30):
+        reference, prediction = maps(seed, 2 + seed % 2, 9)
+        labels = tuple(np.unique(reference[reference > 0]))
+        if labels:
+            arguments = prediction, reference, labels, metric
+            found, expected = (observed(getattr(one, name), *arguments) for one in (ours, module))
+            assert found.value == expected.value
+    reference[0, 0] = prediction[0, 0] = 255
+    arguments = prediction, reference, (np.uint8(255),), metric
+    found, expected = (observed(getattr(one, name), *arguments) for one in (ours, module))
+    assert found.value == expected.value
+
+
+@pytest.mark.parametrize(
+    "matcher",
+    [
+        NaiveThresholdMatching(Metric.DSC, 0.1, allow_many_to_one=True),
+        MaxBipartiteMatching(),
+        MaximizeMergeMatching(),
+    ],
+)
+def test_matchers_of_a_patched_host(matcher: Any) -> None:
+    for seed in range(12):
+        reference, prediction = maps(seed, 3, 9)
+        if not (reference.any() and prediction.any()):
+            continue
+        pair = panoptica.UnmatchedInstancePair(prediction, reference)
+        expected = matcher.match_instances(pair).prediction_arr
+        with compat.patched("panoptica"):
+            found = matcher.match_instances(pair).prediction_arr
+        np.testing.assert_array_equal(found, expected)
+        assert found.dtype == expected.dtype
+
+
 def held_of(*maps: Any) -> Callable[[Any], Any]:
     """What an evaluator's only result holds."""
     return lambda evaluator: held(evaluator.evaluate(*maps)["ungrouped"])

@@ -34,10 +34,6 @@ _FEW = 1 << 14
 _MOST_RUNS = (1 << 32) - 2
 # Bytes of a line of the cache, and of a page where the system was asked for huge ones, as NumPy asks Linux.
 _LINE, _HUGE_PAGE = 64, 1 << 21
-# Rows in which it is looked for a second label at a time.
-_SLICE_ROWS = 1 << 9
-# Of how many words one may have a voxel to be looked at by themselves.
-_FEW_WORDS = 1 << 3
 
 
 @dataclass(frozen=True)
@@ -351,33 +347,18 @@ def _check_runs(n_runs: int) -> None:
 
 
 def _words_of_one_label(labels: Array) -> tuple[Words, int | None] | None:
-    """Pack a label map that has one label besides 0, and give its bits, or none; None if it has more."""
+    """Pack a label map that has one label besides 0, and give its bits, None if it has none; None if it has more."""
     nz, ny, nx = labels.shape
     words = np.empty((nz, ny, -(-nx // 64)), np.uint64)
-    select = mask_kernels.select[labels.dtype]
-    background = np.zeros(1, np.uint64)
+    pack_one = mask_kernels.pack_one[labels.dtype]
 
     def pack(slab: tuple[int, int]) -> set[int] | None:
-        few = _labels_of_few(labels[slice(*slab)], words[slice(*slab)])
-        if few is not None:
-            return few
-        label: set[int] = set()
-        for z in range(*slab):
-            for y in range(0, ny, _SLICE_ROWS):
-                part = words[z : z + 1, y : y + _SLICE_ROWS]
-                corner = np.array([z, y, 0])
-                select(labels, background, 0, 1, corner, nx, part)
-                n_background = int(mask_kernels.count(part.reshape(-1)))
-                own = labels[z, y : y + _SLICE_ROWS]
-                if n_background == own.size:
-                    part[...] = 0
-                    continue
-                if not label:
-                    label.add(int(own.reshape(-1)[np.argmax(own != 0)]))
-                select(labels, np.array(list(label), np.uint64), 0, 1, corner, nx, part)
-                if int(mask_kernels.count(part.reshape(-1))) + n_background != own.size:
-                    return None
-        return label
+        own, out, known = labels[slice(*slab)], words[slice(*slab)], np.zeros(1, np.uint64)
+        if nx % 64 == 0:  # rows that follow each other are one
+            own, out = own.reshape(1, 1, -1), out.reshape(1, 1, -1)
+        if not pack_one(own, known, out):
+            return None
+        return set(known.tolist()) - {0}
 
     parts = threads.run(pack, threads.slabs(nz, labels.size, _LEAST_COST))
     labels_of_parts: set[int] = set()
@@ -388,26 +369,3 @@ def _words_of_one_label(labels: Array) -> tuple[Words, int | None] | None:
     if len(labels_of_parts) > 1:
         return None
     return words, next(iter(labels_of_parts), None)
-
-
-def _labels_of_few(labels: Array, words: Words) -> set[int] | None:
-    """Pack what is not 0, and give its labels, or two of them; None if words with a voxel are many.
-
-    These words alone are looked at again, which of small lesions are some percent.
-    """
-    if labels.shape[2] % 64:
-        return None
-    rows, out = labels.reshape(1, 1, -1), words.reshape(1, 1, -1)
-    select = mask_kernels.select[labels.dtype]
-    select(rows, np.zeros(1, np.uint64), 0, 1, np.zeros(3, np.int64), rows.size, out)
-    np.invert(out, out=out)
-    filled = out.reshape(-1).nonzero()[0]
-    if len(filled) > out.size // _FEW_WORDS:
-        return None
-    if not len(filled):
-        return set()
-    found = labels.reshape(-1, 64)[filled]
-    label = found.max()
-    if ((found == label) | (found == 0)).all():
-        return {int(label)}
-    return {int(label), 0}

@@ -138,9 +138,8 @@ def evaluated(
         metadata["voxelspacing"] = options["voxelspacing"]
     pair = groups.MapPair.of(*maps)
     class_groups = plan.settings["segmentation_class_groups"]
-    if type(class_groups) is not host("utils.segmentation_class")._NoSegmentationClassGroups:
-        for labels in reversed(pair.labels):
-            class_groups.has_defined_labels_for(labels, raise_error=True)
+    for labels in reversed(pair.labels):
+        class_groups.has_defined_labels_for(labels, raise_error=True)
     preprocess = perf_counter() - start
     skipped = evaluator._resolve_skip_groups(options.get("skip_groups"))
     results = {}
@@ -195,7 +194,8 @@ def result_of_group(
         with timer.time("matching"):
             matches = plan.match(group, matching_threshold)
         with timer.time("instance_evaluation"):
-            found = _instances(plan, group, matches, metadata, spacing, decision_threshold)
+            again = matching_threshold is not None
+            found = _instances(plan, group, matches, metadata, spacing, decision_threshold, again)
         remaining = matches.remaining_predictions
         n_prediction = remaining if remaining < counts[1] else counts[1]
         result = _result(
@@ -205,6 +205,7 @@ def result_of_group(
             n_pred_instances=n_prediction,
             label_group=label_group,
             processing_pair_orig_shape=group.shape,
+            n_ref_labels=group.largest_label,
             **found,
             **metadata,
         )
@@ -312,10 +313,11 @@ def _instances(
     metadata: Mapping[str, Any],
     spacing: tuple[float, ...],
     decision_threshold: float | None,
+    again: bool,
 ) -> dict[str, Any]:
     """Measure the matches, and keep those that the decision metric accepts."""
     given = metadata["voxelspacing"]
-    table = group.scores(matches, plan.metrics, spacing, given)
+    table = group.scores(matches, plan.metrics, spacing, given, again=again)
     accepted = list(range(len(matches)))
     if plan.decision is not None:
         accepted = [
@@ -413,6 +415,7 @@ def result_by_regions(
             list_metrics={},
             label_group=label_group,
             processing_pair_orig_shape=group.shape,
+            n_ref_labels=group.largest_label,
             **metadata,
         )
     for metric in plan.global_metrics:

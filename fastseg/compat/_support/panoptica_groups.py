@@ -25,30 +25,26 @@ from fastseg.threads import lazy
 
 # Voxels around what there is that the host keeps when it crops.
 _MARGIN = 2
-_SUMS = "labels whose sum the host takes for background"
 _UNIT = 0.5  # the host's threshold of the surface Dice where it knows no spacing
 
 
 @dataclass(frozen=True, eq=False)
 class MapPair:
-    """Two maps of one shape and dtype, in C order."""
+    """Two maps of one shape and dtype, in C order, and how often each pair of labels occurs."""
 
     maps: tuple[Array, Array]
+    histogram: JointHistogram
     operations: Operations
 
     @classmethod
     def of(cls, reference: Array, prediction: Array) -> MapPair:
-        """Take two maps; the host sees copies in C order, so that numbers and sums follow that."""
+        """Count the labels of two maps; the host sees copies in C order, so that numbers and sums follow that."""
         maps = matched(in_order(reference, "C"), in_order(prediction, "C"))
-        found = cls(maps, operations_for("component_pair", maps[0].ndim))
-        if maps[0].dtype.kind != "u" and min(found.histogram.labels) < 0:
+        operations = operations_for("component_pair", maps[0].ndim)
+        found = cls(maps, operations.joint_histogram(*maps), operations)
+        if min(found.histogram.labels) < 0:
             raise NotCovered("negative labels")
         return found
-
-    @lazy
-    def histogram(self) -> JointHistogram:
-        """How often each pair of labels occurs, which need not be known of all that there is."""
-        return self.operations.joint_histogram(*self.maps)
 
     @lazy
     def labels(self) -> tuple[list[int], list[int]]:
@@ -80,8 +76,8 @@ class Group:
     Attributes
     ----------
     maps : MapPair
-    wanted : frozenset of int, or None
-        The labels of the group; None for all.
+    labels : pair of tuple of int
+        Those of the group that occur on either side.
     merged : bool
         Whether they are one label to the host.
     matched : bool
@@ -95,7 +91,7 @@ class Group:
     """
 
     maps: MapPair
-    wanted: frozenset[int] | None
+    labels: tuple[tuple[int, ...], tuple[int, ...]]
     merged: bool
     matched: bool
     connectivity: int
@@ -119,20 +115,10 @@ class Group:
         shape: tuple[int, ...] = self.maps.maps[0].shape
         return shape
 
-    @lazy
-    def labels(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Those that occur on either side."""
-        known = (
-            tuple(side if self.wanted is None else filter(self.wanted.__contains__, side))
-            for side in self.maps.labels
-        )
-        first, second = known
-        return first, second
-
     @property
-    def by_all_labels(self) -> bool:
-        """Whether components are of each label that there is, so that none needs to be known."""
-        return self.semantic and self.by_label and self.wanted is None
+    def largest_label(self) -> int:
+        """The largest label of the group on either side."""
+        return max(map(max, filter(None, self.labels)), default=0)
 
     def spacing(self, given: Any) -> Spacing:
         """Read the voxel size."""
@@ -154,29 +140,20 @@ class Group:
         return replace(whole, reference_labels=sides[0], prediction_labels=sides[1])
 
     @lazy
+    def _inside(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which pairs of labels are of the group in the reference, and in the prediction."""
+        return self.histogram.reference_labels != 0, self.histogram.prediction_labels != 0
+
+    @lazy
     def volumes(self) -> tuple[int, int]:
         """Voxels of either side."""
-        return int(self.table.reference.sizes.sum()), int(self.table.prediction.sizes.sum())
+        first, second = (int(self.histogram.counts[inside].sum()) for inside in self._inside)
+        return first, second
 
     @lazy
     def overlap(self) -> int:
         """Voxels that both sides have."""
-        return int(self.table.overlaps.sum())
-
-    def check_labels(self) -> None:
-        """Refuse labels with which the host's numbers overflow, in which it keeps them."""
-        if self.by_all_labels and None not in self.pair.labels:
-            known = [label for label in self.pair.labels if label is not None]
-            if sum(known) % (1 << bits_for(max(known))) == 0:
-                raise NotCovered(_SUMS)
-        else:
-            self.check_sums(
-                self.histogram, bits_for(max(map(max, filter(None, self.labels)), default=0))
-            )
-        if not self.semantic:
-            self.check_largest(self.maps.bits)
-        elif self.connectivity > 1:
-            self.check_largest(16)
+        return int(self.histogram.counts[self._inside[0] & self._inside[1]].sum())
 
     def check_sums(self, histogram: JointHistogram, bits: int) -> None:
         """Refuse labels whose sum is 0 in the host's numbers: it crops by the sums, and loses such voxels."""
@@ -188,7 +165,7 @@ class Group:
             for side in (histogram.reference_labels, histogram.prediction_labels)
         ]
         if any((first + second) % (1 << bits) == 0 for first, second in zip(*sums, strict=True)):
-            raise NotCovered(_SUMS)
+            raise NotCovered("labels whose sum the host takes for background")
 
     def check_largest(self, bits: int) -> None:
         """Refuse a largest reference label after which the host's numbers begin anew."""
@@ -200,8 +177,6 @@ class Group:
     def pair(self) -> ComponentPair:
         """The instances of both sides."""
         maps, operations = self.maps.maps, self.maps.operations
-        if self.by_all_labels:
-            return operations.component_pair(*maps, self.connectivity)
         if self.semantic:
             if self.by_label and max(map(len, self.labels)) > 1:
                 return operations.component_pair(*self._own_maps, self.connectivity)
@@ -246,11 +221,11 @@ class Group:
     @lazy
     def crop(self) -> tuple[list[int], list[int]]:
         """Where what the host keeps starts and stops."""
-        sides = self.table.reference, self.table.prediction
-        if not self.cropped or not any(map(len, sides)):
+        inside = self._inside[0] | self._inside[1]
+        if not self.cropped or not inside.any():
             return [0] * self.ndim, list(self.shape)
-        starts = np.concatenate([side.starts for side in sides]).min(axis=0) - _MARGIN
-        stops = np.concatenate([side.stops for side in sides]).max(axis=0) + _MARGIN
+        starts = self.histogram.starts[inside].min(axis=0) - _MARGIN
+        stops = self.histogram.stops[inside].max(axis=0) + _MARGIN
         return (
             np.maximum(starts, 0).tolist(),
             np.minimum(stops, self.shape).tolist(),
@@ -272,24 +247,32 @@ class Group:
         return first == own[matches.references[place]], np.isin(second, others[rows])
 
     def scores(
-        self, matches: Matches, metrics: Sequence[Any], spacing: Spacing, given: Any
+        self,
+        matches: Matches,
+        metrics: Sequence[Any],
+        spacing: Spacing,
+        given: Any,
+        *,
+        again: bool = False,
     ) -> dict[str, list[float]]:
-        """Measure each match by each of the host's metrics, once."""
+        """Measure each match by each of the host's metrics, once where the same will be asked for again."""
         by_name = {metric.name: metric for metric in metrics}
-        keys = list(zip(matches.references.tolist(), matches.predictions, strict=True))
-        new = [place for place, key in enumerate(keys) if key not in self.known]
-        if new:
-            some = matches
-            if len(new) < len(keys):
-                predictions = [matches.predictions[place] for place in new]
-                some = Matches(matches.table, matches.references[new], predictions)
 
+        def measured(some: Matches) -> dict[str, list[float]]:
             def other(name: str, place: int) -> Any:
                 return by_name[name](*self.masks_of(some, place), voxelspacing=given)
 
-            found = panoptic.scored(
+            return panoptic.scored(
                 self.pair, some, list(by_name), spacing, given_spacing=given, other=other
             )
+
+        if not again:
+            return measured(matches)
+        keys = list(zip(matches.references.tolist(), matches.predictions, strict=True))
+        new = [place for place, key in enumerate(keys) if key not in self.known]
+        if new:
+            predictions = [matches.predictions[place] for place in new]
+            found = measured(Matches(matches.table, matches.references[new], predictions))
             for place, values in zip(new, zip(*found.values(), strict=True), strict=True):
                 self.known[keys[place]] = values
         of_each = [self.known[key] for key in keys]
@@ -378,7 +361,11 @@ def group_of(maps: MapPair, label_group: Any, plan: Any) -> Group:
     kind = type(label_group)
     if kind not in (module.LabelGroup, module.LabelMergeGroup, module._LabelGroupAny):
         raise NotCovered(f"a {kind.__name__}")
-    wanted = None if kind is module._LabelGroupAny else frozenset(label_group.value_labels)
+    labels = maps.labels
+    if kind is not module._LabelGroupAny:
+        wanted = set(label_group.value_labels)
+        first, second = ([label for label in side if label in wanted] for side in labels)
+        labels = first, second
     is_matched = plan.input == "MATCHED_INSTANCE" or bool(label_group.single_instance)
     connectivity, by_label = 0, False
     if plan.input == "SEMANTIC" and not is_matched:
@@ -386,7 +373,18 @@ def group_of(maps: MapPair, label_group: Any, plan: Any) -> Group:
         connectivity = maps.ndim if by_label else 1
     merged = kind is module.LabelMergeGroup
     group = Group(
-        maps, wanted, merged, is_matched, connectivity, by_label and not merged, plan.cropped
+        maps,
+        (tuple(labels[0]), tuple(labels[1])),
+        merged,
+        is_matched,
+        connectivity,
+        by_label and not merged,
+        plan.cropped,
     )
-    group.check_labels()
+    largest = group.largest_label
+    group.check_sums(group.histogram, bits_for(largest))
+    if not group.semantic:
+        group.check_largest(maps.bits)
+    elif group.by_label or connectivity > 1:
+        group.check_largest(16)
     return group

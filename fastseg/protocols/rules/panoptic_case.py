@@ -67,7 +67,7 @@ class PanopticCase:
     def of(
         cls,
         maps: LabelPair,
-        structure: Structure,
+        structure: Structure | None,
         metrics: Sequence[str],
         spacing: Spacing,
         *,
@@ -78,19 +78,24 @@ class PanopticCase:
         threshold: float,
         many_to_one: bool = False,
     ) -> PanopticCase:
-        """Find the components of a structure, of each of its labels or of all as one, match and measure them."""
+        """Find the components of a structure, of each of its labels or of all as one, match and measure them.
+
+        Without a structure it is all labels that there are, under the name of "ungrouped".
+        """
         if not maps.reference.flags.c_contiguous:  # numbers and sums follow the order of the axes
             first, second = in_order(maps.reference, "C"), in_order(maps.prediction, "C")
             maps = replace(maps, reference=first, prediction=second)
         sides = maps.reference, maps.prediction
         operations = maps.backend.operations
+        structure = _of_all_labels(maps) if structure is None else structure
         region = Region(structure.reference, structure.prediction)
+        sides_of = (side.labels.tolist() for side in maps.histogram.sides)
         present = [
             [label for label in labels if label in set(side)]
-            for labels, side in zip(region[:2], _occurring(maps), strict=True)
+            for labels, side in zip(region[:2], sides_of, strict=True)
         ]
         if by_label and max(map(len, present)) > 1:
-            own = [_only(side, labels) for side, labels in zip(sides, present, strict=True)]
+            own = [_only(side, wanted) for side, wanted in zip(sides, present, strict=True)]
             pair = operations.component_pair(own[0], own[1], connectivity)
         else:
             pair = operations.component_pair(*sides, connectivity, region)
@@ -164,7 +169,10 @@ class PanopticCase:
     @lazy
     def counts(self) -> Counts:
         """Voxels of the structure as a whole."""
-        return self.maps.histogram.pair_counts(self.structure.reference, self.structure.prediction)
+        reference, prediction = self.table.reference.sizes, self.table.prediction.sizes
+        tp = int(self.table.overlaps.sum())
+        fp, fn = int(prediction.sum()) - tp, int(reference.sum()) - tp
+        return Counts(tp, fp, fn, self.maps.reference.size - tp - fp - fn)
 
     def of_all(self, metric: str, spacing: Spacing | None) -> float:
         """A metric of the structure as a whole; in voxels, and within half of one, without a spacing."""
@@ -185,10 +193,10 @@ class PanopticCase:
         return float(reduce_distances(metric, *both, 0.5 if spacing is None else min(spacing)))
 
 
-def _occurring(maps: LabelPair) -> tuple[list[int], list[int]]:
-    """Give the labels of either side."""
-    first, second = (side.labels.tolist() for side in maps.histogram.sides)
-    return first, second
+def _of_all_labels(maps: LabelPair) -> Structure:
+    """Make a structure of all labels that there are."""
+    labels = tuple(label for label in maps.histogram.labels if label)
+    return Structure("ungrouped", labels, labels, labels)
 
 
 def _only(labels: Array, wanted: Sequence[int]) -> Array:

@@ -12,7 +12,15 @@ Exactness: a voxel is in the mask if its label is one of `values`, compared as t
 
 import numpy as np
 
-from fastseg_kernels._intrinsics import flattened, lanes_of, load, popcount, splat, unequal
+from fastseg_kernels._intrinsics import (
+    flattened,
+    lanes_of,
+    load,
+    popcount,
+    splat,
+    trailing_zeros,
+    unequal,
+)
 from fastseg_kernels._jit import i64, inlined, kernel, label_kernels, read, u8, u64, write
 
 ALL = 0xFFFFFFFFFFFFFFFF
@@ -83,6 +91,57 @@ def select(labels, values, first, stop, box_start, box_width, words):
             if rest_bits != 0:
                 out[start + full_words] &= np.uint64(ALL) >> (np.uint64(64) - rest_bits)
             start += np.uint64(words.shape[2])
+
+
+def _signature_of_one(label):
+    return (
+        read(label, 3),  # labels
+        write(u64, 1),  # known: the label as the bits that it is, 0 where none has been seen
+        write(u64, 3),  # words
+    )
+
+
+@label_kernels(_signature_of_one)
+def pack_one(labels, known, words):
+    """Set the bits of the voxels that are not 0, if all of these have one label, which is `known` if that is not 0.
+
+    Returns
+    -------
+    int
+        1, or 0 where there is another label; then the words mean nothing.
+    """
+    flat = flattened(labels)
+    out = flattened(words)
+    width = np.uint64(labels.shape[2])
+    full_words, rest_bits = width // np.uint64(64), width % np.uint64(64)
+    zero = labels.dtype.type(0)
+    place = np.uint64(0)
+    row_words = np.uint64(words.shape[2])
+    for row in range(np.uint64(labels.shape[0] * labels.shape[1])):
+        start = row * width
+        for word in range(row_words):
+            count = np.uint64(64) if word < full_words else rest_bits
+            # as in `select` a word is loaded whole, and what lies beyond the row is cleared
+            whole = start + np.uint64(64) <= np.uint64(flat.size)
+            if whole:
+                bits = ~_matches(flat, start, zero)
+            else:
+                bits = ~_matches_one_by_one(flat, start, count, zero)
+            bits &= np.uint64(ALL) >> (np.uint64(64) - count)
+            out[place] = bits
+            place += np.uint64(1)
+            if bits != 0:  # as few words are
+                if known[0] == 0:
+                    known[0] = np.uint64(flat[start + np.uint64(trailing_zeros(bits))])
+                label = labels.dtype.type(known[0])
+                if whole:
+                    same = _matches(flat, start, label)
+                else:
+                    same = _matches_one_by_one(flat, start, count, label)
+                if bits & ~same != 0:
+                    return np.int64(0)
+            start += np.uint64(64)
+    return np.int64(1)
 
 
 @kernel(
