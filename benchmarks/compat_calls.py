@@ -88,6 +88,53 @@ def skimage(reference: Mask, prediction: Mask) -> Iterator[Call]:
         relative=1e-9,
     )
 
+    mask = reference.astype(np.uint8)
+    yield Call("skimage.measure", "label(mask), bool", lambda m: m.label(reference))
+    yield Call("skimage.measure", "label(mask), uint8", lambda m: m.label(mask))
+    yield Call("skimage.measure", "label(labels), 100 labels", lambda m: m.label(cells[0]))
+
+
+def cc3d(reference: Mask, prediction: Mask) -> Iterator[Call]:
+    home, mask = "cc3d", reference.astype(np.uint8)
+    organs, cells = (make(reference.shape)[0] for make in (volumes.organs_21, volumes.cells_2500))
+    for name, labels in (
+        ("mask, bool", reference),
+        ("mask, uint8", mask),
+        ("labels, 21 organs", organs),
+        ("labels, 2500 cells", cells),
+    ):
+        yield Call(
+            home,
+            f"connected_components({name})",
+            lambda m, labels=labels: m.connected_components(labels),
+        )
+        yield Call(
+            home, f"statistics({name})", lambda m, labels=labels: m.statistics(labels)["centroids"]
+        )
+    yield Call(home, "dust(mask, 1000), uint8", lambda m: m.dust(mask, 1000))
+    yield Call(home, "largest_k(mask, 1), uint8", lambda m: m.largest_k(mask, 1))
+
+
+def stardist(reference: Mask, prediction: Mask) -> Iterator[Call]:
+    home = "stardist.matching"
+    large, small = (volumes.cells_of_a_plane(side * reference.shape[0]) for side in (8, 1))
+    for name, cells in (("large plane", large), ("small plane", small)):
+        yield Call(
+            home,
+            f"matching, 2025 cells in a {name}",
+            lambda m, cells=cells: m.matching(*cells)[1:],
+        )
+    yield Call(
+        home,
+        "matching(thresh=(0.5, …, 0.9)), 2025 cells",
+        lambda m: [each[1:] for each in m.matching(*large, thresh=(0.5, 0.6, 0.7, 0.8, 0.9))],
+    )
+    yield Call(
+        home,
+        "matching(report_matches=True), 2025 cells",
+        lambda m: m.matching(*large, report_matches=True)[1:],
+    )
+
 
 def simpleitk(reference: Mask, prediction: Mask) -> Iterator[Call]:
     import SimpleITK
@@ -267,5 +314,7 @@ HOSTS: dict[str, Callable[[Mask, Mask], Iterator[Call]]] = {
     "monai": monai,
     "torchmetrics": torchmetrics,
     "skimage": skimage,
+    "cc3d": cc3d,
+    "stardist": stardist,
     "simpleitk": simpleitk,
 }

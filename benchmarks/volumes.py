@@ -102,6 +102,12 @@ def cells_2500(shape: Shape) -> tuple[Labels, Labels]:
     return _ellipsoids(shape, (10, 10, 25), np.uint16)
 
 
+def cells_of_a_plane(side: int) -> tuple[Labels, Labels]:
+    """2025 cells side by side in a plane, as int32, in the same manner."""
+    first, second = _ellipsoids((side, side), (45, 45), np.uint16)
+    return first.astype(np.int32), second.astype(np.int32)
+
+
 def structures_10000(shape: Shape) -> tuple[Labels, Labels]:
     """Separate balls of 27 to 500 voxels as uint16, off by up to a voxel: 10 000 in 512³, fewer in less."""
     reference, prediction = np.zeros(shape, np.uint16), np.zeros(shape, np.uint16)
@@ -186,8 +192,8 @@ def _ellipsoids(shape: Shape, cells: Shape, dtype: DTypeLike) -> tuple[Labels, L
     rng = np.random.default_rng(SEED)
     size = np.array(shape) / cells
     for label, cell in enumerate(itertools.product(*map(range, cells)), start=1):
-        centre = (np.array(cell) + 0.5) * size + rng.uniform(-0.04, 0.04, 3) * size
-        radii = rng.uniform(0.3, 0.45, 3) * size
+        centre = (np.array(cell) + 0.5) * size + rng.uniform(-0.04, 0.04, len(shape)) * size
+        radii = rng.uniform(0.3, 0.45, len(shape)) * size
         _paint(reference, label, centre, radii)
         _paint(prediction, label, centre + label % 2, radii * (1 - 0.02 * (label % 3)))
     return reference, prediction

@@ -231,6 +231,7 @@ def _counts_runs_of_binary() -> bool:
 def _runs(labels: Array, enough: int | None) -> int:
     """Count the runs of one label along the rows, or give a number on the same side of what is enough."""
     rows = labels.reshape(-1, labels.shape[-1])
+    runs = int(np.count_nonzero(rows[:, 0]))
     if enough is not None:
         # Each run but the first of a row begins with a change, and of two changes in a row at least one begins a run.
         # Changes are counted from row to row, too, which is faster than to look at each row by itself.
@@ -242,9 +243,8 @@ def _runs(labels: Array, enough: int | None) -> int:
             changes += int(np.count_nonzero(many))
             if changes - len(rows) >= 2 * enough:
                 return enough
-        if changes + len(rows) < enough:
-            return changes + len(rows)
-    runs = int(np.count_nonzero(rows[:, 0]))
+        if changes + runs < enough:
+            return changes + runs
     height = max(1, _AT_ONCE // rows.shape[1])
     for first in range(0, len(rows), height):
         part = rows[first : first + height]
