@@ -158,9 +158,15 @@ def _within(
     """Give the regions of some voxels: of those in no instance by offsets as far as they lead, then by a transform."""
     order: Order = "C" if instances.flags.c_contiguous else "F"
     flat, inside = instances.ravel(order=order), within.ravel(order=order)
-    found = np.where(inside, flat, flat.dtype.type(0))
+    found = np.zeros(flat.shape, flat.dtype)  # most of its pages are never written to
     regions = found.reshape(instances.shape, order=order)
-    left = np.flatnonzero(inside & (flat == 0))
+    if np.count_nonzero(inside) * _FEW <= len(flat):
+        left = np.flatnonzero(inside)
+        found[left] = flat[left]
+        left = left[found[left] == 0]
+    else:
+        np.copyto(found, flat, where=inside)
+        left = np.flatnonzero(inside & (flat == 0))
     if len(left) * _FEW <= len(flat):
         left = _by_offsets(flat, left, found, instances.shape, order, spacing, ties)
     if not len(left):
@@ -307,14 +313,22 @@ def _crops(
 def _candidates(
     lows: Places, highs: Places, starts: Places, stops: Places, spacing: Spacing
 ) -> NDArray[np.bool_]:
-    """Tell which instances may be the nearest to some voxel of each block: none is nearer for all of them."""
-    nearest, farthest = np.zeros((2, len(lows), len(starts)))
+    """Tell which instances may be the nearest to some voxel of each block: none is nearer for all of them.
+
+    An instance has a voxel in each side of its box, which lies no farther than the farthest corner of that side.
+    """
+    nearest, farthest, saved = np.zeros((3, len(lows), len(starts)))
     for axis, step in enumerate(spacing):
         low, high = lows[:, axis, None], highs[:, axis, None] - 1
         start, last = starts[:, axis], stops[:, axis] - 1
+        to_start = np.maximum(np.abs(high - start), np.abs(low - start))
+        to_last = np.maximum(np.abs(high - last), np.abs(low - last))
+        far = (np.maximum(to_start, to_last) * step) ** 2
         nearest += (np.maximum(np.maximum(start - high, low - last), 0) * step) ** 2
-        farthest += (np.maximum(np.abs(high - start), np.abs(last - low)) * step) ** 2
-    may: NDArray[np.bool_] = nearest * _SLACK <= farthest.min(axis=1, keepdims=True)
+        farthest += far
+        saved = np.maximum(saved, far - (np.minimum(to_start, to_last) * step) ** 2)
+    bounds = (farthest / _SLACK - saved).min(axis=1, keepdims=True)
+    may: NDArray[np.bool_] = nearest * _SLACK <= bounds
     return may
 
 

@@ -53,8 +53,8 @@ def _scores(pair: LabelPair, maps: Maps, options: Options) -> dict[str, float]:
         return _of_empty_reference(pair, prediction, options)
     if n_prediction > 1 and n_reference != n_prediction:
         reference, prediction = (
-            (reference > 0).astype(np.uint16),
-            (prediction > 0).astype(np.uint16),
+            (reference > 0).astype(np.int32),
+            (prediction > 0).astype(np.int32),
         )
     overlap = _overlap(pair.joint_histogram(reference, prediction))
     surfaces = dict.fromkeys(_SURFACE, math.nan)
@@ -63,12 +63,12 @@ def _scores(pair: LabelPair, maps: Maps, options: Options) -> dict[str, float]:
     return {**overlap, **surfaces, **_lesions(pair, reference, prediction, options)}
 
 
-def _ranked(labels: Array, lowest: bool) -> tuple[NDArray[np.uint16], int]:
+def _ranked(labels: Array, lowest: bool) -> tuple[NDArray[np.int32], int]:
     """Number the labels of a map from 0 in their order, and tell how many there are."""
     found = np.unique(labels)
     if not lowest and 0 not in found:
         found = np.concatenate([[0], found])
-    ranks = np.searchsorted(found, labels).astype(np.uint16)
+    ranks = np.searchsorted(found, labels).astype(np.int32)
     return ranks, len(found)
 
 

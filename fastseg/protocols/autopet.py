@@ -46,12 +46,12 @@ def _evaluate(pair: LabelPair, options: Options, *, fourth: bool) -> list[Row]:
 
 def _dice(histogram: JointHistogram, options: Options) -> float:
     """Divide twice the product of the maps by their sum: of their values, or of their foregrounds."""
-    first = histogram.reference_labels.astype(np.int64)
-    second = histogram.prediction_labels.astype(np.int64)
+    first = histogram.reference_labels.astype(np.float64)
+    second = histogram.prediction_labels.astype(np.float64)
     if not options.quirk("values-as-weights"):
-        first, second = (first != 0).astype(np.int64), (second != 0).astype(np.int64)
-    product = int((first * second * histogram.counts).sum())
-    total = int(((first + second) * histogram.counts).sum())
+        first, second = (first != 0).astype(np.float64), (second != 0).astype(np.float64)
+    product = float((first * second * histogram.counts).sum())
+    total = float(((first + second) * histogram.counts).sum())
     return 2 * product / total if total else math.nan
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from fastseg.protocols.framework.label_pair import LabelPair
 from fastseg.protocols.framework.options import Options
-from fastseg.protocols.framework.protocol import Protocol, Quirk, Rules
+from fastseg.protocols.framework.protocol import Protocol, Rules
+from fastseg.protocols.rules.brats_quirks import ANY_SIZE, FIXED, SHARED
 from fastseg.protocols.rules.brats_scores import Rule, as_header_holds, rows_of_region, scores
 from fastseg.protocols.rules.lesions import Lesions, Window
 from fastseg.results.rows import Row
@@ -36,24 +37,6 @@ def evaluate(pair: LabelPair, options: Options) -> list[Row]:
         rows += rows_of_region(pair, structure, lesions, rule)
     return rows
 
-
-ANY_SIZE = Quirk(
-    "false-positives-any-size",
-    "A false positive counts however small it is, while lesions of the reference up to the least volume are left out.",
-    "A lesion found exactly and a stray voxel: LesionWise_Score_Dice 0.5; without the quirk 1.",
-)
-SHARED = Quirk(
-    "shared-predictions",
-    "One predicted lesion may serve several lesions of the reference, and is compared with each as a whole.",
-    "Two lesions of 64 voxels, and one prediction of 832 voxels that covers both: TP 2, LesionWise_Score_Dice 0.1429; "
-    "without the quirk it is given to the one that it overlaps most: TP 1, FN 1, 0.0714.",
-)
-FIXED = Quirk(
-    "fixed-penalty",
-    "What has no counterpart costs a fixed HD95, about the diagonal of 240 x 240 x 155 voxels of 1 mm, "
-    "whatever the image is.",
-    "A missed lesion in 20 x 20 x 20 voxels of 1 mm: LesionWise_Score_HD95 374; without the quirk the diagonal, 34.64.",
-)
 
 BRATS2023 = Protocol(
     name="brats2023",

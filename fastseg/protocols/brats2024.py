@@ -10,10 +10,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fastseg.inputs.structures import Structure
-from fastseg.protocols.brats2023 import ANY_SIZE, BRATS2023, FIXED, SHARED
+from fastseg.protocols.brats2023 import BRATS2023
 from fastseg.protocols.framework.label_pair import LabelPair
 from fastseg.protocols.framework.options import Options
 from fastseg.protocols.framework.protocol import Protocol, Quirk, Rules
+from fastseg.protocols.rules.brats_quirks import (
+    ANY_SIZE,
+    CLEANED,
+    CONTACT,
+    DIAGONAL,
+    FIXED,
+    FREE,
+    IN_VOXELS,
+    NARROW,
+    NUMBERS,
+    SHARED,
+)
 from fastseg.protocols.rules.brats_scores import Rule, as_header_holds, rows_of_region, scores
 from fastseg.protocols.rules.cross_tissue import merged_by_contact, merged_by_first_contact
 from fastseg.protocols.rules.lesions import Lesions, Window
@@ -67,7 +79,7 @@ class _Case:
         prediction = tuple(label for each in structures for label in each.prediction)
         margin = max(map(self._dilation, names | {each.name for each in structures}))
         window = Window.around(self._pair, (reference + others, prediction + others), margin)
-        return None if window is None else replace(window, tight=False)
+        return None if window is None else replace(window, inner=None)
 
     def _window(self, structure: Structure) -> Window:
         """Tell where a structure is looked for that occurs."""
@@ -177,47 +189,6 @@ def _evaluate(task: _Task, pair: LabelPair, options: Options) -> list[Row]:
     case = _Case(pair, options, task)
     return [row for structure in pair.labels for row in case.rows(structure)]
 
-
-CONTACT = Quirk(
-    "merged-by-first-contact",
-    "Lesions of a tissue that touch a lesion of another tissue are merged by the first that each touches: two that "
-    "have only a second one in common stay two. Those that touch any also come last in the table.",
-    "Three enhancing lesions in a row, between which lie two necrotic ones: 2 lesions, the first two as one; without "
-    "the quirk 1.",
-)
-NUMBERS = Quirk(
-    "scores-of-lesion-numbers",
-    "Sensitivity, Specificity and Legacy_HD95 are made of the numbers of the lesions, where masks of 0 and 1 are "
-    "expected: the voxels of lesion 3 count three times, only lesion 1 can be found, and the inside of all others is "
-    "surface.",
-    "Two lesions of 64 voxels, found exactly: Sensitivity 0.3333; without the quirk 1.",
-)
-IN_VOXELS = Quirk(
-    "prediction-threshold-in-voxels",
-    "Predicted lesions are removed up to a number of voxels, while the lesions of the reference are left out up to a "
-    "volume of as many mm³.",
-    "A lesion of 3 x 3 x 3 voxels of 2 mm, 216 mm³, found exactly: LesionWise_Score_Dice 0; without the quirk 1.",
-)
-CLEANED = Quirk(
-    "cleaned-legacy-scores",
-    "The scores of the region as a whole, too, are those of the prediction without its small lesions.",
-    "A lesion of 125 voxels found exactly, and a stray voxel: Legacy_Dice 1; without the quirk 0.996.",
-)
-NARROW = Quirk(
-    "snfh-narrow",
-    "FLAIR hyperintensity (SNFH) is dilated 3 times, not 5: the script looks for the name SFNH.",
-    "Two lesions of the reference 8 voxels apart: 2 lesions; without the quirk 1.",
-)
-FREE = Quirk(
-    "false-positives-free",
-    "False positives are counted but cost nothing: the mean is over the lesions of the reference alone.",
-    "A lesion found exactly and a false positive of 125 voxels: LesionWise_Score_Dice 1; without the quirk 0.5.",
-)
-DIAGONAL = Quirk(
-    "diagonal-in-voxels",
-    "What has no counterpart costs the diagonal of the image in voxels, whatever the size of a voxel is.",
-    "A missed lesion in 20 x 20 x 20 voxels of 2 mm: LesionWise_Score_HD95 34.64; without the quirk 69.28.",
-)
 
 _ABOUT = (
     "Each region lesion by lesion, as BraTS 2023 has it, but components of the prediction that grow together when it "

@@ -12,8 +12,9 @@ from fastseg.measures.joint_histogram import Counts
 from fastseg.protocols.framework.label_pair import LabelPair
 from fastseg.protocols.framework.options import Options
 from fastseg.protocols.framework.protocol import Protocol, Quirk, Rules, Score
-from fastseg.protocols.rules.lesion_wise import Contacts, dice, lesion_surfaces, surfel_nsd
+from fastseg.protocols.rules.lesion_wise import Contacts, dice, lesion_surfaces
 from fastseg.protocols.rules.lesions import Lesions, Window
+from fastseg.protocols.rules.surfels import Surfels
 from fastseg.results.rows import Row
 
 _LESION_WISE = ("lesion_wise_dice", "lesion_wise_haus95", "lesion_wise_surf_dice")
@@ -49,7 +50,8 @@ def _rows(pair: LabelPair, structure: Structure, options: Options) -> list[Row]:
 
 
 def _of_surfaces(surfaces: SurfaceReductions, tolerance: float) -> dict[str, float]:
-    return {"haus95": surfaces.hausdorff(95), "surf_dice": surfel_nsd(surfaces, tolerance)}
+    within = Surfels.of(surfaces).surface_dice(tolerance)
+    return {"haus95": surfaces.hausdorff(95), "surf_dice": within}
 
 
 def _diagonal(shape: tuple[int, ...], spacing: tuple[float, ...]) -> float:
@@ -72,7 +74,9 @@ class _Lesions:
     def of(cls, pair: LabelPair, structure: Structure, options: Options) -> _Lesions:
         sides = structure.reference, structure.prediction
         consolidation = options["consolidation"]
-        window = Window.around(pair, sides, consolidation)
+        window = Window.around(
+            pair, sides, 0
+        )  # as the script crops both, so that numbers are its own
         assert window is not None
         box = pair.histogram.box(*sides)
         assert box is not None

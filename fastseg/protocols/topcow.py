@@ -62,6 +62,8 @@ def evaluate(pair: LabelPair, options: Options) -> list[Row]:
     """Score a case: a row for each vessel, for all together, for the means over vessels, and for either half."""
     if pair.ndim != 3:
         raise InputError(f"topcow: expected label maps of three axes, got {pair.ndim}")
+    if pair.given is not None:
+        raise InputError("topcow: its vessels have labels of their own; leave out labels=")
     unknown = [label for label in pair.histogram.labels if label and label not in NAMES]
     if unknown:
         raise InputError(

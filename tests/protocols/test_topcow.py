@@ -250,6 +250,12 @@ def test_other_labels_and_axes_are_refused(labels: NDArray[np.int64], message: s
         fastseg.evaluate_protocol("topcow", labels, labels)
 
 
+def test_labels_cannot_be_chosen() -> None:
+    labels = np.ones((3, 3, 3), np.uint8)
+    with pytest.raises(ValueError, match="leave out labels="):
+        fastseg.evaluate_protocol("topcow", labels, labels, labels={"BA": 2})
+
+
 def test_images_lie_as_their_arrays() -> None:
     sitk = pytest.importorskip("SimpleITK")
     for reference, prediction, spacing in _cases(18, 4):

@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from fastseg import threads
 from fastseg.backends.numba import transform as _transform
+from fastseg.backends.numba.histogram import joint_histogram
 from fastseg.backends.shared.plan import DOUBLE, Plan
 from fastseg.backends.shared.volume import is_reversed
 from fastseg.inputs.arrays import Array, Box, Spacing
@@ -68,7 +68,7 @@ def _by_lowest_number(
         return _looked_up(sums, bits, table, instances.dtype)
     ranked = np.zeros(instances.size, np.int32)
     ranked[inside] = ranks
-    regions = _one_by_one(ranked.reshape(instances.shape), len(table), steps, axes)
+    regions = _one_by_one(ranked.reshape(instances.shape), steps, axes)
     return table[regions if at is None else regions[at]]
 
 
@@ -145,17 +145,17 @@ def _looked_up(sums: Floats, bits: int, table: Array | None, dtype: np.dtype[Any
     return regions
 
 
-def _one_by_one(
-    ranks: Array, count: int, steps: Spacing, axes: tuple[int, ...]
-) -> NDArray[np.intp]:
+def _one_by_one(ranks: Array, steps: Spacing, axes: tuple[int, ...]) -> NDArray[np.intp]:
     """Compare the rounded distances to each instance, in the box in which it may be the nearest, with the least."""
     least, _ = _transform.transform((ranks == 0).view(np.uint8), steps, axes)
     regions = np.zeros(ranks.shape, np.intp)
     farthest = _largest_of_blocks(least)
-    for rank, box in enumerate(ndimage.find_objects(ranks, count), start=1):
-        if box is None:
+    side = joint_histogram(ranks, ranks).sides[0]
+    starts, stops = (ends.tolist() for ends in side.boxes)
+    for rank, start, stop in zip(side.labels.tolist(), starts, stops, strict=True):
+        if rank == 0:
             continue
-        reach = _reach(box, farthest, ranks.shape, steps)
+        reach = _reach(tuple(map(slice, start, stop)), farthest, ranks.shape, steps)
         others = (ranks[reach] != rank).view(np.uint8)
         distances, _ = _transform.transform(np.ascontiguousarray(others), steps, axes)
         part = regions[reach]

@@ -141,58 +141,63 @@ def _along_lines(values: NDArray[Any], spacing: float, begin: int) -> NDArray[An
     """
     result = np.full_like(values, np.inf)
     has_any = np.isfinite(values).any(axis=1).nonzero()[0]
-    values = values[has_any]
-    positions = np.arange(begin, begin + values.shape[1])
+    columns = np.ascontiguousarray(values[has_any].T)  # a row for each position along the lines
+    positions = np.arange(begin, begin + len(columns))
     gathered_at = positions.astype(values.dtype) * values.dtype.type(spacing)
     read_at = (positions * spacing).astype(values.dtype)
-    heights, places, last = _gather(values, gathered_at)
-    result[has_any] = _read(heights, places, last, read_at)
+    heights, places, last = _gather(columns, gathered_at)
+    result[has_any] = _read(heights, places, last, read_at).T
     return result
 
 
 def _gather(
-    values: NDArray[Any], positions: NDArray[Any]
+    columns: NDArray[Any], positions: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.intp]]:
     """Gather the parabolas of each line that are the lowest anywhere: heights, places, and which is the last."""
-    heights, places = np.zeros_like(values), np.zeros_like(values)
-    last = np.full(len(values), -1, np.intp)
-    for i, position in enumerate(positions):
-        height = values[:, i]
+    heights, places = np.zeros_like(columns), np.zeros_like(columns)
+    last = np.full(columns.shape[1], -1, np.intp)
+    for height, position in zip(columns, positions, strict=True):
         lines = np.isfinite(height).nonzero()[0]
         covered = lines[last[lines] >= 1]
         while len(covered):
             top = last[covered]
-            first, second = places[covered, top - 1], places[covered, top]
+            first, second = places[top - 1, covered], places[top, covered]
             a, b, c = second - first, position - second, position - first
-            lower = c * heights[covered, top] - b * heights[covered, top - 1]
+            lower = c * heights[top, covered] - b * heights[top - 1, covered]
             covered = covered[lower - a * height[covered] - a * b * c > 0]
             last[covered] -= 1
             covered = covered[last[covered] >= 1]
         last[lines] += 1
-        heights[lines, last[lines]] = height[lines]
-        places[lines, last[lines]] = position
+        heights[last[lines], lines] = height[lines]
+        places[last[lines], lines] = position
     return heights, places, last
 
 
 def _read(
     heights: NDArray[Any], places: NDArray[Any], last: NDArray[np.intp], positions: NDArray[Any]
 ) -> NDArray[Any]:
-    """Read the envelope from left to right; it is left only for a parabola that is lower."""
+    """Read the envelope along the lines; a parabola is left only for the next, if that is lower."""
     values = np.empty_like(heights)
-    lines = np.arange(len(heights))
-    current = np.zeros(len(heights), np.intp)
+    # a last parabola is followed by one that is nowhere lower, in a row more
+    heights, places = (np.concatenate([rows, rows[:1]]) for rows in (heights, places))
+    heights[last + 1, np.arange(len(last))] = np.inf
+    following = np.ones(len(last), np.intp)
+    height, place = heights[0].copy(), places[0].copy()
+    next_height, next_place = heights[1].copy(), places[1].copy()
     for i, position in enumerate(positions):
-        away = places[lines, current] - position
-        lowest = heights[lines, current] + away * away
-        further = (current < last).nonzero()[0]
-        while len(further):
-            following = current[further] + 1
-            away = places[further, following] - position
-            other = heights[further, following] + away * away
-            lower = other < lowest[further]
-            further = further[lower]
-            lowest[further] = other[lower]
-            current[further] += 1
-            further = further[current[further] < last[further]]
-        values[:, i] = lowest
+        away = place - position
+        lowest = height + away * away
+        away = next_place - position
+        other = next_height + away * away
+        lower = (other < lowest).nonzero()[0]
+        while len(lower):
+            height[lower], place[lower] = next_height[lower], next_place[lower]
+            lowest[lower] = other[lower]
+            following[lower] += 1
+            next_height[lower] = heights[following[lower], lower]
+            next_place[lower] = places[following[lower], lower]
+            away = next_place[lower] - position
+            other[lower] = next_height[lower] + away * away
+            lower = lower[other[lower] < lowest[lower]]
+        values[i] = lowest
     return values

@@ -209,17 +209,6 @@ def nnunet_nsd(surfaces: SurfaceReductions, tolerance: float) -> float:
     return (tp_a + tp_b) / (tp_a + tp_b + fp + fn + 1e-8)
 
 
-def surfel_nsd(surfaces: SurfaceReductions, tolerance: float) -> float:
-    """Give the share of both surfaces' areas within a distance, compared to the last bit as surface-distance does."""
-    areas_within, total = [], 0.0
-    for one in surfaces.distributions:
-        distances, areas = one.elements
-        assert areas is not None
-        areas_within.append(np.sum(areas[distances <= tolerance]))
-        total += one.total
-    return float((areas_within[0] + areas_within[1]) / total)
-
-
 def mean_with_penalty(
     values: Sequence[float], n_false: int, penalty: float, nothing: float
 ) -> float:

@@ -45,14 +45,14 @@ class Window:
         Along z, y, x.
     reverse : bool
         Whether x is the slowest axis in memory.
-    tight : bool
-        Whether what is measured within it is about as large.
+    inner : tuple of 2 slice, or None
+        The slices and rows in memory order that hold something; None where that is to be looked for.
     """
 
     pair: LabelPair
     box: Box
     reverse: bool
-    tight: bool = True
+    inner: tuple[slice, slice] | None = None
 
     @classmethod
     def around(
@@ -68,7 +68,13 @@ class Window:
             slice(max(0, part.start - margin), min(size, part.stop + margin))
             for part, size in zip(box, pair.shape, strict=True)
         )
-        return cls(pair, wider[::-1], is_reversed(pair.reference.T))
+        reverse = is_reversed(pair.reference.T)
+        inside = [
+            slice(part.start - room.start, part.stop - room.start)
+            for part, room in zip(box, wider, strict=True)
+        ]
+        first, second = inside[:2] if reverse else inside[:0:-1]
+        return cls(pair, wider[::-1], reverse, (first, second))
 
     @property
     def packed(self) -> PackedOperations:
@@ -117,9 +123,14 @@ class Window:
         request = Request(
             frozenset(("surface_distributions",)), spacing, boundary, furthest=furthest
         )
-        cut = masks if self.tight else _cropped(*masks)
-        shape = (*cut[0].shape[:2], self.width)
-        pair = PackedPair(*cut, shape, 3, not self.reverse)
+        reference, prediction = masks
+        if self.inner is None:
+            reference, prediction = _cropped(reference, prediction)
+        else:
+            reference = np.ascontiguousarray(reference[self.inner])
+            prediction = np.ascontiguousarray(prediction[self.inner])
+        shape = (*reference.shape[:2], self.width)
+        pair = PackedPair(reference, prediction, shape, 3, not self.reverse)
         found: SurfaceReductions = self.packed.measure(pair, 0.0, request)["surface_distributions"]
         return found
 
