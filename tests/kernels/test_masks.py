@@ -71,7 +71,7 @@ def test_one_label_is_packed_and_a_second_one_found(dtype: Any, width: int) -> N
 
     nothing = np.zeros((3, 2, width), dtype)
     assert call(nothing)[:2] == (1, 0)
-    labels = ((rng.random((3, 2, width)) < 0.3) * largest).astype(dtype)
+    labels = (rng.random((3, 2, width)) < 0.3).astype(dtype) * dtype(largest)
     labels[1, 0, width // 2] = largest
     done, label, words = call(labels)
     assert (done, label) == (1, largest)
