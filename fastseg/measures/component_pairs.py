@@ -25,6 +25,10 @@ class ComponentPair(Protocol):
         """How many components there are of the reference, and of the prediction."""
 
     @property
+    def labels(self) -> tuple[int | None, int | None]:
+        """The bits of the one label besides 0 that either map has, where that is known; else None."""
+
+    @property
     def histogram(self) -> JointHistogram:
         """How often each pair of numbers occurs, 0 for no component, by reference and then by prediction.
 
@@ -46,6 +50,11 @@ class PaintedPair:
     counts: tuple[int, int]
     count_pairs: Callable[[Array, Array], JointHistogram]
     measure_regions: Callable[[Array, Array, Sequence[Region], Request], list[Measured]]
+
+    @property
+    def labels(self) -> tuple[int | None, int | None]:
+        """Not known."""
+        return None, None
 
     @lazy
     def histogram(self) -> JointHistogram:

@@ -107,3 +107,12 @@ def test_as_much_room_as_pairs_need() -> None:
     found, expected = (one.component_pair(*masks, 3) for one in (numba, scipy))
     assert min(found.counts) > 1 << 13
     assert_array_equal(found.histogram.counts, expected.histogram.counts)
+
+
+def test_labels_are_told_where_there_is_one() -> None:
+    mask, two = np.zeros((2, 5, 6, 64), np.uint8)
+    mask[1, 2, 3:9], two[1, 2, 3], two[3, 2, 60] = 7, 1, 2
+    assert numba.component_pair(mask, 2 * mask, 3).labels == (7, 14)
+    assert numba.component_pair(mask, 0 * mask, 3).labels == (7, None)
+    assert numba.component_pair(mask, two, 3).labels == (None, None)
+    assert scipy.component_pair(mask, mask, 3).labels == (None, None)

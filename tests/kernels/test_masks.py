@@ -56,6 +56,35 @@ def test_select_in_rows_of_any_length(dtype: Any, width: int) -> None:
     assert_array_equal(select(everything, [7]), packed.pack(everything == 7))
 
 
+@pytest.mark.parametrize("dtype", UNSIGNED)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_one_label_is_packed_and_a_second_one_found(dtype: Any, width: int) -> None:
+    """Wherever the second one lies, and if it is the larger or the smaller."""
+    rng = np.random.default_rng(width)
+    largest = int(np.iinfo(dtype).max)
+
+    def call(labels: Array, before: int = 0) -> tuple[int, int, Array]:
+        words = np.full((3, 2, -(-width // 64)), 0xDEADBEEFDEADBEEF, np.uint64)
+        known = np.array([before], np.uint64)
+        done = mask_kernels.pack_one[labels.dtype](labels, known, words)
+        return done, int(known[0]), words
+
+    nothing = np.zeros((3, 2, width), dtype)
+    assert call(nothing)[:2] == (1, 0)
+    labels = (rng.random((3, 2, width)) < 0.3).astype(dtype) * dtype(largest)
+    labels[1, 0, width // 2] = largest
+    done, label, words = call(labels)
+    assert (done, label) == (1, largest)
+    assert_array_equal(words, packed.pack(labels != 0))
+    assert call(labels, largest)[0] == 1
+    assert call(labels, 1)[0] == 0
+    for z, y, x in np.argwhere(nothing == 0)[:: max(1, width // 16)].tolist():
+        other = labels.copy()
+        other[z, y, x] = largest - 1
+        if np.count_nonzero(other == largest):
+            assert call(other)[0] == 0
+
+
 @pytest.mark.parametrize("start", [0, 1, 63, 64, 65, 100])
 @pytest.mark.parametrize("width", [1, 63, 64, 65, 100])
 def test_select_in_a_box(start: int, width: int) -> None:

@@ -40,6 +40,11 @@ class RunPair:
         """How many components there are of either side."""
         return self.reference.count, self.prediction.count
 
+    @property
+    def labels(self) -> tuple[int | None, int | None]:
+        """The one label of either side, where it is known."""
+        return self.reference.label, self.prediction.label
+
     @lazy
     def histogram(self) -> JointHistogram:
         """How often each pair of numbers occurs."""

@@ -138,8 +138,9 @@ def evaluated(
         metadata["voxelspacing"] = options["voxelspacing"]
     pair = groups.MapPair.of(*maps)
     class_groups = plan.settings["segmentation_class_groups"]
-    for labels in reversed(pair.labels):
-        class_groups.has_defined_labels_for(labels, raise_error=True)
+    if type(class_groups) is not host("utils.segmentation_class")._NoSegmentationClassGroups:
+        for labels in reversed(pair.labels):
+            class_groups.has_defined_labels_for(labels, raise_error=True)
     preprocess = perf_counter() - start
     skipped = evaluator._resolve_skip_groups(options.get("skip_groups"))
     results = {}
@@ -205,7 +206,6 @@ def result_of_group(
             n_pred_instances=n_prediction,
             label_group=label_group,
             processing_pair_orig_shape=group.shape,
-            n_ref_labels=group.largest_label,
             **found,
             **metadata,
         )
@@ -415,7 +415,6 @@ def result_by_regions(
             list_metrics={},
             label_group=label_group,
             processing_pair_orig_shape=group.shape,
-            n_ref_labels=group.largest_label,
             **metadata,
         )
     for metric in plan.global_metrics:

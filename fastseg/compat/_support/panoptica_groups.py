@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastseg.backends.protocol import Operations
 from fastseg.compat._support.masks import operations_for
@@ -25,26 +24,30 @@ from fastseg.threads import lazy
 
 # Voxels around what there is that the host keeps when it crops.
 _MARGIN = 2
+_SUMS = "labels whose sum the host takes for background"
 _UNIT = 0.5  # the host's threshold of the surface Dice where it knows no spacing
 
 
 @dataclass(frozen=True, eq=False)
 class MapPair:
-    """Two maps of one shape and dtype, in C order, and how often each pair of labels occurs."""
+    """Two maps of one shape and dtype, in C order."""
 
     maps: tuple[Array, Array]
-    histogram: JointHistogram
     operations: Operations
 
     @classmethod
     def of(cls, reference: Array, prediction: Array) -> MapPair:
-        """Count the labels of two maps; the host sees copies in C order, so that numbers and sums follow that."""
+        """Take two maps; the host sees copies in C order, so that numbers and sums follow that."""
         maps = matched(in_order(reference, "C"), in_order(prediction, "C"))
-        operations = operations_for("component_pair", maps[0].ndim)
-        found = cls(maps, operations.joint_histogram(*maps), operations)
-        if min(found.histogram.labels) < 0:
+        found = cls(maps, operations_for("component_pair", maps[0].ndim))
+        if maps[0].dtype.kind != "u" and min(found.histogram.labels) < 0:
             raise NotCovered("negative labels")
         return found
+
+    @lazy
+    def histogram(self) -> JointHistogram:
+        """How often each pair of labels occurs, which need not be known of all that there is."""
+        return self.operations.joint_histogram(*self.maps)
 
     @lazy
     def labels(self) -> tuple[list[int], list[int]]:
@@ -76,8 +79,8 @@ class Group:
     Attributes
     ----------
     maps : MapPair
-    labels : pair of tuple of int
-        Those of the group that occur on either side.
+    wanted : frozenset of int, or None
+        The labels of the group; None for all.
     merged : bool
         Whether they are one label to the host.
     matched : bool
@@ -91,7 +94,7 @@ class Group:
     """
 
     maps: MapPair
-    labels: tuple[tuple[int, ...], tuple[int, ...]]
+    wanted: frozenset[int] | None
     merged: bool
     matched: bool
     connectivity: int
@@ -115,10 +118,20 @@ class Group:
         shape: tuple[int, ...] = self.maps.maps[0].shape
         return shape
 
+    @lazy
+    def labels(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Those that occur on either side."""
+        known = (
+            tuple(side if self.wanted is None else filter(self.wanted.__contains__, side))
+            for side in self.maps.labels
+        )
+        first, second = known
+        return first, second
+
     @property
-    def largest_label(self) -> int:
-        """The largest label of the group on either side."""
-        return max(map(max, filter(None, self.labels)), default=0)
+    def by_all_labels(self) -> bool:
+        """Whether components are of each label that there is, so that none needs to be known."""
+        return self.semantic and self.by_label and self.wanted is None
 
     def spacing(self, given: Any) -> Spacing:
         """Read the voxel size."""
@@ -140,20 +153,29 @@ class Group:
         return replace(whole, reference_labels=sides[0], prediction_labels=sides[1])
 
     @lazy
-    def _inside(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Which pairs of labels are of the group in the reference, and in the prediction."""
-        return self.histogram.reference_labels != 0, self.histogram.prediction_labels != 0
-
-    @lazy
     def volumes(self) -> tuple[int, int]:
         """Voxels of either side."""
-        first, second = (int(self.histogram.counts[inside].sum()) for inside in self._inside)
-        return first, second
+        return int(self.table.reference.sizes.sum()), int(self.table.prediction.sizes.sum())
 
     @lazy
     def overlap(self) -> int:
         """Voxels that both sides have."""
-        return int(self.histogram.counts[self._inside[0] & self._inside[1]].sum())
+        return int(self.table.overlaps.sum())
+
+    def check_labels(self) -> None:
+        """Refuse labels with which the host's numbers overflow, in which it keeps them."""
+        if self.by_all_labels and None not in self.pair.labels:
+            known = [label for label in self.pair.labels if label is not None]
+            if sum(known) % (1 << bits_for(max(known))) == 0:
+                raise NotCovered(_SUMS)
+        else:
+            self.check_sums(
+                self.histogram, bits_for(max(map(max, filter(None, self.labels)), default=0))
+            )
+        if not self.semantic:
+            self.check_largest(self.maps.bits)
+        elif self.connectivity > 1:
+            self.check_largest(16)
 
     def check_sums(self, histogram: JointHistogram, bits: int) -> None:
         """Refuse labels whose sum is 0 in the host's numbers: it crops by the sums, and loses such voxels."""
@@ -165,7 +187,7 @@ class Group:
             for side in (histogram.reference_labels, histogram.prediction_labels)
         ]
         if any((first + second) % (1 << bits) == 0 for first, second in zip(*sums, strict=True)):
-            raise NotCovered("labels whose sum the host takes for background")
+            raise NotCovered(_SUMS)
 
     def check_largest(self, bits: int) -> None:
         """Refuse a largest reference label after which the host's numbers begin anew."""
@@ -177,6 +199,8 @@ class Group:
     def pair(self) -> ComponentPair:
         """The instances of both sides."""
         maps, operations = self.maps.maps, self.maps.operations
+        if self.by_all_labels:
+            return operations.component_pair(*maps, self.connectivity)
         if self.semantic:
             if self.by_label and max(map(len, self.labels)) > 1:
                 return operations.component_pair(*self._own_maps, self.connectivity)
@@ -221,11 +245,11 @@ class Group:
     @lazy
     def crop(self) -> tuple[list[int], list[int]]:
         """Where what the host keeps starts and stops."""
-        inside = self._inside[0] | self._inside[1]
-        if not self.cropped or not inside.any():
+        sides = self.table.reference, self.table.prediction
+        if not self.cropped or not any(map(len, sides)):
             return [0] * self.ndim, list(self.shape)
-        starts = self.histogram.starts[inside].min(axis=0) - _MARGIN
-        stops = self.histogram.stops[inside].max(axis=0) + _MARGIN
+        starts = np.concatenate([side.starts for side in sides]).min(axis=0) - _MARGIN
+        stops = np.concatenate([side.stops for side in sides]).max(axis=0) + _MARGIN
         return (
             np.maximum(starts, 0).tolist(),
             np.minimum(stops, self.shape).tolist(),
@@ -361,11 +385,7 @@ def group_of(maps: MapPair, label_group: Any, plan: Any) -> Group:
     kind = type(label_group)
     if kind not in (module.LabelGroup, module.LabelMergeGroup, module._LabelGroupAny):
         raise NotCovered(f"a {kind.__name__}")
-    labels = maps.labels
-    if kind is not module._LabelGroupAny:
-        wanted = set(label_group.value_labels)
-        first, second = ([label for label in side if label in wanted] for side in labels)
-        labels = first, second
+    wanted = None if kind is module._LabelGroupAny else frozenset(label_group.value_labels)
     is_matched = plan.input == "MATCHED_INSTANCE" or bool(label_group.single_instance)
     connectivity, by_label = 0, False
     if plan.input == "SEMANTIC" and not is_matched:
@@ -373,18 +393,7 @@ def group_of(maps: MapPair, label_group: Any, plan: Any) -> Group:
         connectivity = maps.ndim if by_label else 1
     merged = kind is module.LabelMergeGroup
     group = Group(
-        maps,
-        (tuple(labels[0]), tuple(labels[1])),
-        merged,
-        is_matched,
-        connectivity,
-        by_label and not merged,
-        plan.cropped,
+        maps, wanted, merged, is_matched, connectivity, by_label and not merged, plan.cropped
     )
-    largest = group.largest_label
-    group.check_sums(group.histogram, bits_for(largest))
-    if not group.semantic:
-        group.check_largest(maps.bits)
-    elif group.by_label or connectivity > 1:
-        group.check_largest(16)
+    group.check_labels()
     return group

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fastseg.inputs.arrays import Array, Spacing, in_order
+from fastseg.inputs.arrays import Spacing, in_order
 from fastseg.inputs.structures import Structure
 from fastseg.measures.component_pairs import ComponentPair
 from fastseg.measures.instance_table import InstanceTable
@@ -78,27 +78,24 @@ class PanopticCase:
         threshold: float,
         many_to_one: bool = False,
     ) -> PanopticCase:
-        """Find the components of a structure, of each of its labels or of all as one, match and measure them.
+        """Find the components of a structure, match and measure them.
 
-        Without a structure it is all labels that there are, under the name of "ungrouped".
+        The labels of a structure are one mask. Without a structure it is all labels that there are, under the name of
+        "ungrouped", and `by_label` tells whether each has components of its own.
         """
         if not maps.reference.flags.c_contiguous:  # numbers and sums follow the order of the axes
             first, second = in_order(maps.reference, "C"), in_order(maps.prediction, "C")
             maps = replace(maps, reference=first, prediction=second)
         sides = maps.reference, maps.prediction
         operations = maps.backend.operations
-        structure = _of_all_labels(maps) if structure is None else structure
-        region = Region(structure.reference, structure.prediction)
-        sides_of = (side.labels.tolist() for side in maps.histogram.sides)
-        present = [
-            [label for label in labels if label in set(side)]
-            for labels, side in zip(region[:2], sides_of, strict=True)
-        ]
-        if by_label and max(map(len, present)) > 1:
-            own = [_only(side, wanted) for side, wanted in zip(sides, present, strict=True)]
-            pair = operations.component_pair(own[0], own[1], connectivity)
+        if structure is None and by_label:
+            pair = operations.component_pair(*sides, connectivity)
+            structure = _of_all_labels(maps, pair)
         else:
-            pair = operations.component_pair(*sides, connectivity, region)
+            structure = _of_all_labels(maps) if structure is None else structure
+            pair = operations.component_pair(
+                *sides, connectivity, Region(structure.reference, structure.prediction)
+            )
         table = InstanceTable.of(pair.histogram)
         if len(table.reference) and len(table.prediction):
             matches = matched_by(
@@ -193,13 +190,10 @@ class PanopticCase:
         return float(reduce_distances(metric, *both, 0.5 if spacing is None else min(spacing)))
 
 
-def _of_all_labels(maps: LabelPair) -> Structure:
-    """Make a structure of all labels that there are."""
-    labels = tuple(label for label in maps.histogram.labels if label)
+def _of_all_labels(maps: LabelPair, pair: ComponentPair | None = None) -> Structure:
+    """Make a structure of all labels that there are, which the components of single ones tell."""
+    known = (None,) if pair is None or maps.reference.dtype.kind != "u" else pair.labels
+    labels = tuple(sorted({label for label in known if label is not None}))
+    if None in known:
+        labels = tuple(label for label in maps.histogram.labels if label)
     return Structure("ungrouped", labels, labels, labels)
-
-
-def _only(labels: Array, wanted: Sequence[int]) -> Array:
-    """Set other labels to 0."""
-    inside = np.isin(labels, np.array(wanted, labels.dtype))
-    return labels if inside[labels != 0].all() else np.where(inside, labels, 0)

@@ -93,6 +93,14 @@ def select(labels, values, first, stop, box_start, box_width, words):
             start += np.uint64(words.shape[2])
 
 
+@inlined
+def _matches_up_to(labels, start, count, whole, value):
+    """Make the word of as many voxels, of which 64 can be loaded where it is whole."""
+    if whole:
+        return _matches(labels, start, value)
+    return _matches_one_by_one(labels, start, count, value)
+
+
 def _signature_of_one(label):
     return (
         read(label, 3),  # labels
@@ -123,10 +131,7 @@ def pack_one(labels, known, words):
             count = np.uint64(64) if word < full_words else rest_bits
             # as in `select` a word is loaded whole, and what lies beyond the row is cleared
             whole = start + np.uint64(64) <= np.uint64(flat.size)
-            if whole:
-                bits = ~_matches(flat, start, zero)
-            else:
-                bits = ~_matches_one_by_one(flat, start, count, zero)
+            bits = ~_matches_up_to(flat, start, count, whole, zero)
             bits &= np.uint64(ALL) >> (np.uint64(64) - count)
             out[place] = bits
             place += np.uint64(1)
@@ -134,11 +139,7 @@ def pack_one(labels, known, words):
                 if known[0] == 0:
                     known[0] = np.uint64(flat[start + np.uint64(trailing_zeros(bits))])
                 label = labels.dtype.type(known[0])
-                if whole:
-                    same = _matches(flat, start, label)
-                else:
-                    same = _matches_one_by_one(flat, start, count, label)
-                if bits & ~same != 0:
+                if bits & ~_matches_up_to(flat, start, count, whole, label) != 0:
                     return np.int64(0)
             start += np.uint64(64)
     return np.int64(1)
