@@ -59,7 +59,7 @@ def _precision(tp: int, n_true: int, n_pred: int) -> dict[str, float]:
     counts = np.array([tp, n_pred - tp, n_true - tp], np.float32)
     with np.errstate(divide="ignore", invalid="ignore"):
         precision = counts[0] / (counts[0] + counts[1] + counts[2])
-    return {"ap": precision, "TP": counts[0], "FP": counts[1], "FN": counts[2]}
+    return {"ap": precision, "tp": counts[0], "fp": counts[1], "fn": counts[2]}
 
 
 def _with_gaps(table: InstanceTable) -> Scored:
@@ -171,18 +171,17 @@ CELLPOSE = Protocol(
         "Labels are masks of cells. At each threshold as many true masks as possible are matched with a predicted one "
         "each, and ap is TP / (TP + FP + FN) in float32. The aggregated Jaccard index adds up what the pairs of the "
         "best assignment share, whatever their IoU, and divides by all foreground. With masks=true there is a row for "
-        "each true mask with its partner, as mask_ious gives them. tp, fp and fn stand as TP, FP and FN; the functions "
-        "make no mean over images, so that one is given. boundary_scores is not covered. The script that was run is "
-        "that of 4.2.1.1."
+        "each true mask with its partner, as mask_ious gives them. The functions make no mean over images, so that one "
+        "is given. boundary_scores is not covered. The script that was run is that of 4.2.1.1."
     ),
     axes="zyx",
     scores=(
         Score("aggregated_jaccard_index"),
         Score("threshold", None),
         Score("ap"),
-        Score("TP"),
-        Score("FP", False),
-        Score("FN", False),
+        Score("tp"),
+        Score("fp", False),
+        Score("fn", False),
         Score("iou", about="of a true mask and its partner"),
     ),
     rules=Rules(

@@ -125,9 +125,9 @@ def _rows_of_image(
         values = {
             **_qualities(of_category.iou, of_category.tp, of_category.fp, of_category.fn),
             "iou": of_category.iou,
-            "TP": of_category.tp,
-            "FP": of_category.fp,
-            "FN": of_category.fn,
+            "tp": of_category.tp,
+            "fp": of_category.fp,
+            "fn": of_category.fn,
             "isthing": category.is_thing,
             "category_order": category.place,
         }
@@ -233,15 +233,15 @@ def aggregate(rows: Sequence[Row]) -> dict[str, float]:
     for row in rows:
         assert isinstance(row.label, int)
         names[row.label] = row.name
-        own = sums.setdefault(row.label, {"iou": 0.0, "TP": 0, "FP": 0, "FN": 0})
+        own = sums.setdefault(row.label, {"iou": 0.0, "tp": 0, "fp": 0, "fn": 0})
         if row.level == "instance":  # one by one, as the sum is rounded there
             own["iou"] += row["iou"]
             continue
-        for score in ("TP", "FP", "FN"):
+        for score in ("tp", "fp", "fn"):
             own[score] += row[score]
         own.update(isthing=row["isthing"], category_order=row["category_order"])
     made = {
-        number: _qualities(own["iou"], own["TP"], own["FP"], own["FN"])
+        number: _qualities(own["iou"], own["tp"], own["fp"], own["fn"])
         for number, own in sorted(sums.items(), key=lambda item: item[1]["category_order"])
     }
     scores: dict[str, float] = {}
@@ -280,9 +280,9 @@ PANOPTICAPI = Protocol(
         Score("sq"),
         Score("rq"),
         Score("iou", about="of a pair of segments; of a category, their sum"),
-        Score("TP"),
-        Score("FP", False),
-        Score("FN", False),
+        Score("tp"),
+        Score("fp", False),
+        Score("fn", False),
         Score("isthing", None, about="1 for things, 0 for stuff"),
         Score(
             "category_order",

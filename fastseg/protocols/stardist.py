@@ -21,9 +21,6 @@ from fastseg.results.rows import Row
 
 _CRITERIA = {"iou": "iou", "iot": "recall", "iop": "precision"}
 
-# The table has the voxels' counts under these names.
-_COLUMN = {"tp": "TP", "fp": "FP", "fn": "FN"}
-
 
 def thresholds_of(given: Any, name: str) -> list[float]:
     """Read thresholds: one number, or several.
@@ -53,7 +50,7 @@ def evaluate(pair: LabelPair, options: Options) -> list[Row]:
         scores = Scored.of(maps.table, _CRITERIA[criterion], dtype)
         for threshold in thresholds:
             found = statistics_of(scores, threshold)
-            values = {_COLUMN.get(field, field): found[field] for field in FIELDS}
+            values = {field: found[field] for field in FIELDS}
             structure = at_threshold(maps.structure, threshold, len(thresholds) == 1)
             row = pair.row(structure, {"thresh": threshold, **values}, counts=maps.counts)
             rows.append(row)
@@ -69,12 +66,12 @@ def cohort(rows: Sequence[Row], options: Options) -> dict[str, float]:
     for name, of_name in by_name.items():
         statistics = [_statistics(row, options) for row in of_name]
         for field, value in gathered(statistics, options["by_image"]).items():
-            scores[named(name, _COLUMN.get(field, field), len(by_name) == 1)] = float(value)
+            scores[named(name, field, len(by_name) == 1)] = float(value)
     return scores
 
 
 def _statistics(row: Row, options: Options) -> Mapping[str, Any]:
-    values = {field: row[_COLUMN.get(field, field)] for field in FIELDS}
+    values = {field: row[field] for field in FIELDS}
     return restored(values) if options.quirk("single-precision") else values
 
 
@@ -86,16 +83,15 @@ STARDIST = Protocol(
         "Labels are instances. They are matched one to one, so that as many pairs as possible reach the threshold and "
         "among such choices the sum of all scores is largest; pairs that reach it are true positives. accuracy is "
         "TP / (TP + FP + FN), which others call average precision. Images are gathered as matching_dataset does: "
-        "counts and scores are added up, or with by_image=true the ratios averaged. tp, fp and fn stand as TP, FP and "
-        "FN. thresh takes several numbers; then each is a row, instances@0.75. The script that was run is that of "
-        "0.9.2."
+        "counts and scores are added up, or with by_image=true the ratios averaged. thresh takes several numbers; then "
+        "each is a row, instances@0.75. The script that was run is that of 0.9.2."
     ),
     axes="zyx",
     scores=(
         Score("thresh", None),
-        Score("FP", False),
-        Score("TP"),
-        Score("FN", False),
+        Score("fp", False),
+        Score("tp"),
+        Score("fn", False),
         Score("precision"),
         Score("recall"),
         Score("accuracy"),

@@ -54,7 +54,7 @@ def test_images_equal_the_twin(seed: int) -> None:
             tp = sum(iou >= threshold for *_, iou in chosen) if n_pred > 0 else 0
             total = n_true + n_pred - tp
             row = found[f"instances@{threshold}"]
-            assert (row["TP"], row["FP"], row["FN"]) == (tp, n_pred - tp, n_true - tp)
+            assert (row["tp"], row["fp"], row["fn"]) == (tp, n_pred - tp, n_true - tp)
             with np.errstate(all="ignore"):
                 ap = np.float32(tp) / np.float32(total)
             np.testing.assert_array_equal(row["ap"], float(ap))
@@ -75,7 +75,7 @@ def test_without_quirks_images_equal_the_published_definitions() -> None:
         index = found["instances"]["aggregated_jaccard_index"]
         np.testing.assert_array_equal(index, published(counted))
         row = found["instances@0.5"]
-        assert (row["TP"] + row["FN"], row["TP"] + row["FP"]) == tuple(map(len, counted.ids))
+        assert (row["tp"] + row["fn"], row["tp"] + row["fp"]) == tuple(map(len, counted.ids))
 
 
 def test_numbers_with_gaps_beyond_any_matrix() -> None:
@@ -103,7 +103,7 @@ def test_quirk_background_is_assumed() -> None:
     for quirk, expected in ((True, (2, -1, -1, math.inf)), (False, (2, 0, 0, 1.0))):
         quirks = {"background-is-assumed": quirk}
         row = fastseg.evaluate_protocol("cellpose", full, full, quirks=quirks)["instances@0.5"]
-        assert (row["TP"], row["FP"], row["FN"], row["ap"]) == expected
+        assert (row["tp"], row["fp"], row["fn"], row["ap"]) == expected
 
 
 def test_quirk_foreground_as_union() -> None:

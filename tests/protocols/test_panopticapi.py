@@ -203,19 +203,19 @@ def _person(pairs: Images, quirk: str, holds: bool) -> Any:
 
 def test_quirk_area_from_the_table() -> None:
     pairs = _one([[1, 1], [1, 1]], [(1, 0, 8)], [[3, 3], [3, 3]], [3])
-    assert _person(pairs, "area-from-the-table", True)["person"]["TP"] == 0
+    assert _person(pairs, "area-from-the-table", True)["person"]["tp"] == 0
     assert _person(pairs, "area-from-the-table", False)["person"]["iou"] == 1.0
 
 
 def test_quirk_last_crowd_only() -> None:
     pairs = _one([[1, 1, 2, 2]], [(1, 1, 2), (2, 1, 2)], [[3, 3, 0, 0]], [3])
-    assert _person(pairs, "last-crowd-only", True)["person"]["FP"] == 1
+    assert _person(pairs, "last-crowd-only", True)["person"]["fp"] == 1
     assert not _person(pairs, "last-crowd-only", False).rows
 
 
 def test_quirk_unlisted_is_not_void() -> None:
     pairs = _one([[1, 1, 0, 0]], [], [[3, 3, 0, 0]], [3])
-    assert _person(pairs, "unlisted-is-not-void", True)["person"]["FP"] == 1
+    assert _person(pairs, "unlisted-is-not-void", True)["person"]["fp"] == 1
     assert not _person(pairs, "unlisted-is-not-void", False).rows
 
 
@@ -227,9 +227,9 @@ def test_rows_of_matches_and_of_categories() -> None:
     assert (match.reference_label, match.prediction_label, match["iou"]) == (1, 4, 2 / 3)
     assert tuple(match.counts) == (2, 0, 1, 1)
     row = found["5"]
-    assert (row["TP"], row["FP"], row["FN"], row["pq"]) == (1, 0, 1, 2 / 3 / 1.5)
+    assert (row["tp"], row["fp"], row["fn"], row["pq"]) == (1, 0, 1, 2 / 3 / 1.5)
     missing = fastseg.evaluate_protocol("panopticapi", first, None)
-    assert missing["5"]["FN"] == 2
+    assert missing["5"]["fn"] == 2
 
 
 @pytest.mark.parametrize(

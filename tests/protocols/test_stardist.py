@@ -40,9 +40,9 @@ def expected(counted: Counted, values: Any) -> dict[str, float]:
     tp, total = len(values), float(np.sum(values))
     fp, fn = n_pred - tp, n_true - tp
     return {
-        "TP": tp,
-        "FP": fp,
-        "FN": fn,
+        "tp": tp,
+        "fp": fp,
+        "fn": fn,
         "n_true": n_true,
         "n_pred": n_pred,
         "precision": tp / (tp + fp) if tp else 0,
@@ -94,8 +94,8 @@ def test_cohorts_are_gathered_as_there(by_image: bool) -> None:
             for name in names:
                 mean = sum(one[name] for one in each) / len(each)
                 assert scores[name] == pytest.approx(mean, rel=1e-6)
-        tp, fp, fn = (sum(one[name] for one in each) for name in ("TP", "FP", "FN"))
-        assert (scores["TP"], scores["FP"], scores["FN"]) == (tp, fp, fn)
+        tp, fp, fn = (sum(one[name] for one in each) for name in ("tp", "fp", "fn"))
+        assert (scores["tp"], scores["fp"], scores["fn"]) == (tp, fp, fn)
         if not by_image:
             total = sum(float(np.sum(one)) for one in values)
             assert scores["f1"] == (2 * tp / (2 * tp + fp + fn) if tp else 0)
@@ -107,13 +107,13 @@ def test_an_example_by_hand() -> None:
     reference = np.array([[1, 1, 1, 1, 0, 2, 2, 2, 2, 0, 3, 3, 3, 3]])
     prediction = np.array([[1, 1, 0, 0, 5, 7, 7, 7, 7, 0, 0, 0, 0, 0]])
     row = fastseg.evaluate_protocol("stardist", reference, prediction)["instances"]
-    assert (row["TP"], row["FP"], row["FN"]) == (2, 1, 1)
+    assert (row["tp"], row["fp"], row["fn"]) == (2, 1, 1)
     assert (row["accuracy"], row["f1"], row["mean_matched_score"]) == (0.5, 2 / 3, 0.75)
     assert (row["mean_true_score"], row["panoptic_quality"]) == (0.5, 0.5)
     named = fastseg.evaluate_protocol(
         "stardist", reference, prediction, labels={"big": (1, 2), "rest": (3, 5, 7)}
     )
-    assert (named["big"]["TP"], named["big"]["FN"], named["rest"]["n_pred"]) == (1, 1, 2)
+    assert (named["big"]["tp"], named["big"]["fn"], named["rest"]["n_pred"]) == (1, 1, 2)
 
 
 def test_quirk_single_precision() -> None:
@@ -125,9 +125,9 @@ def test_quirk_single_precision() -> None:
             "stardist", reference, prediction, thresh=threshold, quirks=quirks
         )["instances"]
 
-    assert score(True, 0.33333334)["TP"] == 1
+    assert score(True, 0.33333334)["tp"] == 1
     assert score(True, 0.33333334)["mean_matched_score"] == 0.3333333432674408
-    assert score(False, 0.33333334)["TP"] == 0
+    assert score(False, 0.33333334)["tp"] == 0
     assert score(False, 1 / 3)["mean_matched_score"] == 1 / 3
 
 
