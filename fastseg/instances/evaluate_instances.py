@@ -37,6 +37,7 @@ from fastseg.instances.partners import Partners
 from fastseg.instances.rows import CaseFacts, MatchedCase, rows_of_case
 from fastseg.instances.settings import InstanceSettings, kept
 from fastseg.instances.structure_instances import CaseMaps, structure_instances
+from fastseg.instances.uncollected import uncollected
 from fastseg.instances.voronoi import rows_of_regions
 from fastseg.measures.distributions import PercentileMethod
 from fastseg.measures.joint_histogram import JointHistogram
@@ -303,7 +304,9 @@ def evaluate_instances_case(
         names = [structure.name for structure in structures]
         confidences.check(given, settings.grid_rules, names)
         matched_case = _matched(found, settings, confidences, maps[0].shape)
-        rows = rows_of_case(matched_case, facts, measuring.pairs(matched_case), of_wholes)
+        of_pairs = measuring.pairs(matched_case)
+        with uncollected(len(matched_case.partners.is_pair)):
+            rows = rows_of_case(matched_case, facts, of_pairs, of_wholes)
     about["backend"] = backend.name
     about[SCORES] = settings.scores
     connected = settings.components == ("connected", "connected")
