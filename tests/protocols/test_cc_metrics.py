@@ -158,10 +158,15 @@ def test_it_is_the_package_to_the_last_digit(monkeypatch: pytest.MonkeyPatch) ->
         for metric in made.values():
             metric(y_pred=one_hot[1], y=one_hot[0])
     scores = fastseg.protocol_scores(Evaluation.joined(evaluations))
+    version = tuple(map(int, pytest.importorskip("torch").__version__.split(".")[:2]))
     for name, metric in made.items():
-        assert [each.rows[0][name] for each in evaluations] == metric.cc_aggregate().tolist()
+        # before 2.14, torch finds the place of a percentile in float32
+        digits = 0 if name != HD95 or version >= (2, 14) else 4e-7
+        found = [each.rows[0][name] for each in evaluations]
+        np.testing.assert_allclose(found, metric.cc_aggregate().tolist(), rtol=digits, atol=0)
         for mode in ("patient", "overall"):
-            assert scores[f"{name}/{mode}"] == metric.cc_aggregate(mode).mean().item(), (name, mode)
+            theirs = metric.cc_aggregate(mode).mean().item()
+            np.testing.assert_allclose(scores[f"{name}/{mode}"], theirs, rtol=digits, atol=0)
 
 
 def test_a_cohort_by_patients_and_by_components() -> None:
