@@ -122,7 +122,7 @@ def test_quirks_and_options_are_overridden_by_name(toy: Protocol) -> None:
         ({"factor": "1"}, "factor: expected a float such as 2.0, got '1'"),
         ({"whole": 1.5}, "whole: expected a int such as 3, got 1.5"),
         ({"on": 1}, "on: expected a bool"),
-        ({"quirks": {"frist": False}}, "quirks of toy: unknown 'frist'; did you mean 'first'"),
+        ({"quirks": {"first-one": False}}, "quirks of toy: unknown 'first-one'; did you mean 'first'"),
         ({"quirks": {"first": 0}}, "expected True or False, got 0"),
         ({"quirks": "first"}, "quirks: expected True, False or a mapping"),
     ],
