@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastseg.evaluation.rows import fill_in, values_of
 from fastseg.inputs.structures import Label, Structure
@@ -27,7 +30,6 @@ from fastseg.results import Row
 from fastseg.results.instance import Box, Centroid, Instance
 from fastseg.results.summary import mean_of
 
-Ids = tuple[Label | None, Label | None]
 _Value = TypeVar("_Value")
 
 
@@ -109,6 +111,16 @@ def rows_of_case(
     of_wholes : sequence of mapping
         What was measured of each structure as a whole.
     """
+    with _uncollected():
+        return _rows_of_case(found, facts, of_pairs, of_wholes)
+
+
+def _rows_of_case(
+    found: MatchedCase,
+    facts: CaseFacts,
+    of_pairs: Sequence[Measured],
+    of_wholes: Sequence[Measured],
+) -> list[Row]:
     structures, options = found.instances.structures, facts.options()
     instance_rows = _instance_rows(found, facts, of_pairs, options)
     counts = [one.counts._replace(tn=one.counts.tn - facts.n_ignored) for one in structures]
@@ -130,6 +142,18 @@ def rows_of_case(
     return rows
 
 
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Let no garbage be collected: all objects of a hundred thousand rows live, and are enough to look for it often."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 # ------------------------------------------------------------------------------ of instances
 
 
@@ -140,48 +164,99 @@ def _instance_rows(
     options: Sequence[Options],
 ) -> list[Row]:
     """Make a row for each reference instance with its partners, and for each prediction without one."""
-    settings, policy = facts.settings, of_instances(facts.settings.policy)
-    structures = _structures_of_each(found)
-    counts = _counts(found, facts)
-    pairs = iter(of_pairs)
-    measured: list[Measured] = [
-        next(pairs) if is_pair and of_pairs else {} for is_pair in found.partners.is_pair.tolist()
-    ]
-    values = values_of(settings.metrics, counts, measured, [options[i] for i in structures])
+    counts, places = _counts(found, facts), _structures_of_each(found)
+    values = _values(found, facts, counts, of_pairs, [options[place] for place in places])
+    # of a frozen class each field is set by a call, which of many rows takes longer than their metrics
+    common = [_common(one.structure, facts) for one in found.instances.structures]
+    policy, n_references = facts.settings.policy.name, found.partners.n_references
     rows = []
-    for place, count, by_name, (reference, prediction), instance in zip(
-        structures, counts, values, _ids(found), _instances(found, facts), strict=True
-    ):
-        structure = found.instances.structures[place].structure
-        empty: Empty = ""
-        if reference is None or prediction is None:
-            empty = count.empty
-            fill_in(by_name, settings.metrics, policy, empty, facts.diagonal, structure.name)
-        rows.append(
-            Row(
-                facts.case,
-                structure.label,
-                structure.name,
-                reference,
-                prediction,
-                by_name,
-                count,
-                facts.voxel_volume,
-                empty,
-                settings.policy.name if empty else "",
-                "instance",
-                instance=instance,
-            )
+    for number, (place, is_pair, reference, prediction, by_name, count, instance) in enumerate(
+        zip(
+            places,
+            found.partners.is_pair.tolist(),
+            *_ids(found),
+            values,
+            counts,
+            _instances(found, facts),
+            strict=True,
         )
+    ):
+        row = Row.__new__(Row)
+        own = row.__dict__
+        own.update(common[place])
+        own["reference_label"] = reference
+        own["prediction_label"] = prediction
+        own["values_by_metric"] = by_name
+        own["counts"] = count
+        own["instance"] = instance
+        if not is_pair:
+            own["empty"] = "prediction" if number < n_references else "reference"
+            own["empty_policy"] = policy
+        rows.append(row)
     return rows
+
+
+def _common(structure: Structure, facts: CaseFacts) -> dict[str, Any]:
+    """Give the fields that rows of a structure's instances have in common, and the others as they mostly are."""
+    row = Row(
+        facts.case,
+        structure.label,
+        structure.name,
+        None,
+        None,
+        {},
+        Counts(0, 0, 0, 0),
+        facts.voxel_volume,
+        "",
+        "",
+        "instance",
+    )
+    return vars(row)
+
+
+def _values(
+    found: MatchedCase,
+    facts: CaseFacts,
+    counts: Sequence[Counts],
+    of_pairs: Sequence[Measured],
+    options: Sequence[Options],
+) -> list[dict[str, float]]:
+    """Find the metrics of each row; those without a partner by the policy, which tells all of them alike."""
+    settings, policy = facts.settings, of_instances(facts.settings.policy)
+    is_pair = found.partners.is_pair
+    alone = (~is_pair).nonzero()[0].tolist()
+    columns: list[list[float]] = []
+    for metric in settings.metrics:
+        if metric.measurement == "counts":
+            column = list(map(metric.function, counts, options))
+            values = [column[row] for row in alone]
+        else:
+            # a distance to nothing is inf
+            column, values = [metric.worst] * len(counts), [metric.worst] * len(alone)
+            name = metric.measurement
+            for row, measured in zip(is_pair.nonzero()[0].tolist(), of_pairs, strict=False):
+                known = name in measured
+                column[row] = metric.function(measured[name], options[row]) if known else math.nan
+        filled = policy.values(metric, values, "prediction", facts.diagonal, "")
+        if filled is not values or metric.measurement != "counts":
+            for row, value in zip(alone, filled, strict=True):
+                column[row] = value
+        columns.append(column)
+    names = [metric.name for metric in settings.metrics]
+    if len(names) == 1:
+        return [{names[0]: value} for value in columns[0]]
+    if not names:
+        return [{} for _ in counts]
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
 def _structures_of_each(found: MatchedCase) -> list[int]:
     """Tell which structure each row of the partners is of."""
     places = [0] * len(found.partners.is_pair)
-    for structure, (own, false) in enumerate(found.places()):
-        for place in (*own, *false):
-            places[place] = structure
+    if len(found.instances.structures) > 1:
+        for structure, parts in enumerate(found.places()):
+            for part in parts:
+                places[part.start : part.stop] = [structure] * len(part)
     return places
 
 
@@ -193,7 +268,7 @@ def _counts(found: MatchedCase, facts: CaseFacts) -> list[Counts]:
     voxels = found.instances.structures[0].case.histogram.total - facts.n_ignored
     fp, fn = prediction.sizes - tp, reference.sizes - tp
     columns = (tp, fp, fn, voxels - tp - fp - fn)
-    return list(map(Counts, *(column.tolist() for column in columns)))
+    return list(map(Counts._make, zip(*map(_as_list, columns), strict=True)))
 
 
 def of_instances(policy: EmptyPolicy) -> EmptyPolicy:
@@ -208,19 +283,22 @@ def of_instances(policy: EmptyPolicy) -> EmptyPolicy:
     return replace(policy, default=rule(policy.default), exceptions=exceptions)  # type: ignore[arg-type]
 
 
-def _ids(found: MatchedCase) -> Iterator[Ids]:
+def _ids(found: MatchedCase) -> tuple[Sequence[Label | None], Sequence[Label | None]]:
     """Give the ids of both sides of each row, several as a tuple."""
-    references: list[int | None] = []
+    partners = found.partners
+    references: list[Label | None] = []
     known: list[int] = []
     for one in found.instances.structures:
         references += one.sides[0].ids.tolist()
         known += one.sides[1].ids.tolist()
-    references += [None] * len(found.partners.false_rows)
-    for reference, rows in zip(references, found.partners.predictions, strict=True):
-        if len(rows) == 1:
-            yield reference, known[rows[0]]
-        else:
-            yield reference, tuple(known[row] for row in rows) or None
+    predictions: list[Label | None] = [None] * partners.n_references
+    for row in partners.n_partners.nonzero()[0].tolist():
+        own = partners.predictions[row]
+        predictions[row] = known[own[0]] if len(own) == 1 else tuple(known[one] for one in own)
+    false = partners.false_rows.tolist()
+    references += [None] * len(false)
+    predictions += [known[row] for row in false]
+    return references, predictions
 
 
 def _instances(found: MatchedCase, facts: CaseFacts) -> Iterator[Instance]:
@@ -235,7 +313,8 @@ def _instances(found: MatchedCase, facts: CaseFacts) -> Iterator[Instance]:
         _centroids(places, side.sizes, facts)
         for places, side in zip(partners.centroids, partners.sides, strict=True)
     ]
-    return map(Instance, scores, _confidences(found), *boxes, *centroids)
+    columns = scores, _confidences(found), *boxes, *centroids
+    return map(Instance._make, zip(*columns, strict=True))
 
 
 def _confidences(found: MatchedCase) -> list[float]:
@@ -250,28 +329,38 @@ def _confidences(found: MatchedCase) -> list[float]:
 
 def _boxes(side: Instances, facts: CaseFacts) -> list[Box | None]:
     """Give boxes along the axes of the maps as they were given; None where there is no such side."""
-    n = len(side.sizes)
-    along = [[(0, 1)] * n for _ in facts.shape]
+    there = side.sizes > 0
+    starts, stops = side.starts[there], side.stops[there]
+    along = [[(0, 1)] * len(starts) for _ in facts.shape]
     for place, axis in enumerate(
         facts.axes
     ):  # no lists of lists, which the collector of garbage goes through
-        ends = side.starts[:, place].tolist(), side.stops[:, place].tolist()
+        ends = starts[:, place].tolist(), stops[:, place].tolist()
         along[axis] = list(zip(*ends, strict=True))
-    return _there(zip(*along, strict=True), side.sizes)
+    return _spread(zip(*along, strict=True), there)
 
 
 def _centroids(places: Floats, sizes: Longs, facts: CaseFacts) -> list[Centroid | None]:
     """Give positions along the axes of the maps as they were given."""
+    there = sizes > 0
+    places = places[there]
     along = [[0.0] * len(places) for _ in facts.shape]
     for place, axis in enumerate(facts.axes):
         along[axis] = places[:, place].tolist()
-    return _there(zip(*along, strict=True), sizes)
+    return _spread(zip(*along, strict=True), there)
 
 
-def _there(values: Iterable[_Value], sizes: Longs) -> list[_Value | None]:
-    """Give None in place of what is of no voxels."""
-    found = zip(values, sizes.tolist(), strict=True)
-    return [value if size else None for value, size in found]
+def _spread(values: Iterable[_Value], there: NDArray[np.bool_]) -> list[_Value | None]:
+    """Put values, one after the other, where they belong, and None elsewhere."""
+    if there.all():
+        return list(values)
+    own = iter(values)
+    return [next(own) if is_there else None for is_there in there.tolist()]
+
+
+def _as_list(column: Longs) -> list[int]:
+    found: list[int] = column.tolist()
+    return found
 
 
 # ----------------------------------------------------------------------------- of structures
