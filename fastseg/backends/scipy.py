@@ -16,7 +16,7 @@ from fastseg.measures.components import RegionComponents
 from fastseg.measures.distributions import SurfaceDistributions
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.overlap import Overlap
-from fastseg.measures.regions import Measured, Region, Request
+from fastseg.measures.regions import LabelRegion, Measured, Region, Request
 from fastseg.measures.surface_areas import surfel_measures
 from fastseg.measures.surface_distances import Boundary, SurfaceDistances
 
@@ -232,12 +232,13 @@ class Components:
         return self.labels.astype(dtype)
 
 
-def region_components(
-    labels: Array, wanted: tuple[int, ...], box: Box, connectivity: int
-) -> Components:
-    """Label the mask of a region, whose first voxels come in C order as SciPy numbers them."""
-    structure = ndimage.generate_binary_structure(labels.ndim, connectivity)
-    return Components(*ndimage.label(_mask(labels, wanted, box), structure))
+def region_components(regions: Sequence[LabelRegion], connectivity: int) -> list[Components]:
+    """Label the mask of each region, whose first voxels come in C order as SciPy numbers them."""
+    found = []
+    for region in regions:
+        structure = ndimage.generate_binary_structure(region.labels.ndim, connectivity)
+        found.append(Components(*ndimage.label(_mask(*region), structure)))
+    return found
 
 
 def position_sums(labels: Array) -> tuple[Array, NDArray[np.int64]]:
