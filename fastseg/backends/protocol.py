@@ -22,6 +22,7 @@ from fastseg.inputs.device import memory_of, to_memory
 from fastseg.measures.component_pairs import ComponentPair
 from fastseg.measures.components import RegionComponents
 from fastseg.measures.joint_histogram import JointHistogram
+from fastseg.measures.label_sides import LabelBoxes
 from fastseg.measures.overlap import Overlap
 from fastseg.measures.regions import LabelRegion, Measured, Region, Request
 from fastseg.measures.surface_distances import Boundary, SurfaceDistances
@@ -82,8 +83,13 @@ class Operations(Protocol):
     ) -> Sequence[RegionComponents]:
         """Find the components of regions of maps of one shape, type and memory order, those of each in its box."""
 
-    def position_sums(self, labels: Any) -> tuple[Any, NDArray[np.int64]]:
-        """Find each label but 0, ascending, and add up the positions of its voxels along the axes, (n, ndim)."""
+    def position_sums(
+        self, labels: Any, boxes: LabelBoxes | None = None
+    ) -> tuple[Any, NDArray[np.int64]]:
+        """Find each label but 0, ascending, and add up the positions of its voxels along the axes, (n, ndim).
+
+        Where boxes of all of them are known they may save to read the map.
+        """
 
     def voronoi_regions(
         self,

@@ -15,6 +15,7 @@ from fastseg.measures.component_pairs import ComponentPair, PaintedPair
 from fastseg.measures.components import RegionComponents
 from fastseg.measures.distributions import SurfaceDistributions
 from fastseg.measures.joint_histogram import JointHistogram
+from fastseg.measures.label_sides import LabelBoxes
 from fastseg.measures.overlap import Overlap
 from fastseg.measures.regions import LabelRegion, Measured, Region, Request
 from fastseg.measures.surface_areas import surfel_measures
@@ -241,7 +242,9 @@ def region_components(regions: Sequence[LabelRegion], connectivity: int) -> list
     return found
 
 
-def position_sums(labels: Array) -> tuple[Array, NDArray[np.int64]]:
+def position_sums(
+    labels: Array, boxes: LabelBoxes | None = None
+) -> tuple[Array, NDArray[np.int64]]:
     """Add up where the voxels of each label but 0 lie, label by label."""
     found = [label for label in np.unique(labels) if label]
     sums = [np.argwhere(labels == label).sum(axis=0) for label in found]

@@ -23,6 +23,7 @@ from fastseg.instances.components import (
 from fastseg.measures.component_pairs import ComponentPair, PaintedPair
 from fastseg.measures.instance_table import InstanceTable
 from fastseg.measures.joint_histogram import Counts, JointHistogram
+from fastseg.measures.label_sides import LabelBoxes
 from fastseg.measures.regions import LabelRegion
 from fastseg.threads import lazy
 
@@ -60,7 +61,11 @@ class CaseMaps:
     def sums_of(self, side: int, ids: Array) -> Longs:
         """Give the sums of the positions of some labels of one side, which occur there."""
         if side not in self._sums:
-            self._sums[side] = self.operations.position_sums(self.maps[side])
+            of_side = self.histogram.sides[side]
+            starts, stops = of_side.boxes
+            kept = (of_side.labels != 0).nonzero()[0]
+            boxes = LabelBoxes(of_side.labels[kept], starts[kept], stops[kept])
+            self._sums[side] = self.operations.position_sums(self.maps[side], boxes)
         labels, sums = self._sums[side]
         found: Longs = sums[np.searchsorted(labels, ids)]
         return found

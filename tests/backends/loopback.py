@@ -18,6 +18,7 @@ from fastseg.inputs.arrays import Spacing
 from fastseg.measures.component_pairs import ComponentPair
 from fastseg.measures.components import RegionComponents
 from fastseg.measures.joint_histogram import JointHistogram
+from fastseg.measures.label_sides import LabelBoxes
 from fastseg.measures.regions import LabelRegion, Measured, Region, Request
 from fastseg.measures.surface_distances import Boundary, SurfaceDistances
 
@@ -85,7 +86,7 @@ def region_components(
     return scipy.region_components(regions, connectivity)
 
 
-def position_sums(labels: Any) -> tuple[Any, NDArray[np.int64]]:
+def position_sums(labels: Any, boxes: LabelBoxes | None = None) -> tuple[Any, NDArray[np.int64]]:
     calls.append("position_sums")
     return scipy.position_sums(labels)
 

@@ -26,6 +26,7 @@ from fastseg.measures.component_pairs import ComponentPair
 from fastseg.measures.components import RegionComponents
 from fastseg.measures.distributions import SurfaceDistributions
 from fastseg.measures.joint_histogram import JointHistogram
+from fastseg.measures.label_sides import LabelBoxes
 from fastseg.measures.regions import LabelRegion, Measured, Region, Request
 from fastseg.measures.surface_distances import Boundary, SurfaceDistances
 from fastseg_kernels.gpu import masks as mask_kernels
@@ -176,7 +177,9 @@ def region_components(
     raise NotImplementedError(unsupported("region_components", 3))
 
 
-def position_sums(labels: DeviceArray) -> tuple[DeviceArray, NDArray[np.int64]]:
+def position_sums(
+    labels: DeviceArray, boxes: LabelBoxes | None = None
+) -> tuple[DeviceArray, NDArray[np.int64]]:
     """Raise: it is not offered, as `unsupported` says."""
     raise NotImplementedError(unsupported("position_sums", labels.ndim))
 

@@ -264,15 +264,6 @@ def connected_components(
     return found.painted(dtype), found.count
 
 
-def position_sums(labels: Array) -> tuple[Array, Table]:
-    """Add up the positions of the voxels of each label: of its components, which are runs of voxels."""
-    found = Components.of_labels(Volume.of(labels), 1, run_kernels.COLUMNS)
-    own, rows = np.unique(labels[np.unravel_index(found.firsts, labels.shape)], return_inverse=True)
-    sums = np.zeros((len(own), labels.ndim), np.int64)
-    np.add.at(sums, rows.reshape(-1), found.sums)
-    return own, sums
-
-
 def _aligned_zeros(shape: tuple[int, int, int]) -> Numbers:
     """Make an array that begins where a line of the cache does, of which pages without a component are never touched.
 
