@@ -228,8 +228,8 @@ def _sides(
     for place, (side, wanted, box) in enumerate(work):
         of_side, rule = case.histogram.sides[side], rules[side]
         if rule.components == "given":
-            own = of_side.labels, of_side.sizes, wanted, rule.minimum_size
-            found[place] = given_instances(*own)
+            of_each = of_side.labels, of_side.sizes, wanted, rule.minimum_size
+            found[place] = given_instances(*of_each)
         elif box is not None and of_side.rows(wanted):
             regions.append(LabelRegion(case.maps[side], wanted, box))
             places.append(place)

@@ -84,8 +84,8 @@ def region_components(regions: Sequence[LabelRegion], connectivity: int) -> list
     if len(small) >= _FEWEST:
         of_small = [volumes[place] for place in small]
         together = _together([regions[place] for place in small], of_small, connectivity)
-        for place, one in zip(small, together, strict=True):
-            found[place] = one
+        for place, alone in zip(small, together, strict=True):
+            found[place] = alone
     others = [place for place, one in enumerate(found) if one is None]
     cost = sum(_COST_OF_A_VOXEL * regions[place].voxels for place in others)
     groups = _beside_each_other(regions, others)

@@ -76,7 +76,8 @@ def _of_small_ones(volume: Volume, boxes: LabelBoxes) -> Longs | None:
     sums[:, 0] += counts.sum(axis=2, dtype=np.int64) @ np.arange(nz)
     sums[:, 1] += counts.sum(axis=1, dtype=np.int64) @ np.arange(ny)
     sums[:, 2] += of_sums[rows].sum(axis=1, dtype=np.int64)
-    return sums[:, 3 - ndim :][:, order]
+    found: Longs = sums[:, 3 - ndim :][:, order]
+    return found
 
 
 @functools.cache
