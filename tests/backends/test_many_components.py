@@ -97,7 +97,7 @@ def test_two_sides_of_a_large_region(order: str, connectivity: int) -> None:
     request = Request(frozenset([NAME]), (1.0, 2.0, 3.0))
     for place in range(0, len(regions), 2):
         pairs = [
-            backend.components_beside(*sides[place : place + 2])  # type: ignore[arg-type]
+            backend.components_beside(*sides[place : place + 2])
             for backend, sides in ((numba, found), (scipy, expected))
         ]
         ours, theirs = (pair.histogram for pair in pairs)
