@@ -22,8 +22,9 @@ from fastseg.inputs.device import memory_of, to_memory
 from fastseg.measures.component_pairs import ComponentPair
 from fastseg.measures.components import RegionComponents
 from fastseg.measures.joint_histogram import JointHistogram
+from fastseg.measures.label_sides import LabelBoxes
 from fastseg.measures.overlap import Overlap
-from fastseg.measures.regions import Measured, Region, Request
+from fastseg.measures.regions import LabelRegion, Measured, Region, Request
 from fastseg.measures.surface_distances import Boundary, SurfaceDistances
 from fastseg.threads import lazy
 
@@ -78,12 +79,17 @@ class Operations(Protocol):
         """Number the components of a bool array, or of each label of a label map, and tell how many there are."""
 
     def region_components(
-        self, labels: Any, wanted: tuple[int, ...], box: Box, connectivity: int
-    ) -> RegionComponents:
-        """Find the components of the voxels of a box that have one of some labels."""
+        self, regions: Sequence[LabelRegion], connectivity: int
+    ) -> Sequence[RegionComponents]:
+        """Find the components of regions of maps of one shape, type and memory order, those of each in its box."""
 
-    def position_sums(self, labels: Any) -> tuple[Any, NDArray[np.int64]]:
-        """Find each label but 0, ascending, and add up the positions of its voxels along the axes, (n, ndim)."""
+    def position_sums(
+        self, labels: Any, boxes: LabelBoxes | None = None
+    ) -> tuple[Any, NDArray[np.int64]]:
+        """Find each label but 0, ascending, and add up the positions of its voxels along the axes, (n, ndim).
+
+        Where boxes of all of them are known they may save to read the map.
+        """
 
     def voronoi_regions(
         self,

@@ -15,8 +15,9 @@ from fastseg.measures.component_pairs import ComponentPair, PaintedPair
 from fastseg.measures.components import RegionComponents
 from fastseg.measures.distributions import SurfaceDistributions
 from fastseg.measures.joint_histogram import JointHistogram
+from fastseg.measures.label_sides import LabelBoxes
 from fastseg.measures.overlap import Overlap
-from fastseg.measures.regions import Measured, Region, Request
+from fastseg.measures.regions import LabelRegion, Measured, Region, Request
 from fastseg.measures.surface_areas import surfel_measures
 from fastseg.measures.surface_distances import Boundary, SurfaceDistances
 
@@ -232,15 +233,18 @@ class Components:
         return self.labels.astype(dtype)
 
 
-def region_components(
-    labels: Array, wanted: tuple[int, ...], box: Box, connectivity: int
-) -> Components:
-    """Label the mask of a region, whose first voxels come in C order as SciPy numbers them."""
-    structure = ndimage.generate_binary_structure(labels.ndim, connectivity)
-    return Components(*ndimage.label(_mask(labels, wanted, box), structure))
+def region_components(regions: Sequence[LabelRegion], connectivity: int) -> list[Components]:
+    """Label the mask of each region, whose first voxels come in C order as SciPy numbers them."""
+    found = []
+    for region in regions:
+        structure = ndimage.generate_binary_structure(region.labels.ndim, connectivity)
+        found.append(Components(*ndimage.label(_mask(*region), structure)))
+    return found
 
 
-def position_sums(labels: Array) -> tuple[Array, NDArray[np.int64]]:
+def position_sums(
+    labels: Array, boxes: LabelBoxes | None = None
+) -> tuple[Array, NDArray[np.int64]]:
     """Add up where the voxels of each label but 0 lie, label by label."""
     found = [label for label in np.unique(labels) if label]
     sums = [np.argwhere(labels == label).sum(axis=0) for label in found]

@@ -20,6 +20,7 @@ from fastseg.instances.dilation import dilated
 from fastseg.measures.components import RegionComponents
 from fastseg.measures.instance_table import Instances
 from fastseg.measures.label_sides import Side, distinct, in_type
+from fastseg.measures.regions import LabelRegion
 
 Longs = NDArray[np.int64]
 
@@ -139,21 +140,20 @@ def no_instances(ndim: int) -> SideInstances:
 
 def connected_instances(
     operations: Operations,
-    label_map: Array,
-    wanted: tuple[int, ...],
-    box: Box,
+    found: RegionComponents,
+    region: LabelRegion,
     rules: SideRules,
 ) -> SideInstances:
-    """Find the components of a structure within its box, and make one of those that dilation joins."""
-    found = operations.region_components(label_map, wanted, box, rules.connectivity)
+    """Make instances of the components of a region: one of those that dilation joins."""
+    box = region.box
     start = np.array([part.start for part in box], np.int64)
     sizes, sums = found.sizes, found.sums + found.sizes[:, None] * start
     if found.count == 1:
         if sizes[0] < rules.minimum_size:
             return no_instances(len(box))
-        return SideInstances(np.ones(1, np.int64), (wanted,), sums, found)  # number 1
+        return SideInstances(np.ones(1, np.int64), (region.wanted,), sums, found)  # number 1
     if rules.dilation and found.count:
-        return _joined(operations, found, label_map.shape, box, rules, sizes, sums)
+        return _joined(operations, found, region.labels.shape, box, rules, sizes, sums)
     kept = (sizes >= rules.minimum_size).nonzero()[0]
     ids = kept + 1
     labels = list(zip(ids.tolist(), strict=True))

@@ -31,10 +31,11 @@ from fastseg.inputs.structures import Labels, Structure
 from fastseg.instances.case_instances import CaseInstances
 from fastseg.instances.components import Components
 from fastseg.instances.confidence import Confidences, OfVoxels
+from fastseg.instances.matched_case import CaseFacts, MatchedCase
 from fastseg.instances.matching import match
 from fastseg.instances.measuring import Measuring
 from fastseg.instances.partners import Partners
-from fastseg.instances.rows import CaseFacts, MatchedCase, rows_of_case
+from fastseg.instances.rows import rows_of_case
 from fastseg.instances.settings import InstanceSettings, kept
 from fastseg.instances.structure_instances import CaseMaps, structure_instances
 from fastseg.instances.uncollected import uncollected

@@ -11,7 +11,7 @@ import numpy as np
 from fastseg import threads
 from fastseg.evaluation.case import furthest_of, widths_of
 from fastseg.inputs.arrays import Spacing
-from fastseg.instances.rows import MatchedCase
+from fastseg.instances.matched_case import MatchedCase
 from fastseg.instances.settings import InstanceSettings
 from fastseg.instances.structure_instances import CaseMaps, StructureInstances, voxels_of
 from fastseg.measures.regions import ManyRegions, Measured, Region, Request

@@ -18,10 +18,10 @@ from fastseg.evaluation.case import furthest_of, widths_of
 from fastseg.evaluation.rows import fill_in, values_of
 from fastseg.inputs.arrays import Array, Spacing
 from fastseg.instances.components import SideInstances
+from fastseg.instances.instance_rows import of_instances
+from fastseg.instances.matched_case import CaseFacts
 from fastseg.instances.rows import (
-    CaseFacts,
     means_of,
-    of_instances,
     partition_values,
     structure_row,
 )

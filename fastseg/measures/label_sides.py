@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +78,22 @@ class Side:
             places[places == len(self.labels)] = 0
             rows[inside] = np.where(self.labels[places] == wanted, places, -1)
         return rows
+
+
+class LabelBoxes(NamedTuple):
+    """Where labels lie in a map.
+
+    Attributes
+    ----------
+    labels : ndarray (n,)
+        Ascending.
+    starts, stops : int64 ndarray (n, ndim)
+        Of their boxes.
+    """
+
+    labels: Array
+    starts: NDArray[np.int64]
+    stops: NDArray[np.int64]
 
 
 def order_of(numbers: Array) -> NDArray[np.intp]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,6 +60,11 @@ class Matching:
     def fp(self) -> int:
         """Predicted instances that are in no pair."""
         return len(self.table.prediction) - int(np.count_nonzero(self.prediction_matched))
+
+    @lazy
+    def sum_of_scores(self) -> float:
+        """The scores of the reference instances found, added up so that no rounding depends on their order."""
+        return math.fsum(self.reference_scores[self.reference_matched].tolist())
 
     def predictions_of(self, reference_row: int) -> Longs:
         """Find the rows of the predictions that were matched to a reference instance, ascending."""

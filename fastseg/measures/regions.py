@@ -35,6 +35,27 @@ class Region(NamedTuple):
     tolerance: float = 0.0
 
 
+class LabelRegion(NamedTuple):
+    """The voxels of one label map that have one of some labels.
+
+    Attributes
+    ----------
+    labels : ndarray
+    wanted : tuple of int
+    box : tuple of slice
+        Holds all of them, along the array's axes.
+    """
+
+    labels: Any
+    wanted: tuple[int, ...]
+    box: Box
+
+    @property
+    def voxels(self) -> int:
+        """How many voxels the box has."""
+        return math.prod(part.stop - part.start for part in self.box)
+
+
 class ManyRegions(Sequence[Region]):
     """Regions whose boxes are kept in arrays: of ten thousand, the slices alone would be thirty thousand objects.
 

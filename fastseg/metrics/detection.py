@@ -24,11 +24,6 @@ def _ratio(numerator: float, denominator: float) -> float:
     return numerator / denominator if denominator else math.nan
 
 
-def _sum_of_scores(matching: Matching) -> float:
-    """Sum the scores of the reference instances found, so that no rounding depends on their order."""
-    return math.fsum(matching.reference_scores[matching.reference_matched].tolist())
-
-
 @metric(
     "matching",
     larger_is_better=None,
@@ -119,13 +114,13 @@ def recognition_quality(matching: Matching, options: Options = DEFAULTS) -> floa
 @metric("matching", formula="Σ s / TP", source=KIRILLOV)
 def segmentation_quality(matching: Matching, options: Options = DEFAULTS) -> float:
     """Mean score of the instances that were found."""
-    return _ratio(_sum_of_scores(matching), matching.tp)
+    return _ratio(matching.sum_of_scores, matching.tp)
 
 
 @metric("matching", formula="Σ s / (TP + FP / 2 + FN / 2)", source=KIRILLOV)
 def panoptic_quality(matching: Matching, options: Options = DEFAULTS) -> float:
     """Recognition quality times segmentation quality; 0 where none was found."""
-    return _ratio(2 * _sum_of_scores(matching), 2 * matching.tp + matching.fp + matching.fn)
+    return _ratio(2 * matching.sum_of_scores, 2 * matching.tp + matching.fp + matching.fn)
 
 
 @metric("matching", formula="TP / (TP + FP + FN)", source=STARDIST)
@@ -137,7 +132,7 @@ def instance_accuracy(matching: Matching, options: Options = DEFAULTS) -> float:
 @metric("matching", formula="Σ s / (TP + FN)", source=STARDIST)
 def mean_reference_score(matching: Matching, options: Options = DEFAULTS) -> float:
     """Mean score of the reference instances, where a missed one has 0."""
-    return _ratio(_sum_of_scores(matching), matching.tp + matching.fn)
+    return _ratio(matching.sum_of_scores, matching.tp + matching.fn)
 
 
 @metric(
@@ -147,7 +142,7 @@ def mean_reference_score(matching: Matching, options: Options = DEFAULTS) -> flo
 )
 def mean_instance_score(matching: Matching, options: Options = DEFAULTS) -> float:
     """Mean score of all instances, where a missed or false one has 0."""
-    return _ratio(_sum_of_scores(matching), matching.tp + matching.fp + matching.fn)
+    return _ratio(matching.sum_of_scores, matching.tp + matching.fp + matching.fn)
 
 
 @metric(
@@ -163,6 +158,8 @@ def mean_instance_score(matching: Matching, options: Options = DEFAULTS) -> floa
 )
 def false_positive_volume(matching: Matching, options: Options = DEFAULTS) -> float:
     """Volume of the predicted instances that are in no pair."""
+    if not matching.fp:
+        return 0.0
     voxels = matching.table.prediction.sizes[~matching.prediction_matched].sum()
     return int(voxels) * options.voxel_volume
 
@@ -180,6 +177,8 @@ def false_positive_volume(matching: Matching, options: Options = DEFAULTS) -> fl
 )
 def false_negative_volume(matching: Matching, options: Options = DEFAULTS) -> float:
     """Volume of the reference instances that were missed."""
+    if not matching.fn:
+        return 0.0
     voxels = matching.table.reference.sizes[~matching.reference_matched].sum()
     return int(voxels) * options.voxel_volume
 
@@ -210,6 +209,8 @@ def instance_count_difference(matching: Matching, options: Options = DEFAULTS) -
 def instance_splits(matching: Matching, options: Options = DEFAULTS) -> float:
     """Number of reference instances in which most of several predictions lies, however they were matched."""
     table = matching.table
+    if len(table.overlaps) < 2:  # most organs
+        return 0.0
     mostly = 2 * table.overlaps > table.prediction_sizes
     return _shared_by_several(table.reference_rows[mostly])
 
@@ -226,6 +227,8 @@ def instance_splits(matching: Matching, options: Options = DEFAULTS) -> float:
 def instance_merges(matching: Matching, options: Options = DEFAULTS) -> float:
     """Number of predicted instances in which most of several reference instances lies, however they were matched."""
     table = matching.table
+    if len(table.overlaps) < 2:
+        return 0.0
     mostly = 2 * table.overlaps > table.reference_sizes
     return _shared_by_several(table.prediction_rows[mostly])
 

@@ -43,6 +43,24 @@ class EmptyPolicy:
         """Give the policy as :func:`as_policy` takes it."""
         return {"default": self.default, **self.exceptions} if self.exceptions else self.default
 
+    def _rule(self, metric: Metric, empty: Empty) -> Rule:
+        """Find what decides on a metric."""
+        given = self.exceptions.get(metric.name, self.default)
+        if isinstance(given, Mapping):
+            return given["both" if empty == "both" else "one"]
+        return given
+
+    def values(
+        self, metric: Metric, values: list[float], empty: Empty, diagonal: float, label: str
+    ) -> list[float]:
+        """Decide on many values of a metric, as `value` does on each."""
+        rule = self._rule(metric, empty)
+        if not isinstance(rule, str):
+            return [rule] * len(values)
+        if metric.always_defined or all(map(math.isfinite, values)):
+            return values
+        return [self.value(metric, value, empty, diagonal, label) for value in values]
+
     def value(
         self, metric: Metric, value: float, empty: Empty, diagonal: float, label: str
     ) -> float:
@@ -59,9 +77,7 @@ class EmptyPolicy:
         label : str
             For the error message.
         """
-        given = self.exceptions.get(metric.name, self.default)
-        side = "both" if empty == "both" else "one"
-        rule = given[side] if isinstance(given, Mapping) else given
+        rule = self._rule(metric, empty)
         if not isinstance(rule, str):
             return rule
         # A ratio may still be defined, as Dice is 0 for a missed structure; a distance to nothing is not.

@@ -14,11 +14,12 @@ from numpy.typing import DTypeLike, NDArray
 
 from fastseg.backends import scipy
 from fastseg.backends.protocol import Operations
-from fastseg.inputs.arrays import Box, Spacing
+from fastseg.inputs.arrays import Spacing
 from fastseg.measures.component_pairs import ComponentPair
 from fastseg.measures.components import RegionComponents
 from fastseg.measures.joint_histogram import JointHistogram
-from fastseg.measures.regions import Measured, Region, Request
+from fastseg.measures.label_sides import LabelBoxes
+from fastseg.measures.regions import LabelRegion, Measured, Region, Request
 from fastseg.measures.surface_distances import Boundary, SurfaceDistances
 
 #: the operations that have been asked for, by name
@@ -79,13 +80,13 @@ def voronoi_regions(
 
 
 def region_components(
-    labels: Any, wanted: tuple[int, ...], box: Box, connectivity: int
-) -> RegionComponents:
+    regions: Sequence[LabelRegion], connectivity: int
+) -> Sequence[RegionComponents]:
     calls.append("region_components")
-    return scipy.region_components(labels, wanted, box, connectivity)
+    return scipy.region_components(regions, connectivity)
 
 
-def position_sums(labels: Any) -> tuple[Any, NDArray[np.int64]]:
+def position_sums(labels: Any, boxes: LabelBoxes | None = None) -> tuple[Any, NDArray[np.int64]]:
     calls.append("position_sums")
     return scipy.position_sums(labels)
 

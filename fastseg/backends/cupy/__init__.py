@@ -21,12 +21,13 @@ from fastseg.backends.cupy.bands import band_overlap
 from fastseg.backends.cupy.masks import Mask
 from fastseg.backends.cupy.surfaces import distances_between, surface_of
 from fastseg.backends.shared.volume import Volume, is_reversed, masks_of
-from fastseg.inputs.arrays import Box, Spacing
+from fastseg.inputs.arrays import Spacing
 from fastseg.measures.component_pairs import ComponentPair
 from fastseg.measures.components import RegionComponents
 from fastseg.measures.distributions import SurfaceDistributions
 from fastseg.measures.joint_histogram import JointHistogram
-from fastseg.measures.regions import Measured, Region, Request
+from fastseg.measures.label_sides import LabelBoxes
+from fastseg.measures.regions import LabelRegion, Measured, Region, Request
 from fastseg.measures.surface_distances import Boundary, SurfaceDistances
 from fastseg_kernels.gpu import masks as mask_kernels
 from fastseg_kernels.gpu._module import DeviceArray
@@ -170,13 +171,15 @@ def voronoi_regions(
 
 
 def region_components(
-    labels: DeviceArray, wanted: tuple[int, ...], box: Box, connectivity: int
-) -> RegionComponents:
+    regions: Sequence[LabelRegion], connectivity: int
+) -> Sequence[RegionComponents]:
     """Raise: it is not offered, as `unsupported` says."""
-    raise NotImplementedError(unsupported("region_components", labels.ndim))
+    raise NotImplementedError(unsupported("region_components", 3))
 
 
-def position_sums(labels: DeviceArray) -> tuple[DeviceArray, NDArray[np.int64]]:
+def position_sums(
+    labels: DeviceArray, boxes: LabelBoxes | None = None
+) -> tuple[DeviceArray, NDArray[np.int64]]:
     """Raise: it is not offered, as `unsupported` says."""
     raise NotImplementedError(unsupported("position_sums", labels.ndim))
 

@@ -17,12 +17,12 @@ from fastseg.backends.numba.component_pairs import RunPair
 from fastseg.backends.numba.components import (
     Components,
     connected_components,
-    position_sums,
-    region_components,
 )
 from fastseg.backends.numba.histogram import joint_histogram
+from fastseg.backends.numba.many_components import OneComponent, region_components
 from fastseg.backends.numba.masks import Mask
 from fastseg.backends.numba.regions import between, measured
+from fastseg.backends.numba.sums import position_sums
 from fastseg.backends.numba.surfaces import surface_of, surfaces_of
 from fastseg.backends.numba.voronoi import voronoi_regions
 from fastseg.backends.shared.volume import Volume, is_reversed, masks_of
@@ -174,7 +174,10 @@ def component_pair(
 
 def components_beside(reference: RegionComponents, prediction: RegionComponents) -> ComponentPair:
     """Take components as a pair: as runs, if these lie in bundles of one size."""
-    first, second = cast(Components, reference), cast(Components, prediction)
+    first, second = (
+        side.runs if isinstance(side, OneComponent) else cast(Components, side)
+        for side in (reference, prediction)
+    )
     if first.bundle == second.bundle:
         return RunPair(first, second)
     maps = first.painted(np.int32), second.painted(np.int32)

@@ -15,7 +15,7 @@ from fastseg.backends.numba.masks import Mask
 from fastseg.backends.shared.offsets import Words
 from fastseg.backends.shared.volume import Volume
 from fastseg.errors import InputError
-from fastseg.inputs.arrays import Array, Box
+from fastseg.inputs.arrays import Array
 from fastseg.threads import lazy
 from fastseg_kernels.cpu import masks as mask_kernels
 from fastseg_kernels.cpu.components import labels as label_kernels
@@ -258,23 +258,6 @@ def connected_components(
     """Find the components of a mask, or of each label of a label map, and paint their numbers."""
     found = Components.of_labels(Volume.of(labels), connectivity)
     return found.painted(dtype), found.count
-
-
-def region_components(
-    labels: Array, wanted: tuple[int, ...], box: Box, connectivity: int
-) -> Components:
-    """Find the components of the voxels of a box that have one of some labels."""
-    mask = Mask.of(Volume.of(labels), wanted, box)
-    return Components.of_mask(mask, connectivity, run_kernels.COLUMNS)
-
-
-def position_sums(labels: Array) -> tuple[Array, Table]:
-    """Add up the positions of the voxels of each label: of its components, which are runs of voxels."""
-    found = Components.of_labels(Volume.of(labels), 1, run_kernels.COLUMNS)
-    own, rows = np.unique(labels[np.unravel_index(found.firsts, labels.shape)], return_inverse=True)
-    sums = np.zeros((len(own), labels.ndim), np.int64)
-    np.add.at(sums, rows.reshape(-1), found.sums)
-    return own, sums
 
 
 def _aligned_zeros(shape: tuple[int, int, int]) -> Numbers:
