@@ -35,10 +35,6 @@ def evaluate(pair: LabelPair, options: Options) -> list[Row]:
     ):
         if not 0 < options[name] <= 1:
             raise InputError(f"{name}: expected more than 0 and at most 1, got {options[name]!r}")
-    if options["min_lesion_volume"] < 0:
-        raise InputError(
-            f"min_lesion_volume: expected no negative number, got {options['min_lesion_volume']!r}"
-        )
     return [
         pair.row(maps.structure, _scores(pair, maps, options))
         for maps in whole_maps(pair, "lesion")

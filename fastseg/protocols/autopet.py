@@ -141,6 +141,7 @@ AUTOPET_3 = Protocol(
         **{**vars(_RULES), "empties": "both empty: Dice nan; volumes 0 where there is nothing"}
     ),
     options={"connectivity": 2},
+    limits={"connectivity": (1, 3)},
     quirks=_QUIRKS,
     evaluate=evaluate_third,
     aggregate=aggregate,
@@ -165,6 +166,7 @@ AUTOPET_4 = Protocol(
         }
     ),
     options={"connectivity": 2},
+    limits={"connectivity": (1, 3)},
     quirks=(
         *_QUIRKS,
         Quirk(

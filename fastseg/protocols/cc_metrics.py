@@ -72,6 +72,8 @@ def _chosen(metrics: Any) -> tuple[str, ...]:
     if metrics is None:
         return _NAMES
     wanted = [metrics] if isinstance(metrics, str) or not isinstance(metrics, Iterable) else metrics
+    if not wanted:
+        raise InputError("metrics: give at least one name, or None for all")
     for name in wanted:
         if name not in _NAMES:
             raise unknown("metrics", name, _NAMES, "score")

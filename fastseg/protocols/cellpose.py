@@ -191,6 +191,7 @@ CELLPOSE = Protocol(
         empties="neither image has a mask: nan; one has none: 0",
     ),
     options={"threshold": (0.5, 0.75, 0.9), "masks": False},
+    limits={"threshold": (0, 1)},
     quirks=(
         Quirk(
             "background-is-assumed",

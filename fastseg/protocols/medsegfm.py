@@ -144,6 +144,7 @@ MEDSEGFM = Protocol(
         empties="classes that neither map has are left out; one lacks it: 0; instances in neither: F1 0",
     ),
     options={"instances": False, "threshold": 0.5, "tolerance": 2.0},
+    limits={"threshold": (0, 1)},
     quirks=(
         Quirk(
             "labels-in-8-bits",

@@ -215,10 +215,10 @@ PANOPTICA = Protocol(
     axes="zyx",
     scores=_scores(),
     rules=Rules(
-        components="both sides",
-        connectivity="26; 4 in 2-D",
+        components="of both maps",
+        connectivity="26 neighbours; 4 in 2-D",
         dilation="none",
-        matching="best IoU first, from 0.5 on, one to one",
+        matching="one to one, the best IoU first, from 0.5 on",
         penalty="none: means are over the matches",
         empties="no instance: nan; none matched: overlaps 0, distances inf, rq 0",
     ),

@@ -145,7 +145,13 @@ def _matches(
         area = one.area if options.quirk("area-from-the-table") else None
         area = overlaps.reference[number] if area is None else area
         void = overlaps.pairs.get((VOID, other), 0)
-        iou = shared / (overlaps.prediction[other] + area - shared - void)
+        union = overlaps.prediction[other] + area - shared - void
+        if union <= 0:
+            raise InputError(
+                f"reference: the area of segment {number} is {area} in segments_info, and it has {shared} pixels with "
+                "a predicted one in common; expected its number of pixels"
+            )
+        iou = shared / union
         if iou > options["threshold"]:
             yield number, other, iou
 
@@ -297,6 +303,7 @@ PANOPTICAPI = Protocol(
         empties="categories without any segment are left out of the mean",
     ),
     options={"threshold": 0.5},
+    limits={"threshold": (0, 1)},
     quirks=(
         Quirk(
             "area-from-the-table",

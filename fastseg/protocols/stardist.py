@@ -111,6 +111,7 @@ STARDIST = Protocol(
         empties="all ratios 0, also where neither image has an instance",
     ),
     options={"thresh": (0.5,), "criterion": "iou", "by_image": False},
+    limits={"thresh": (0, 1)},
     quirks=(
         Quirk(
             "single-precision",

@@ -290,6 +290,7 @@ TOPCOW = Protocol(
         empties="both maps empty: all scores 0; what neither has does not count, except in the cohort's F1, as 0",
     ),
     options={"iou_threshold": 0.25, "missing_distance": 90.0, "cldice": True},
+    limits={"iou_threshold": (0, 1)},
     quirks=(
         Quirk(
             "both-empty-is-zero",

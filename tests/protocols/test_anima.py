@@ -203,7 +203,9 @@ def test_thresholds_are_shares(value: float) -> None:
     mask = row(0, 1, 0)
     with pytest.raises(ValueError, match="max_false_positive_ratio: expected more than 0"):
         fastseg.evaluate_protocol("anima", mask, mask, max_false_positive_ratio=value)
-    with pytest.raises(ValueError, match="min_lesion_volume: expected no negative"):
+    with pytest.raises(
+        ValueError, match="min_lesion_volume: expected a finite number that is not negative"
+    ):
         fastseg.evaluate_protocol("anima", mask, mask, min_lesion_volume=-1)
 
 

@@ -119,9 +119,9 @@ def test_quirks_and_options_are_overridden_by_name(toy: Protocol) -> None:
     ("options", "message"),
     [
         ({"facto": 1}, "protocol toy: unknown option 'facto'; did you mean 'factor'"),
-        ({"factor": "1"}, "factor: expected a float such as 2.0, got '1'"),
-        ({"whole": 1.5}, "whole: expected a int such as 3, got 1.5"),
-        ({"on": 1}, "on: expected a bool"),
+        ({"factor": "1"}, "factor: expected a number such as 2.0, got the text '1'"),
+        ({"whole": 1.5}, "whole: expected a whole number such as 3, got 1.5"),
+        ({"on": 1}, "on: expected True or False, got 1"),
         ({"quirks": {"first-one": False}}, "quirks of toy: unknown 'first-one'; did you mean 'first'"),
         ({"quirks": {"first": 0}}, "expected True or False, got 0"),
         ({"quirks": "first"}, "quirks: expected True, False or a mapping"),
