@@ -135,7 +135,7 @@ def instance_rows(case: PanopticCase) -> list[Row]:
     maps, structure = case.maps, case.structure
     total, voxel_volume = maps.reference.size, maps.voxel_volume
     names = [key("sq", name) for name in case.values]
-    of_each = list(zip(*case.values.values(), strict=True))
+    of_each = list(zip(*(map(float, found) for found in case.values.values()), strict=True))
     matched = case.matches.references.tolist()
     rows = []
     for place, row in enumerate([*matched, *case.matches.missed.tolist()]):

@@ -85,6 +85,10 @@ def _line(labels: np.ndarray) -> np.ndarray:
     return labels[2, 2]
 
 
+def _raised(labels: np.ndarray, by: int) -> np.ndarray:
+    return np.where(labels > 0, labels + np.uint64(by), np.uint64(0))
+
+
 ODD: dict[str, tuple[Any, Any]] = {
     "1-D": (_line(A), _line(B)),
     "2-D": (A[2], B[2]),
@@ -95,10 +99,8 @@ ODD: dict[str, tuple[Any, Any]] = {
     "whole floats": (A.astype(np.float64), B.astype(np.float32)),
     "negative": (np.where(A == 2, -4, A).astype(np.int16), B),
     "negative predicted": (A, np.where(B == 2, -4, B).astype(np.int16)),
-    "beyond 32 bits": tuple(np.where(one > 0, one + np.int64(2**33), 0) for one in (A, B)),
-    "beyond 63 bits": tuple(
-        np.where(one > 0, one + np.uint64(2**63), np.uint64(0)) for one in (A, B)
-    ),
+    "beyond 32 bits": (_raised(A, 2**33), _raised(B, 2**33)),
+    "beyond 63 bits": (_raised(A, 2**63), _raised(B, 2**63)),
     "labels of nobody": (np.where(A == 2, 77, A), np.where(B == 3, 200, B)),
     "both empty": (NOTHING, NOTHING),
     "reference empty": (NOTHING, B),
@@ -163,7 +165,7 @@ def test_wrong_arguments_are_refused(protocol: Protocol) -> None:
 
 def _strided(labels: np.ndarray) -> np.ndarray:
     wide = np.zeros([2 * size for size in labels.shape], labels.dtype)
-    view = wide[(slice(None, None, -2),) * labels.ndim]
+    view: np.ndarray = wide[(slice(None, None, -2),) * labels.ndim]
     view[...] = labels
     return view
 
