@@ -216,7 +216,9 @@ def _protocol(
         f"HD95 {options['penalty']:g}" if "penalty" in options else "HD95 the diagonal in voxels"
     )
     minimum = f"{options['minimum_volume']:g} mm³"
-    both = "both sides, merged by dilation" if how.merges_prediction else BRATS2023.rules.components
+    both = (
+        "of both maps, merged by dilation" if how.merges_prediction else BRATS2023.rules.components
+    )
     return Protocol(
         name=f"brats2024-{task}",
         title=f"BraTS 2024, {title}",

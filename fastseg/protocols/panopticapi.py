@@ -308,18 +308,18 @@ PANOPTICAPI = Protocol(
         Quirk(
             "area-from-the-table",
             "The area of a segment of the reference is what its table says, not what its map has.",
-            "a segment of 4 pixels found right, whose table says 8: IoU 4/8, which is no match; without the quirk 1.",
+            "A segment of 4 pixels found right, whose table says 8: IoU 4/8, which is no match; without the quirk 1.",
         ),
         Quirk(
             "last-crowd-only",
             "Of several crowds of a category in an image, only the last excuses predictions.",
-            "two crowds of persons, and a predicted person inside the first: FP 1; without the quirk none.",
+            "Two crowds of persons, and a predicted person inside the first: FP 1; without the quirk none.",
         ),
         Quirk(
             "unlisted-is-not-void",
             "Segments of the reference's map that its table lacks are neither void nor a segment, so that predictions "
             "there are wrong.",
-            "a predicted person where the map has a segment that is not listed: FP 1; without the quirk none.",
+            "A predicted person where the map has a segment that is not listed: FP 1; without the quirk none.",
         ),
     ),
     evaluate=evaluate,
