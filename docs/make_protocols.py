@@ -49,6 +49,8 @@ there; plain arrays are taken as they come.
 
 {table(protocols)}
 
+–: does not apply.
+
 ## What each does, and what it gets wrong
 
 {chr(10).join(described(protocol) for protocol in protocols)}

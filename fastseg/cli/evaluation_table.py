@@ -132,15 +132,26 @@ def _headers(evaluation: Evaluation, shown: Sequence[str]) -> list[tuple[str, st
     found = []
     for name, unit in units.items():
         places = {"": 4, "mm": 3}.get(facts_of(name, evaluation.settings).unit, 1)
-        if _are_counts([row.values_by_metric.get(name, 0.0) for row in evaluation.structures]):
+        if _are_counts(
+            name, [row.values_by_metric.get(name, 0.0) for row in evaluation.structures]
+        ):
             places = int(len(evaluation.cases) > 1)
         found.append((name, f"{name}\n[{unit}]" if unit else name, places))
     return found
 
 
-def _are_counts(values: Sequence[float]) -> bool:
-    """Tell whether numbers count something: they are whole, and not all are 0 or 1, as ratios may be."""
-    return all(map(float.is_integer, map(float, values))) and any(value > 1 for value in values)
+# Words in the names of scores that count something.
+_COUNTED = frozenset(("n", "num", "tp", "fp", "fn", "tn"))
+
+
+def _are_counts(name: str, values: Sequence[float]) -> bool:
+    """Tell whether numbers count something: they are whole, and not all are 0 or 1, as ratios may be.
+
+    Of a score whose name says that it counts, all may be.
+    """
+    if not all(map(float.is_integer, map(float, values))):
+        return False
+    return any(value > 1 for value in values) or not _COUNTED.isdisjoint(name.lower().split("_"))
 
 
 def _cell(row: Row, name: str, places: int) -> str:

@@ -30,7 +30,9 @@ def shown_of(evaluation: Evaluation, everything: bool) -> Sequence[str]:
     if "matching" in evaluation.settings:
         means = [name for name in names if name.startswith(MATCHED)]
         return [name for name in OF_INSTANCES if name in names] + ([] if everything else means)
-    return SHOWN if everything else names
+    held = {name for row in evaluation.structures for name in row.values_by_metric}
+    # a protocol's table has columns of instances alone, too
+    return SHOWN if everything else [name for name in names if name in held] or names
 
 
 def show_evaluation(

@@ -8,9 +8,10 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from fastseg import dispatch, io
+from fastseg.errors import InputTypeError
 from fastseg.inputs.arrays import Spacing, as_label, as_spacing
 from fastseg.inputs.choices import unknown
-from fastseg.inputs.scalars import as_tolerance, is_scalar
+from fastseg.inputs.scalars import as_flag, as_tolerance, is_scalar, shown
 from fastseg.inputs.structures import (
     Labels,
     Structure,
@@ -117,8 +118,8 @@ class Settings:
             backend,
             single_slice,
             grid_tolerance,
-            bool(ignore_grid),
-            bool(reorient),
+            as_flag(ignore_grid, "ignore_grid"),
+            as_flag(reorient, "reorient"),
         )
 
     @lazy
@@ -217,7 +218,11 @@ def _as_voxel_size(spacing: Any) -> float | Spacing | None:
     """Check a spacing as far as this is possible without knowing the number of axes."""
     if spacing is None:
         return None
-    if is_scalar(spacing) and not isinstance(spacing, (str, bytes)):
+    if isinstance(spacing, (str, bytes)):
+        raise InputTypeError(
+            f"spacing: expected a number, or one for each array axis, got the text {shown(spacing)}"
+        )
+    if is_scalar(spacing):
         return as_spacing(spacing, 1)[0]
     has_one_axis = hasattr(spacing, "__len__") and getattr(spacing, "ndim", 1) == 1
     ndim = len(spacing) if has_one_axis and len(spacing) in (1, 2, 3) else 3

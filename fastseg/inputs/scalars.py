@@ -101,6 +101,24 @@ def as_whole_number(value: object, name: str, expected: str = "expected a whole 
     raise InputTypeError(f"{name}: {expected}, got {shown(value)}")
 
 
+def as_flag(value: object, name: str) -> bool:
+    """Take a truth value, and nothing that merely counts as one: the text "no" would be true.
+
+    Raises
+    ------
+    TypeError
+        For anything but True and False, NumPy's included.
+
+    Examples
+    --------
+    >>> as_flag(np.True_, "strict")
+    True
+    """
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    raise InputTypeError(f"{name}: expected True or False, got {shown(value)}")
+
+
 def most_rounding(whole: Any) -> Any:
     """Tell how far a float may lie from a whole number, or floats from whole numbers, to count as them."""
     return np.minimum(ROUNDING * np.maximum(1, abs(whole)), FARTHEST)

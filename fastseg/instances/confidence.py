@@ -127,8 +127,8 @@ class Confidences:
         missing = [one for one in ids if one not in numbers]
         if missing:
             raise InputError(
-                f"confidence: none given for {len(missing)} predicted instances of {instances.structure.name!r}, "
-                f"the first with the id {missing[0]}"
+                f"confidence: none given for the predicted instance {missing[0]} of {instances.structure.name!r}"
+                + (f" and {len(missing) - 1} more of them" if len(missing) > 1 else "")
             )
         return np.array([numbers[one] for one in ids], np.float64)
 

@@ -14,7 +14,7 @@ from fastseg.errors import InputError, InputTypeError
 from fastseg.evaluation.settings import Settings
 from fastseg.evaluation.special_settings import SpecialSettings
 from fastseg.inputs.choices import unknown
-from fastseg.inputs.scalars import as_number, as_whole_number, is_scalar, shown
+from fastseg.inputs.scalars import as_flag, as_number, as_whole_number, is_scalar, shown
 from fastseg.inputs.structures import SIDES
 from fastseg.instances.components import COMPONENTS, Components, SideRules
 from fastseg.instances.confidence import OfVoxels, as_of_voxels
@@ -109,13 +109,11 @@ class InstanceSettings(SpecialSettings):
         )
         if structure_metrics is None:
             whole = [metric for metric in of_instances if metric.measurement in FROM_HISTOGRAM]
-        elif not isinstance(structure_metrics, str) and not (
-            structure_metrics := list(structure_metrics)
-        ):
+        elif isinstance(structure_metrics, (list, tuple)) and not structure_metrics:
             whole = []
         else:
             whole = list(resolve(structure_metrics, of="structures"))
-        if matching not in RULES:
+        if not isinstance(matching, str) or matching not in RULES:
             raise unknown("matching", matching, RULES)
         order = [metric.name for metric in of_instances]
         detection_names = (*(metric.name for metric in detection), *_by_size(size_classes))
@@ -136,9 +134,9 @@ class InstanceSettings(SpecialSettings):
             matching=matching,
             score=score_named(score).name,
             threshold=_as_threshold(threshold),
-            strict=bool(strict),
-            many_to_one=bool(many_to_one),
-            together=bool(together),
+            strict=as_flag(strict, "strict"),
+            many_to_one=as_flag(many_to_one, "many_to_one"),
+            together=as_flag(together, "together"),
             detection_names=detection_names,
             structure_names=tuple(sorted((metric.name for metric in whole), key=place_of)),
             confidence=_as_place(confidence),

@@ -325,6 +325,8 @@ def resolve(names: str | Iterable[str] | None, of: Of | None = None) -> tuple[Me
     """
     if names is None or names == "all":
         return list_metrics(of or "structures")
+    if not isinstance(names, Iterable):
+        raise InputTypeError(f"metrics: expected a name or several, got {shown(names)}")
     wanted = [names] if isinstance(names, str) else list(names)
     if not wanted:
         raise InputError("metrics: give at least one name, or None for all")

@@ -35,10 +35,6 @@ def evaluate(pair: LabelPair, options: Options) -> list[Row]:
     ):
         if not 0 < options[name] <= 1:
             raise InputError(f"{name}: expected more than 0 and at most 1, got {options[name]!r}")
-    if options["min_lesion_volume"] < 0:
-        raise InputError(
-            f"min_lesion_volume: expected no negative number, got {options['min_lesion_volume']!r}"
-        )
     return [
         pair.row(maps.structure, _scores(pair, maps, options))
         for maps in whole_maps(pair, "lesion")
@@ -239,40 +235,40 @@ _QUIRKS = (
         "running-minimum",
         "SurfaceDistance is too small: the smallest distance is not forgotten from one contour voxel to the next, so "
         "that each counts with the smallest of all before it, and the mean depends on the order of the voxels.",
-        "a row of voxels 1 mm apart, the reference those of the places 1 and 8, the prediction the first: 0; without "
+        "A row of voxels 1 mm apart, the reference those of the places 1 and 8, the prediction the first: 0; without "
         "the quirk 2.3333333333333335.",
     ),
     Quirk(
         "walk-stops-early",
         "Of the detections that overlap a lesion, no more are looked at than there are lesions, and one: with few "
         "lesions and many detections, those that are mostly elsewhere are not seen.",
-        "one lesion, covered in 3, 3, 2 and 2 voxels by four detections, of which the third lies to 80 % elsewhere: "
+        "One lesion, covered in 3, 3, 2 and 2 voxels by four detections, of which the third lies to 80 % elsewhere: "
         "SensL 1; without the quirk 0.",
     ),
     Quirk(
         "ties-by-sort",
         "Detections of equal overlap are looked at in the order in which the compiler's sort leaves them, which is "
         "that of their sizes only up to 16 detections. Here it is that of GCC.",
-        "one lesion, covered in one voxel by each of 17 detections, of which the two largest lie mostly elsewhere: "
+        "One lesion, covered in one voxel by each of 17 detections, of which the two largest lie mostly elsewhere: "
         "SensL 1, because others are looked at first; without the quirk 0.",
     ),
     Quirk(
         "lowest-label-is-background",
         "Labels are numbered from the lowest that occurs, so that a map without 0 has no lesion of its lowest label.",
-        "a prediction that fills the image, of which the reference is one half: Dice 0; without the quirk "
+        "A prediction that fills the image, of which the reference is one half: Dice 0; without the quirk "
         "0.6666666666666666.",
     ),
     Quirk(
         "border-is-no-contour",
         "A voxel at the border of the image is on a contour only if a neighbour inside the image is of another label.",
-        "of a row of 10 voxels, 1 mm apart, the first 5 against the first 4: ContourMeanDistance 1; without the quirk, "
+        "Of a row of 10 voxels, 1 mm apart, the first 5 against the first 4: ContourMeanDistance 1; without the quirk, "
         "in a volume of that row alone, 0.2.",
     ),
     Quirk(
         "nothing-detected-is-undefined",
         "Where no lesion is detected and no detection is right, F1_score is 0 divided by 0, and leaves a cohort's mean "
         "instead of lowering it.",
-        "a lesion and a detection that do not overlap: nan; without the quirk 0.",
+        "A lesion and a detection that do not overlap: nan; without the quirk 0.",
     ),
 )
 

@@ -101,13 +101,13 @@ _QUIRKS = (
     Quirk(
         "values-as-weights",
         "The maps are multiplied and added up as numbers: Dice depends on the number by which a mask is stored.",
-        "two equal masks of 255: Dice 255; without the quirk 1.",
+        "Two equal masks of 255: Dice 255; without the quirk 1.",
     ),
     Quirk(
         "components-by-value",
         "Voxels of different labels are different components even where they touch, so that a lesion of two labels "
         "may be missed by half.",
-        "a lesion of the labels 1 and 2, 3 voxels of 1 ml each, of which the prediction has the 1 alone: 3 ml are "
+        "A lesion of the labels 1 and 2, 3 voxels of 1 ml each, of which the prediction has the 1 alone: 3 ml are "
         "false negatives; without the quirk none.",
     ),
     Quirk(
@@ -141,6 +141,7 @@ AUTOPET_3 = Protocol(
         **{**vars(_RULES), "empties": "both empty: Dice nan; volumes 0 where there is nothing"}
     ),
     options={"connectivity": 2},
+    limits={"connectivity": (1, 3)},
     quirks=_QUIRKS,
     evaluate=evaluate_third,
     aggregate=aggregate,
@@ -165,13 +166,14 @@ AUTOPET_4 = Protocol(
         }
     ),
     options={"connectivity": 2},
+    limits={"connectivity": (1, 3)},
     quirks=(
         *_QUIRKS,
         Quirk(
             "background-is-a-class",
             "Where the reference has two labels or more, the background's Dice, which is nearly 1, is one of those "
             "that are averaged; with one label it is not.",
-            "nothing found of two lesions of 1 voxel each in 100, of the labels 1 and 2: Dice 0.32996632996632996; "
+            "Nothing found of two lesions of 1 voxel each in 100, of the labels 1 and 2: Dice 0.32996632996632996; "
             "without the quirk 0.",
         ),
     ),

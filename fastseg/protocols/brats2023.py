@@ -9,6 +9,7 @@ from fastseg.protocols.framework.options import Options
 from fastseg.protocols.framework.protocol import Protocol, Rules
 from fastseg.protocols.rules.brats_quirks import ANY_SIZE, FIXED, SHARED
 from fastseg.protocols.rules.brats_scores import Rule, as_header_holds, rows_of_region, scores
+from fastseg.protocols.rules.lesion_wise import DILATIONS
 from fastseg.protocols.rules.lesions import Lesions, Window
 from fastseg.results.rows import Row
 
@@ -54,14 +55,15 @@ BRATS2023 = Protocol(
     axes="xyz",
     scores=scores(with_nsd=False),
     rules=Rules(
-        components="both sides; those of the reference merged by dilation",
-        connectivity="26",
+        components="of both maps; those of the reference merged by dilation",
+        connectivity="26 neighbours",
         dilation="18 neighbours, 3 times",
         matching="all predicted components that a dilated lesion touches",
-        penalty="Dice 0, HD95 374 for lesions > 50 mm³ without counterpart and any false positive",
+        penalty="Dice 0, HD95 374 for lesions > 50 mm³ without a counterpart and any false positive",
         empties="no lesion and no false positive: Dice 1, HD95 0",
     ),
     options={"dilation": 3, "minimum_volume": 50.0, "penalty": 374.0},
+    limits=DILATIONS,
     quirks=(ANY_SIZE, SHARED, FIXED),
     evaluate=evaluate,
 )

@@ -28,6 +28,7 @@ from fastseg.protocols.rules.brats_quirks import (
 )
 from fastseg.protocols.rules.brats_scores import Rule, as_header_holds, rows_of_region, scores
 from fastseg.protocols.rules.cross_tissue import merged_by_contact, merged_by_first_contact
+from fastseg.protocols.rules.lesion_wise import DILATIONS
 from fastseg.protocols.rules.lesions import Lesions, Window
 from fastseg.results.rows import Row
 from fastseg.threads import lazy
@@ -215,7 +216,9 @@ def _protocol(
         f"HD95 {options['penalty']:g}" if "penalty" in options else "HD95 the diagonal in voxels"
     )
     minimum = f"{options['minimum_volume']:g} mm³"
-    both = "both sides, merged by dilation" if how.merges_prediction else BRATS2023.rules.components
+    both = (
+        "of both maps, merged by dilation" if how.merges_prediction else BRATS2023.rules.components
+    )
     return Protocol(
         name=f"brats2024-{task}",
         title=f"BraTS 2024, {title}",
@@ -226,14 +229,15 @@ def _protocol(
         scores=scores(with_nsd=True),
         rules=Rules(
             components=both,
-            connectivity="26",
+            connectivity="26 neighbours",
             dilation=f"18 neighbours, {dilation}",
             matching="all predicted lesions that a dilated lesion touches",
-            penalty=f"Dice and NSD 0, {penalty} for lesions > {minimum} without counterpart"
+            penalty=f"Dice and NSD 0, {penalty} for lesions > {minimum} without a counterpart"
             + ("" if FREE in quirks else " and any false positive"),
             empties="no lesion and no false positive: Dice and NSD 1, HD95 0",
         ),
         options=options,
+        limits=DILATIONS,
         quirks=quirks,
         evaluate=functools.partial(_evaluate, how),
     )

@@ -72,6 +72,8 @@ def _chosen(metrics: Any) -> tuple[str, ...]:
     if metrics is None:
         return _NAMES
     wanted = [metrics] if isinstance(metrics, str) or not isinstance(metrics, Iterable) else metrics
+    if not wanted:
+        raise InputError("metrics: give at least one name, or None for all")
     for name in wanted:
         if name not in _NAMES:
             raise unknown("metrics", name, _NAMES, "score")
@@ -262,20 +264,20 @@ CC_METRICS = Protocol(
         Quirk(
             "distances-in-voxels",
             "Voxels count as cubes of 1: regions, distances and tolerance of an anisotropic image are not in mm.",
-            "a lesion that was found one slice of 5 mm too high: a Hausdorff distance of 1; without the quirk 5.",
+            "A lesion that was found one slice of 5 mm too high: a Hausdorff distance of 1; without the quirk 5.",
         ),
         Quirk(
             "ties-by-the-transform",
             "A voxel as near to two components belongs to the one to which SciPy's distance transform leads, and not "
             "always to the same of the two; without the quirk to the one with the lowest number.",
-            "lesions of one voxel in the upper right and the lower left corner of a square of 3, and a false positive "
+            "Lesions of one voxel in the upper right and the lower left corner of a square of 3, and a false positive "
             "in its middle: Dice 1 and 2/3; without the quirk 2/3 and 1.",
         ),
         Quirk(
             "worse-than-the-worst",
             "A lesion that is missed altogether costs metric_worst_score, one that is found with a voxel farther away "
             "than that costs more.",
-            "one voxel is found, and one more 40 voxels away: a Hausdorff distance of 40, and of 30 with no voxel at "
+            "One voxel is found, and one more 40 voxels away: a Hausdorff distance of 40, and of 30 with no voxel at "
             "all; without the quirk 30 and 30.",
         ),
     ),

@@ -233,6 +233,7 @@ CELLMAP = Protocol(
     rules=Rules(
         components="of the prediction, by label; the reference's labels are instances",
         connectivity="26 neighbours",
+        dilation="none",
         matching="one to one, minimum cost of 1 − IoU, any overlap",
         penalty="a distance of half the shortest side for each instance without a partner",
         empties="nothing in any crop: 1; nothing in one: it adds nothing",
@@ -243,20 +244,20 @@ CELLMAP = Protocol(
             "predictions-are-split",
             "Predicted instances are split into their components first, those of the reference are not, so that an "
             "instance in two pieces, predicted perfectly, has a false positive.",
-            "an instance of two pieces, predicted as it is: TP 1, FP 1; without the quirk FP 0.",
+            "An instance of two pieces, predicted as it is: TP 1, FP 1; without the quirk FP 0.",
         ),
         Quirk(
             "numbers-collide",
             "After matching, predictions take the numbers of their references, and those without one keep their own, "
             "which may be a reference's: its distance is then measured to both, or to a stranger instead of the cap.",
-            "a plane of 24², reference 1 in row 2 and 2 in row 20, predictions in rows 8 and 20: the first is missed, "
+            "A plane of 24², reference 1 in row 2 and 2 in row 20, predictions in rows 8 and 20: the first is missed, "
             "yet the prediction in row 8 has number 1, and its distance is 6; without the quirk it is the cap, 12.",
         ),
         Quirk(
             "too-many-are-not-scored",
             "A crop with more than 10 + 50·exp(−n/5) times as many predictions as references, n by the largest number, "
             "adds nothing to any sum, so that noise in it costs nothing.",
-            "one reference and 60 predictions of a voxel each: FP 0; without the quirk 59.",
+            "One reference and 60 predictions of a voxel each: FP 0; without the quirk 59.",
         ),
     ),
     evaluate=evaluate,

@@ -191,19 +191,20 @@ CELLPOSE = Protocol(
         empties="neither image has a mask: nan; one has none: 0",
     ),
     options={"threshold": (0.5, 0.75, 0.9), "masks": False},
+    limits={"threshold": (0, 1)},
     quirks=(
         Quirk(
             "background-is-assumed",
             "The number of masks is taken as that of different labels less one, so that an image without any "
             "background has one fewer.",
-            "two cells that fill the image, both found: TP 2, FP -1, FN -1, ap inf; without the quirk 2, 0, 0 and 1.",
+            "Two cells that fill the image, both found: TP 2, FP -1, FN -1, ap inf; without the quirk 2, 0, 0 and 1.",
         ),
         Quirk(
             "foreground-as-union",
             "The aggregated Jaccard index divides by all voxels that are foreground in either image, each once, where "
             "the published one adds up the union of each pair and what has no partner: a voxel in two pairs counts "
             "twice there.",
-            "cells of 4 and 4 voxels, predicted as one of 2 and one of 6 that takes 2 of the first: 6/8 = 0.75; "
+            "Cells of 4 and 4 voxels, predicted as one of 2 and one of 6 that takes 2 of the first: 6/8 = 0.75; "
             "without the quirk (2 + 4) / (4 + 6) = 0.6.",
         ),
     ),

@@ -144,6 +144,7 @@ FLARE22 = Protocol(
         empties="both: 1 and 1; one: 0 and 0",
     ),
     options={"tolerance": 2.0, "least_dice": 0.0, "labelled_slices_only": True},
+    limits={"least_dice": (0, 1)},
     quirks=_QUIRKS,
     evaluate=evaluate,
     aggregate=aggregate,

@@ -81,6 +81,7 @@ ISLES_22 = Protocol(
         empties="both empty: Dice and F1 1; one empty: 0",
     ),
     options={"connectivity": 3},
+    limits={"connectivity": (1, 3)},
     quirks=(
         Quirk(
             "counts-in-int16",

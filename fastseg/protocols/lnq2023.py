@@ -125,33 +125,33 @@ LNQ_2023 = Protocol(
         Quirk(
             "both-empty-is-infinite",
             "Where both maps are empty, ITK divides its largest number by itself and Dice is infinite.",
-            "two empty maps: inf; without the quirk nan.",
+            "Two empty maps: inf; without the quirk nan.",
         ),
         Quirk(
             "mean-of-means",
             "What is called the average symmetric surface distance is the mean of the two directions' means, in which "
             "a small surface weighs as much as a large one; that of the literature is the mean over both surfaces.",
-            "a row of voxels, the reference those of the places 1 and 2, the prediction that of 12: distances 11 and "
+            "A row of voxels, the reference those of the places 1 and 2, the prediction that of 12: distances 11 and "
             "10 one way and 10 the other, 10.25; without the quirk 10.333333333333334.",
         ),
         Quirk(
             "border-is-no-surface",
             "A voxel at the border of the image is on the surface only if a neighbour inside the image is of another "
             "label, so that a mask cut by the border is open there, and one that fills the image has no surface.",
-            "two masks that fill the image: nan; without the quirk 0. Of a row of 7 voxels the first 4 against the "
+            "Two masks that fill the image: nan; without the quirk 0. Of a row of 7 voxels the first 4 against the "
             "first 2: 2; without the quirk, in a volume of that row alone, 0.375.",
         ),
         Quirk(
             "values-as-weights",
             "Surface voxels are counted by adding up the labels, and distances are multiplied by them.",
-            "two voxels of the reference with the labels 1 and 3, of which the prediction has the first, 4 from the "
+            "Two voxels of the reference with the labels 1 and 3, of which the prediction has the first, 4 from the "
             "other: 1.5; without the quirk 1.",
         ),
         Quirk(
             "distances-in-float32",
             "Distances are made in float32 from positions in the image, so that equal ones differ by 1e-7 of them, "
             "equal masks may be 1e-7 apart, and added up in float32 where none is 0.",
-            "two neighbours in a row of voxels of 0.7 mm, at the places 1 and 2: 0.699999988079071 mm; at 3 and 4: "
+            "Two neighbours in a row of voxels of 0.7 mm, at the places 1 and 2: 0.699999988079071 mm; at 3 and 4: "
             "0.7000000476837158 mm; without the quirk 0.7 at either.",
         ),
     ),

@@ -281,6 +281,7 @@ PROTOCOLS = (
             empties="no candidate: sensitivity 0; no hit: nan",
         ),
         options={"excluded": "", "scans": "", "max_marks": 100, "bootstraps": 1000, "seed": 0},
+        limits={"max_marks": (-1, math.inf), "seed": (0, 2**32 - 1), "bootstraps": (0, 10**6)},
         quirks=QUIRKS,
         evaluate=evaluate,
         cohort=aggregate,

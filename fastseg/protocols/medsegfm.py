@@ -139,11 +139,13 @@ MEDSEGFM = Protocol(
     rules=Rules(
         components="of a prediction of one label; else labels are instances",
         connectivity="6 neighbours",
+        dilation="none",
         matching="one to one, most pairs with IoU ≥ 0.5",
         penalty="none",
         empties="classes that neither map has are left out; one lacks it: 0; instances in neither: F1 0",
     ),
     options={"instances": False, "threshold": 0.5, "tolerance": 2.0},
+    limits={"threshold": (0, 1)},
     quirks=(
         Quirk(
             "labels-in-8-bits",
@@ -155,18 +157,18 @@ MEDSEGFM = Protocol(
             "one-label-is-split",
             "A prediction of one label is split into components, and one of several labels is not, even where an "
             "instance is in pieces. What a single instance lacks a bridge for is several then.",
-            "one instance of 6 voxels in a row, predicted without the fourth: IoU 5/6, but in pieces of 3 and 2; "
+            "One instance of 6 voxels in a row, predicted without the fourth: IoU 5/6, but in pieces of 3 and 2; "
             "TP 1, FP 1, F1 0.6667; without the quirk F1 1.0.",
         ),
         Quirk(
             "nothing-predicted-is-not-counted",
             "Where nothing is predicted, missed instances are not counted. F1 is 0 either way.",
-            "two instances, no prediction: FN 0; without the quirk 2.",
+            "Two instances, no prediction: FN 0; without the quirk 2.",
         ),
         Quirk(
             "rounded",
             "Scores of cases are rounded to four decimal places before they are averaged.",
-            "an F1 of 2/3 is 0.6667; without the quirk 0.66666….",
+            "An F1 of 2/3 is 0.6667; without the quirk 0.66666….",
         ),
     ),
     evaluate=evaluate,

@@ -12,7 +12,7 @@ from fastseg.measures.joint_histogram import Counts
 from fastseg.protocols.framework.label_pair import LabelPair
 from fastseg.protocols.framework.options import Options
 from fastseg.protocols.framework.protocol import Protocol, Quirk, Rules, Score
-from fastseg.protocols.rules.lesion_wise import Contacts, dice, lesion_surfaces
+from fastseg.protocols.rules.lesion_wise import DILATIONS, Contacts, dice, lesion_surfaces
 from fastseg.protocols.rules.lesions import Lesions, Window
 from fastseg.protocols.rules.surfels import Surfels
 from fastseg.results.rows import Row
@@ -198,14 +198,15 @@ PROTOCOLS = (
             Score("gt_volume_mm3", None, "mm³", "of a lesion"),
         ),
         rules=Rules(
-            components="both sides; those of the reference merged by dilation if asked for",
-            connectivity="18",
+            components="of both maps; those of the reference merged by dilation if asked for",
+            connectivity="18 neighbours",
             dilation="18 neighbours, 3 times, for matching alone",
             matching="all predicted components that a dilated lesion touches",
             penalty="0, HD95 the diagonal of the structure's box, for lesions ≥ 10 mm³ and any false positive",
             empties="both 1, HD95 0; one of them 0, HD95 the diagonal of the image",
         ),
         options={"minimum_volume": 10.0, "dilation": 3, "consolidation": 0, "tolerance": 1.0},
+        limits=DILATIONS,
         quirks=(
             Quirk(
                 "penalty-of-the-cropped-box",

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg.errors import InputError
+from fastseg.inputs.scalars import shown
 from fastseg.measures.detection_curves import (
     FALSE_POSITIVE_RATES,
     OperatingPoints,
@@ -66,14 +67,14 @@ def _checked(options: Options) -> tuple[tuple[float, ...], tuple[str, ...]]:
     """Give the thresholds and the names of the classes."""
     thresholds, classes = options["iou_thresholds"], options["classes"]
     known = [_column(one) for one in _THRESHOLDS]
-    if isinstance(thresholds, (int, float)) or not thresholds:
+    if not thresholds:
         raise InputError("iou_thresholds: expected a list of them, as in [0.1, 0.5]")
     for one in thresholds:
         if _column(one) not in known:
             raise InputError(f"iou_thresholds: expected some of 0.1, 0.2, … 0.9, got {one!r}")
-    if isinstance(classes, str) or not all(isinstance(one, str) for one in classes):
-        raise InputError("classes: expected their names in the order of their numbers")
-    return tuple(map(float, thresholds)), tuple(classes)
+    if len(set(classes)) < len(classes):
+        raise InputError(f"classes: each name once, got {shown(classes)}")
+    return thresholds, classes
 
 
 def evaluate(pair: BoxPair, options: Options) -> list[Row]:
@@ -257,11 +258,12 @@ PROTOCOLS = (
         ),
         rules=Rules(
             components="none: boxes",
-            matching="greedy by confidence, IoU of boxes ≥ 0.1 and ≥ 0.5",
+            matching="one to one, the surest first, IoU of boxes ≥ 0.1 and ≥ 0.5",
             penalty="none: missed boxes lower the sensitivity",
             empties="no detection: 0; no hit: nan; no box: froc_score 0",
         ),
         options={"iou_thresholds": (0.1, 0.5), "classes": ("0",), "max_detections": 100},
+        limits={"iou_thresholds": (0, 1), "max_detections": (1, math.inf)},
         quirks=QUIRKS,
         evaluate=evaluate,
         cohort=aggregate,

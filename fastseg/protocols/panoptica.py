@@ -135,7 +135,7 @@ def instance_rows(case: PanopticCase) -> list[Row]:
     maps, structure = case.maps, case.structure
     total, voxel_volume = maps.reference.size, maps.voxel_volume
     names = [key("sq", name) for name in case.values]
-    of_each = list(zip(*case.values.values(), strict=True))
+    of_each = list(zip(*(map(float, found) for found in case.values.values()), strict=True))
     matched = case.matches.references.tolist()
     rows = []
     for place, row in enumerate([*matched, *case.matches.missed.tolist()]):
@@ -215,10 +215,10 @@ PANOPTICA = Protocol(
     axes="zyx",
     scores=_scores(),
     rules=Rules(
-        components="both sides",
-        connectivity="26; 4 in 2-D",
+        components="of both maps",
+        connectivity="26 neighbours; 4 in 2-D",
         dilation="none",
-        matching="best IoU first, from 0.5 on, one to one",
+        matching="one to one, the best IoU first, from 0.5 on",
         penalty="none: means are over the matches",
         empties="no instance: nan; none matched: overlaps 0, distances inf, rq 0",
     ),

@@ -145,7 +145,13 @@ def _matches(
         area = one.area if options.quirk("area-from-the-table") else None
         area = overlaps.reference[number] if area is None else area
         void = overlaps.pairs.get((VOID, other), 0)
-        iou = shared / (overlaps.prediction[other] + area - shared - void)
+        union = overlaps.prediction[other] + area - shared - void
+        if union <= 0:
+            raise InputError(
+                f"reference: the area of segment {number} is {area} in segments_info, and it has {shared} pixels with "
+                "a predicted one in common; expected its number of pixels"
+            )
+        iou = shared / union
         if iou > options["threshold"]:
             yield number, other, iou
 
@@ -297,22 +303,23 @@ PANOPTICAPI = Protocol(
         empties="categories without any segment are left out of the mean",
     ),
     options={"threshold": 0.5},
+    limits={"threshold": (0, 1)},
     quirks=(
         Quirk(
             "area-from-the-table",
             "The area of a segment of the reference is what its table says, not what its map has.",
-            "a segment of 4 pixels found right, whose table says 8: IoU 4/8, which is no match; without the quirk 1.",
+            "A segment of 4 pixels found right, whose table says 8: IoU 4/8, which is no match; without the quirk 1.",
         ),
         Quirk(
             "last-crowd-only",
             "Of several crowds of a category in an image, only the last excuses predictions.",
-            "two crowds of persons, and a predicted person inside the first: FP 1; without the quirk none.",
+            "Two crowds of persons, and a predicted person inside the first: FP 1; without the quirk none.",
         ),
         Quirk(
             "unlisted-is-not-void",
             "Segments of the reference's map that its table lacks are neither void nor a segment, so that predictions "
             "there are wrong.",
-            "a predicted person where the map has a segment that is not listed: FP 1; without the quirk none.",
+            "A predicted person where the map has a segment that is not listed: FP 1; without the quirk none.",
         ),
     ),
     evaluate=evaluate,

@@ -111,12 +111,13 @@ STARDIST = Protocol(
         empties="all ratios 0, also where neither image has an instance",
     ),
     options={"thresh": (0.5,), "criterion": "iou", "by_image": False},
+    limits={"thresh": (0, 1)},
     quirks=(
         Quirk(
             "single-precision",
             "Scores are rounded to float32 before they are compared and added up, so that a pair just below the "
             "threshold reaches it, and means are exact to seven digits.",
-            "one voxel of three shared, an IoU of 1/3: at a threshold of 0.33333334 a true positive, and its mean "
+            "One voxel of three shared, an IoU of 1/3: at a threshold of 0.33333334 a true positive, and its mean "
             "score is 0.3333333432674408; without the quirk none, and at 1/3 the mean is 0.3333333333333333.",
         ),
     ),

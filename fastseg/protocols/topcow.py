@@ -290,17 +290,18 @@ TOPCOW = Protocol(
         empties="both maps empty: all scores 0; what neither has does not count, except in the cohort's F1, as 0",
     ),
     options={"iou_threshold": 0.25, "missing_distance": 90.0, "cldice": True},
+    limits={"iou_threshold": (0, 1)},
     quirks=(
         Quirk(
             "both-empty-is-zero",
             "Where both maps are empty, every score is 0: the worst Dice and the best distance.",
-            "two empty maps: Dice 0 and HD95 0; without the quirk both are nan.",
+            "Two empty maps: Dice 0 and HD95 0; without the quirk both are nan.",
         ),
         Quirk(
             "distances-in-float32",
             "Distances are made in float32 from positions in the image, so that equal ones differ by 1e-7 of them, "
             "equal masks may be 1e-7 apart, and their percentiles are taken in float32 where none is 0.",
-            "two neighbours in a row of voxels of 0.7 mm, at the places 1 and 2: HD95 0.6999999284744263; at 2 and 3: "
+            "Two neighbours in a row of voxels of 0.7 mm, at the places 1 and 2: HD95 0.6999999284744263; at 2 and 3: "
             "0.7000000476837158; without the quirk 0.7 at either.",
         ),
     ),

@@ -263,7 +263,7 @@ def test_confidences_of_voxels(how: Any, backend: str) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({1: 0.5}, "none given for 1 predicted instances of '1', the first with the id 2"),
+        ({1: 0.5}, "none given for the predicted instance 2 of '1'"),
         ({"lesion": {1: 0.5}}, "no structure is called 'lesion'"),
         ({"1": 0.5}, "expected ids of predicted instances, got '1'"),
         ({1: math.nan}, "expected a number, got nan"),

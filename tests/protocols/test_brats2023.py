@@ -152,5 +152,5 @@ def test_a_small_lesion_is_left_out_but_what_is_found_there_is_no_false_positive
 
 
 def test_other_axes_are_refused() -> None:
-    with pytest.raises(fastseg.InputError, match="3 axes, got 2"):
+    with pytest.raises(fastseg.InputError, match="three axes, got 2"):
         fastseg.evaluate_protocol("brats2023", np.ones((4, 4), np.uint8), np.ones((4, 4), np.uint8))

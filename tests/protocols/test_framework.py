@@ -35,9 +35,16 @@ class TestEveryProtocol:
             assert re.fullmatch(r"[a-z0-9-]+", quirk.name), quirk.name
             assert quirk.about.endswith(".")
             assert quirk.example, f"{quirk.name} has no example"
+            assert re.match(r"[A-Z0-9].*\.$", quirk.example), quirk.example
             assert quirk.name in text
         for name in protocol.options:
             assert name in text
+
+    def test_its_rules_are_in_one_language(self, protocol: Protocol) -> None:
+        rules = protocol.rules
+        assert re.fullmatch("–|(6|18|26) neighbours(; 4 in 2-D)?", rules.connectivity)
+        assert (rules.connectivity == "–") == (rules.dilation == "–")
+        assert not re.search("both sides|without counterpart", " ".join(vars(rules).values()))
 
     def test_its_scores_are_columns_of_their_own(self, protocol: Protocol) -> None:
         names = [score.name for score in protocol.scores]
@@ -119,10 +126,13 @@ def test_quirks_and_options_are_overridden_by_name(toy: Protocol) -> None:
     ("options", "message"),
     [
         ({"facto": 1}, "protocol toy: unknown option 'facto'; did you mean 'factor'"),
-        ({"factor": "1"}, "factor: expected a float such as 2.0, got '1'"),
-        ({"whole": 1.5}, "whole: expected a int such as 3, got 1.5"),
-        ({"on": 1}, "on: expected a bool"),
-        ({"quirks": {"first-one": False}}, "quirks of toy: unknown 'first-one'; did you mean 'first'"),
+        ({"factor": "1"}, "factor: expected a number such as 2.0, got the text '1'"),
+        ({"whole": 1.5}, "whole: expected a whole number such as 3, got 1.5"),
+        ({"on": 1}, "on: expected True or False, got 1"),
+        (
+            {"quirks": {"first-one": False}},
+            "quirks of toy: unknown 'first-one'; did you mean 'first'",
+        ),
         ({"quirks": {"first": 0}}, "expected True or False, got 0"),
         ({"quirks": "first"}, "quirks: expected True, False or a mapping"),
     ],
@@ -199,3 +209,19 @@ def test_the_command_line_scores_and_lists(
     ):
         assert run(["evaluate", reference, prediction, *wrong]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_the_table_of_structures_has_their_columns_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = np.zeros((6, 7, 8), np.uint8)
+    labels[1:5, 1:5, 1:5] = 3
+    for name in ("r.npy", "p.npy"):
+        np.save(tmp_path / name, labels)
+    pair = [str(tmp_path / name) for name in ("r.npy", "p.npy")]
+    assert run(["evaluate", *pair, "--protocol", "brats2023"]) == 0
+    shown = capsys.readouterr().out
+    assert "LesionWise_Score_Dice" in shown
+    assert "dice_lesionwise" not in shown  # of single lesions
+    row = next(line.split() for line in shown.splitlines() if line.strip().startswith("ET"))
+    assert row[:5] == ["ET", "3", "1", "0", "0"]  # TP, FP and FN

@@ -219,8 +219,8 @@ def test_a_pickle_runs_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str
         ({"boxes": [[0, 0, 1, math.inf]], "labels": [0], "scores": [1]}, {}, "not finite"),
         ({"boxes": [[0] * 6], "labels": [0], "scores": [1]}, {}, "4 numbers in the reference"),
         ({}, {"iou_thresholds": [0.15]}, "expected some of 0.1, 0.2"),
-        ({}, {"iou_thresholds": 0.5}, "expected a list"),
-        ({}, {"classes": "lesion"}, "expected their names"),
+        ({}, {"iou_thresholds": []}, "expected a list"),
+        ({}, {"classes": "lesion"}, "expected several names"),
     ],
 )
 def test_what_are_no_boxes_is_refused(
@@ -228,7 +228,7 @@ def test_what_are_no_boxes_is_refused(
 ) -> None:
     reference = {"boxes": [[0, 0, 2, 2]], "classes": [0]}
     given = prediction or {"boxes": [[0, 0, 1, 1]], "labels": [0], "scores": [1]}
-    with pytest.raises(InputError, match=message):
+    with pytest.raises((InputError, InputTypeError), match=message):
         fastseg.evaluate_protocol("nndetection", reference, given, **options)
 
 

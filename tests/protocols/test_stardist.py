@@ -135,11 +135,11 @@ def test_quirk_single_precision() -> None:
     ("options", "message"),
     [
         ({"criterion": "dice"}, "criterion: unknown 'dice'"),
-        ({"thresh": "half"}, "thresh: expected a number or several, got 'half'"),
+        ({"thresh": "half"}, "thresh: expected several numbers, such as"),
         ({"thresh": ()}, "thresh: expected a number or several"),
     ],
 )
 def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> None:
     labels: Labels = np.ones((2, 2), np.uint8)
-    with pytest.raises(fastseg.InputError, match=message):
+    with pytest.raises((fastseg.InputError, fastseg.InputTypeError), match=message):
         fastseg.evaluate_protocol("stardist", labels, labels, **options)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from fastseg.errors import InputError
+from fastseg.errors import InputError, InputTypeError
 from fastseg.protocols.framework.options import Options
 from fastseg.protocols.framework.registry import find_protocol
 from fastseg.protocols.framework.settings import PROTOCOL
@@ -34,8 +34,9 @@ def protocol_scores(evaluation: Evaluation) -> dict[str, float]:
 
     Raises
     ------
-    ValueError
-        If no protocol made it, or if it holds several algorithms: ask ``evaluation.algorithm(name)``.
+    TypeError, ValueError
+        If it is no evaluation, if no protocol made it, or if it holds several algorithms: ask
+        ``evaluation.algorithm(name)``.
 
     Examples
     --------
@@ -47,6 +48,10 @@ def protocol_scores(evaluation: Evaluation) -> dict[str, float]:
     >>> round(fastseg.protocol_scores(fastseg.Evaluation.joined([missed, found]))["AggregatedDsc/GTVp"], 3)
     0.982
     """
+    if not isinstance(evaluation, Evaluation):
+        raise InputTypeError(
+            f"protocol_scores: expected an evaluation, got {type(evaluation).__name__}"
+        )
     about = evaluation.settings.get(PROTOCOL)
     if not isinstance(about, Mapping) or "name" not in about:
         raise InputError(

@@ -94,6 +94,9 @@ class Protocol:
     rules : Rules
     options : mapping
         What can be overridden, with the organiser's values.
+    limits : mapping
+        Of options that are numbers, the least and the most that each may be, both included. Default: any finite number
+        that is not negative.
     quirks : tuple of Quirk
     aggregate : callable or None
         ``aggregate(rows)``: the scores of a cohort from the rows of all its cases, as the organiser makes them. None:
@@ -115,6 +118,7 @@ class Protocol:
     axes: Axes = "xyz"
     rules: Rules = field(default_factory=Rules)
     options: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     quirks: tuple[Quirk, ...] = ()
     aggregate: Callable[[Sequence[Row]], CohortScores] | None = None
     cohort: Callable[[Sequence[Row], Options], CohortScores] | None = None

@@ -15,6 +15,7 @@ from fastseg.inputs.choices import unknown
 from fastseg.inputs.scalars import shown
 from fastseg.inputs.source import Source
 from fastseg.inputs.structures import Labels
+from fastseg.protocols.framework.checked_options import checked_options
 from fastseg.protocols.framework.label_pair import LabelPair
 from fastseg.protocols.framework.options import Options
 from fastseg.protocols.framework.protocol import Protocol
@@ -85,7 +86,7 @@ class ProtocolSettings(SpecialSettings):
         return cls(
             **fields,
             protocol_name=protocol.name,
-            option_values=_checked_options(protocol, options),
+            option_values=checked_options(protocol, options),
             quirks_hold=_checked_quirks(protocol, quirks),
         )
 
@@ -183,27 +184,6 @@ def _check_images_alone(protocol: Protocol, **options: Any) -> None:
             )
 
 
-def _checked_options(protocol: Protocol, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Take the organiser's values, and what overrides them: of the same type, or a whole number for a fraction."""
-    values = dict(protocol.options)
-    for name, value in given.items():
-        if name not in values:
-            raise unknown(f"protocol {protocol.name}", name, values, "option")
-        own = values[name]
-        if isinstance(own, (bool, int, float)) and not _fits(value, own):
-            raise InputTypeError(
-                f"{name}: expected a {type(own).__name__} such as {own!r}, got {shown(value)}"
-            )
-        values[name] = float(value) if isinstance(own, float) else value
-    return values
-
-
-def _fits(value: Any, own: bool | int | float) -> bool:
-    if isinstance(own, bool) or isinstance(value, bool):
-        return isinstance(own, bool) and isinstance(value, bool)
-    return isinstance(value, (int, float) if isinstance(own, float) else int)
-
-
 def _checked_quirks(protocol: Protocol, given: Quirks) -> dict[str, bool]:
     """Tell of every quirk whether it holds: all or none, or all but those that are named false."""
     names = [quirk.name for quirk in protocol.quirks]
@@ -216,7 +196,7 @@ def _checked_quirks(protocol: Protocol, given: Quirks) -> dict[str, bool]:
     found = dict.fromkeys(names, True)
     for name, holds in given.items():
         if name not in found:
-            raise unknown(f"quirks of {protocol.name}", name, names or ["none"])
+            raise unknown(f"quirks of {protocol.name}", name, names)
         if not isinstance(holds, bool):
             raise InputError(f"quirks[{name!r}]: expected True or False, got {shown(holds)}")
         found[name] = holds

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg.errors import InputError, InputTypeError
+from fastseg.inputs.scalars import shown
 
 Floating = NDArray[Any]
 
@@ -63,9 +64,11 @@ class Boxes:
                 f"{argument}: expected boxes of 4 or 6 numbers each, got shape {corners.shape} of {corners.dtype}"
             )
         classes = found[1].reshape(-1)
-        if classes.size and not np.array_equal(classes, classes.astype(np.int64)):
+        if classes.size and not _are_whole(classes):
             raise InputError(f"{argument}: expected whole numbers of classes")
         scores = found[2].reshape(-1) if len(found) > 2 else np.ones(len(corners))
+        if scores.size and scores.dtype.kind not in "biuf":
+            raise InputError(f"{argument}: expected numbers as scores, got {scores.dtype}")
         if not len(corners) == len(classes) == len(scores):
             raise InputError(
                 f"{argument}: {len(corners)} boxes, {len(classes)} classes and {len(scores)} scores"
@@ -74,6 +77,13 @@ class Boxes:
             raise InputError(f"{argument}: boxes or scores are not finite")
         if corners.dtype.kind == "u":  # differences of these would wrap around
             corners = corners.astype(np.int64)
+        lows, highs = ends_of(corners)
+        if (turned := (corners[:, lows] > corners[:, highs]).any(axis=1)).any():
+            order = "(x1, y1, x2, y2, z1, z2)" if len(lows) > 2 else "(x1, y1, x2, y2)"
+            raise InputError(
+                f"{argument}: expected boxes {order}, got {shown(corners[turned.argmax()].tolist())}, which ends "
+                "before it starts"
+            )
         return cls(corners, classes.astype(np.int64), scores)
 
     def of_class(self, number: int) -> Boxes:
@@ -85,6 +95,17 @@ class Boxes:
         return len(self.corners)
 
 
+def ends_of(corners: Floating) -> tuple[list[int], list[int]]:
+    """Tell in which columns boxes start and stop, axis by axis."""
+    return ([0, 1, 4], [2, 3, 5]) if corners.shape[1] == 6 else ([0, 1], [2, 3])
+
+
+def _are_whole(classes: NDArray[Any]) -> bool:
+    if classes.dtype.kind not in "biuf" or not np.isfinite(classes).all():
+        return False
+    return bool((classes == np.floor(classes)).all())
+
+
 def box_ious(first: Floating, second: Floating) -> Floating:
     """Divide the common volume of each pair of boxes by the volume of both; nan for two boxes without any."""
 
@@ -93,9 +114,7 @@ def box_ious(first: Floating, second: Floating) -> Floating:
         product = sides[0] * sides[1]
         return product * sides[2] if len(sides) > 2 else product
 
-    lows, highs = [0, 1], [2, 3]
-    if first.shape[1] == 6:
-        lows, highs = [0, 1, 4], [2, 3, 5]
+    lows, highs = ends_of(first)
     one = volumes(first[:, lows].T, first[:, highs].T)
     other = volumes(second[:, lows].T, second[:, highs].T)
     starts = [np.maximum(first[:, None, axis], second[:, axis]) for axis in lows]

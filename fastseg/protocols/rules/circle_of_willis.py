@@ -69,7 +69,8 @@ def touching(labels: Array) -> dict[int, set[int]]:
         here, there = beside(labels.shape, step)
         first, second = labels[here], labels[there]
         differ = (first != second) & (first != 0) & (second != 0)
-        touch[first[differ] * np.intp(_LABELS) + second[differ]] = True
+        pairs = first[differ].astype(np.intp) * _LABELS + second[differ].astype(np.intp)
+        touch[pairs] = True
     table = touch.reshape(_LABELS, _LABELS)
     table |= table.T
     return {label: set(table[label].nonzero()[0].tolist()) for label in range(1, _LABELS)}

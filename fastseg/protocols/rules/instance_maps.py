@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastseg.errors import InputError
 from fastseg.inputs.arrays import Array
 from fastseg.inputs.structures import Structure
 from fastseg.measures.instance_table import InstanceTable
@@ -53,7 +54,18 @@ class InstanceMaps(NamedTuple):
 
 
 def instance_maps(pair: LabelPair) -> Iterator[InstanceMaps]:
-    """Give the instances of both maps: every label but 0 is one, or those of each structure that was asked for."""
+    """Give the instances of both maps: every label but 0 is one, or those of each structure that was asked for.
+
+    Raises
+    ------
+    InputError
+        For numbers below 0, which are no instances' in any of the scripts.
+    """
+    for name, side in zip(("reference", "prediction"), pair.histogram.sides, strict=True):
+        if (lowest := int(side.labels[0])) < 0:
+            raise InputError(
+                f"{name}: expected numbers of instances, and 0 for the background, got {lowest}; renumber them"
+            )
     if pair.given is None:
         of_sides = [
             tuple(label for label in side.labels.tolist() if label) for side in pair.histogram.sides

@@ -24,6 +24,10 @@ Pairs = dict[tuple[int, int], int]
 _FEW_PAIRS = 1 << 16
 
 
+#: how often masks may be dilated, by the names of options; an image is filled sooner
+DILATIONS = dict.fromkeys(("dilation", "wide_dilation", "consolidation"), (0.0, 1000.0))
+
+
 @dataclass(frozen=True)
 class Contacts:
     """Which predicted lesions each lesion of the reference touches once it is dilated, and how far they overlap.

@@ -60,7 +60,9 @@ class Window:
     ) -> Window | None:
         """Take the box of some labels of either side, and what lies around it; None where there is nothing."""
         if pair.ndim != 3:
-            raise InputError(f"lesions: expected label maps with 3 axes, got {pair.ndim}")
+            raise InputError(
+                f"lesion by lesion: expected label maps of three axes, got {pair.ndim}"
+            )
         box = pair.histogram.box(*labels)
         if box is None:
             return None

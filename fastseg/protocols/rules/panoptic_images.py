@@ -161,7 +161,7 @@ def _read_json(path: Path) -> Mapping[str, Any]:
 
 
 def _field(table: Mapping[str, Any], name: str, where: object) -> Any:
-    if name not in table:
+    if not isinstance(table, Mapping) or name not in table:
         raise InputError(f"{where}: has no {name!r}")
     return table[name]
 

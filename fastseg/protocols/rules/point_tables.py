@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fastseg.errors import InputError, InputTypeError
 from fastseg.inputs.choices import did_you_mean
+from fastseg.inputs.scalars import shown
 
 Floats = NDArray[np.float64]
 
@@ -94,6 +95,10 @@ def read_points(
         raise InputTypeError(
             f"{argument}: expected a file of CSV, a data frame or an array of numbers, got {type(given).__name__}"
         ) from error
+    if given is None or array.ndim == 0:
+        raise InputTypeError(
+            f"{argument}: expected a file of CSV, a data frame or an array of numbers, got {shown(given)}"
+        )
     if array.size == 0:
         array = array.reshape(0, len(columns))
     most = len(columns) + len(optional)
