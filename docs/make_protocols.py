@@ -53,7 +53,7 @@ there; plain arrays are taken as they come.
 
 ## What each does, and what it gets wrong
 
-{chr(10).join(described(protocol) for protocol in protocols)}
+{described(protocols)}
 """
 
 
@@ -72,25 +72,39 @@ def cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def described(protocol: Protocol) -> str:
-    """One protocol with its scores, options and quirks."""
-    return "\n".join(parts(protocol))
+def described(protocols: tuple[Protocol, ...]) -> str:
+    """Each protocol with its scores, options and quirks; of those that have the same, the first."""
+    seen: dict[tuple[object, ...], str] = {}
+    text: list[str] = []
+    for protocol in protocols:
+        same = seen.setdefault((protocol.scores, protocol.quirks), protocol.name)
+        text += parts(protocol, "" if same == protocol.name else same)
+    return "\n".join(text)
 
 
-def parts(protocol: Protocol) -> Iterator[str]:
-    """Yield its paragraphs."""
+def parts(protocol: Protocol, same: str) -> Iterator[str]:
+    """Yield its paragraphs; `same` has its scores and quirks already."""
     yield f"### {protocol.name}\n"
     yield f"**{protocol.title}.** {protocol.about}\n"
     yield f"After {protocol.source}.\n"
+    if same:
+        yield f"Scores and quirks are those of [{same}](#{same}).\n"
+        yield from own_options(protocol)
+        return
     yield "Scores: " + ", ".join(f"`{score.name}`" for score in protocol.scores) + ".\n"
-    if protocol.options:
-        own = ", ".join(f"`{name}={value!r}`" for name, value in protocol.options.items())
-        yield f"Options: {own}.\n"
+    yield from own_options(protocol)
     for quirk in protocol.quirks:
         example = f" *{quirk.example}*" if quirk.example else ""
         yield f"* `{quirk.name}`: {quirk.about}{example}"
     if protocol.quirks:
         yield ""
+
+
+def own_options(protocol: Protocol) -> Iterator[str]:
+    """Yield what can be overridden, with the organiser's values."""
+    if protocol.options:
+        own = ", ".join(f"`{name}={value!r}`" for name, value in protocol.options.items())
+        yield f"Options: {own}.\n"
 
 
 if __name__ == "__main__":
