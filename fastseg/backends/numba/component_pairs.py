@@ -15,7 +15,7 @@ from fastseg.backends.numba.histogram import power_of_two
 from fastseg.backends.numba.masks import Mask
 from fastseg.backends.numba.regions import measured
 from fastseg.backends.shared.offsets import Words
-from fastseg.inputs.arrays import Array
+from fastseg.inputs.arrays import Array, Box
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.regions import Measured, Region, Request
 from fastseg.threads import lazy
@@ -104,12 +104,24 @@ class RunPair:
 
     def measure(self, regions: Sequence[Region], request: Request) -> list[Measured]:
         """Measure small regions in one loop, the others one by one."""
+        if any(region.box is None for region in regions):
+            regions = [
+                region if region.box is not None else region._replace(box=self._whole)
+                for region in regions
+            ]
         sides = self.reference, self.prediction
         small = small_structures.measure(sides, regions, request)
         return [
             self._one(regions[place], request) if found is None else found
             for place, found in enumerate(small)
         ]
+
+    @property
+    def _whole(self) -> Box:
+        """The box that both were found in, which may be less than the volume."""
+        volume = self.reference.volume
+        sizes = self.reference.shape[3 - volume.ndim :]
+        return tuple(slice(0, size) for size in (sizes[::-1] if volume.reverse else sizes))
 
     def _one(self, region: Region, request: Request) -> Measured:
         def masks() -> tuple[Mask, Mask]:
