@@ -37,11 +37,13 @@ class OnADevice:
 
 
 def _line(labels: np.ndarray) -> np.ndarray:
-    return labels[2, 2]
+    line: np.ndarray = labels[2, 2]
+    return line
 
 
 def _raised(labels: np.ndarray, by: int) -> np.ndarray:
-    return np.where(labels > 0, labels + np.uint64(by), np.uint64(0))
+    raised: np.ndarray = np.where(labels > 0, labels + np.uint64(by), np.uint64(0))
+    return raised
 
 
 ODD: dict[str, tuple[Any, Any]] = {

@@ -59,6 +59,8 @@ def parse(
         if key not in protocol.options:  # some are words of the command line, too
             raise unknown(f"protocol {protocol.name}", key, protocol.options, "option")
         found[key] = _value(value)
+        if isinstance(protocol.options[key], tuple) and isinstance(found[key], str):
+            found[key] = [_value(one.strip()) for one in value.split(",")]
     if "all" in quirks_off:
         found["quirks"] = False
     elif quirks_off:

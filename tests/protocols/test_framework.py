@@ -225,3 +225,30 @@ def test_the_table_of_structures_has_their_columns_alone(
     assert "dice_lesionwise" not in shown  # of single lesions
     row = next(line.split() for line in shown.splitlines() if line.strip().startswith("ET"))
     assert row[:5] == ["ET", "3", "1", "0", "0"]  # TP, FP and FN
+
+
+def test_labels_that_nobody_asked_for_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = np.full((3, 4, 5), 4, np.uint8)
+    labels[0] = 1
+    told = fastseg.evaluate_protocol("brats2023", labels, labels).settings["unlisted_labels"]
+    assert told == {"reference": {4: 40}, "prediction": {4: 40}}
+    assert "unlisted_labels" not in fastseg.evaluate_protocol("isles22", labels, labels).settings
+    np.save(tmp_path / "r.npy", labels)
+    assert run(["evaluate", *[str(tmp_path / "r.npy")] * 2, "--protocol", "hecktor"]) == 0
+    assert "labels that were not asked for: 4 (40 voxels)" in capsys.readouterr().err
+
+
+def test_several_values_are_separated_by_commas(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "r.npy", np.ones((4, 5), np.uint8))
+    pair = ["evaluate", *[str(tmp_path / "r.npy")] * 2, "--protocol"]
+    for value in ("0.5,0.75", "[0.5, 0.75]"):
+        assert run([*pair, "stardist", "--protocol-option", f"thresh={value}"]) == 0
+        assert "instances@0.75" in capsys.readouterr().out
+    assert run([*pair, "panoptica", "--protocol-option", "metrics=DSC,ASSD"]) == 0
+    assert "sq_assd" in capsys.readouterr().out
+    assert run([*pair, "stardist", "--protocol-option", "thresh=0.5,x"]) == 2
+    assert "thresh: expected a number such as 0.5, got the text 'x'" in capsys.readouterr().err

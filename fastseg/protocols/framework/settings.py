@@ -9,6 +9,7 @@ from typing import Any
 from fastseg import io
 from fastseg._version import __version__
 from fastseg.errors import InputError, InputTypeError
+from fastseg.evaluation.naming import unlisted_labels
 from fastseg.evaluation.settings import Settings
 from fastseg.evaluation.special_settings import SpecialSettings
 from fastseg.inputs.choices import unknown
@@ -158,7 +159,12 @@ class ProtocolSettings(SpecialSettings):
             "unit": unit,
             "backend": pair.backend.name,
         }
-        return self._evaluation(self.protocol.evaluate(pair, self.chosen), about)
+        rows = self.protocol.evaluate(pair, self.chosen)
+        if pair.given is not None:
+            unlisted = unlisted_labels(pair.given, pair.histogram, None)
+            if unlisted:
+                about["unlisted_labels"] = unlisted
+        return self._evaluation(rows, about)
 
     def evaluate_files(self, reference: Any, prediction: Any, case: str = "") -> Evaluation:
         """Score what is no pair of label maps."""
