@@ -43,9 +43,7 @@ def label_number_surfaces(
         Along x, y, z.
     """
     window = reference.window
-    sides = [
-        np.stack(np.unravel_index(one.places, window.shape)) for one in (reference, prediction)
-    ]
+    sides = [np.stack(one.positions) for one in (reference, prediction)]
     filled = [at for at in sides if at.size]
     first = np.min([at.min(axis=1) for at in filled], axis=0)
     last = np.max([at.max(axis=1) for at in filled], axis=0)
