@@ -250,7 +250,8 @@ class Components:
         runs = self.before.reshape(-1)[bundle] + np.bitwise_count(upto)
         word = self.words.reshape(-1)[(z * ny + y) * row_words + column]
         runs[(word >> bit) & np.uint64(1) == 0] = 0  # which is no run
-        return self.numbers[runs].astype(np.int64)
+        found: Table = self.numbers[runs].astype(np.int64)
+        return found
 
     def painted(self, dtype: DTypeLike) -> Array:
         """Make an array of the map's axes that holds the number of its component at each voxel, 0 elsewhere.
