@@ -21,6 +21,7 @@ from fastseg.inputs.arrays import Array, Box, Spacing
 from fastseg.inputs.device import memory_of, to_memory
 from fastseg.measures.component_pairs import ComponentPair
 from fastseg.measures.components import RegionComponents
+from fastseg.measures.distributions import Distribution
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.label_sides import LabelBoxes
 from fastseg.measures.overlap import Overlap
@@ -140,6 +141,23 @@ class PackedOperations(Protocol):
 
     def measure(self, pair: PackedPair, tolerance: float, request: Request) -> Measured:
         """Measure a structure whose whole box is there."""
+
+    def distributions(
+        self,
+        pair: PackedPair,
+        codes: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+        areas: Floats,
+        spacing: Spacing,
+    ) -> tuple[Distribution, Distribution]:
+        """Count the distances between two packed sets of surface elements, both ways; inf where one is empty.
+
+        Parameters
+        ----------
+        pair : PackedPair
+            Both sets, as if they were masks.
+        codes : pair of uint8 ndarray
+            For each element in memory order, which of the ascending `areas` it has.
+        """
 
     def near(
         self,

@@ -228,6 +228,10 @@ class Components:
         """The positions of each one's voxels, added up."""
         return position_sums(self.labels)[1]
 
+    def numbers_at(self, positions: tuple[NDArray[np.int64], ...]) -> NDArray[np.int64]:
+        """Look them up."""
+        return self.labels[positions].astype(np.int64)
+
     def painted(self, dtype: DTypeLike) -> NDArray[Any]:
         """Give the numbers of the components."""
         return self.labels.astype(dtype)

@@ -105,6 +105,22 @@ def _surfaces(pair: PackedPair, boundary: Boundary) -> tuple[tuple[Mask, Mask], 
     return (found[0], found[1]), (codes[0], codes[1])
 
 
+def distributions(
+    pair: PackedPair,
+    codes: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    areas: Floats,
+    spacing: Spacing,
+) -> tuple[Distribution, Distribution]:
+    """Look transforms of both sets up."""
+    sets = tuple(_volume_of(words, pair.shape) for words in pair.masks)
+    found = []
+    for side in (0, 1):
+        distances = distances_to(_image_of(sets[1 - side], pair), spacing)
+        by_place = _cube_of(distances.T if pair.reverse else distances)[sets[side]]
+        found.append(Distribution.of(by_place, areas[codes[side]]))
+    return found[0], found[1]
+
+
 def near(
     pair: PackedPair,
     core: tuple[Range, Range],

@@ -36,5 +36,8 @@ class RegionComponents(Protocol):
     def sums(self) -> Longs:
         """The positions of each one's voxels along the map's axes, added up, (count, ndim)."""
 
+    def numbers_at(self, positions: tuple[Longs, ...]) -> Longs:
+        """Tell the numbers of some voxels, given along the map's axes, 0 for those that are in none."""
+
     def painted(self, dtype: DTypeLike) -> Any:
         """Make an array of the box, int32 or uint32, that holds the number of its component at each voxel."""

@@ -33,6 +33,8 @@ def check_run_form(labels: Array, connectivity: int) -> None:
     assert found.count == count == len(found.sizes)
     assert found.sizes.dtype == np.int64
     assert_array_equal(found.sizes, np.bincount(expected.ravel(), minlength=count + 1)[1:])
+    everywhere = np.unravel_index(np.arange(labels.size), labels.shape)
+    assert_array_equal(found.numbers_at(everywhere), expected.ravel())
     starts, stops = found.boxes
     for i, box in enumerate(ndimage.find_objects(expected)):
         assert [part.start for part in box] == starts[i].tolist()

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from fastseg import threads
-from fastseg.backends.numba.masks import Mask
+from fastseg.backends.numba.masks import ALL_BITS, Mask
 from fastseg.backends.shared.offsets import Words
 from fastseg.backends.shared.volume import Volume
 from fastseg.errors import InputError
@@ -234,6 +234,24 @@ class Components:
         pair_kernels.take_runs(
             self.words, *self.bundle, *runs, values, value_starts, boxes, layout, out
         )
+
+    def numbers_at(self, positions: tuple[Table, ...]) -> Table:
+        """Number the runs of some voxels, given along the map's axes; 0 for those that are in none."""
+        own = positions[::-1] if self.volume.reverse else positions
+        nothing = np.zeros(len(own[-1]), np.int64)
+        z, y, x = (nothing,) * (3 - len(own)) + own
+        depth, height = self.bundle  # a bundle has one or two
+        _, ny, row_words = self.words.shape
+        column, bit = x >> 6, (x & 63).view(np.uint64)
+        bundle = (z >> (depth - 1)) * -(-ny // height) + (y >> (height - 1))
+        bundle *= row_words
+        bundle += column
+        upto = self.starts.reshape(-1)[bundle] & (ALL_BITS >> (np.uint64(63) - bit))
+        runs = self.before.reshape(-1)[bundle] + np.bitwise_count(upto)
+        word = self.words.reshape(-1)[(z * ny + y) * row_words + column]
+        runs[(word >> bit) & np.uint64(1) == 0] = 0  # which is no run
+        found: Table = self.numbers[runs].astype(np.int64)
+        return found
 
     def painted(self, dtype: DTypeLike) -> Array:
         """Make an array of the map's axes that holds the number of its component at each voxel, 0 elsewhere.

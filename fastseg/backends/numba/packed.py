@@ -15,6 +15,7 @@ from fastseg.backends.numba.bands import bands_within
 from fastseg.backends.numba.components import Components
 from fastseg.backends.numba.masks import ALL_BITS, Mask
 from fastseg.backends.numba.nearest import PaddedSet, Padding, Search
+from fastseg.backends.numba.nearest import distributions as between_sets
 from fastseg.backends.numba.regions import areas_of_codes, measured
 from fastseg.backends.numba.surfaces import Surfaces, surfaces_of
 from fastseg.backends.numba.tally import Codes, tallied
@@ -97,6 +98,27 @@ def dilated(words: Words, width: int, iterations: int) -> Words:
 def measure(pair: PackedPair, tolerance: float, request: Request) -> Measured:
     """Measure a structure all of which is there."""
     return measured(lambda: _masks(pair), tolerance, request)
+
+
+def distributions(
+    pair: PackedPair, codes: tuple[Codes, Codes], areas: Floats, spacing: Spacing
+) -> tuple[Distribution, Distribution]:
+    """Search between sets that are given as they are, not as the surfaces of masks."""
+    geometry = Geometry(pair.shape, pair.ndim, pair.steps(spacing), pair.reverse)
+    padding = Padding.of(geometry)
+    nz, ny, _ = pair.shape
+    sets = []
+    for words in pair.masks:
+        padded = padding.around(geometry)
+        padded.words[:] = 0
+        rows = slice(padding.y, padding.y + ny)
+        padded.words[padding.z : padding.z + nz, rows, : words.shape[2]] = words
+        padded.counts[padding.z : padding.z + nz] = np.bitwise_count(words).sum(
+            axis=(1, 2), dtype=np.int64
+        )
+        nearest_kernels.coarse_rows(padded.words, 0, len(padded.coarse), padded.coarse)
+        sets.append(padded)
+    return between_sets(sets[0], sets[1], geometry, codes, areas)
 
 
 def near(

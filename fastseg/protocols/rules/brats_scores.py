@@ -192,9 +192,7 @@ def _hd95(
         return 0.0
     window = reference.window
     if numbers:
-        maps = window.along_xyz(reference.labels), window.along_xyz(prediction.labels)
-        surfaces = label_number_surfaces(window.pair, *maps, rule.spacing)
-        found = surfaces.hausdorff(95)
+        found = label_number_surfaces(reference, prediction, rule.spacing).hausdorff(95)
         return found if math.isfinite(found) else rule.penalty
     if counts.empty:
         return rule.penalty

@@ -52,7 +52,7 @@ class Contacts:
         """
         assert reference.reach is not None
         assert reference.lesion_of_reach is not None
-        reached = reference.lesion_of_reach[reference.reach.reshape(-1)[prediction.places]]
+        reached = reference.lesion_of_reach[reference.reach.numbers_at(prediction.positions)]
         inside = reference.labels.reshape(-1)[prediction.places].astype(np.int64)
         near = _counted(reached, prediction.numbers, prediction.count)
         return cls.of(reference, near, _counted(inside, prediction.numbers, prediction.count))

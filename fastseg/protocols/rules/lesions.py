@@ -18,6 +18,7 @@ from fastseg.backends.shared.packed import PackedPair
 from fastseg.backends.shared.volume import is_reversed
 from fastseg.errors import InputError
 from fastseg.inputs.arrays import Array, Box, Spacing
+from fastseg.measures.components import RegionComponents
 from fastseg.measures.distributions import SurfaceReductions
 from fastseg.measures.regions import Request
 from fastseg.measures.surface_distances import Boundary
@@ -32,6 +33,7 @@ from fastseg.threads import lazy
 
 Numbers = NDArray[np.int64]
 Labels = NDArray[Any]
+Positions = tuple[Numbers, Numbers, Numbers]
 
 
 @dataclass(frozen=True)
@@ -97,18 +99,21 @@ class Window:
         """Voxels of a row."""
         return self.shape[2]
 
+    def positions_of(self, places: Places) -> Positions:
+        """Turn places into positions in memory order."""
+        _, ny, nx = self.shape
+        rows = places // nx
+        slices = rows // ny
+        return slices, rows - slices * ny, places - rows * nx
+
     def words_of(self, labels: Array, wanted: tuple[int, ...]) -> Words:
         """Pack the voxels that have one of some labels."""
         return self.packed.pack(labels.T, wanted, self.box, self.reverse)
 
-    def components(
-        self, words: Words, fastest: Literal["x", "z"], connectivity: int = 3
-    ) -> tuple[Labels, int]:
-        """Number components in the order of their first voxels; in memory order."""
+    def components(self, words: Words, fastest: Literal["x", "z"], connectivity: int = 3) -> Parts:
+        """Number components in the order of their first voxels."""
         reverse = self.reverse if fastest == "x" else not self.reverse
-        found = self.packed.components(words, self.width, connectivity, reverse)
-        painted = found.painted(np.int32)
-        return np.ascontiguousarray(painted.T if reverse else painted), found.count
+        return Parts(self.packed.components(words, self.width, connectivity, reverse), reverse)
 
     def along_xyz(self, labels: Labels) -> Array:
         """See a map in memory order with the axes of the image."""
@@ -138,6 +143,23 @@ class Window:
 
 
 @dataclass(frozen=True)
+class Parts:
+    """Components of a mask of a window, and whether their axes are those in memory order, reversed."""
+
+    found: RegionComponents
+    reverse: bool
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self.found.count
+
+    def numbers_at(self, positions: Positions) -> Numbers:
+        """Tell the numbers of some voxels, 0 for those in none."""
+        return self.found.numbers_at(positions[::-1] if self.reverse else positions)
+
+
+@dataclass(frozen=True)
 class Lesions:
     """The lesions of one side, numbered from 1.
 
@@ -150,12 +172,12 @@ class Lesions:
         Their voxels.
     numbers : int64 ndarray (n,)
         The lesion of each voxel.
-    labels : uint8 or uint32 ndarray
-        The same as a map in memory order.
     count : int
         The greatest number; there may be none of some.
-    reach : int32 ndarray or None
-        The components of the dilated mask, in memory order.
+    positions : tuple of 3 int64 ndarray (n,)
+        Their voxels' positions in memory order.
+    reach : Parts or None
+        The components of the dilated mask.
     lesion_of_reach : int64 ndarray
         The lesion in each of these, 0 where it has been removed.
     """
@@ -164,9 +186,9 @@ class Lesions:
     words: Words
     places: Places
     numbers: Numbers
-    labels: Labels
     count: int
-    reach: Labels | None = None
+    positions: Positions
+    reach: Parts | None = None
     lesion_of_reach: Numbers | None = None
 
     @classmethod
@@ -180,12 +202,10 @@ class Lesions:
     ) -> Lesions:
         """Take each component for a lesion, by faces, edges and corners unless told otherwise."""
         words = window.words_of(labels, wanted)
-        painted, count = window.components(words, fastest, connectivity)
+        parts = window.components(words, fastest, connectivity)
         places = places_of_bits(words, window.width)
-        numbers = painted.reshape(-1)[places].astype(np.int64)
-        own = np.zeros(window.shape, _narrowest(count))
-        own.reshape(-1)[places] = numbers
-        return cls(window, words, places, numbers, own, count)
+        positions = window.positions_of(places)
+        return cls(window, words, places, parts.numbers_at(positions), parts.count, positions)
 
     @classmethod
     def merged(
@@ -199,13 +219,18 @@ class Lesions:
         """Take what lies in one component of the dilated mask for one lesion, with the number of that component."""
         words = window.words_of(labels, wanted)
         grown = window.packed.dilated(words, window.width, dilation)
-        reach, count = window.components(grown, "z", connectivity)
+        reach = window.components(grown, "z", connectivity)
         places = places_of_bits(words, window.width)
-        numbers = reach.reshape(-1)[places].astype(np.int64)
-        own = np.zeros(window.shape, _narrowest(count))
-        own.reshape(-1)[places] = numbers
-        same = np.arange(count + 1)
-        return cls(window, words, places, numbers, own, count, reach, same)
+        positions = window.positions_of(places)
+        numbers, same = reach.numbers_at(positions), np.arange(reach.count + 1)
+        return cls(window, words, places, numbers, reach.count, positions, reach, same)
+
+    @lazy
+    def labels(self) -> Labels:
+        """Make a map of the numbers in memory order."""
+        labels = np.zeros(self.window.shape, _narrowest(self.count))
+        labels.reshape(-1)[self.places] = self.numbers
+        return labels
 
     @lazy
     def sizes(self) -> Numbers:
@@ -227,9 +252,8 @@ class Lesions:
             order = np.argsort(self.numbers, kind="stable")
             numbers = self.numbers[order]
             first = np.concatenate([[0], 1 + (numbers[1:] != numbers[:-1]).nonzero()[0]])
-            for axis, positions in enumerate(
-                np.unravel_index(self.places[order], self.window.shape)
-            ):
+            for axis, along in enumerate(self.positions):
+                positions = along[order]
                 starts[numbers[first], axis] = np.minimum.reduceat(positions, first)
                 stops[numbers[first], axis] = np.maximum.reduceat(positions, first) + 1
         return self.window.axes_xyz(starts), self.window.axes_xyz(stops)
@@ -244,21 +268,20 @@ class Lesions:
         """
         numbers = number_of[self.numbers]
         kept = numbers > 0
-        labels = np.zeros(self.window.shape, _narrowest(int(number_of.max(initial=0))))
-        labels.reshape(-1)[self.places] = numbers
-        words = self.words
-        places = self.places
+        words, places, positions = self.words, self.places, self.positions
         if not kept.all():
             words = without_places(words, self.window.width, places[~kept])
             places, numbers = places[kept], numbers[kept]
+            first, second, third = (along[kept] for along in positions)
+            positions = first, second, third
         of_reach = None if self.lesion_of_reach is None else number_of[self.lesion_of_reach]
         return replace(
             self,
             words=words,
             places=places,
             numbers=numbers,
-            labels=labels,
             count=int(number_of.max(initial=0)),
+            positions=positions,
             lesion_of_reach=of_reach,
         )
 

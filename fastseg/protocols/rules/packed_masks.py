@@ -14,7 +14,7 @@ _ONE = np.uint64(1)
 def places_of_bits(words: Words, width: int) -> Places:
     """Give the voxels of a packed mask, ascending, as places in the flat volume (nz, ny, width)."""
     flat = words.reshape(-1)
-    occupied = flat.nonzero()[0]
+    occupied = (flat != 0).nonzero()[0]  # of bools it is faster
     bytes_of_each = flat[occupied].astype("<u8").view(np.uint8)
     bits = np.unpackbits(bytes_of_each, bitorder="little").view(bool).nonzero()[0]
     at = occupied[bits >> 6]
