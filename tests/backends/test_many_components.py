@@ -70,6 +70,8 @@ def test_all_are_those_of_scipy(shape: tuple[int, ...], order: str) -> None:
                     np.testing.assert_array_equal(ends, others)
                 painted = ours.painted(np.int32)
                 np.testing.assert_array_equal(painted, theirs.painted(np.dtype(np.int32)))
+                everywhere = tuple(np.indices(painted.shape).reshape(painted.ndim, -1))
+                np.testing.assert_array_equal(ours.numbers_at(everywhere), painted.reshape(-1))
     assert n_whole > 40
 
 

@@ -71,6 +71,10 @@ class OneComponent:
         """Where the first voxel lies."""
         return self.runs.firsts
 
+    def numbers_at(self, positions: tuple[Longs, ...]) -> Longs:
+        """Tell whether voxels lie in it."""
+        return self.runs.numbers_at(positions)
+
     def painted(self, dtype: DTypeLike) -> Array:
         """Paint the component."""
         return self.runs.painted(dtype)
