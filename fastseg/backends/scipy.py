@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from scipy import ndimage
 
+from fastseg.backends import scipy_shapes
 from fastseg.inputs.arrays import Array, Box, Spacing
 from fastseg.measures.component_pairs import ComponentPair, PaintedPair
 from fastseg.measures.components import RegionComponents
@@ -18,14 +19,18 @@ from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.label_sides import LabelBoxes
 from fastseg.measures.overlap import Overlap
 from fastseg.measures.regions import LabelRegion, Measured, Region, Request
+from fastseg.measures.shape import ShapePair
 from fastseg.measures.surface_areas import surfel_measures
 from fastseg.measures.surface_distances import Boundary, SurfaceDistances
 
 Mask = NDArray[np.bool_]
 
+# what has names for up to three axes alone
+_OF_SHAPES = ("topology", "face_topology", "shape")
+
 # what `measure` knows, and the other operations
 _OFFERED = {
-    *("surface_distributions", "band_overlap"),
+    *("surface_distributions", "band_overlap", *_OF_SHAPES),
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
     *("connected_components", "region_components", "position_sums", "component_pair"),
     "voronoi_regions",
@@ -33,7 +38,9 @@ _OFFERED = {
 
 
 def unsupported(operation: str, ndim: int) -> str | None:
-    """Say why an operation is not offered: this backend offers what it knows, for any number of axes."""
+    """Say why an operation is not offered: this backend offers what it knows, most of it for any number of axes."""
+    if operation in _OF_SHAPES and ndim > 3:
+        return f"{operation} is of up to 3 axes, not {ndim}"
     return None if operation in _OFFERED else f"the scipy backend has no {operation}"
 
 
@@ -99,6 +106,13 @@ def measured_masks(masks: tuple[Mask, Mask], tolerance: float, request: Request)
         found["surface_distances"] = _distances_between(*masks, request.spacing, request.boundary)
     if "band_overlap" in request.measurements:
         found["band_overlap"] = _band_overlap(*masks, request.spacing, tolerance)
+    if "topology" in request.measurements:
+        found["topology"] = scipy_shapes.topologies(*masks, corners_connect=True)
+    if "face_topology" in request.measurements:
+        found["face_topology"] = scipy_shapes.topologies(*masks, corners_connect=False)
+    if "shape" in request.measurements:
+        first, second = (scipy_shapes.shape(mask, surfels(mask)) for mask in masks)
+        found["shape"] = ShapePair(first, second, tuple(request.spacing))
     return found
 
 

@@ -23,8 +23,15 @@ STATUSES = (
 
 def facts() -> str:
     """Say which metrics there are, and what exit statuses mean."""
-    names = ", ".join(metric.name for metric in fastseg.list_metrics())
-    return f"Metrics: {names}; and any hdNN (hd99, hd99_5) and fN (f2, f0_5).\n\n{STATUSES}"
+    names, topology, shape = (
+        ", ".join(metric.name for metric in fastseg.list_metrics(of))
+        for of in ("structures", "topology", "shape")
+    )
+    return (
+        f"Metrics: {names}; and any hdNN (hd99, hd99_5) and fN (f2, f0_5). By name alone, or all at once as "
+        f'"topology" and "shape": {topology}; {shape}. "overlap" and "surface" stand for several too.'
+        f"\n\n{STATUSES}"
+    )
 
 
 class CommandWithFacts(typer.core.TyperCommand):

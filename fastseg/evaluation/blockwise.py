@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from fastseg.backends.protocol import Backend, PackedOperations
 from fastseg.backends.shared.offsets import Words
 from fastseg.backends.shared.packed import Near, PackedPair, Range, places_of, runs_of
+from fastseg.errors import InputError
 from fastseg.evaluation.bits import Bounds, Frame, shape_of
 from fastseg.evaluation.budget import Budget
 from fastseg.evaluation.coarse_map import Cells
@@ -40,6 +41,9 @@ _LEAST_ROWS = 256  # of a window that is asked again
 _ELEMENT = 64
 _LEAST_QUERIES = 1 << 10
 _SLACK = 1 + 1e-9
+# Measurements of masks as a whole, and the bytes that they take for each voxel: bits of both, and the runs of one.
+_AT_ONCE = frozenset(("topology", "face_topology", "shape"))
+_BYTES_OF_SHAPES = 1.0
 
 
 class Block(NamedTuple):
@@ -125,7 +129,22 @@ class Blockwise:
             found["surface_distributions"] = self._distributions(band)
         if band is not None:
             found["band_overlap"] = self._band_overlap(band)
+        found.update(self._at_once(wanted & _AT_ONCE, tolerance))
         return found
+
+    def _at_once(self, wanted: frozenset[str], tolerance: float) -> Measured:
+        """Measure what is made of both masks as a whole, as bits."""
+        if not wanted:
+            return {}
+        nz, ny, nx = self._shape
+        needed = int(nz * ny * nx * _BYTES_OF_SHAPES)
+        if needed > self._budget.working:
+            raise InputError(
+                f"metrics of {' and '.join(sorted(wanted))} of a structure whose box has {nz * ny * nx} voxels take "
+                f"{needed >> 20} MiB of memory, and there are {self._budget.working >> 20} MiB; ask for other metrics"
+            )
+        request = self._request._replace(measurements=wanted)
+        return self._packed.measure(self._window((0, nz), (0, ny)), tolerance, request)
 
     def _pair(self, z: Range, y: Range, words: tuple[Words, Words] | None) -> PackedPair:
         """Make a window of some slices and rows, of which nothing lies beyond those of the box."""

@@ -154,3 +154,31 @@ def youden(counts: Counts, options: Options = DEFAULTS) -> float:
     tp, fp, fn, tn = counts.tp, counts.fp, counts.fn, counts.tn
     # One fraction of whole numbers: the sum of two ratios less 1 loses digits where it is near 0.
     return _ratio(tp * tn - fp * fn, (tp + fn) * (tn + fp))
+
+
+@metric(
+    "counts",
+    larger_is_better=False,
+    best=0.0,
+    worst=1.0,
+    formula="FP / (TP + FP + FN)",
+    source="share of the union, as 1 − IoU in two parts",
+    by_default=False,
+)
+def over_segmentation_rate(counts: Counts, options: Options = DEFAULTS) -> float:
+    """Share of the union that only the prediction has; with under_segmentation_rate and IoU it adds up to 1."""
+    return _ratio(counts.fp, counts.tp + counts.fp + counts.fn)
+
+
+@metric(
+    "counts",
+    larger_is_better=False,
+    best=0.0,
+    worst=1.0,
+    formula="FN / (TP + FP + FN)",
+    source="share of the union, as 1 − IoU in two parts",
+    by_default=False,
+)
+def under_segmentation_rate(counts: Counts, options: Options = DEFAULTS) -> float:
+    """Share of the union that only the reference has; with over_segmentation_rate and IoU it adds up to 1."""
+    return _ratio(counts.fn, counts.tp + counts.fp + counts.fn)

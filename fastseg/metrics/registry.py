@@ -23,6 +23,9 @@ from fastseg.metrics.synonyms import AMBIGUOUS, SYNONYMS, one_name, plain_name
 #: or two partitions of an image
 Of = Literal["structures", "instances", "partitions"]
 
+#: names that stand for several metrics of structures, wherever a metric is named
+Group = Literal["overlap", "surface", "shape", "topology"]
+
 
 class Measurement(NamedTuple):
     """A quantity that metrics are functions of.
@@ -40,6 +43,10 @@ class Measurement(NamedTuple):
         Heading and introduction of its metrics on the page of definitions.
     of : {"structures", "instances", "partitions"}
         What it is of.
+    group : str or None
+        The name that stands for all its metrics.
+    by_default : bool
+        Whether :func:`fastseg.evaluate` gives its metrics unless told which.
     """
 
     name: str
@@ -48,6 +55,8 @@ class Measurement(NamedTuple):
     title: str
     about: str
     of: Of = "structures"
+    group: Group | None = None
+    by_default: bool = True
 
 
 MEASUREMENTS = {
@@ -61,6 +70,7 @@ MEASUREMENTS = {
             about="""
 TP, FP, FN and TN are the true and false positives and negatives, N is their sum. All are 64-bit integers.
 """,
+            group="overlap",
         ),
         Measurement(
             name="surface_distributions",
@@ -74,6 +84,7 @@ surface; s is the spacing. `assd` is pooled over both surfaces, `masd` is the me
 either name to both. Voxel sizes and tolerances come rounded, from float32 headers and as decimals: a distance that
 exceeds τ, the tolerance, by no more than a millionth of it is within τ.
 """,
+            group="surface",
         ),
         Measurement(
             name="band_overlap",
@@ -84,6 +95,45 @@ exceeds τ, the tolerance, by no more than a millionth of it is within τ.
 Rτ and Pτ are the voxels of each mask that lie nearer than τ, the tolerance, to its own voxel surface; what lies τ away
 but for a rounding is not nearer.
 """,
+            group="surface",
+        ),
+        Measurement(
+            name="topology",
+            from_histogram=False,
+            gives="fastseg.measures.topology.TopologyPair",
+            title="Of topology",
+            about="""
+Asked for by name, or all at once as `metrics="topology"`. Voxels of a mask are connected if they share a corner (26
+neighbours, 8 in a plane), those outside it if they share a face; outside the image there is background. χ is the Euler
+number of the mask, β₀ how many components it has, β₂ how many cavities, β₁ = β₀ + β₂ − χ how many tunnels; in a plane
+β₁ counts holes and β₂ is 0. A hole is a component of the background from which no way leads outside: a cavity, in a
+plane a hole. H are the voxels of all holes of a mask, v the volume of a voxel.
+""",
+            group="topology",
+            by_default=False,
+        ),
+        Measurement(
+            name="face_topology",
+            from_histogram=False,
+            gives="fastseg.measures.topology.TopologyPair",
+            title="Of topology, where faces connect",
+            about="""
+The same numbers where voxels of a mask are connected if they share a face (6 neighbours, 4 in a plane), and those
+outside it if they share a corner. Asked for by name.
+""",
+            by_default=False,
+        ),
+        Measurement(
+            name="shape",
+            from_histogram=False,
+            gives="fastseg.measures.shape.ShapePair",
+            title="Of shape",
+            about="""
+Asked for by name, or all at once as `metrics="shape"`. A(M) is the area of the surface of a mask M, in a plane the
+length of its contour; μ(M) is the mean position of its voxels, S(M) their covariance, both in the units of the spacing.
+""",
+            group="shape",
+            by_default=False,
         ),
         Measurement(
             name="matching",
@@ -157,6 +207,8 @@ class Metric:
         The options that it depends on.
     within_tolerance : bool
         True if a distance beyond the tolerance, a millionth more than that, may as well be infinite.
+    by_default : bool
+        Whether :func:`fastseg.evaluate` gives it unless told which metrics to give.
     """
 
     name: str
@@ -171,6 +223,7 @@ class Metric:
     always_defined: bool = False
     uses: frozenset[str] = frozenset()
     within_tolerance: bool = False
+    by_default: bool = True
 
     @property
     def is_distance(self) -> bool:
@@ -195,6 +248,7 @@ def metric(
     always_defined: bool = False,
     uses: Iterable[str] = (),
     within_tolerance: bool = False,
+    by_default: bool = True,
 ) -> Callable[[Callable[..., float]], Callable[..., float]]:
     """Enter a function into the registry under its own name."""
 
@@ -213,6 +267,7 @@ def metric(
             always_defined=always_defined,
             uses=frozenset(uses),
             within_tolerance=within_tolerance,
+            by_default=by_default and MEASUREMENTS[measurement].by_default,
         )
         return function
 
@@ -237,14 +292,15 @@ def family(
     return enter
 
 
-def list_metrics(of: Of | Literal["all"] = "structures") -> tuple[Metric, ...]:
-    """All metrics with a fixed name, in the order of the tables.
+def list_metrics(of: Of | Group | Literal["all"] = "structures") -> tuple[Metric, ...]:
+    """Metrics with a fixed name, in the order of the tables.
 
     Parameters
     ----------
-    of : {"structures", "instances", "partitions", "all"}
-        Of structures are those that :func:`fastseg.evaluate` knows, of instances those of how instances were matched,
-        of partitions those of :func:`evaluate_partition`.
+    of : {"structures", "instances", "partitions", "overlap", "surface", "shape", "topology", "all"}
+        Of structures are those that :func:`fastseg.evaluate` gives unless told which, of instances those of how
+        instances were matched, of partitions those of :func:`evaluate_partition`. The others are the groups that can be
+        asked for by their names, and "all" is every metric that there is.
 
     Returns
     -------
@@ -265,11 +321,15 @@ def list_metrics(of: Of | Literal["all"] = "structures") -> tuple[Metric, ...]:
     >>> "instance_recall" in [metric.name for metric in fastseg.list_metrics("instances")]
     True
     """
-    known = (*get_args(Of), "all")
+    known = (*get_args(Of), *get_args(Group), "all")
     if of not in known:
         raise unknown("of", of, known)
-    order = [name for name, entry in MEASUREMENTS.items() if of in (entry.of, "all")]
-    chosen = [metric for metric in _metrics.values() if metric.measurement in order]
+    order = [name for name, entry in MEASUREMENTS.items() if of in (entry.of, entry.group, "all")]
+    chosen = [
+        metric
+        for metric in _metrics.values()
+        if metric.measurement in order and (metric.by_default or of != "structures")
+    ]
     return tuple(sorted(chosen, key=lambda metric: order.index(metric.measurement)))
 
 
@@ -305,9 +365,10 @@ _ELSEWHERE: dict[Of, str] = {
 
 
 def resolve(names: str | Iterable[str] | None, of: Of | None = None) -> tuple[Metric, ...]:
-    """Find metrics by their names; None or "all" is every metric with a fixed name, of structures if not told.
+    """Find metrics by their names; None or "all" is the default set, of structures if not told.
 
-    Synonyms are understood and answered with the one name of the table.
+    Synonyms are understood and answered with the one name of the table. Among other names "all", "overlap", "surface",
+    "shape" and "topology" stand for all that they have and that was not named before.
 
     Parameters
     ----------
@@ -332,18 +393,39 @@ def resolve(names: str | Iterable[str] | None, of: Of | None = None) -> tuple[Me
         raise InputError("metrics: give at least one name, or None for all")
     found: dict[str, tuple[str, Metric]] = {}
     for name in wanted:
+        if isinstance(name, str) and name in _GROUPS:
+            for metric in _of_group(name, of):
+                found.setdefault(metric.name, (name, metric))
+            continue
         metric = find(name)
         own = MEASUREMENTS[metric.measurement].of
         if of and own != of:
             raise InputError(f"metrics: {shown(name)} is a metric of {_ELSEWHERE[own]}")
-        if metric.name in found:
-            first, _ = found[metric.name]
+        first, _ = found.get(metric.name, ("", metric))
+        if first and first not in _GROUPS:
             raise InputError(
                 f"metrics: each name once, got {first!r} and {name!r}"
                 + ("" if first == name else f", which are both {metric.name}")
             )
-        found[metric.name] = name, metric
+        found.setdefault(metric.name, (name, metric))
     return tuple(metric for _, metric in found.values())
+
+
+#: names among others that stand for several metrics
+_GROUPS = frozenset((*get_args(Group), "all"))
+
+
+def _of_group(name: str, of: Of | None) -> tuple[Metric, ...]:
+    """List the metrics that the name of a group stands for, where they have to be of something."""
+    if name == "all":
+        return list_metrics(of or "structures")
+    if of not in (None, "structures"):
+        raise InputError(f"metrics: {shown(name)} are metrics of {_ELSEWHERE['structures']}")
+    return tuple(metric for metric in list_metrics("all") if _group_of(metric) == name)
+
+
+def _group_of(metric: Metric) -> Group | None:
+    return MEASUREMENTS[metric.measurement].group
 
 
 def find(name: str, argument: str = "metrics") -> Metric:
@@ -367,6 +449,7 @@ def find(name: str, argument: str = "metrics") -> Metric:
             f"{argument}: {shown(name)} is not the name of one metric; {AMBIGUOUS[plain]}"
         )
     of_structures = [metric.name for metric in list_metrics()]
+    of_structures += sorted(_GROUPS - {"all"}) if argument == "metrics" else []
     examples = [example for _, example, _ in _families]
     known = [
         *of_structures,

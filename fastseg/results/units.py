@@ -38,13 +38,22 @@ def numbers_of_axes(settings: Mapping[str, Any]) -> tuple[int, ...]:
     return (3,)
 
 
+def _axes_of_surfaces(settings: Mapping[str, Any]) -> tuple[int, ...]:
+    """Give the number of axes along which surfaces were measured: of a slice, those of its plane."""
+    shape = settings.get("shape")
+    if settings.get("single_slice") == "plane" and isinstance(shape, (list, tuple)):
+        return (max(1, sum(size > 1 for size in shape)),)
+    return numbers_of_axes(settings)
+
+
 def unit_text(unit: str, settings: Mapping[str, Any]) -> str:
     """Write the unit of a metric as it is under these settings.
 
     Parameters
     ----------
     unit : str
-        As in :class:`~fastseg.metrics.Metric`: "mm" for a length, "mm³" for a volume.
+        As in :class:`~fastseg.metrics.Metric`: "mm" for a length, "mm²" for a surface, "mm³" for a volume; in a plane
+        these are a length and an area.
     settings : mapping
         Of the evaluation.
 
@@ -55,15 +64,19 @@ def unit_text(unit: str, settings: Mapping[str, Any]) -> str:
     >>> unit_text("mm", {"unit": "voxels", "spacing": [1.0, 1.0]})
     'voxels'
     """
-    if unit not in ("mm", "mm³"):
+    if unit not in ("mm", "mm²", "mm³"):
         return unit
-    powers = (1,) if unit == "mm" else numbers_of_axes(settings)
+    powers: Iterable[int] = (1,)
+    if unit == "mm³":
+        powers = numbers_of_axes(settings)
+    elif unit == "mm²":
+        powers = [n - 1 for n in _axes_of_surfaces(settings)]
     texts: list[str] = []
     for length in length_unit(settings).split(OR):
         if length == "voxels":  # a volume is a number of voxels too
             texts.append(length)
         else:
-            texts += [length + _POWERS[n] for n in powers]
+            texts += [length + _POWERS[n] if n else "" for n in powers]
     return OR.join(dict.fromkeys(texts))
 
 

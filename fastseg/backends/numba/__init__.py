@@ -22,6 +22,7 @@ from fastseg.backends.numba.histogram import joint_histogram
 from fastseg.backends.numba.many_components import OneComponent, region_components
 from fastseg.backends.numba.masks import Mask
 from fastseg.backends.numba.regions import between, measured
+from fastseg.backends.numba.shapes import OFFERED as _OF_SHAPES
 from fastseg.backends.numba.sums import position_sums
 from fastseg.backends.numba.surfaces import surface_of, surfaces_of
 from fastseg.backends.numba.voronoi import voronoi_regions
@@ -55,7 +56,7 @@ _COST_OF_A_VOXEL = 8
 
 # what `measure` knows, and the other operations
 _OFFERED = {
-    *("surface_distributions", "band_overlap"),
+    *("surface_distributions", "band_overlap", *_OF_SHAPES),
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
     *("connected_components", "region_components", "position_sums", "component_pair"),
     "voronoi_regions",
@@ -76,14 +77,25 @@ def unsupported(operation: str, ndim: int) -> str | None:
 def measure(
     reference: Array, prediction: Array, regions: Sequence[Region], request: Request
 ) -> list[Measured]:
-    """Measure small regions in one loop, those with large boxes one by one on all threads, the others side by side."""
+    """Measure small regions in one loop, those with large boxes one by one on all threads, the others side by side.
+
+    Shapes are measured of small ones too, beside what the loop finds.
+    """
     volumes = Volume.of(reference), Volume.of(prediction)
-    small = _small_structures.measure(volumes, regions, request)
-    if None not in small:
+    shapes = request.measurements & _OF_SHAPES
+    others_than = request._replace(measurements=request.measurements - shapes)
+    small: list[Measured | None] = [None] * len(regions)
+    if others_than.measurements:
+        small = _small_structures.measure(volumes, regions, others_than)
+    if None not in small and not shapes:
         return cast(list[Measured], small)
     others = [region for region, found in zip(regions, small, strict=True) if found is None]
     rest = iter(_one_by_one(*volumes, others, request))
-    return [next(rest) if found is None else found for found in small]
+    if len(others) == len(regions) or not shapes:
+        return [next(rest) if found is None else found for found in small]
+    known = [region for region, found in zip(regions, small, strict=True) if found is not None]
+    added = iter(_one_by_one(*volumes, known, request._replace(measurements=shapes)))
+    return [next(rest) if found is None else {**found, **next(added)} for found in small]
 
 
 def _one_by_one(

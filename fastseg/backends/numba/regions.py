@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fastseg.backends.numba import nearest
 from fastseg.backends.numba.bands import band_overlap
 from fastseg.backends.numba.masks import Mask
+from fastseg.backends.numba.shapes import shapes_of
 from fastseg.backends.numba.surfaces import Surfaces, surfaces_of
 from fastseg.backends.numba.tally import TalliedDistances
 from fastseg.backends.shared.geometry import ordered_codes
@@ -29,6 +30,7 @@ def measured(
     """Measure all that is requested of a region, whose masks are taken here so that they are gone before the search."""
     masks = take()
     found: dict[str, Any] = {}
+    found.update(shapes_of(masks, request.spacing, request.measurements))
     if "band_overlap" in request.measurements:
         found["band_overlap"] = band_overlap(masks, request.spacing, tolerance)
     if "surface_distances" in request.measurements:
