@@ -141,7 +141,8 @@ class Blockwise:
         if needed > self._budget.working:
             raise InputError(
                 f"metrics of {' and '.join(sorted(wanted))} of a structure whose box has {nz * ny * nx} voxels take "
-                f"{needed >> 20} MiB of memory, and there are {self._budget.working >> 20} MiB; ask for other metrics"
+                f"{needed >> 20} MiB of memory, and there are {self._budget.working >> 20} MiB; ask for other metrics, "
+                "or allow more (max_memory=)"
             )
         request = self._request._replace(measurements=wanted)
         return self._packed.measure(self._window((0, nz), (0, ny)), tolerance, request)

@@ -139,7 +139,8 @@ def crofton_measures(spacing: Spacing) -> NDArray[np.float64]:
     """Measure of every corner code by Crofton's formula, as :func:`surfel_measures` has that of marching cubes.
 
     The area is what lines of all directions find: here of those between a voxel and its 26 neighbours (8 in a plane),
-    each for the share of all directions that are nearest to it. Legland, Kiêu & Devaux 2007, doi:10.5566/ias.v26.p83-92.
+    each for the share of all directions that are nearest to it: Legland, Kiêu & Devaux 2007,
+    doi:10.5566/ias.v26.p83-92.
 
     Parameters
     ----------

@@ -115,6 +115,9 @@ def _holes(mask: Mask, connectivity: int) -> tuple[Integers, Words | None]:
     background = ~mask.words
     background[..., -1] &= mask.last_bits
     found = Components.of_words(background, mask.volume, mask.shape, connectivity)
+    # most often there is no hole, and no need to go through all runs again to see it
+    if found.count == 0 or (found.count == 1 and _reaches_border(mask, background)):
+        return np.empty(0, np.int64), None
     starts = found.table[1:, [run_kernels.Z_START, run_kernels.Y_START, run_kernels.X_START]]
     stops = found.table[1:, [run_kernels.Z_STOP, run_kernels.Y_STOP, run_kernels.X_STOP]]
     axes = slice(3 - mask.ndim, 3)  # along others there is no outside
@@ -124,17 +127,26 @@ def _holes(mask: Mask, connectivity: int) -> tuple[Integers, Words | None]:
     # as if all holes were one component and all else another
     is_hole = np.concatenate([np.zeros(1, np.uint32), enclosed.astype(np.uint32)])
     holes = replace(found, numbers=is_hole.take(found.numbers))
-    nz, ny, _ = mask.shape
     row_bits = 64 * mask.row_words
     words = np.zeros(mask.words.size + 1, np.uint64)
     holes.take(
         np.ones(1, np.uint64),
         np.array([0, 1], np.int64),
         np.array([[0, 0, 0, *mask.shape]], np.int64),
-        np.array([[row_bits, ny * row_bits, 0]], np.int64),
+        np.array([[row_bits, mask.shape[1] * row_bits, 0]], np.int64),
         words,
     )
     return found.sizes[enclosed], words[:-1].reshape(mask.words.shape)
+
+
+def _reaches_border(mask: Mask, words: Words) -> bool:
+    """Tell whether a voxel of a packed set lies at the border of the box of a mask."""
+    ends = [words[..., 0] & np.uint64(1), words[..., -1] >> np.uint64((mask.shape[2] - 1) % 64)]
+    if mask.ndim >= 2:
+        ends += [words[:, 0], words[:, -1]]
+    if mask.ndim >= 3:
+        ends += [words[0], words[-1]]
+    return any(end.any() for end in ends)
 
 
 # ---------------------------------------------------------------------------- moments
