@@ -82,7 +82,8 @@ def evaluate(
         labels, which form a region: ``{"liver": 1, "whole tumour": (1, 2, 3)}``; regions may overlap. Where the maps
         are numbered differently, it gives both sides: ``{"liver": {"reference": 5, "prediction": 1}}``.
     metrics : str or iterable of str, optional
-        Names, see :func:`list_metrics`; also any ``hdNN`` and ``fN``. Default: all. Only what they need is computed.
+        Names, see :func:`list_metrics`; also any ``hdNN`` and ``fN``, and the groups "overlap", "surface", "shape" and
+        "topology". Default: "all", which has none of shape and topology. Only what they need is computed.
     tolerance : float or mapping, optional
         Tolerance of ``nsd`` and width of the ``boundary_iou`` band, in the units of the spacing: one number, or one
         for each label by name or id, with the key "default" for those that are not named.

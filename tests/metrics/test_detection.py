@@ -249,7 +249,8 @@ def test_they_are_metrics_of_instances_alone() -> None:
         NAMES
     )
     with pytest.raises(
-        InputError, match="^of: unknown 'lesions'; known: structures, instances, partitions, all"
+        InputError,
+        match="^of: unknown 'lesions'; known: structures, instances, partitions, overlap",
     ):
         list_metrics("lesions")  # type: ignore[arg-type]
 
