@@ -61,9 +61,9 @@ Each metric is a function of what was measured of a structure. *Missed* is its s
 the formula gives none ([empty masks](#empty-masks)). Units are those of `spacing`, which images give in mm. Beside
 these metrics any percentile (`hd99`, `hd97_5`) and any F-beta (`f2`, `f0_5`) can be asked for by name.
 
-`metrics=` takes names, and names of groups: `"overlap"` has the metrics of counts, `"surface"` those of distances and of
-bands, `"topology"` and `"shape"` have theirs, and `"all"` is what is given by default: the first two without the rates of
-over- and under-segmentation. Groups stand among names too: `metrics=["all", "topology"]`, `--metrics all,topology`.
+`metrics=` takes names, and names of groups: `"overlap"` has the metrics of counts, `"surface"` those of distances and
+bands, `"topology"` and `"shape"` have theirs, and `"all"` is what is given by default: the first two without the rates
+of over- and under-segmentation. Groups stand among names too: `metrics=["all", "topology"]`, `--metrics all,topology`.
 
 {kinds_of_metrics()}
 

@@ -73,7 +73,7 @@ def test_moments_by_loops() -> None:
         ndim = int(rng.integers(1, 4))
         masks = noise(rng, ndim)
         spacing = tuple(rng.choice([0.5, 1.0, 2.5], ndim).tolist())
-        pairs = {backend: shapes(backend, *masks, spacing) for backend in BACKENDS}
+        pairs = {backend: shapes(backend, masks[0], masks[1], spacing) for backend in BACKENDS}
         for pair in pairs.values():
             for mask, found in zip(masks, pair[:2], strict=True):
                 size, sums, products = moments(mask)
@@ -109,7 +109,9 @@ def test_distances_do_not_depend_on_where_positions_start() -> None:
     masks = rng.random((2, 6, 7, 8)) < 0.3
     wide = [np.pad(mask, ((1000, 3), (0, 0), (77, 1))) for mask in masks]
     for name in ("center_distance", "mahalanobis"):
-        found = [getattr(shapes("numba", *pair, (0.3, 1, 7)), name) for pair in (masks, wide)]
+        found = [
+            getattr(shapes("numba", pair[0], pair[1], (0.3, 1, 7)), name) for pair in (masks, wide)
+        ]
         assert found[0] == found[1]
 
 

@@ -44,7 +44,7 @@ def topology_of(backend: str, mask: Mask, kind: str = "topology") -> Topology:
 
 def tube(curve: NDArray[np.float64], radius: float, shape: tuple[int, int, int]) -> Mask:
     """All voxels near a closed curve."""
-    grid = np.stack(np.indices(shape), axis=-1).reshape(-1, 1, 3)
+    grid = np.argwhere(np.ones(shape, bool)).reshape(-1, 1, 3)
     near = np.concatenate(
         [
             (((part - curve) ** 2).sum(axis=-1) < radius**2).any(axis=1)
@@ -222,7 +222,7 @@ def test_metrics(backend: str) -> None:
     assert list(row.values()) == [2, 1, 1, 2]
 
 
-def test_empty_masks_are_the_policys() -> None:
+def test_empty_masks_are_up_to_the_policy() -> None:
     full = np.ones((3, 3, 3), np.uint8)
     one = fastseg.evaluate(full, 0 * full, metrics="topology")[1]
     assert one["betti_0_error"] == one["hole_volume_difference"] == math.inf

@@ -16,7 +16,7 @@ MASK = np.zeros((5, 6, 7), np.uint8)
 MASK[1:4, 1:5, 1:6] = 1
 EXTRA = {
     *("over_segmentation_rate", "under_segmentation_rate"),
-    *(metric.name for of in ("shape", "topology") for metric in list_metrics(of)),  # type: ignore[arg-type]
+    *(metric.name for of in ("shape", "topology") for metric in list_metrics(of)),
 }
 
 
@@ -60,8 +60,8 @@ def test_groups_stand_among_names() -> None:
 def test_groups_are_of_structures() -> None:
     with pytest.raises(InputError, match="'shape' are metrics of structures"):
         resolve(["shape"], of="partitions")
-    with pytest.raises(InputError, match="did you mean 'topology'"):
-        resolve("topolgy")
+    with pytest.raises(InputError, match="did you mean 'shape'"):
+        resolve("shap")
     with pytest.raises(InputError, match="empty: unknown 'topology'"):
         fastseg.evaluate(MASK, MASK, empty={"topology": 1})
 
