@@ -18,7 +18,6 @@ from fastseg.evaluation.settings import Settings
 from fastseg.inputs.arrays import as_label_map
 from fastseg.measures.regions import Region, Request
 from fastseg.measures.shape import Shape, ShapePair, crofton_measures
-from fastseg.measures.surface_areas import surfel_measures
 from tests.conftest import BACKENDS
 from tests.evaluation.test_pieces import Chunked
 from tests.measures.test_topology import OPERATIONS, noise
@@ -152,9 +151,6 @@ def test_crofton_at_any_spacing(ndim: int) -> None:
         assert table[0] == table[-1] == 0
         assert (table[1:-1] > 0).all() or ndim == 1
         assert np.allclose(table, table[::-1], rtol=1e-12)
-        # a face across the first axis has the area of marching cubes, but for the directions
-        half = (1 << 2 ** (ndim - 1)) - 1
-        assert table[half] <= 1.6 * surfel_measures(spacing)[half] or ndim == 3
 
 
 def test_crofton_is_scikit_images_in_a_plane() -> None:
