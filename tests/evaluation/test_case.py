@@ -391,7 +391,7 @@ BAD_CALLS: list[tuple[dict[str, Any], tuple[Any, Any], type[Exception], str]] = 
     ({"spacing": (1, 1, 0)}, (BLOCK, BLOCK), ValueError, "positive"),
     ({"spacing": (1, 1, -1)}, (BLOCK, BLOCK), ValueError, "positive"),
     ({"spacing": (1, 1, math.nan)}, (BLOCK, BLOCK), ValueError, "finite"),
-    ({"spacing": "wide"}, (BLOCK, BLOCK), TypeError, "numbers"),
+    ({"spacing": "wide"}, (BLOCK, BLOCK), TypeError, "one for each array axis"),
     ({"metrics": ["dcie"]}, (BLOCK, BLOCK), ValueError, "did you mean 'dice'"),
     ({"metrics": ["hd101"]}, (BLOCK, BLOCK), ValueError, "unknown 'hd101'"),
     ({"metrics": []}, (BLOCK, BLOCK), ValueError, "at least one"),

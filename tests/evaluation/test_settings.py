@@ -70,7 +70,7 @@ def test_the_table_says_what_it_was_made_with() -> None:
         ({"percentile_method": "pool"}, ValueError, "did you mean 'pooled'"),
         ({"empty": "wrost"}, ValueError, "did you mean 'worst'"),
         ({"spacing": (1, -1, 1)}, ValueError, "finite positive"),
-        ({"spacing": "wide"}, TypeError, "expected 3 numbers"),
+        ({"spacing": "wide"}, TypeError, "one for each array axis"),
         ({"spacing": (1, 1, 1, 1)}, ValueError, "3 array axes"),
         ({"labels": []}, ValueError, "at least one label"),
         ({"labels": {"a": {"reference": 1}}}, ValueError, "the keys 'reference' and 'prediction'"),
