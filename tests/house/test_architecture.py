@@ -34,7 +34,7 @@ FLOORS = (
     ("metrics",),
     ("io", "results"),
     ("evaluation",),
-    ("instances",),
+    ("instances", "raters"),
     ("protocols",),
     ("cohort",),
     ("compat",),

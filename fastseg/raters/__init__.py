@@ -1,0 +1,1 @@
+"""Several raters of one image: their agreement, their consensus, and a prediction beside them."""
