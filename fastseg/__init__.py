@@ -16,6 +16,10 @@ _HOMES = {
     "list_protocols": "fastseg.protocols.framework.registry",
     "protocol_scores": "fastseg.protocols.framework.cohort_scores",
     "evaluate_partition": "fastseg.evaluation.partition",
+    "evaluate_raters": "fastseg.raters.evaluate_raters",
+    "consensus": "fastseg.raters.consensus",
+    "repeatability": "fastseg.raters.repeatability",
+    "RaterEvaluation": "fastseg.raters.results",
     "Evaluation": "fastseg.results",
     "EmptyMaskError": "fastseg.errors",
     "list_metrics": "fastseg.metrics",
@@ -76,6 +80,10 @@ if TYPE_CHECKING:
     from fastseg.protocols.framework.cohort_scores import protocol_scores as protocol_scores
     from fastseg.protocols.framework.evaluate_protocol import evaluate_protocol as evaluate_protocol
     from fastseg.protocols.framework.registry import list_protocols as list_protocols
+    from fastseg.raters.consensus import consensus as consensus
+    from fastseg.raters.evaluate_raters import evaluate_raters as evaluate_raters
+    from fastseg.raters.repeatability import repeatability as repeatability
+    from fastseg.raters.results import RaterEvaluation as RaterEvaluation
     from fastseg.results import Evaluation as Evaluation
     from fastseg.results.detection_curve import DetectionCurve as DetectionCurve
     from fastseg.results.detection_curve import detection_curve as detection_curve

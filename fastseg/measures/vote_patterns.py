@@ -55,7 +55,7 @@ class BinaryVotes:
         np.add.at(found, self.votes.sum(axis=1), self.counts)
         return found
 
-    def rater(self, columns: Sequence[int]) -> BinaryVotes:
+    def of(self, columns: Sequence[int]) -> BinaryVotes:
         """Give the votes of some of the raters."""
         return BinaryVotes(*_merged(self.votes[:, list(columns)], self.counts))
 
@@ -92,7 +92,11 @@ class VotePatterns:
 
     def votes(self, labels: Iterable[int]) -> BinaryVotes:
         """Tell who finds a structure, which consists of one label or of several."""
-        return BinaryVotes(*_merged(self.holds(labels), self.counts))
+        return self.votes_of(self.holds(labels))
+
+    def votes_of(self, held: NDArray[np.bool_]) -> BinaryVotes:
+        """Make votes of what :meth:`holds` tells of each pattern."""
+        return BinaryVotes(*_merged(held, self.counts))
 
     def holds(self, labels: Iterable[int]) -> NDArray[np.bool_]:
         """Tell of each pattern which raters give one of these labels, (n, raters)."""
@@ -104,6 +108,22 @@ class VotePatterns:
     def of(self, columns: Sequence[int]) -> VotePatterns:
         """Give the patterns of some of the raters."""
         return VotePatterns(*_merged(self.labels[:, list(columns)], self.counts))
+
+    def rows_of(self, rows: Array) -> NDArray[np.intp]:
+        """Find the row of each of some patterns, all of which occur, (k, raters)."""
+        own, others = (
+            one.view(np.uint8) if one.dtype.kind == "b" else one for one in (self.labels, rows)
+        )
+        base = int(own.max()) + 1
+        if int(own.min()) < 0 or base**self.raters >= 1 << 63:
+            both = np.concatenate([own, others])
+            _, places = np.unique(both, axis=0, return_inverse=True)
+            places = places.reshape(-1)
+            row_of = np.empty(len(own), np.intp)
+            row_of[places[: len(own)]] = np.arange(len(own))
+            return row_of[places[len(own) :]]
+        found: NDArray[np.intp] = np.searchsorted(_numbers(own, base), _numbers(others, base))
+        return found
 
     @classmethod
     def merged(cls, parts: Sequence[VotePatterns]) -> VotePatterns:
@@ -139,9 +159,7 @@ def vote_patterns(maps: Sequence[Array]) -> VotePatterns:
     )
 
 
-def painted(
-    maps: Sequence[Array], value_of: Callable[[Array], Array], dtype: np.dtype
-) -> NDArray:
+def painted(maps: Sequence[Array], value_of: Callable[[Array], Array], dtype: np.dtype) -> NDArray:
     """Make an image whose voxels depend on the pattern of votes alone.
 
     Parameters
@@ -275,9 +293,14 @@ def _order_of(rows: Array) -> NDArray[np.intp]:
     small = rows.view(np.uint8) if rows.dtype.kind == "b" else rows
     lowest, highest = int(small.min()), int(small.max())
     if lowest >= 0 and (highest + 1) ** rows.shape[1] < 1 << 63:
-        numbers = np.zeros(len(rows), np.int64)
-        for column in small.T:
-            numbers *= highest + 1
-            numbers += column.astype(np.int64, copy=False)
-        return np.argsort(numbers, kind="stable")
+        return np.argsort(_numbers(small, highest + 1), kind="stable")
     return np.lexsort(small.T[::-1])
+
+
+def _numbers(rows: Array, base: int) -> NDArray[np.int64]:
+    """Make one number of each row, by which rows ascend."""
+    numbers = np.zeros(len(rows), np.int64)
+    for column in rows.T:
+        numbers *= base
+        numbers += column.astype(np.int64, copy=False)
+    return numbers

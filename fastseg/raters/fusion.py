@@ -79,7 +79,9 @@ def _performance(patterns: VotePatterns, consensus: NDArray[np.int64]) -> NDArra
     table = np.array(scores)
     known = ~np.isnan(table)
     return np.where(
-        known.any(axis=0), np.where(known, table, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1), 1.0
+        known.any(axis=0),
+        np.where(known, table, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1),
+        1.0,
     )
 
 

@@ -56,7 +56,10 @@ class Repeatability:
 
     def __str__(self) -> str:
         cells = [
-            [name, f"{value[0]:.6g} to {value[1]:.6g}" if isinstance(value, tuple) else f"{value:.6g}"]
+            [
+                name,
+                f"{value[0]:.6g} to {value[1]:.6g}" if isinstance(value, tuple) else f"{value:.6g}",
+            ]
             for name, value in self.to_dict().items()
             if isinstance(value, (tuple, float, int))
         ]

@@ -1,8 +1,8 @@
 """STAPLE: the truth that explains best what the raters drew, and how good each of them is.
 
 What the method believes of a voxel depends only on who found it, so one step goes over the patterns of votes (at most
-2^raters of them) and not over the voxels. Warfield et al., IEEE Transactions on Medical Imaging 23 (2004); the sums, the
-order and the stop rule are those of ITK's filters.
+2^raters of them) and not over the voxels. Warfield et al., IEEE Transactions on Medical Imaging 23 (2004); start, prior
+and stop rule are those of ITK's filters.
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ def multi_label_staple(
 ) -> MultiLabelStaple:
     """Estimate a label map and the confusion matrix of each rater by expectation maximisation.
 
-    It begins with the majority's votes, of which ties are left out; the prior is how often each label is given. Sums are
-    made in float64 from counts that are exact: ITK's float32 counters stop at 2^24 voxels.
+    It begins with the majority's votes, of which ties are left out; the prior is how often each label is given. Sums
+    are made in float64 from counts that are exact: ITK's float32 counters stop at 2^24 voxels.
     """
     labels, places = np.unique(patterns.labels, return_inverse=True)
     rows = places.reshape(patterns.labels.shape)

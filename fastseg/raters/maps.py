@@ -1,0 +1,104 @@
+"""The maps of several raters: opened, seen to lie on one grid, and read."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastseg import io, threads
+from fastseg.errors import GridMismatchError, InputError, InputTypeError, InputWarning
+from fastseg.inputs.arrays import Array, Spacing, as_label_map, as_spacing, check_same_shape
+from fastseg.inputs.device import is_on_device
+from fastseg.inputs.scalars import shown
+from fastseg.inputs.source import Source
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Label maps of one shape in memory, the voxel size, and what the maps are called."""
+
+    arrays: list[Array]
+    spacing: Spacing
+    names: list[str]
+
+
+def as_maps(maps: Any, spacing: Any, prediction: Any = None, *, least: int = 2) -> Maps:
+    """Read the raters' maps, and the prediction after them if there is one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For fewer than `least` maps, shapes or grids that differ, arrays on a GPU, and what is no label map.
+    """
+    values, names = _listed(maps)
+    if len(values) < least:
+        raise InputError(f"maps: expected at least {least}, a map a rater, got {len(values)}")
+    if prediction is not None:
+        values, names = [*values, prediction], [*names, "prediction"]
+    for value, name in zip(values, names, strict=True):
+        if is_on_device(value):
+            raise InputTypeError(
+                f"{name}: lies on a GPU, for which there is no kernel of raters; copy it, as in array.get() of CuPy "
+                "or tensor.cpu() of torch"
+            )
+    if all(isinstance(value, np.ndarray) for value in values):
+        arrays = [as_label_map(value, name) for value, name in zip(values, names, strict=True)]
+        of_image = None
+    else:
+        arrays, of_image = _read(values, names)
+    for name, array in zip(names[1:], arrays[1:], strict=True):
+        _check(arrays[0], array, names[0], name)
+    own = of_image if spacing is None else spacing
+    return Maps(arrays, as_spacing(own, arrays[0].ndim), names)
+
+
+def _listed(maps: Any) -> tuple[list[Any], list[str]]:
+    """Take a list of maps, or a mapping of raters' names to maps."""
+    if isinstance(maps, dict):
+        return list(maps.values()), [str(name) for name in maps]
+    if isinstance(maps, (str, bytes, os.PathLike)) or not hasattr(maps, "__len__"):
+        raise InputTypeError(
+            f"maps: expected a list of label maps, or names and their maps, got {shown(maps)}"
+        )
+    values = list(maps)
+    return values, [f"rater {number}" for number in range(1, len(values) + 1)]
+
+
+def _read(values: Sequence[Any], names: Sequence[str]) -> tuple[list[Array], Spacing | None]:
+    prepared = [
+        io.prepare_pair(values[0], value, names=(names[0], name))
+        for value, name in zip(values[1:], names[1:], strict=True)
+    ]
+    for pair, name in zip(prepared, names[1:], strict=True):
+        if not pair.reference_alone:
+            raise GridMismatchError(
+                f"{name}: covers more than {names[0]} does; give maps of one grid, or the largest of them first"
+            )
+    if not prepared:
+        first = io.read_map(values[0], names[0])
+        return [_whole(first.source)], first.source.spacing
+    reads = [prepared[0].reads[0], *(pair.reads[1] for pair in prepared)]
+    found = threads.run(lambda read: read(), reads)
+    for note in dict.fromkeys(note for one in (*prepared, *found) for note in one.notes):
+        warnings.warn(note, InputWarning, stacklevel=4)
+    return [_whole(one.source) for one in found], found[0].source.spacing
+
+
+def _whole(source: Source) -> Array:
+    if source.array is not None:
+        return source.array
+    return source.window(tuple(slice(0, length) for length in source.shape))
+
+
+def _check(first: Array, other: Array, name: str, other_name: str) -> None:
+    if first.shape != other.shape:
+        try:
+            check_same_shape(first, other)
+        except InputError as error:
+            told = str(error).replace("reference and prediction", f"{name} and {other_name}")
+            raise InputError(told) from None
