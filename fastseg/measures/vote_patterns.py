@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,7 +160,9 @@ def vote_patterns(maps: Sequence[Array]) -> VotePatterns:
     )
 
 
-def painted(maps: Sequence[Array], value_of: Callable[[Array], Array], dtype: np.dtype) -> NDArray:
+def painted(
+    maps: Sequence[Array], value_of: Callable[[Array], Array], dtype: np.dtype[Any]
+) -> Array:
     """Make an image whose voxels depend on the pattern of votes alone.
 
     Parameters
@@ -192,10 +195,11 @@ def painted(maps: Sequence[Array], value_of: Callable[[Array], Array], dtype: np
         image[start : start + step] = np.repeat(value_of(runs).astype(dtype), lengths)
 
     threads.run(paint, range(0, flat[0].size, step), sum(one.nbytes for one in flat))
-    return image.reshape(maps[0].shape, order=order)
+    shaped: Array = image.reshape(maps[0].shape, order=order)
+    return shaped
 
 
-def _order(maps: Sequence[Array]) -> str:
+def _order(maps: Sequence[Array]) -> Literal["C", "F"]:
     return "F" if all(one.flags.f_contiguous for one in maps) else "C"
 
 
@@ -239,8 +243,8 @@ def _of_piece(pieces: list[Array]) -> list[VotePatterns]:
     alike = ((differs == 0) & (words[0] != 0)).nonzero()[0]
     background = (len(differs) - len(differing) - len(alike)) * per_word
     if len(alike):
-        one = _of_voxels([words[0][alike].view(pieces[0].dtype)])
-        found.append(VotePatterns(np.repeat(one.labels, len(pieces), axis=1), one.counts))
+        single = _of_voxels([words[0][alike].view(pieces[0].dtype)])
+        found.append(VotePatterns(np.repeat(single.labels, len(pieces), axis=1), single.counts))
     if background:
         zeros = np.zeros((1, len(pieces)), pieces[0].dtype)
         found.append(VotePatterns(zeros, np.array([background], np.int64)))

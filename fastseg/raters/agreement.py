@@ -31,7 +31,8 @@ def fleiss_kappa(patterns: VotePatterns) -> float:
     expected = sum(share * share for share in shares) / (total * raters) ** 2
     if len(shares) < 2:
         return math.nan
-    return (observed - expected) / (1.0 - expected)
+    kappa: float = (observed - expected) / (1.0 - expected)
+    return kappa
 
 
 def cohen_kappa(patterns: VotePatterns, first: int, second: int) -> float:

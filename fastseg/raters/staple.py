@@ -8,6 +8,7 @@ and stop rule are those of ITK's filters.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -157,7 +158,7 @@ def _belief(
     return belief
 
 
-def _best(values: NDArray) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+def _best(values: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """Find the largest of each row, and whether another one is as large."""
     best = values.argmax(axis=1)
     highest = values[np.arange(len(values)), best]
