@@ -36,7 +36,7 @@ class BinaryVotes:
     @property
     def raters(self) -> int:
         """How many raters there are."""
-        return self.votes.shape[1]
+        return int(self.votes.shape[1])
 
     @property
     def voxels(self) -> int:

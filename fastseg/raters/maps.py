@@ -84,7 +84,9 @@ def _read(values: Sequence[Any], names: Sequence[str]) -> tuple[list[Array], Spa
         return [_whole(first.source)], first.source.spacing
     reads = [prepared[0].reads[0], *(pair.reads[1] for pair in prepared)]
     found = threads.run(lambda read: read(), reads)
-    for note in dict.fromkeys(note for one in (*prepared, *found) for note in one.notes):
+    notes = [note for pair in prepared for note in pair.notes]
+    notes += [note for one in found for note in one.notes]
+    for note in dict.fromkeys(notes):
         warnings.warn(note, InputWarning, stacklevel=4)
     return [_whole(one.source) for one in found], found[0].source.spacing
 

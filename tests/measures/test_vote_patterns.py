@@ -43,9 +43,11 @@ def test_patterns_are_those_of_a_dictionary(kind: tuple[type, int, int], order: 
     for _ in range(12):
         shape = tuple(rng.integers(1, 12, rng.integers(1, 4)))
         first = rng.integers(low, high, shape)
-        maps = []
+        maps: list[np.ndarray] = []
         for _ in range(rng.integers(1, 11)):
-            one = np.where(rng.random(shape) < 0.2, rng.integers(low, high, shape), first)
+            one: np.ndarray = np.where(
+                rng.random(shape) < 0.2, rng.integers(low, high, shape), first
+            )
             one = one.astype(dtype)
             if order == "F":
                 one = np.asfortranarray(one)

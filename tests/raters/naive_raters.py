@@ -44,7 +44,7 @@ def alpha(maps: list[np.ndarray], level: str) -> float:
         if level == "interval":
             return float((one - other) ** 2)
         low, high = min(one, other), max(one, other)
-        between = sum(n for value, n in number_of.items() if low <= value <= high)
+        between: int = sum(n for value, n in number_of.items() if low <= value <= high)
         ranks = float(between) - (number_of[one] + number_of[other]) / 2
         return ranks * ranks
 

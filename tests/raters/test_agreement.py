@@ -9,6 +9,7 @@ import pytest
 
 from fastseg.measures.vote_patterns import vote_patterns
 from fastseg.raters.agreement import (
+    Level,
     agreed_dice,
     cohen_kappa,
     dice_of_pairs,
@@ -20,7 +21,7 @@ from fastseg.raters.agreement import (
 )
 from tests.raters import naive_raters as naive
 
-LEVELS = ("nominal", "ordinal", "interval")
+LEVELS: tuple[Level, ...] = ("nominal", "ordinal", "interval")
 
 
 def test_kappas_and_alpha_are_their_definitions() -> None:
@@ -29,12 +30,15 @@ def test_kappas_and_alpha_are_their_definitions() -> None:
         raters, labels = int(rng.integers(2, 7)), int(rng.integers(2, 6))
         maps = naive.noisy(rng, (int(rng.integers(2, 60)),), raters, labels)
         patterns = vote_patterns(maps)
-        close = {"rel": 1e-12, "abs": 1e-13, "nan_ok": True}
-        assert fleiss_kappa(patterns) == pytest.approx(naive.fleiss(maps), **close)
-        assert cohen_kappa(patterns, 0, 1) == pytest.approx(naive.cohen(*maps[:2]), **close)
+        assert fleiss_kappa(patterns) == pytest.approx(
+            naive.fleiss(maps), rel=1e-12, abs=1e-13, nan_ok=True
+        )
+        assert cohen_kappa(patterns, 0, 1) == pytest.approx(
+            naive.cohen(*maps[:2]), rel=1e-12, abs=1e-13, nan_ok=True
+        )
         for level in LEVELS:
             assert krippendorff_alpha(patterns, level) == pytest.approx(
-                naive.alpha(maps, level), **close
+                naive.alpha(maps, level), rel=1e-12, abs=1e-13, nan_ok=True
             )
 
 

@@ -32,7 +32,6 @@ def test_pairs_are_those_of_evaluate(consensus: str) -> None:
     found = fastseg.evaluate_raters(
         maps, prediction, spacing=spacing, metrics=METRICS, consensus=consensus
     )
-    options = {"spacing": spacing, "metrics": METRICS}
     fused = [
         fastseg.consensus([one == label for one in maps], consensus) * np.uint8(label)
         for label in (1, 2)
@@ -49,7 +48,9 @@ def test_pairs_are_those_of_evaluate(consensus: str) -> None:
         ]
         pairs.append(("prediction", "consensus", fused[label - 1], prediction))
         for first, second, reference, other in pairs:
-            row = fastseg.evaluate(reference, other, labels=[label], **options)[label]
+            row = fastseg.evaluate(
+                reference, other, labels=[label], spacing=spacing, metrics=METRICS
+            )[label]
             for metric in METRICS:
                 assert found.value(label, metric, first, second) == row[metric], (metric, first)
         for metric in METRICS:

@@ -91,6 +91,43 @@ def test_simple_leaves_out_who_draws_something_else() -> None:
     assert not fastseg.consensus(nothing, "simple").any()
 
 
+def test_simple_over_patterns_is_simple_over_voxels() -> None:
+    rng = np.random.default_rng(8)
+    for _ in range(40):
+        raters = int(rng.integers(3, 9))
+        maps = [one == 1 for one in naive.noisy(rng, (7, 9), raters, 2)]
+        kept = list(range(raters))
+        truth = 2 * np.sum(maps, axis=0) > raters
+        while True:
+            scores = [naive.dice(one, truth) for one in maps]
+            bound = np.mean([scores[i] for i in kept]) - np.std([scores[i] for i in kept])
+            left = [i for i in kept if scores[i] >= bound - 1e-12]
+            if len(left) < 3:
+                left = kept
+            votes = np.zeros(truth.shape)
+            for i in left:
+                votes += np.where(maps[i], scores[i], -scores[i])
+            truth = votes > 1e-12
+            if left == kept:
+                break
+            kept = left
+        found = simple(vote_patterns(maps), 0)
+        assert found.weights.nonzero()[0].tolist() == kept
+        np.testing.assert_array_equal(fastseg.consensus(maps, "simple"), truth)
+
+
+class OnDevice:
+    """What says that it lies on a GPU."""
+
+    shape = (2,)
+    __cuda_array_interface__ = {"shape": (2,), "typestr": "|u1", "data": (0, True), "version": 3}
+
+
+def test_a_map_on_a_gpu_is_to_be_copied() -> None:
+    with pytest.raises(InputTypeError, match="rater 2: lies on a GPU.*copy it"):
+        fastseg.consensus([np.array([0, 1]), OnDevice()])
+
+
 def test_what_is_refused() -> None:
     one = np.array([0, 1], np.uint8)
     with pytest.raises(InputError, match="at least 2"):

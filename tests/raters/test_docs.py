@@ -1,0 +1,14 @@
+"""What docs/raters.md shows is what comes out."""
+
+from __future__ import annotations
+
+import doctest
+from pathlib import Path
+
+PAGE = Path(__file__).parents[2] / "docs" / "raters.md"
+
+
+def test_the_page_of_raters_holds() -> None:
+    results = doctest.testfile(str(PAGE), module_relative=False, encoding="utf-8")
+    assert results.attempted > 15
+    assert results.failed == 0
