@@ -14,7 +14,7 @@ from fastseg.errors import InputError
 from fastseg.inputs.arrays import Array, in_order
 
 # Bytes of one map that are looked at together: few enough for a core's cache, many enough for a call of NumPy.
-_AT_ONCE = 1 << 18
+_AT_ONCE = 1 << 19
 # Patterns that are counted by their number rather than sorted.
 _FEW_PATTERNS = 1 << 16
 
@@ -232,15 +232,15 @@ def _of_piece(pieces: list[Array]) -> list[VotePatterns]:
     if not whole:
         return found
     words = [one[:whole].view(np.uint64) for one in pieces]
-    differs = words[0] ^ words[1] if len(words) > 1 else np.zeros_like(words[0])
+    differs = np.zeros(len(words[0]), bool)
     other = np.empty_like(differs)
-    for one in words[2:]:
-        np.bitwise_xor(one, words[0], out=other)
+    for one in words[1:]:
+        np.not_equal(one, words[0], out=other)
         differs |= other
     differing = differs.nonzero()[0]
     if len(differing):
         found.append(_of_voxels([one[differing].view(pieces[0].dtype) for one in words]))
-    alike = ((differs == 0) & (words[0] != 0)).nonzero()[0]
+    alike = (~differs & (words[0] != 0)).nonzero()[0]
     background = (len(differs) - len(differing) - len(alike)) * per_word
     if len(alike):
         single = _of_voxels([words[0][alike].view(pieces[0].dtype)])
@@ -283,22 +283,23 @@ def _sorted(patterns: VotePatterns) -> VotePatterns:
 
 
 def _merged(rows: Array, counts: NDArray[np.int64]) -> tuple[Array, NDArray[np.int64]]:
-    """Make one of the rows that are equal, and sort them; no two different ones ever become one."""
-    order = _order_of(rows)
-    rows, counts = rows[order], counts[order]
-    first = np.ones(len(rows), bool)
-    first[1:] = (rows[1:] != rows[:-1]).any(axis=1)
-    starts = first.nonzero()[0]
-    return rows[starts], np.add.reduceat(counts, starts)
+    """Make one of the rows that are equal, and sort them; no two different ones ever become one.
 
-
-def _order_of(rows: Array) -> NDArray[np.intp]:
-    """Find the order in which rows ascend: by numbers that stand for them while these fit, by columns otherwise."""
+    By numbers that stand for the rows while these fit into 64 bits, by columns otherwise.
+    """
     small = rows.view(np.uint8) if rows.dtype.kind == "b" else rows
-    lowest, highest = int(small.min()), int(small.max())
-    if lowest >= 0 and (highest + 1) ** rows.shape[1] < 1 << 63:
-        return np.argsort(_numbers(small, highest + 1), kind="stable")
-    return np.lexsort(small.T[::-1])
+    base = int(small.max()) + 1
+    first = np.ones(len(rows), bool)
+    if int(small.min()) >= 0 and base ** rows.shape[1] < 1 << 63:
+        numbers = _numbers(small, base)
+        order = np.argsort(numbers)
+        numbers = numbers[order]
+        np.not_equal(numbers[1:], numbers[:-1], out=first[1:])
+    else:
+        order = np.lexsort(small.T[::-1])
+        first[1:] = (rows[order[1:]] != rows[order[:-1]]).any(axis=1)
+    starts = first.nonzero()[0]
+    return rows[order[starts]], np.add.reduceat(counts[order], starts)
 
 
 def _numbers(rows: Array, base: int) -> NDArray[np.int64]:

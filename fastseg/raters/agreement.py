@@ -47,7 +47,8 @@ def cohen_kappa(patterns: VotePatterns, first: int, second: int) -> float:
     margins = [_counted(rows[:, side], two.counts, len(labels)) for side in (0, 1)]
     chance = sum(one * other for one, other in zip(*margins, strict=True))
     # (po - pe) / (1 - pe), with both sides times total²: whole numbers of any size
-    return (agree * total - chance) / (total * total - chance)
+    kappa: float = (agree * total - chance) / (total * total - chance)
+    return kappa
 
 
 def krippendorff_alpha(patterns: VotePatterns, level: Level = "nominal") -> float:

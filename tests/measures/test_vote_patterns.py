@@ -58,7 +58,7 @@ def test_patterns_are_those_of_a_dictionary(kind: tuple[type, int, int], order: 
 
 
 def test_maps_of_several_types_are_counted_together() -> None:
-    maps = [
+    maps: list[np.ndarray] = [
         np.array([0, 1, 2], np.uint8),
         np.array([0, -1, 2], np.int16),
         np.array([1, 1, 0], bool),
@@ -72,7 +72,7 @@ def test_maps_of_several_types_are_counted_together() -> None:
 def test_threads_and_pieces_change_nothing(shape: tuple[int, ...]) -> None:
     rng = np.random.default_rng(5)
     first = rng.integers(0, 3, shape).astype(np.uint8)
-    maps = [np.where(rng.random(shape) < 0.01, 0, first).astype(np.uint8) for _ in range(3)]
+    maps: list[np.ndarray] = [first * (rng.random(shape) > 0.01).astype(np.uint8) for _ in range(3)]
     found = []
     for many in (1, 3):
         threads.set_num_threads(many)

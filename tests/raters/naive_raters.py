@@ -45,7 +45,7 @@ def alpha(maps: list[np.ndarray], level: str) -> float:
             return float((one - other) ** 2)
         low, high = min(one, other), max(one, other)
         between: int = sum(n for value, n in number_of.items() if low <= value <= high)
-        ranks = float(between) - (number_of[one] + number_of[other]) / 2
+        ranks: float = float(between) - (number_of[one] + number_of[other]) / 2
         return ranks * ranks
 
     raters, total = data.shape[1], data.size

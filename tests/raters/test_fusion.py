@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -120,7 +121,12 @@ class OnDevice:
     """What says that it lies on a GPU."""
 
     shape = (2,)
-    __cuda_array_interface__ = {"shape": (2,), "typestr": "|u1", "data": (0, True), "version": 3}
+    __cuda_array_interface__: ClassVar = {
+        "shape": (2,),
+        "typestr": "|u1",
+        "data": (0, True),
+        "version": 3,
+    }
 
 
 def test_a_map_on_a_gpu_is_to_be_copied() -> None:
