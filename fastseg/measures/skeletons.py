@@ -28,3 +28,10 @@ class SkeletonOverlap(NamedTuple):
     prediction_inside: int
     tube: int
     tube_inside: int
+
+
+#: of a mask and an empty one, by which of them is empty, as far as it matters
+BESIDE_NOTHING = {
+    "reference": SkeletonOverlap(0, 1, 0, 0, 0, 0),
+    "prediction": SkeletonOverlap(1, 0, 0, 0, 1, 0),
+}

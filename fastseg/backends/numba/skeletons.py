@@ -60,8 +60,13 @@ def _euler_changes() -> tuple[Bytes, Bytes]:
     has = [(codes >> i) & 1 for i in range(8)]
 
     def present(**at: int) -> NDArray[np.int64]:
-        held = [has[i] for i, side in enumerate(sides) if all(side[int(a[1])] == s for a, s in at.items())]
-        return np.bitwise_or.reduce(held)
+        held = [
+            has[i]
+            for i, side in enumerate(sides)
+            if all(side[int(a[1])] == s for a, s in at.items())
+        ]
+        either: NDArray[np.int64] = np.bitwise_or.reduce(held)
+        return either
 
     total = 8 * present() - sum(has)
     for axis, side in itertools.product(range(3), (0, 1)):
@@ -109,16 +114,21 @@ def _unpacked(mask: Mask) -> NDArray[np.bool_]:
 
 
 def _places(mask: NDArray[np.bool_]) -> _Places:
-    return np.flatnonzero(skeletonize(mask, mask.ndim == 3 and mask.shape[0] > 1))
+    return np.flatnonzero(skeletonize(mask, mask.ndim == 3))
 
 
 def _tube(skeleton: _Places, mask: NDArray[np.bool_]) -> _Places:
     """Find the voxels of a mask that two steps across faces lead to from its skeleton."""
     places = np.stack(np.unravel_index(skeleton, mask.shape), axis=1)
     around = np.array(
-        [step for step in itertools.product(range(-2, 3), repeat=mask.ndim) if sum(map(abs, step)) <= 2]
+        [
+            step
+            for step in itertools.product(range(-2, 3), repeat=mask.ndim)
+            if sum(map(abs, step)) <= 2
+        ]
     )
     near = (places[:, None] + around).reshape(-1, mask.ndim)
     near = near[((near >= 0) & (near < mask.shape)).all(axis=1)]
     found = np.unique(np.ravel_multi_index(tuple(near.T), mask.shape))
-    return found[mask.reshape(-1)[found]]
+    inside: _Places = found[mask.reshape(-1)[found]]
+    return inside

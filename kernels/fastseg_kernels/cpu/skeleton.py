@@ -3,8 +3,8 @@
 Idea: the six faces come in turn. Of each, first all voxels are found that may go: they lack the neighbour across that
 face, have not exactly one neighbour, keep the Euler characteristic and leave their neighbours in one piece. Then these
 are taken away one after another, in C order, unless by now that would part their neighbours. A voxel that was found to
-stay is not looked at again until one of its 26 neighbours has gone, whatever the face: a bit for each voxel says whether
-it has to be, a byte for each row whether one of its voxels does. So a step costs what changes, not the volume.
+stay is not looked at again until one of its 26 neighbours has gone, whatever the face: a bit for each voxel says that
+it has to be, a byte for each row that one of its voxels does. So a step costs what changes, not the volume.
 
 A word has 62 voxels and, at either end, a copy of the voxel next to it: the 27 voxels around one are nine times three
 bits of nine words. Rows and slices have an empty one around them. What a neighbourhood does to the Euler characteristic
@@ -26,7 +26,10 @@ from fastseg_kernels._jit import i64, inlined, kernel, read, u8, u64, write
 VOXELS = 62
 _INSIDE = 0x7FFFFFFFFFFFFFFE  # the bits of a word that are its own voxels
 _CENTRE = 13
-_LEFT, _RIGHT = 0o333333333, 0o666666666  # voxels that have one to the right of them, to the left of them
+_LEFT, _RIGHT = (
+    0o333333333,
+    0o666666666,
+)  # voxels that have one to the right of them, to the left of them
 _LOW = 0o077077077  # voxels that have one behind them within their slice
 
 
@@ -89,7 +92,9 @@ def spread(words, width, spread, due, rows):
                 if word == 0:
                     continue
                 inner = spread[z - one, y, w] & spread[z + one, y, w]
-                inner &= spread[z, y - one, w] & spread[z, y + one, w] & (word << one) & (word >> one)
+                inner &= (
+                    spread[z, y - one, w] & spread[z, y + one, w] & (word << one) & (word >> one)
+                )
                 bits = word & ~inner & np.uint64(_INSIDE)
                 due[z, y, w] = bits
                 found |= bits
@@ -104,7 +109,9 @@ def spread(words, width, spread, due, rows):
     i64,  # row_words
     i64,  # slice_rows
     i64,  # faces: six, or the first four of them
-    read(u8, 1),  # lower: for 18 voxels, the change of the Euler characteristic in the four octants before a voxel
+    read(
+        u8, 1
+    ),  # lower: for 18 voxels, the change of the Euler characteristic in the four octants before a voxel
     read(u8, 1),  # upper: in the four behind it, both modulo 256
     write(u64, 1),  # places: of the words of candidates, as many as words have voxels
     write(u64, 1),  # candidates
@@ -155,8 +162,12 @@ def thin(words, due, rows, row_words, slice_rows, faces, lower, upper, places, c
                         at -= one
                         around = _three(a, at) | (_three(b, at) << np.uint64(3))
                         around |= (_three(c, at) << np.uint64(6)) | (_three(d, at) << np.uint64(9))
-                        around |= (_three(e, at) << np.uint64(12)) | (_three(f, at) << np.uint64(15))
-                        around |= (_three(g, at) << np.uint64(18)) | (_three(h, at) << np.uint64(21))
+                        around |= (_three(e, at) << np.uint64(12)) | (
+                            _three(f, at) << np.uint64(15)
+                        )
+                        around |= (_three(g, at) << np.uint64(18)) | (
+                            _three(h, at) << np.uint64(21)
+                        )
                         around |= _three(k, at) << np.uint64(24)
                         euler = lower[around & np.uint64(0o777777)] + upper[around >> np.uint64(9)]
                         if euler & 255 != 0:
