@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
 from typing import Any
@@ -13,9 +14,11 @@ from scipy import ndimage
 
 import fastseg
 from fastseg.metrics import list_metrics
+from tests.evaluation.test_blockwise import check
 
 NAMES = ["cl_dice", "topology_precision", "topology_sensitivity", "skeleton_recall"]
 BACKENDS = ["numba", "scipy"]
+NOT_AVAILABLE = fastseg.BackendNotAvailableError
 Mask = NDArray[np.bool_]
 
 
@@ -143,6 +146,33 @@ def test_they_are_asked_for_by_name() -> None:
     assert set(NAMES).isdisjoint(metric.name for metric in list_metrics())
     assert set(NAMES) < {metric.name for metric in list_metrics("topology")}
     line = np.ones(9, bool)
-    with warnings.catch_warnings(), pytest.raises(ValueError, match="for arrays of 1 axes"):
+    with warnings.catch_warnings(), pytest.raises(NOT_AVAILABLE, match="for arrays of 1 axes"):
         warnings.simplefilter("ignore", fastseg.BackendFallbackWarning)
         fastseg.evaluate(line, line, metrics="cl_dice", backend="scipy")
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_maps_in_pieces(backend: Any, order: Any) -> None:
+    """Whether a structure is taken whole or, larger than a share of the memory, as bits; or there is a word."""
+    rng = np.random.default_rng(1)
+    values = ndimage.gaussian_filter(rng.random((24, 30, 40)), 2)
+    reference = np.array(values > np.quantile(values, 0.6), np.uint8, order=order)
+    prediction = np.array(np.roll(reference, 1, axis=2), order=order)
+    for budget in (1 << 20, 1 << 26):
+        check(reference, prediction, budget, metrics=["dice", *NAMES], backend=backend)
+    with pytest.raises(fastseg.InputError, match="metrics of skeleton_overlap"):
+        check(reference, prediction, 1 << 12, metrics=NAMES, backend=backend)
+
+
+def test_parts_of_another_axis_order() -> None:
+    """Which of the axes is the fastest in memory does not matter, only which comes first."""
+    for reference, prediction in pairs(6):
+        expected_rows = fastseg.evaluate(reference, prediction, metrics=NAMES)
+        for order in itertools.permutations(range(reference.ndim)):
+            moved = [
+                np.ascontiguousarray(one.transpose(order)).transpose(np.argsort(order))
+                for one in (reference, prediction)
+            ]
+            found = fastseg.evaluate(*moved, metrics=NAMES)
+            assert repr(found.to_dict()) == repr(expected_rows.to_dict())
