@@ -28,6 +28,7 @@ _HOMES = {
     "confusion_matrix": "fastseg.primitives",
     "connected_components": "fastseg.components",
     "distance_transform_edt": "fastseg.primitives",
+    "skeletonize": "fastseg.skeletons",
     "surface": "fastseg.primitives",
     "surface_distances": "fastseg.primitives",
     "voronoi_regions": "fastseg.voronoi",
@@ -87,6 +88,7 @@ if TYPE_CHECKING:
     from fastseg.results import Evaluation as Evaluation
     from fastseg.results.detection_curve import DetectionCurve as DetectionCurve
     from fastseg.results.detection_curve import detection_curve as detection_curve
+    from fastseg.skeletons import skeletonize as skeletonize
     from fastseg.threads import get_num_threads as get_num_threads
     from fastseg.threads import set_num_threads as set_num_threads
     from fastseg.voronoi import voronoi_regions as voronoi_regions

@@ -26,6 +26,7 @@ FOUR = np.ones((2, 2, 2, 2), bool)
 OFFERED = (
     *("joint_histogram", "measure", "surface", "surface_distances", "distance_transform_edt"),
     "connected_components",
+    "skeletonize",
     "voronoi_regions",
 )
 OTHER = {"numba": "scipy", "scipy": "numba"}
@@ -36,6 +37,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "surface_distances": lambda: fastseg.surface_distances(*MASKS),
     "distance_transform_edt": lambda: fastseg.distance_transform_edt(MASKS[0]),
     "connected_components": lambda: fastseg.connected_components(MASKS[0]),
+    "skeletonize": lambda: fastseg.skeletonize(MASKS[0]),
     "voronoi_regions": lambda: fastseg.voronoi_regions(MASKS[0]),
 }
 METRICS = ["dice", "hd95", "boundary_iou"]

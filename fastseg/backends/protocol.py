@@ -107,6 +107,12 @@ class Operations(Protocol):
         asked, along each axis, it is given of these voxels alone, in their order.
         """
 
+    def skeletonize(self, mask: Any, all_faces: bool) -> Any:
+        """Thin a bool array of two or three axes, in their order: :func:`fastseg.skeletonize`.
+
+        Voxels are taken from the sides along the last two axes, and with `all_faces` from above and below too.
+        """
+
     def component_pair(
         self, reference: Any, prediction: Any, connectivity: int, region: Region | None = None
     ) -> ComponentPair:

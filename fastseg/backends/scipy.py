@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from scipy import ndimage
 
-from fastseg.backends import scipy_shapes
+from fastseg.backends import scipy_shapes, scipy_skeletons
+from fastseg.backends.scipy_skeletons import skeletonize as skeletonize
 from fastseg.inputs.arrays import Array, Box, Spacing
 from fastseg.measures.component_pairs import ComponentPair, PaintedPair
 from fastseg.measures.components import RegionComponents
@@ -27,6 +28,8 @@ Mask = NDArray[np.bool_]
 
 # what has names for up to three axes alone
 _OF_SHAPES = ("topology", "face_topology", "shape")
+# what thins masks
+_OF_SKELETONS = ("skeletonize", "skeleton_overlap")
 
 # what `measure` knows, and the other operations
 _OFFERED = {
@@ -34,6 +37,7 @@ _OFFERED = {
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
     *("connected_components", "region_components", "position_sums", "component_pair"),
     "voronoi_regions",
+    *_OF_SKELETONS,
 }
 
 
@@ -41,6 +45,8 @@ def unsupported(operation: str, ndim: int) -> str | None:
     """Say why an operation is not offered: this backend offers what it knows, most of it for any number of axes."""
     if operation in _OF_SHAPES and ndim > 3:
         return f"{operation} is of up to 3 axes, not {ndim}"
+    if operation in _OF_SKELETONS and ndim not in (2, 3):
+        return f"skeletons have 2 or 3 axes, not {ndim}"
     return None if operation in _OFFERED else f"the scipy backend has no {operation}"
 
 
@@ -110,6 +116,8 @@ def measured_masks(masks: tuple[Mask, Mask], tolerance: float, request: Request)
         found["topology"] = scipy_shapes.topologies(*masks, corners_connect=True)
     if "face_topology" in request.measurements:
         found["face_topology"] = scipy_shapes.topologies(*masks, corners_connect=False)
+    if "skeleton_overlap" in request.measurements:
+        found["skeleton_overlap"] = scipy_skeletons.overlap(*masks)
     if "shape" in request.measurements:
         first, second = (scipy_shapes.shape(mask, surfels(mask)) for mask in masks)
         found["shape"] = ShapePair(first, second, tuple(request.spacing))

@@ -41,9 +41,10 @@ _LEAST_ROWS = 256  # of a window that is asked again
 _ELEMENT = 64
 _LEAST_QUERIES = 1 << 10
 _SLACK = 1 + 1e-9
-# Measurements of masks as a whole, and the bytes that they take for each voxel: bits of both, and the runs of one.
-_AT_ONCE = frozenset(("topology", "face_topology", "shape"))
-_BYTES_OF_SHAPES = 1.0
+# Measurements of masks as a whole, and the bytes that they take for each voxel: bits of both, and the runs of one; of
+# skeletons a byte of each mask and skeleton, and bits.
+_AT_ONCE = frozenset(("topology", "face_topology", "shape", "skeleton_overlap"))
+_BYTES_OF_SHAPES, _BYTES_OF_SKELETONS = 1.0, 5.0
 
 
 class Block(NamedTuple):
@@ -137,7 +138,8 @@ class Blockwise:
         if not wanted:
             return {}
         nz, ny, nx = self._shape
-        needed = int(nz * ny * nx * _BYTES_OF_SHAPES)
+        each = _BYTES_OF_SKELETONS if "skeleton_overlap" in wanted else _BYTES_OF_SHAPES
+        needed = int(nz * ny * nx * each)
         if needed > self._budget.working:
             raise InputError(
                 f"metrics of {' and '.join(sorted(wanted))} of a structure whose box has {nz * ny * nx} voxels take "

@@ -13,7 +13,9 @@ from fastseg.evaluation.settings import Settings
 from fastseg.inputs.structures import Structure
 from fastseg.measures.joint_histogram import Counts, Empty
 from fastseg.measures.regions import Measured
+from fastseg.measures.skeletons import BESIDE_NOTHING
 from fastseg.metrics import EmptyPolicy, Metric, Options
+from fastseg.metrics.registry import DEFAULTS
 from fastseg.results import Row
 
 
@@ -96,4 +98,6 @@ def fill_in(
         if metric.measurement != "counts":
             # a distance to nothing is inf, and between nothings there is none
             value = math.nan if empty == "both" else metric.worst
+            if metric.measurement == "skeleton_overlap" and empty != "both":
+                value = metric.function(BESIDE_NOTHING[empty], DEFAULTS)
         values[metric.name] = policy.value(metric, value, empty, diagonal, name)

@@ -124,6 +124,18 @@ outside it if they share a corner. Asked for by name.
             by_default=False,
         ),
         Measurement(
+            name="skeleton_overlap",
+            from_histogram=False,
+            gives="fastseg.measures.skeletons.SkeletonOverlap",
+            title="Of skeletons",
+            about="""
+Asked for by name, or with the others of `metrics="topology"`. S(M) is the skeleton of a mask as `skeletonize` finds it,
+of a plane from the four sides in it; U(M) are the voxels of M that at most two steps across faces lead to from S(M).
+""",
+            group="topology",
+            by_default=False,
+        ),
+        Measurement(
             name="shape",
             from_histogram=False,
             gives="fastseg.measures.shape.ShapePair",

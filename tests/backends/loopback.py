@@ -79,6 +79,11 @@ def voronoi_regions(
     return scipy.voronoi_regions(instances, spacing, first_voxel, at)
 
 
+def skeletonize(mask: Any, all_faces: bool) -> Any:
+    calls.append("skeletonize")
+    return scipy.skeletonize(mask, all_faces)
+
+
 def region_components(
     regions: Sequence[LabelRegion], connectivity: int
 ) -> Sequence[RegionComponents]:

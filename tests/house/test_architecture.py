@@ -30,7 +30,7 @@ FLOORS = (
     ("measures",),
     ("backends",),
     ("dispatch",),
-    ("primitives", "components", "voronoi"),
+    ("primitives", "components", "skeletons", "voronoi"),
     ("metrics",),
     ("io", "results"),
     ("evaluation",),

@@ -287,6 +287,7 @@ for order in "CF":
     transform, where = fastseg.distance_transform_edt(pair[0], spacing, return_indices=True)
     found["transform" + order] = transform.tolist()
     found["where" + order] = where.tolist()
+    found["skeleton" + order] = np.flatnonzero(fastseg.skeletonize(pair[0])).tolist()
     request = Request(frozenset({"band_overlap"}), spacing)
     [measured] = backend.measure(*pair, [Region(tolerance=2.0)], request)
     found["band" + order] = list(measured["band_overlap"])

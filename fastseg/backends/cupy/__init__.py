@@ -170,6 +170,11 @@ def voronoi_regions(
     raise NotImplementedError(unsupported("voronoi_regions", instances.ndim))
 
 
+def skeletonize(mask: DeviceArray, all_faces: bool) -> DeviceArray:
+    """Raise: it is not offered, as `unsupported` says."""
+    raise NotImplementedError(unsupported("skeletonize", mask.ndim))
+
+
 def region_components(
     regions: Sequence[LabelRegion], connectivity: int
 ) -> Sequence[RegionComponents]:

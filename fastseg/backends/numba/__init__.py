@@ -22,7 +22,8 @@ from fastseg.backends.numba.histogram import joint_histogram
 from fastseg.backends.numba.many_components import OneComponent, region_components
 from fastseg.backends.numba.masks import Mask
 from fastseg.backends.numba.regions import between, measured
-from fastseg.backends.numba.shapes import OFFERED as _OF_SHAPES
+from fastseg.backends.numba.shapes import OFFERED as _OF_CODES
+from fastseg.backends.numba.skeletons import skeletonize
 from fastseg.backends.numba.sums import position_sums
 from fastseg.backends.numba.surfaces import surface_of, surfaces_of
 from fastseg.backends.numba.voronoi import voronoi_regions
@@ -42,6 +43,7 @@ __all__ = [
     "measure",
     "position_sums",
     "region_components",
+    "skeletonize",
     "surface",
     "surface_distances",
     "unsupported",
@@ -54,12 +56,16 @@ _LARGE_BOX = 1 << 24
 # What a voxel of a smaller one costs, on the scale of `threads.LEAST_COST`.
 _COST_OF_A_VOXEL = 8
 
+# what `measure` makes of masks as a whole, small ones too
+_OF_SHAPES = _OF_CODES | {"skeleton_overlap"}
+
 # what `measure` knows, and the other operations
 _OFFERED = {
     *("surface_distributions", "band_overlap", *_OF_SHAPES),
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
     *("connected_components", "region_components", "position_sums", "component_pair"),
     "voronoi_regions",
+    "skeletonize",
 }
 
 _allocator.keep_freed_pages()
@@ -69,6 +75,8 @@ def unsupported(operation: str, ndim: int) -> str | None:
     """Say why an operation is not offered, at all or for so many axes."""
     if operation not in _OFFERED:
         return f"the numba backend has no {operation}"
+    if operation in ("skeletonize", "skeleton_overlap") and ndim not in (2, 3):
+        return f"skeletons have 2 or 3 axes, not {ndim}"
     if ndim > 3 and operation != "distance_transform_edt":
         return f"numba kernels take up to 3 axes, not {ndim}"
     return None
