@@ -15,6 +15,8 @@ _HOMES = {
     "evaluate_protocol": "fastseg.protocols.framework.evaluate_protocol",
     "list_protocols": "fastseg.protocols.framework.registry",
     "protocol_scores": "fastseg.protocols.framework.cohort_scores",
+    "evaluate_probabilities": "fastseg.probabilities.evaluate_probabilities",
+    "ProbabilityEvaluation": "fastseg.probabilities.result",
     "evaluate_partition": "fastseg.evaluation.partition",
     "Evaluation": "fastseg.results",
     "EmptyMaskError": "fastseg.errors",
@@ -73,6 +75,10 @@ if TYPE_CHECKING:
     from fastseg.primitives import distance_transform_edt as distance_transform_edt
     from fastseg.primitives import surface as surface
     from fastseg.primitives import surface_distances as surface_distances
+    from fastseg.probabilities.evaluate_probabilities import (
+        evaluate_probabilities as evaluate_probabilities,
+    )
+    from fastseg.probabilities.result import ProbabilityEvaluation as ProbabilityEvaluation
     from fastseg.protocols.framework.cohort_scores import protocol_scores as protocol_scores
     from fastseg.protocols.framework.evaluate_protocol import evaluate_protocol as evaluate_protocol
     from fastseg.protocols.framework.registry import list_protocols as list_protocols

@@ -34,7 +34,7 @@ FLOORS = (
     ("metrics",),
     ("io", "results"),
     ("evaluation",),
-    ("instances",),
+    ("instances", "probabilities"),
     ("protocols",),
     ("cohort",),
     ("compat",),

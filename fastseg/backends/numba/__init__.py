@@ -22,6 +22,7 @@ from fastseg.backends.numba.components import (
 )
 from fastseg.backends.numba.histogram import joint_histogram
 from fastseg.backends.numba.masks import Mask
+from fastseg.backends.numba.probabilities import probability_moments
 from fastseg.backends.numba.regions import between, measured
 from fastseg.backends.numba.surfaces import surface_of, surfaces_of
 from fastseg.backends.numba.voronoi import voronoi_regions
@@ -40,6 +41,7 @@ __all__ = [
     "joint_histogram",
     "measure",
     "position_sums",
+    "probability_moments",
     "region_components",
     "surface",
     "surface_distances",
@@ -58,7 +60,7 @@ _OFFERED = {
     *("surface_distributions", "band_overlap"),
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
     *("connected_components", "region_components", "position_sums", "component_pair"),
-    "voronoi_regions",
+    *("voronoi_regions", "probability_moments"),
 }
 
 _allocator.keep_freed_pages()
