@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import NamedTuple
 
@@ -36,19 +37,21 @@ class Reliability(NamedTuple):
     sums: Floats
 
     @property
-    def filled(self) -> np.ndarray:
+    def filled(self) -> Integers:
         """The ranges that hold voxels."""
         return self.counts.nonzero()[0]
 
     @property
     def confidence(self) -> Floats:
         """The mean probability of each range that holds voxels."""
-        return self.sums[self.filled] / self.counts[self.filled]
+        mean: Floats = self.sums[self.filled] / self.counts[self.filled]
+        return mean
 
     @property
     def frequency(self) -> Floats:
         """The share of the structure in each range that holds voxels."""
-        return self.positives[self.filled] / self.counts[self.filled]
+        share: Floats = self.positives[self.filled] / self.counts[self.filled]
+        return share
 
     @property
     def gaps(self) -> Floats:
@@ -172,7 +175,7 @@ def reliability(table: ProbabilityTable, edges: Floats, cuts: Floats) -> Reliabi
     np.add.at(counts, place, table.counts.sum(axis=0))
     np.add.at(positives, place, table.counts[1])
     limits = np.searchsorted(place, np.arange(n + 1))
-    sums = [total(table.sums[:, a:b]) for a, b in zip(limits[:-1], limits[1:], strict=True)]
+    sums = [total(table.sums[:, a:b]) for a, b in itertools.pairwise(limits)]
     return Reliability(edges, counts, positives, np.array(sums))
 
 
@@ -217,7 +220,8 @@ def adaptive_calibration_error(table: ProbabilityTable, n_ranges: int) -> Bounde
     def up_to(column: Floats) -> Floats:
         # sums of whole numbers, and of differences from the row's share, at places between two rows
         below = np.concatenate([[0.0], np.cumsum(column)])
-        return np.interp(at, ends, below)
+        found: Floats = np.interp(at, ends, below)
+        return found
 
     excess = table.sums.sum(axis=0) - table.counts[1]
     gaps = np.abs(np.diff(up_to(excess))) * n_ranges / n

@@ -90,8 +90,8 @@ def evaluate_probabilities(
         axis of its own or in a file each. NaN and what is less than 0 or more than 1 is an error where voxels count.
     labels : iterable of int, or mapping of names to labels, optional
         The structures, as in :func:`evaluate`. The channel of a label is that of its number, and the probability of a
-        region the sum over its channels; ``{"tumour": {"reference": (1, 2), "prediction": 0}}`` names channels. Default:
-        each channel but 0, the background; of a single map, all of the reference that is not 0.
+        region the sum over its channels; ``{"tumour": {"reference": (1, 2), "prediction": 0}}`` names channels.
+        Default: each channel but 0, the background; of a single map, all of the reference that is not 0.
     channel_axis : {"first", "last"} or int
         Where channels are.
     logits : bool, "sigmoid" or "softmax"

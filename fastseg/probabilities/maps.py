@@ -84,7 +84,7 @@ class Maps:
         return cls(parts, True, logits)
 
     def of_channels(self, channels: tuple[int, ...]) -> NDArray[Any]:
-        """Give the probability of some channels together, (n,), in `order`: float32, or float64 where that was given."""
+        """Give the probability of some channels together, (n,), in `order`: float32, or float64 if that was given."""
         numbers = [self._parts[one].ravel(self.order) for one in channels]
         plain = not self.logits and len(numbers) == 1
         if plain:

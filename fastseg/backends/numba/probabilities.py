@@ -28,6 +28,7 @@ def probability_moments(
     def slab(start: int, stop: int) -> tuple[NDArray[np.int64], int]:
         total, wrong = np.zeros((2, cuts.rows, 3), np.int64), 0
         folded = np.empty(kernels.BLOCK, np.float32)
+        places = np.empty((2, kernels.BLOCK), np.uint32)
         edges = [*range(start, stop, kernels.MOST_VOXELS - 1), stop]
         for first, last in itertools.pairwise(edges):
             table = np.zeros(shape, np.uint64)
@@ -39,6 +40,7 @@ def probability_moments(
                 cuts.beyond,
                 folded,
                 folded.view(np.uint32),
+                places,
                 table,
             )
             for own in range(2):

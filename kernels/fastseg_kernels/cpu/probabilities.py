@@ -33,6 +33,8 @@ MOST_VOXELS = 1 << (COUNT_SHIFT - LOW_BITS)
 
 #: voxels that are folded at once
 BLOCK = 2048
+#: voxels that are added at once where all are equal, as most of a background are
+GROUP = 32
 
 _LOW_MASK = (1 << LOW_BITS) - 1
 _TOP = LOWER_BINS + ((HALF - 1) >> LOW_BITS)
@@ -44,12 +46,13 @@ _TOP = LOWER_BINS + ((HALF - 1) >> LOW_BITS)
     read(i64, 1),  # class_of_label: 256 entries
     read(u16, 1),  # split: of each bin, the low bits from which on it is another one
     read(i32, 1),  # beyond: the number of that one
-    write(f32, 1),  # folded
+    write(f32, 1),  # folded: a block of probabilities, or of 1 - p
     write(u32, 1),  # folded_bits: the same memory
+    write(u32, 2),  # places: bin and low bits of a block
     write(u64, 3),  # table: class, bin, (count and sum of low bits, sum of their squares)
 )
 def probability_moments(
-    probabilities, labels, class_of_label, split, beyond, folded, folded_bits, table
+    probabilities, labels, class_of_label, split, beyond, folded, folded_bits, places, table
 ):
     """Add voxels to a table, and return how many that count are no probabilities: these are in no bin.
 
@@ -67,22 +70,53 @@ def probability_moments(
             p = probabilities[start + j]
             q = one - p
             folded[j] = (q if p >= half else p) + zero  # a zero with a sign loses it
+        largest = np.uint32(0)
         for j in range(block):
-            bits = np.uint64(folded_bits[j])
-            own = np.uint64(class_of_label[np.uint64(labels[start + j])])
-            if bits > np.uint64(HALF):
-                wrong += own < np.uint64(2)
+            bits = folded_bits[j]
+            largest = max(largest, bits)
+            upper = np.uint32(probabilities[start + j] >= half)
+            bits = np.uint32(bits - (upper & np.uint32(bits != np.uint32(0))))
+            row = np.uint32(bits >> np.uint32(LOW_BITS))
+            mirrored = min(np.uint32(np.uint32(_TOP) - row), np.uint32(BINS - 1))
+            places[0, j] = mirrored if upper != 0 else row
+            places[1, j] = bits & np.uint32(_LOW_MASK)
+        j = np.uint64(0)
+        while j < block:
+            group = min(np.uint64(GROUP), block - j)
+            own = labels[start + j]
+            bits = folded_bits[j]
+            row = np.uint64(places[0, j])
+            if largest > np.uint32(HALF) and bits > np.uint32(HALF):
+                wrong += class_of_label[np.uint64(own)] < 2
+                j += np.uint64(1)
                 continue
-            if probabilities[start + j] < half:
-                row = bits >> np.uint64(LOW_BITS)
-                low = bits & np.uint64(_LOW_MASK)
+            differ = np.uint32(0)
+            if largest > np.uint32(HALF):
+                group = np.uint64(1)
+            elif group == np.uint64(GROUP):
+                for k in range(j, j + np.uint64(GROUP)):
+                    differ |= (folded_bits[k] ^ bits) | (places[0, k] ^ np.uint32(row))
+                    differ |= np.uint32(labels[start + k] ^ own)
             else:
-                bits -= np.uint64(bits != np.uint64(0))
-                row = min(np.uint64(_TOP) - (bits >> np.uint64(LOW_BITS)), np.uint64(BINS - 1))
-                low = bits & np.uint64(_LOW_MASK)
-            if low >= np.uint64(split[row]):
-                row = np.uint64(beyond[row])
-            table[own, row, np.uint64(0)] += (np.uint64(1) << np.uint64(COUNT_SHIFT)) | low
-            table[own, row, np.uint64(1)] += low * low
+                differ = np.uint32(1)
+            if differ == np.uint32(0):
+                low = np.uint64(places[1, j])
+                if low >= np.uint64(split[row]):
+                    row = np.uint64(beyond[row])
+                kind = np.uint64(class_of_label[np.uint64(own)])
+                joined = (np.uint64(1) << np.uint64(COUNT_SHIFT)) | low
+                table[kind, row, np.uint64(0)] += group * joined
+                table[kind, row, np.uint64(1)] += group * (low * low)
+            else:
+                for k in range(j, j + group):
+                    row = np.uint64(places[0, k])
+                    low = np.uint64(places[1, k])
+                    if low >= np.uint64(split[row]):
+                        row = np.uint64(beyond[row])
+                    kind = np.uint64(class_of_label[np.uint64(labels[start + k])])
+                    joined = (np.uint64(1) << np.uint64(COUNT_SHIFT)) | low
+                    table[kind, row, np.uint64(0)] += joined
+                    table[kind, row, np.uint64(1)] += low * low
+            j += group
         start += block
     return wrong
