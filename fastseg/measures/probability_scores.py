@@ -82,7 +82,7 @@ def roc_auc(table: ProbabilityTable) -> Bounded:
             n * (2 * a + p)
             for n, a, p in zip(negatives.tolist(), above.tolist(), positives.tolist(), strict=True)
         )
-    open_pairs = total((negatives[table.mixed] * positives[table.mixed].astype(float)))
+    open_pairs = total(negatives[table.mixed] * positives[table.mixed].astype(float))
     pairs_of_all = outside * inside
     return Bounded(pairs / (2 * pairs_of_all), open_pairs / (2 * pairs_of_all))
 
