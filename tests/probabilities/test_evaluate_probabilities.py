@@ -63,8 +63,8 @@ def naive(y: NDArray[Any], p: NDArray[Any], bins: int, right_closed: bool) -> di
     found["log_loss"] = -np.where(
         inside, np.log(np.clip(p, smallest, 1 - smallest)), np.log(q)
     ).mean()
-    side = "left" if right_closed else "right"
-    place = np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], p, side=side)
+    edges = np.linspace(0, 1, bins + 1)[1:-1]
+    place = np.digitize(p, edges, right=right_closed)
     gaps, weights, shares = [], [], []
     for one in np.unique(place):
         gaps.append(abs(p[place == one].mean() - inside[place == one].mean()))
