@@ -44,6 +44,8 @@ _HOMES = {
     "InputError": "fastseg.errors",
     "InputTypeError": "fastseg.errors",
     "MissingPackageError": "fastseg.errors",
+    "robustness": "fastseg.measures.robustness",
+    "Robustness": "fastseg.measures.robustness",
     "read_image": "fastseg.io",
     "read_results": "fastseg.cohort.read_results",
 }
@@ -69,6 +71,8 @@ if TYPE_CHECKING:
     from fastseg.evaluation.partition import evaluate_partition as evaluate_partition
     from fastseg.instances.evaluate_instances import evaluate_instances as evaluate_instances
     from fastseg.io import read_image as read_image
+    from fastseg.measures.robustness import Robustness as Robustness
+    from fastseg.measures.robustness import robustness as robustness
     from fastseg.measures.surface_distances import SurfaceDistances as SurfaceDistances
     from fastseg.metrics import list_metrics as list_metrics
     from fastseg.primitives import confusion_matrix as confusion_matrix
