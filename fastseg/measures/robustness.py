@@ -136,7 +136,7 @@ def robustness(
         level, name = as_number(key, "scores: level"), f"scores[{key!r}]"
         if not (math.isfinite(level) and level >= 0) or level in curve:
             raise InputError(f"scores: levels are finite, at least 0 and given once, got {key!r}")
-        values: Iterable[Any] = [given] if is_scalar(given) else given  # type: ignore[assignment, list-item]
+        values: Iterable[Any] = [given] if is_scalar(given) else given  # type: ignore[assignment]
         curve[level] = [as_number(value, name) for value in values]
         if not curve[level]:
             raise InputError(f"{name}: expected at least one value, got none")
