@@ -15,6 +15,8 @@ _HOMES = {
     "evaluate_protocol": "fastseg.protocols.framework.evaluate_protocol",
     "list_protocols": "fastseg.protocols.framework.registry",
     "protocol_scores": "fastseg.protocols.framework.cohort_scores",
+    "evaluate_probabilities": "fastseg.probabilities.evaluate_probabilities",
+    "ProbabilityEvaluation": "fastseg.probabilities.result",
     "evaluate_partition": "fastseg.evaluation.partition",
     "evaluate_raters": "fastseg.raters.evaluate_raters",
     "consensus": "fastseg.raters.consensus",
@@ -47,6 +49,8 @@ _HOMES = {
     "InputError": "fastseg.errors",
     "InputTypeError": "fastseg.errors",
     "MissingPackageError": "fastseg.errors",
+    "robustness": "fastseg.measures.robustness",
+    "Robustness": "fastseg.measures.robustness",
     "read_image": "fastseg.io",
     "read_results": "fastseg.cohort.read_results",
 }
@@ -72,12 +76,18 @@ if TYPE_CHECKING:
     from fastseg.evaluation.partition import evaluate_partition as evaluate_partition
     from fastseg.instances.evaluate_instances import evaluate_instances as evaluate_instances
     from fastseg.io import read_image as read_image
+    from fastseg.measures.robustness import Robustness as Robustness
+    from fastseg.measures.robustness import robustness as robustness
     from fastseg.measures.surface_distances import SurfaceDistances as SurfaceDistances
     from fastseg.metrics import list_metrics as list_metrics
     from fastseg.primitives import confusion_matrix as confusion_matrix
     from fastseg.primitives import distance_transform_edt as distance_transform_edt
     from fastseg.primitives import surface as surface
     from fastseg.primitives import surface_distances as surface_distances
+    from fastseg.probabilities.evaluate_probabilities import (
+        evaluate_probabilities as evaluate_probabilities,
+    )
+    from fastseg.probabilities.result import ProbabilityEvaluation as ProbabilityEvaluation
     from fastseg.protocols.framework.cohort_scores import protocol_scores as protocol_scores
     from fastseg.protocols.framework.evaluate_protocol import evaluate_protocol as evaluate_protocol
     from fastseg.protocols.framework.registry import list_protocols as list_protocols

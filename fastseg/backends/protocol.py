@@ -25,6 +25,7 @@ from fastseg.measures.distributions import Distribution
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.label_sides import LabelBoxes
 from fastseg.measures.overlap import Overlap
+from fastseg.measures.probability_bins import Cuts, Moments
 from fastseg.measures.regions import LabelRegion, Measured, Region, Request
 from fastseg.measures.surface_distances import Boundary, SurfaceDistances
 from fastseg.threads import lazy
@@ -125,6 +126,21 @@ class Operations(Protocol):
         self, reference: RegionComponents, prediction: RegionComponents
     ) -> ComponentPair:
         """Take components that :meth:`region_components` found in one box, with one connectivity, as a pair."""
+
+    def probability_moments(
+        self, probabilities: Any, labels: Any, class_of_label: NDArray[np.int64], cuts: Cuts
+    ) -> Moments:
+        """Count the voxels of each fine bin of probabilities, and sum up where they lie in it.
+
+        Parameters
+        ----------
+        probabilities : float32 array (n,)
+        labels : uint8 array (n,)
+        class_of_label : int64 ndarray (256,)
+            What a label stands for: 0 outside of the structure, 1 in it, 2 is left out.
+        cuts : Cuts
+            Where bins are split.
+        """
 
 
 class PackedOperations(Protocol):

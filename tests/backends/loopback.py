@@ -19,6 +19,7 @@ from fastseg.measures.component_pairs import ComponentPair
 from fastseg.measures.components import RegionComponents
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.label_sides import LabelBoxes
+from fastseg.measures.probability_bins import Cuts, Moments
 from fastseg.measures.regions import LabelRegion, Measured, Region, Request
 from fastseg.measures.surface_distances import Boundary, SurfaceDistances
 
@@ -106,6 +107,13 @@ def component_pair(
 def components_beside(reference: RegionComponents, prediction: RegionComponents) -> ComponentPair:
     calls.append("components_beside")
     return scipy.components_beside(reference, prediction)
+
+
+def probability_moments(
+    probabilities: Any, labels: Any, class_of_label: NDArray[np.int64], cuts: Cuts
+) -> Moments:
+    calls.append("probability_moments")
+    return scipy.probability_moments(probabilities, labels, class_of_label, cuts)
 
 
 def as_operations() -> Operations:

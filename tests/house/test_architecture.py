@@ -34,7 +34,7 @@ FLOORS = (
     ("metrics",),
     ("io", "results"),
     ("evaluation",),
-    ("instances", "raters"),
+    ("instances", "raters", "probabilities"),
     ("protocols",),
     ("cohort",),
     ("compat",),

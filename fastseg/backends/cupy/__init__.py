@@ -27,6 +27,7 @@ from fastseg.measures.components import RegionComponents
 from fastseg.measures.distributions import SurfaceDistributions
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.label_sides import LabelBoxes
+from fastseg.measures.probability_bins import Cuts, Moments
 from fastseg.measures.regions import LabelRegion, Measured, Region, Request
 from fastseg.measures.surface_distances import Boundary, SurfaceDistances
 from fastseg_kernels.gpu import masks as mask_kernels
@@ -168,6 +169,16 @@ def voronoi_regions(
 ) -> DeviceArray:
     """Raise: it is not offered, as `unsupported` says."""
     raise NotImplementedError(unsupported("voronoi_regions", instances.ndim))
+
+
+def probability_moments(
+    probabilities: DeviceArray,
+    labels: DeviceArray,
+    class_of_label: NDArray[np.int64],
+    cuts: Cuts,
+) -> Moments:
+    """Raise: it is not offered, as `unsupported` says."""
+    raise NotImplementedError(unsupported("probability_moments", probabilities.ndim))
 
 
 def skeletonize(mask: DeviceArray, all_faces: bool) -> DeviceArray:

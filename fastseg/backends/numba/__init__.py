@@ -21,6 +21,7 @@ from fastseg.backends.numba.components import (
 from fastseg.backends.numba.histogram import joint_histogram
 from fastseg.backends.numba.many_components import OneComponent, region_components
 from fastseg.backends.numba.masks import Mask
+from fastseg.backends.numba.probabilities import probability_moments
 from fastseg.backends.numba.regions import between, measured
 from fastseg.backends.numba.shapes import OFFERED as _OF_CODES
 from fastseg.backends.numba.skeletons import skeletonize
@@ -42,6 +43,7 @@ __all__ = [
     "joint_histogram",
     "measure",
     "position_sums",
+    "probability_moments",
     "region_components",
     "skeletonize",
     "surface",
@@ -64,8 +66,7 @@ _OFFERED = {
     *("surface_distributions", "band_overlap", *_OF_SHAPES),
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
     *("connected_components", "region_components", "position_sums", "component_pair"),
-    "voronoi_regions",
-    "skeletonize",
+    *("voronoi_regions", "probability_moments", "skeletonize"),
 }
 
 _allocator.keep_freed_pages()

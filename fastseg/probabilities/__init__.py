@@ -1,0 +1,1 @@
+"""Probabilities of voxels beside a reference: discrimination, calibration, soft overlap, thresholds."""
