@@ -31,7 +31,8 @@ def skeletonize(mask: Mask, all_faces: bool) -> Mask:
         return found
     box = ndimage.find_objects(mask.astype(np.uint8))[0]
     part = mask[box]
-    volume = np.pad(part.reshape((1,) * (3 - part.ndim) + part.shape), 1)  # a copy, in C order
+    padded = np.pad(part.reshape((1,) * (3 - part.ndim) + part.shape), 1)
+    volume = np.ascontiguousarray(padded)  # or what is taken away is taken from a copy
     faces = _FACES if all_faces else _FACES[:4]
     while sum(_step(volume, face) for face in faces):
         pass

@@ -174,6 +174,8 @@ def test_every_layout_and_type() -> None:
 def test_edges(backend: Any) -> None:
     with use_backend(backend):
         assert not fastseg.skeletonize(np.zeros((4, 5, 6))).any()
+        block = np.asfortranarray(np.ones((3, 5, 7), bool))
+        assert_array_equal(fastseg.skeletonize(block), naive(np.ascontiguousarray(block), 6))
         one = np.zeros((3, 70), bool)
         one[1, 61:63] = True  # in two words
         one[1, 0] = True
