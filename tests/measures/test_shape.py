@@ -202,9 +202,10 @@ def test_pieces_give_the_rows_of_whole_arrays(
     assert evaluate_case(*sources, settings).to_dict() == whole.to_dict()
     few = 1 << 17  # so that it is measured block by block
     monkeypatch.setattr(blockwise, "_BYTES_OF_SHAPES", 0.0)
+    monkeypatch.setattr(blockwise, "_BYTES_OF_SKELETONS", 0.0)
     assert evaluate_case(*sources, settings, budget=few).to_dict() == whole.to_dict()
-    monkeypatch.setattr(blockwise, "_BYTES_OF_SHAPES", 1e3)
-    with pytest.raises(fastseg.FastsegError, match="shape and topology of a structure whose box"):
+    monkeypatch.setattr(blockwise, "_BYTES_OF_SKELETONS", 1e3)
+    with pytest.raises(fastseg.FastsegError, match="and topology of a structure whose box"):
         evaluate_case(*sources, settings, budget=few)
 
 

@@ -15,6 +15,7 @@ from fastseg.backends.protocol import Operations
 from fastseg.dispatch import BACKENDS as ENTRIES
 from fastseg.measures.regions import Region, Request
 from fastseg.measures.topology import Topology, TopologyPair
+from fastseg.metrics import resolve
 from tests.conftest import BACKENDS
 from tests.oracle import hard_cases, naive
 
@@ -201,8 +202,11 @@ def test_metrics(backend: str) -> None:
     prediction[:, 7, 65] = 0  # a tunnel
     prediction[8, 0, 0] = 1  # a component
     prediction[0, 0, 69] = 1
+    of_topology = [one.name for one in fastseg.list_metrics("topology")]
+    names = [name for name in of_topology if resolve(name)[0].measurement == "topology"]
+    assert len(names) == 7
     row = fastseg.evaluate(
-        reference, prediction, metrics="topology", spacing=(2, 0.5, 0.5), backend=backend
+        reference, prediction, metrics=names, spacing=(2, 0.5, 0.5), backend=backend
     )[1]
     size, both = reference.sum(), (reference & prediction).sum() + 12
     expected = {
