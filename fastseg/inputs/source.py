@@ -9,7 +9,9 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
+from fastseg.errors import InputTypeError
 from fastseg.inputs.arrays import Array, Box, Spacing, as_label_map
+from fastseg.inputs.device import memory_of
 from fastseg.inputs.whole_numbers import nothing_left
 
 # Bytes of a map on disk.
@@ -151,6 +153,36 @@ class ConvertedSource:
     def with_shape(self, shape: tuple[int, ...]) -> ConvertedSource:
         """Give the array on disk with axes of one entry left out."""
         return replace(self, stored=self.stored.reshape(shape, order=memory_order(self.stored)))
+
+
+def whole_map(source: Source, what: str) -> Array:
+    """Give all labels of a source as an array in CPU memory.
+
+    Parameters
+    ----------
+    source : Source
+    what : str
+        What is evaluated of it, for the error: "instances".
+
+    Raises
+    ------
+    InputTypeError
+        For an array on a GPU.
+    InputError
+        For what was rounded to nothing, window by window.
+    """
+    array = source.array
+    if array is not None:
+        if memory_of(array) != "cpu":
+            raise InputTypeError(
+                f"{source.name or 'label map'}: {what} are evaluated in CPU memory, and this array is on a GPU; copy "
+                "it (cupy.asnumpy(array), tensor.cpu())"
+            )
+        return array
+    labels = source.window(tuple(slice(0, size) for size in source.shape))
+    if isinstance(source, RoundedSource) and not labels.any():
+        source.check_background()
+    return labels
 
 
 def memory_order(array: Array) -> Literal["C", "F"]:

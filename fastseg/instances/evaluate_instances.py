@@ -13,7 +13,7 @@ import numpy as np
 
 from fastseg import dispatch, io
 from fastseg.backends.protocol import Backend
-from fastseg.errors import InputTypeError, InputWarning
+from fastseg.errors import InputWarning
 from fastseg.evaluation.case import (
     geometry_of,
     in_plane,
@@ -25,8 +25,7 @@ from fastseg.evaluation.naming import named_structures, unlisted_labels
 from fastseg.evaluation.settings import SingleSlice, are_fixed
 from fastseg.evaluation.structures import structures_of
 from fastseg.inputs.arrays import Array, check_same_shape, matched
-from fastseg.inputs.device import memory_of
-from fastseg.inputs.source import RoundedSource, Source
+from fastseg.inputs.source import Source, whole_map
 from fastseg.inputs.structures import Labels, Structure
 from fastseg.instances.case_instances import CaseInstances
 from fastseg.instances.components import Components
@@ -346,7 +345,7 @@ def _maps(
     reference: Source, prediction: Source, settings: InstanceSettings
 ) -> tuple[Backend, tuple[Array, Array], int]:
     """Choose a backend and bring both maps to it, ignored voxels as background; count these."""
-    maps = _whole(reference), _whole(prediction)
+    maps = whole_map(reference, "instances"), whole_map(prediction, "instances")
     check_same_shape(*maps)
     measurements = settings.measurements | settings.measured_of(settings.structure_metrics)
     backend = dispatch.choose(
@@ -365,21 +364,6 @@ def _maps(
         for labels in maps:
             labels[ignored] = 0
     return backend, maps, n_ignored
-
-
-def _whole(source: Source) -> Array:
-    """Give all labels of a source as an array in CPU memory."""
-    if source.array is not None:
-        if memory_of(source.array) != "cpu":
-            raise InputTypeError(
-                f"{source.name or 'label map'}: instances are evaluated in CPU memory, and this array is on a GPU; "
-                "copy it (cupy.asnumpy(array), tensor.cpu())"
-            )
-        return source.array
-    labels = source.window(tuple(slice(0, size) for size in source.shape))
-    if isinstance(source, RoundedSource) and not labels.any():
-        source.check_background()
-    return labels
 
 
 def _structures(

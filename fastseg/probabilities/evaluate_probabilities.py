@@ -17,7 +17,7 @@ from fastseg.errors import InputError, InputTypeError
 from fastseg.inputs.arrays import Array, as_array, as_label, as_mask, as_spacing
 from fastseg.inputs.device import memory_of
 from fastseg.inputs.scalars import as_tolerance, as_whole_number, shown
-from fastseg.inputs.source import Source
+from fastseg.inputs.source import whole_map
 from fastseg.inputs.structures import Labels, Structure, as_structures
 from fastseg.io.pairs import read_map
 from fastseg.measures import probability_scores as scores
@@ -162,7 +162,7 @@ def evaluate_probabilities(
     ignore = None if ignore_label is None else as_label(ignore_label, "ignore_label")
     structures = None if labels is None else as_structures(labels, ignore)
     source = read_map(reference, "reference").source
-    label_map = _whole(source)
+    label_map = whole_map(source, "probabilities")
     maps = Maps.of(probabilities, source, rules, channel_axis, logits)
     if not case and isinstance(probabilities, (str, os.PathLike)):
         case = io.image_stem(probabilities)
@@ -365,24 +365,12 @@ def _scores_of(
     return dict(zip(COLUMNS, values, strict=True)), Curves(records, dice)
 
 
-def _whole(source: Source) -> Array:
-    array = source.array
-    if array is None:
-        return source.window(tuple(slice(0, size) for size in source.shape))
-    if memory_of(array) != "cpu":
-        raise InputTypeError(
-            "reference: probabilities are evaluated in CPU memory, and this array is on a GPU; copy it "
-            "(cupy.asnumpy(array), tensor.cpu())"
-        )
-    return array
-
-
 def _as_counted(mask: Any, labels: Array) -> NDArray[np.bool_] | None:
     """Take the mask of what counts."""
     if mask is None:
         return None
     if isinstance(mask, (str, os.PathLike)):
-        mask = _whole(read_map(mask, "mask").source)
+        mask = whole_map(read_map(mask, "mask").source, "probabilities")
     found = as_mask(as_array(mask, "mask"), "mask")
     if memory_of(found) != "cpu":
         raise InputTypeError("mask: expected an array in CPU memory; copy it")

@@ -15,7 +15,7 @@ from fastseg.errors import GridMismatchError, InputError, InputTypeError, InputW
 from fastseg.inputs.arrays import Array, Spacing, as_label_map, as_spacing, check_same_shape
 from fastseg.inputs.device import is_on_device
 from fastseg.inputs.scalars import shown
-from fastseg.inputs.source import Source
+from fastseg.inputs.source import whole_map
 
 
 @dataclass(frozen=True)
@@ -81,20 +81,14 @@ def _read(values: Sequence[Any], names: Sequence[str]) -> tuple[list[Array], Spa
             )
     if not prepared:
         first = io.read_map(values[0], names[0])
-        return [_whole(first.source)], first.source.spacing
+        return [whole_map(first.source, "raters")], first.source.spacing
     reads = [prepared[0].reads[0], *(pair.reads[1] for pair in prepared)]
     found = threads.run(lambda read: read(), reads)
     notes = [note for pair in prepared for note in pair.notes]
     notes += [note for one in found for note in one.notes]
     for note in dict.fromkeys(notes):
         warnings.warn(note, InputWarning, stacklevel=4)
-    return [_whole(one.source) for one in found], found[0].source.spacing
-
-
-def _whole(source: Source) -> Array:
-    if source.array is not None:
-        return source.array
-    return source.window(tuple(slice(0, length) for length in source.shape))
+    return [whole_map(one.source, "raters") for one in found], found[0].source.spacing
 
 
 def _check(first: Array, other: Array, name: str, other_name: str) -> None:

@@ -12,9 +12,7 @@ _DRAWS = 2000
 
 def mean_of_pairs(between: NDArray[np.float64]) -> float:
     """Mean of what two different raters have, (raters, raters); nan where no pair has a value."""
-    values = between[np.triu_indices(len(between), 1)]
-    values = values[~np.isnan(values)]
-    return float(values.mean()) if len(values) else math.nan
+    return mean_of(between[np.triu_indices(len(between), 1)])
 
 
 def mean_of(values: NDArray[np.float64]) -> float:

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 
 from fastseg import dispatch
 from fastseg.backends.protocol import Backend
-from fastseg.errors import InputTypeError
 from fastseg.inputs.arrays import Array, Spacing, as_spacing, check_same_shape, matched
-from fastseg.inputs.device import memory_of
-from fastseg.inputs.source import Source
+from fastseg.inputs.source import Source, whole_map
 from fastseg.inputs.structures import Label, Structure
 from fastseg.measures.joint_histogram import Counts, JointHistogram
 from fastseg.measures.regions import Measured, Region, Request
@@ -70,7 +68,7 @@ class LabelPair:
         InputError, InputTypeError
             For maps of different shapes, and for arrays on a GPU.
         """
-        maps = [_whole(reference), _whole(prediction)]
+        maps = [whole_map(reference, "protocols"), whole_map(prediction, "protocols")]
         check_same_shape(*maps)
         own = reference.spacing if reference.spacing is not None else prediction.spacing
         steps = as_spacing(own if spacing is None else spacing, maps[0].ndim)
@@ -179,16 +177,3 @@ class LabelPair:
             level,
             instance=instance,
         )
-
-
-def _whole(source: Source) -> Array:
-    """Give all labels of a source as an array in CPU memory."""
-    array = source.array
-    if array is None:
-        return source.window(tuple(slice(0, size) for size in source.shape))
-    if memory_of(array) != "cpu":
-        raise InputTypeError(
-            f"{source.name or 'label map'}: protocols are evaluated in CPU memory, and this array is on a GPU; copy it "
-            "(cupy.asnumpy(array), tensor.cpu())"
-        )
-    return array
