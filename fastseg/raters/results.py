@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fastseg.errors import MissingPackageError
 from fastseg.inputs.structures import Label, label_text
 from fastseg.results.files import csv_text, written
+from fastseg.results.frames import dataframe
 from fastseg.results.table import text_table
 
 if TYPE_CHECKING:
@@ -115,13 +115,7 @@ class RaterEvaluation:
 
     def to_pandas(self) -> pandas.DataFrame:
         """Give the table as a pandas DataFrame."""
-        try:
-            import pandas
-        except ImportError as error:
-            raise MissingPackageError(
-                'to_pandas needs pandas: pip install "fastseg-metrics[pandas]"'
-            ) from error
-        return pandas.DataFrame(self.to_dict(), columns=list(COLUMNS))
+        return dataframe(self.to_dict(), COLUMNS)
 
     def to_csv(self, path: str | os.PathLike[str] | None = None, *, delimiter: str = ",") -> str:
         """Write the table as CSV, undefined values as ``nan``, to a file if a path is given."""

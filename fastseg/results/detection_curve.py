@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastseg.errors import InputError, InputTypeError, MissingPackageError
+from fastseg.errors import InputError, InputTypeError
 from fastseg.inputs.structures import Label
 from fastseg.measures.detection_curves import (
     FALSE_POSITIVE_RATES,
@@ -26,6 +26,7 @@ from fastseg.measures.detection_curves import (
 )
 from fastseg.results.evaluation import Evaluation
 from fastseg.results.files import csv_text, written
+from fastseg.results.frames import dataframe
 from fastseg.results.rows import Row
 from fastseg.results.table import text_table
 from fastseg.threads import lazy
@@ -123,13 +124,7 @@ class DetectionCurve:
 
     def to_pandas(self) -> pandas.DataFrame:
         """Give the curve as a pandas DataFrame."""
-        try:
-            import pandas
-        except ImportError as error:
-            raise MissingPackageError(
-                'to_pandas needs pandas: pip install "fastseg-metrics[pandas]"'
-            ) from error
-        return pandas.DataFrame(self.to_dict(), columns=list(_COLUMNS))
+        return dataframe(self.to_dict(), _COLUMNS)
 
     def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
         """Write the curve as CSV, to a file if a path is given, whole or not at all."""

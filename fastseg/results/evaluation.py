@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fastseg.errors import InputError, InputTypeError, MissingPackageError
+from fastseg.errors import InputError, InputTypeError
 from fastseg.inputs.choices import did_you_mean
 from fastseg.inputs.structures import Label
 from fastseg.results.display import NOTHING, failed_text, html_of, text_of
 from fastseg.results.failures import Failure
 from fastseg.results.files import csv_text, written
+from fastseg.results.frames import dataframe
 from fastseg.results.joining import Joined, Part, common_settings, renamed
 from fastseg.results.lookup import Index
 from fastseg.results.missing import missing_predictions, with_missing
@@ -343,13 +344,7 @@ class Evaluation:
 
     def to_pandas(self) -> pandas.DataFrame:
         """Give the table as a pandas DataFrame."""
-        try:
-            import pandas
-        except ImportError as error:
-            raise MissingPackageError(
-                'to_pandas needs pandas: pip install "fastseg-metrics[pandas]"'
-            ) from error
-        return pandas.DataFrame(self.to_dict(), columns=self.columns)
+        return dataframe(self.to_dict(), self.columns)
 
     def to_csv(self, path: str | os.PathLike[str] | None = None, *, delimiter: str = ",") -> str:
         r"""Write the table as CSV, undefined values as ``nan``, to a file if a path is given.

@@ -14,6 +14,7 @@ import numpy as np
 
 from fastseg.inputs.choices import did_you_mean
 from fastseg.results.files import csv_text, encodable, written
+from fastseg.results.frames import dataframe
 from fastseg.results.table import text_table
 
 if TYPE_CHECKING:
@@ -183,9 +184,7 @@ class Summary(Mapping[str, MetricSummary]):
 
     def to_pandas(self) -> pandas.DataFrame:
         """Give the summary as a pandas DataFrame."""
-        import pandas
-
-        return pandas.DataFrame(self.to_dict(), columns=self.columns)
+        return dataframe(self.to_dict(), self.columns)
 
     def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
         """Write the summary as CSV, undefined values as ``nan``, to a file if a path is given, whole or not at all."""
