@@ -14,7 +14,7 @@ from fastseg.measures.regions import Region
 from fastseg.protocols.framework.label_pair import LabelPair
 from fastseg.protocols.framework.options import Options
 from fastseg.protocols.framework.protocol import Protocol, Quirk, Rules, Score
-from fastseg.protocols.rules.organs import both_have, dice_of, region_of
+from fastseg.protocols.rules.organs import both_have, by_column, dice_of, region_of
 from fastseg.protocols.rules.surfels import surfels_of
 from fastseg.results.rows import Row
 
@@ -89,10 +89,7 @@ def _labelled_slices(pair: LabelPair, structure: Structure, options: Options) ->
 
 def aggregate(rows: Sequence[Row]) -> dict[str, float]:
     """Average each column over the cases and round it, then average organs: the tumour is none."""
-    values: dict[str, list[float]] = {}
-    for score in ("DSC", "NSD"):
-        for row in rows:
-            values.setdefault(f"{row.name}_{score}", []).append(row[score])
+    values = by_column(rows, ("DSC", "NSD"), lambda score, row: f"{row.name}_{score}")
     found = {name: _rounded_mean(held) for name, held in values.items()}
     for score in ("DSC", "NSD"):
         organs = [

@@ -9,7 +9,7 @@ import numpy as np
 from fastseg.protocols.framework.label_pair import LabelPair
 from fastseg.protocols.framework.options import Options
 from fastseg.protocols.framework.protocol import Protocol, Quirk, Rules, Score
-from fastseg.protocols.rules.organs import both_have, dice_of, region_of
+from fastseg.protocols.rules.organs import both_have, by_column, dice_of, region_of
 from fastseg.protocols.rules.surfels import surfels_of
 from fastseg.results.rows import Row
 
@@ -44,11 +44,9 @@ def evaluate(pair: LabelPair, options: Options) -> list[Row]:
 
 def aggregate(rows: Sequence[Row]) -> dict[str, float]:
     """Average every column over the cases."""
-    values: dict[str, list[float]] = {}
-    for score in ("Dice", "SD"):
-        for row in rows:
-            column = f"{score}_{_COLUMNS.get(row.name, row.name)}"
-            values.setdefault(column, []).append(row[score])
+    values = by_column(
+        rows, ("Dice", "SD"), lambda score, row: f"{score}_{_COLUMNS.get(row.name, row.name)}"
+    )
     return {column: float(np.mean(held)) for column, held in values.items()}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from fastseg.protocols.framework.label_pair import LabelPair
 from fastseg.protocols.framework.options import Options
 from fastseg.protocols.framework.protocol import Protocol, Quirk, Rules, Score
-from fastseg.protocols.rules.organs import both_have, region_of
+from fastseg.protocols.rules.organs import both_have, by_column, region_of
 from fastseg.protocols.rules.surfels import surfels_of
 from fastseg.results.rows import Row
 
@@ -43,10 +43,7 @@ def evaluate(pair: LabelPair, options: Options) -> list[Row]:
 
 def aggregate(rows: Sequence[Row]) -> dict[str, float]:
     """Average each class over the cases that have it, as pandas does."""
-    values: dict[str, list[float]] = {}
-    for score in (DICE, SURFACE):
-        for row in rows:
-            values.setdefault(f"{score}-{row.name}", []).append(row[score])
+    values = by_column(rows, (DICE, SURFACE), lambda score, row: f"{score}-{row.name}")
     return {name: _mean(held) for name, held in values.items()}
 
 
