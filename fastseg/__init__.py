@@ -25,6 +25,7 @@ _HOMES = {
     "Evaluation": "fastseg.results",
     "EmptyMaskError": "fastseg.errors",
     "list_metrics": "fastseg.metrics",
+    "list_flags": "fastseg.flags",
     "detection_curve": "fastseg.results.detection_curve",
     "DetectionCurve": "fastseg.results.detection_curve",
     "confusion_matrix": "fastseg.primitives",
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from fastseg.errors import MissingPackageError as MissingPackageError
     from fastseg.evaluation.case import evaluate as evaluate
     from fastseg.evaluation.partition import evaluate_partition as evaluate_partition
+    from fastseg.flags import list_flags as list_flags
     from fastseg.instances.evaluate_instances import evaluate_instances as evaluate_instances
     from fastseg.io import read_image as read_image
     from fastseg.measures.robustness import Robustness as Robustness

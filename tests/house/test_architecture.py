@@ -32,6 +32,7 @@ FLOORS = (
     ("dispatch",),
     ("primitives", "components", "skeletons", "voronoi"),
     ("metrics",),
+    ("flags",),
     ("io", "results"),
     ("evaluation",),
     ("instances", "raters", "probabilities"),
