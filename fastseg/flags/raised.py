@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, overload
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 
 class RaisedFlag(NamedTuple):
@@ -24,7 +24,7 @@ class RaisedFlag(NamedTuple):
         return f"{self.name}={self.measured:g}"
 
 
-class RaisedFlags(Sequence[RaisedFlag]):
+class RaisedFlags:
     """The flags of a row, which are found when somebody looks; equal, hashed and pickled as what was found.
 
     Parameters
@@ -54,11 +54,7 @@ class RaisedFlags(Sequence[RaisedFlag]):
             self._held, self._find = tuple(self._find()), None
         return self._held
 
-    @overload
-    def __getitem__(self, place: int) -> RaisedFlag: ...
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[RaisedFlag]: ...
-    def __getitem__(self, place: int | slice) -> RaisedFlag | Sequence[RaisedFlag]:
+    def __getitem__(self, place: int) -> RaisedFlag:
         return self._found()[place]
 
     def __len__(self) -> int:

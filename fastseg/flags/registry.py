@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fastseg.errors import InputError, InputTypeError
 from fastseg.flags.facts import CaseFacts
 from fastseg.inputs.choices import unknown
-from fastseg.inputs.scalars import is_scalar, shown
+from fastseg.inputs.scalars import shown
 
 Function = Callable[[CaseFacts], NDArray[np.float64]]
 
@@ -118,7 +118,7 @@ def as_flags(flags: Any) -> Chosen:
             value = flags.get(name, True)
             if isinstance(value, (bool, np.bool_)):
                 thresholds |= {name: one.threshold} if value else {}
-            elif is_scalar(value) and math.isfinite(float(value)):
+            elif isinstance(value, (int, float, np.number)) and math.isfinite(value):
                 thresholds[name] = float(value)
             else:
                 raise InputError(f"flags: expected a threshold of {name!r}, got {shown(value)}")
