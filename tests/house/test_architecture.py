@@ -38,6 +38,9 @@ FLOORS = (
     ("instances", "raters", "probabilities"),
     ("protocols",),
     ("cohort",),
+    ("statistics",),
+    ("plots",),
+    ("report", "stress"),
     ("compat",),
     ("cli", "__main__"),
 )
