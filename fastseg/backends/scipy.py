@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from scipy import ndimage
 
 from fastseg.backends import scipy_shapes, scipy_skeletons
+from fastseg.backends.scipy_signed_ranks import signed_rank_sums as signed_rank_sums
 from fastseg.backends.scipy_skeletons import skeletonize as skeletonize
 from fastseg.inputs.arrays import Array, Box, Spacing
 from fastseg.measures.component_pairs import ComponentPair, PaintedPair
@@ -37,7 +38,7 @@ _OFFERED = {
     *("surface_distributions", "band_overlap", *_OF_SHAPES),
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
     *("connected_components", "region_components", "position_sums", "component_pair"),
-    *("voronoi_regions", "probability_moments", *_OF_SKELETONS),
+    *("voronoi_regions", "probability_moments", "signed_rank_sums", *_OF_SKELETONS),
 }
 
 

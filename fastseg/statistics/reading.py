@@ -13,7 +13,7 @@ import numpy as np
 from fastseg.cohort.read_results import read_results
 from fastseg.errors import InputError, InputTypeError, MissingPackageError
 from fastseg.inputs.choices import unknown
-from fastseg.metrics import find
+from fastseg.metrics import canonical, find
 from fastseg.results import Evaluation
 from fastseg.results.missing import missing_predictions
 from fastseg.results.problems import PROBLEM
@@ -388,10 +388,13 @@ def _scores_of(
             raise unknown(f"{where}: value", value, tuple(map(str, frame.columns)), "column")
         return {metrics[0] if metrics else value: value}
     if metrics is not None:
+        by_name = {canonical(str(name)): str(name) for name in frame.columns}
         for name in metrics:
-            if name not in frame.columns:
+            if name not in frame.columns and canonical(name) not in by_name:
                 raise unknown(f"{where}: metrics", name, tuple(map(str, frame.columns)), "column")
-        return {name: name for name in metrics}
+        return {
+            name: name if name in frame.columns else by_name[canonical(name)] for name in metrics
+        }
     numbers = [
         str(name)
         for name in frame.columns

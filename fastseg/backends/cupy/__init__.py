@@ -181,6 +181,13 @@ def probability_moments(
     raise NotImplementedError(unsupported("probability_moments", probabilities.ndim))
 
 
+def signed_rank_sums(
+    differences: NDArray[np.float64], weights: NDArray[np.uint16]
+) -> NDArray[np.int64]:
+    """Raise: it is not offered, as `unsupported` says."""
+    raise NotImplementedError(unsupported("signed_rank_sums", differences.ndim))
+
+
 def skeletonize(mask: DeviceArray, all_faces: bool) -> DeviceArray:
     """Raise: it is not offered, as `unsupported` says."""
     raise NotImplementedError(unsupported("skeletonize", mask.ndim))
