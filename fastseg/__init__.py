@@ -56,7 +56,11 @@ _HOMES = {
     "read_results": "fastseg.cohort.read_results",
 }
 
+# Packages that have names of their own: `fastseg.statistics.rank`.
+_PACKAGES = frozenset(("statistics",))
+
 if TYPE_CHECKING:
+    from fastseg import statistics as statistics
     from fastseg.cohort.evaluate_cohort import evaluate_cohort as evaluate_cohort
     from fastseg.cohort.read_results import read_results as read_results
     from fastseg.components import connected_components as connected_components
@@ -109,6 +113,8 @@ __all__ = ["__version__", *sorted(_HOMES)]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return importlib.import_module(f"fastseg.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'fastseg' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name]), name)
@@ -117,4 +123,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted({*__all__, *_PACKAGES})

@@ -29,6 +29,7 @@ def weights_of_samples(
     *,
     strata: NDArray[np.integer] | None = None,
     clusters: NDArray[np.integer] | None = None,
+    within: bool = False,
 ) -> Iterator[NDArray[np.float64]]:
     """Draw bootstrap samples, block by block.
 
@@ -43,6 +44,8 @@ def weights_of_samples(
         Groups that each sample has as many cases of as there are.
     clusters : int ndarray (n,), optional
         Groups that are drawn as a whole, within their stratum: as many of them as there are.
+    within : bool
+        Whether the cases of each cluster that was drawn are drawn anew, too: patients, and then their lesions.
 
     Yields
     ------
@@ -54,14 +57,35 @@ def weights_of_samples(
     n_units = int(units.max(initial=-1)) + 1
     groups = _groups(units, n_units, strata)
     block = max(1, _BLOCK // max(n, 1))
+    members_of = [np.flatnonzero(units == unit) for unit in range(n_units)] if within else []
     for start in range(0, samples, block):
         many = min(block, samples - start)
         counts = np.zeros((many, n_units))
+        found = np.zeros((many, n)) if within else counts
         for row in range(many):  # in the order of samples, so that blocks do not matter
             for members in groups:
                 drawn = generator.integers(0, len(members), len(members))
                 counts[row, members] = np.bincount(drawn, minlength=len(members))
-        yield counts if clusters is None else counts[:, units]
+            if within:
+                found[row] = _drawn_within(generator, counts[row].astype(np.intp), members_of, n)
+        yield found if within or clusters is None else counts[:, units]
+
+
+def _drawn_within(
+    generator: np.random.Generator,
+    often: NDArray[np.intp],
+    members_of: list[NDArray[np.intp]],
+    n: int,
+) -> NDArray[np.float64]:
+    """Draw as many members of each cluster as it has, as often as it was drawn itself."""
+    drawn = np.repeat(np.arange(len(often)), often)
+    sizes = np.array([len(members) for members in members_of], np.intp)
+    first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    within = np.repeat(sizes[drawn], sizes[drawn])
+    places = np.repeat(first[drawn], sizes[drawn])
+    places = places + (generator.random(len(within)) * within).astype(np.intp)
+    chosen = np.concatenate(members_of)[places]
+    return np.bincount(chosen, minlength=n).astype(np.float64)
 
 
 def _groups(
