@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg.inputs.choices import did_you_mean
-from fastseg.results.frames import dataframe
-from fastseg.results.table import text_table
 from fastseg.statistics.ranks import kendall_taus, ranks_of
+from fastseg.statistics.result_table import ResultTable
 from fastseg.threads import lazy
 
 if TYPE_CHECKING:
@@ -195,15 +194,22 @@ class Ranking(Mapping[str, TaskRanking]):
         rows = [row for one in self.tasks for row in one.to_dict()]
         return rows + (self.consensus().to_dict() if len(self.tasks) > 1 else [])
 
+    @property
+    def table(self) -> ResultTable:
+        """The rows, and what makes rankings uncertain, as one table."""
+        notes = tuple(
+            f"{one.task}, {one.metric}: {note}" if one.task else f"{one.metric}: {note}"
+            for one in self.tasks
+            for note in one.warnings
+        )
+        return ResultTable(tuple(self.to_dict()), COLUMNS, notes)
+
     def to_pandas(self) -> pandas.DataFrame:
         """Give the rows as a pandas DataFrame."""
-        return dataframe(self.to_dict(), COLUMNS)
+        return self.table.to_pandas()
 
     def __str__(self) -> str:
-        rows = [
-            [f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values()]
-            for row in self.to_dict()
-        ]
-        text = text_table(COLUMNS, rows, left=("task", "metric", "algorithm"))
-        told = [f"{one.task}, {one.metric}: {note}" for one in self.tasks for note in one.warnings]
-        return "\n".join([text, *told])
+        return str(self.table)
+
+    def _repr_html_(self) -> str:
+        return self.table._repr_html_()
