@@ -40,7 +40,7 @@ def test_they_are_chosen_by_name_and_threshold() -> None:
 
 def test_wrong_choices_are_told() -> None:
     with pytest.raises(InputError, match="small_structure"):
-        as_flags("small_structur")
+        as_flags("small_structures")
     with pytest.raises(InputError, match="threshold of 'small_structure'"):
         as_flags({"small_structure": "much"})
     with pytest.raises(InputTypeError, match="True, False, names"):
