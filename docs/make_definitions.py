@@ -35,6 +35,11 @@ BOUNDARY = {
         "smallest distance that holds this share of the area",
         "surface-distance, MONAI `use_subvoxels`",
     ),
+    "vertex": (
+        "the same corners, weighted by the area of the voxels' faces that meet there, each face's shared equally among "
+        "its corners; in percentiles each counts the same",
+        "DisTorch",
+    ),
 }
 PERCENTILE_METHOD = {
     "max_of_directions": (
@@ -80,8 +85,12 @@ for centres. A score that is the threshold reaches it, unless `strict=True`. R a
 
 {options()}
 
-Percentiles of `boundary="voxel"` interpolate linearly between order statistics. `tolerance` is τ, one number or one for
-each structure; `boundary_iou` takes its bands from voxel surfaces under either boundary.
+Percentiles of `boundary="voxel"` and `"vertex"` interpolate linearly between order statistics. `tolerance` is τ, one
+number or one for each structure; `boundary_iou` takes its bands from voxel surfaces under any boundary.
+
+`boundary="vertex"` is `boundary_metrics` of DisTorch without the rounding of float32: `hd` is its Hausdorff, `hd95` the
+larger of its two Hausdorff95 (its script takes their mean), the averages and `nsd` have its names. Where both masks have
+the same vertices its shares within the tolerance are 0, here 1; where a mask is empty all is nan there, see below.
 
 ## Empty masks
 

@@ -171,7 +171,7 @@ def test_surface_and_band(gpu: types.ModuleType) -> None:
     assert_bands(gpu, pair, (2.5, 1.0, 0.7), 2.6)
 
 
-@pytest.mark.parametrize("boundary", ["voxel", "surfel"])
+@pytest.mark.parametrize("boundary", ["voxel", "surfel", "vertex"])
 def test_surface_distances(gpu: types.ModuleType, boundary: Any) -> None:
     reference, prediction = (volume == 1 for volume in labels())
     prediction[0, :3] = False
@@ -325,7 +325,12 @@ def test_far_structures_in_thin_volumes(
 def test_evaluate(quick: types.ModuleType, order: Any) -> None:
     reference, prediction = (np.asarray(volume, order=order) for volume in labels())
     options: dict[str, Any] = {"spacing": (2.5, 0.7, 0.9), "tolerance": 1.5, "ignore_label": 3}
-    for more in ({}, {"boundary": "surfel"}, {"labels": {"both": (1, 2), "none": 9}}):
+    for more in (
+        {},
+        {"boundary": "surfel"},
+        {"boundary": "vertex"},
+        {"labels": {"both": (1, 2), "none": 9}},
+    ):
         found = fastseg.evaluate(
             quick.asarray(reference), quick.asarray(prediction), **options, **more
         )
