@@ -88,9 +88,9 @@ for centres. A score that is the threshold reaches it, unless `strict=True`. R a
 Percentiles of `boundary="voxel"` and `"vertex"` interpolate linearly between order statistics. `tolerance` is τ, one
 number or one for each structure; `boundary_iou` takes its bands from voxel surfaces under any boundary.
 
-`boundary="vertex"` is `boundary_metrics` of DisTorch without the rounding of float32: `hd` is its Hausdorff, `hd95` the
-larger of its two Hausdorff95 (its script takes their mean), the averages and `nsd` have its names. Where both masks have
-the same vertices its shares within the tolerance are 0, here 1; where a mask is empty all is nan there, see below.
+`boundary="vertex"` is what `boundary_metrics` of DisTorch gives, without the rounding of its float32: `hd95` is the
+larger of its two Hausdorff95, of which its script takes the mean; averages and `nsd` are weighted. Where both masks have
+the same vertices its normalised distances are 0, while `nsd` is 1; where a mask is empty all of it is nan, see below.
 
 ## Empty masks
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastseg
-from fastseg.measures.surface_distances import BOUNDARIES
+from fastseg.measures.surface_distances import Boundary
 from tests.oracle import figures, naive
 from tests.oracle import hard_cases as volumes
 from tests.oracle.compare import assert_distances
@@ -43,7 +43,7 @@ def test_hard_pairs_on_the_reference_backend(ndim: int) -> None:
     spacings = volumes.SPACINGS[ndim]
     for number, (name, *masks) in enumerate(volumes.hard_pairs(ndim)):
         spacing = spacings[number % len(spacings)]
-        for boundary in BOUNDARIES:
+        for boundary in get_args(Boundary):
             results = []
             for backend in ("scipy", "numba"):
                 with fastseg.use_backend(backend):
