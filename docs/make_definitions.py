@@ -89,8 +89,8 @@ Percentiles of `boundary="voxel"` and `"vertex"` interpolate linearly between or
 number or one for each structure; `boundary_iou` takes its bands from voxel surfaces under any boundary.
 
 `boundary="vertex"` is what `boundary_metrics` of DisTorch gives, without the rounding of its float32: `hd95` is the
-larger of its two Hausdorff95, of which its script takes the mean; averages and `nsd` are weighted. Where both masks have
-the same vertices its normalised distances are 0, while `nsd` is 1; where a mask is empty all of it is nan, see below.
+larger of its two Hausdorff95, of which its script takes the mean; averages and `nsd` are weighted. Where both masks
+have the same vertices its share within the tolerance is 0, `nsd` is 1; where one is empty all of it is nan, see below.
 
 ## Empty masks
 
