@@ -89,7 +89,7 @@ def evaluate(
     tolerance : float or mapping, optional
         Tolerance of ``nsd`` and width of the ``boundary_iou`` band, in the units of the spacing: one number, or one
         for each label by name or id, with the key "default" for those that are not named.
-    boundary : {"voxel", "surfel"}
+    boundary : {"voxel", "surfel", "vertex"}
         What the surface is, see :func:`surface_distances`.
     percentile_method : {"max_of_directions", "pooled"}
         How ``hdNN`` is taken: the larger of the two directions' percentiles (MONAI, MetricsReloaded), or the

@@ -100,7 +100,9 @@ def measure(
         if "surface_distributions" in request.measurements:
             # counted on the CPU
             distances = distances_between(masks, request.spacing, request.boundary)
-            found["surface_distributions"] = SurfaceDistributions(*distances.distributions)
+            found["surface_distributions"] = SurfaceDistributions(
+                *distances.distributions, counted=distances.counted
+            )
         if "surface_distances" in request.measurements:
             found["surface_distances"] = distances_between(masks, request.spacing, request.boundary)
         if "band_overlap" in request.measurements:

@@ -150,7 +150,7 @@ def surface_distances(
     surfaces = surfaces_of(
         masks_of(Mask.of, Volume.of(reference), Volume.of(prediction), region), spacing, boundary
     )
-    return between(surfaces, spacing)
+    return between(surfaces, spacing, boundary)
 
 
 def surface(mask: NDArray[np.bool_], connectivity: int, edge: str) -> NDArray[np.bool_]:
