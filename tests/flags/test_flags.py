@@ -106,8 +106,8 @@ def test_distances_and_places() -> None:
     assert found["percentile_at_a_jump"] > 5
     assert "percentile_at_a_jump" not in flags(CUBE, np.roll(CUBE, 3, 0))
     shell = CUBE.copy()
-    shell[12:28, 12:28, 12:28] = 0
-    assert flags(CUBE, shell)["place_right_shape_wrong"] > 0.3
+    shell[11:29, 11:29, 11:29] = 0
+    assert flags(CUBE, shell)["place_right_shape_wrong"] > 0.5
     assert "place_right_shape_wrong" not in flags(CUBE, np.roll(CUBE, 8, 0))
     away = np.roll(CUBE, (7, 7), (0, 1))
     assert flags(CUBE, away)["shape_right_place_wrong"] > 0.4
