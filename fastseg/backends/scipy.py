@@ -23,7 +23,7 @@ from fastseg.measures.probability_bins import Cuts, Moments, places_of
 from fastseg.measures.regions import LabelRegion, Measured, Region, Request
 from fastseg.measures.shape import ShapePair
 from fastseg.measures.surface_areas import surfel_measures
-from fastseg.measures.surface_distances import Boundary, SurfaceDistances
+from fastseg.measures.surface_distances import Boundary, PlacedDistances, SurfaceDistances
 
 Mask = NDArray[np.bool_]
 
@@ -34,7 +34,7 @@ _OF_SKELETONS = ("skeletonize", "skeleton_overlap")
 
 # what `measure` knows, and the other operations
 _OFFERED = {
-    *("surface_distributions", "band_overlap", *_OF_SHAPES),
+    *("surface_distributions", "surface_places", "band_overlap", *_OF_SHAPES),
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
     *("connected_components", "region_components", "position_sums", "component_pair"),
     *("voronoi_regions", "probability_moments", *_OF_SKELETONS),
@@ -110,6 +110,11 @@ def measured_masks(masks: tuple[Mask, Mask], tolerance: float, request: Request)
         found["surface_distributions"] = SurfaceDistributions(*distances.distributions)
     if "surface_distances" in request.measurements:
         found["surface_distances"] = _distances_between(*masks, request.spacing, request.boundary)
+    if "surface_places" in request.measurements:
+        found["surface_places"] = PlacedDistances(
+            _distances_between(*masks, request.spacing, "voxel"),
+            *(np.argwhere(surface(mask, 1, "background")) for mask in masks),
+        )
     if "band_overlap" in request.measurements:
         found["band_overlap"] = _band_overlap(*masks, request.spacing, tolerance)
     if "topology" in request.measurements:

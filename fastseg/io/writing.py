@@ -147,6 +147,14 @@ def write_image(
     write(target, Voxels(voxels, grid, source))
 
 
+def grid_of(value: Any) -> Grid | None:
+    """Say where a file, an image or another library's image lies; None for what does not know, plain arrays too."""
+    if is_image_path(value):
+        return open_image(value).grid
+    opened = as_opened(value)
+    return None if opened is None else opened.grid
+
+
 def check_written_path(path: str | os.PathLike[str], *sources: Any) -> None:
     """Refuse, before there is any work, a file that :func:`write_image` would not write.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,3 +67,19 @@ class SurfaceDistances(SurfaceReductions):
         ]
         forward, backward = threads.run(lambda side: self._distribution(*side), sides)
         return forward, backward
+
+
+class PlacedDistances(NamedTuple):
+    """The two directed sets of distances between voxel surfaces, and where each of them begins.
+
+    Attributes
+    ----------
+    distances : SurfaceDistances
+    reference_places, prediction_places : int64 ndarray (n, ndim)
+        The surface voxels along the map's axes, counted from the start of the region's box, in the order of the
+        distances.
+    """
+
+    distances: SurfaceDistances
+    reference_places: NDArray[np.int64]
+    prediction_places: NDArray[np.int64]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastseg import threads
 from fastseg.backends.numba import nearest
 from fastseg.backends.numba.bands import band_overlap
 from fastseg.backends.numba.masks import Mask
@@ -22,7 +23,7 @@ from fastseg.inputs.arrays import Spacing
 from fastseg.measures.distributions import SurfaceDistributions
 from fastseg.measures.regions import Request
 from fastseg.measures.surface_areas import surfel_measures
-from fastseg.measures.surface_distances import SurfaceDistances
+from fastseg.measures.surface_distances import PlacedDistances, SurfaceDistances
 
 
 def measured(
@@ -40,6 +41,8 @@ def measured(
         found["surface_distances"] = between(
             surfaces_of(masks, request.spacing, request.boundary), request.spacing
         )
+    if "surface_places" in request.measurements:
+        found["surface_places"] = _placed(surfaces_of(masks, request.spacing, "voxel"))
     if "surface_distributions" in request.measurements:
         areas = kinds = None
         if request.boundary == "surfel":
@@ -74,3 +77,10 @@ def between(surfaces: Surfaces, spacing: Spacing) -> SurfaceDistances:
         return SurfaceDistances(*directed)
     areas = ordered_codes(surfel_measures(spacing), geometry.ndim, geometry.reverse)
     return TalliedDistances(*directed, first, second, areas)
+
+
+def _placed(surfaces: Surfaces) -> PlacedDistances:
+    """Search for the distance of each voxel of both surfaces, and say where these are."""
+    directed = nearest.distances(*surfaces.sets, surfaces.geometry)
+    places = threads.run(surfaces.places, (0, 1))
+    return PlacedDistances(SurfaceDistances(*directed), *places)

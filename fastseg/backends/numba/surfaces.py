@@ -16,6 +16,7 @@ from fastseg.backends.numba.masks import ALL_BITS, Mask
 from fastseg.backends.numba.nearest import PaddedSet, Padding
 from fastseg.backends.shared.geometry import Geometry
 from fastseg.backends.shared.offsets import Words
+from fastseg.backends.shared.packed import places_of
 from fastseg.backends.shared.volume import Volume
 from fastseg.inputs.arrays import Spacing
 from fastseg.measures.surface_distances import Boundary
@@ -120,11 +121,23 @@ class Surfaces(NamedTuple):
         Of the voxels, or of the lattice of corners, without the padding.
     codes : tuple of 2 uint8 ndarray, or of 2 None
         Which voxels around each corner are set, in C order, as the kinds of these codes; None for voxels.
+    start : tuple of 3 int
+        Where they begin in the box of the masks, along z, y, x.
     """
 
     sets: tuple[PaddedSet, PaddedSet]
     geometry: Geometry
     codes: tuple[Codes, Codes] | tuple[None, None] = (None, None)
+    start: tuple[int, int, int] = (0, 0, 0)
+
+    def places(self, side: int) -> NDArray[np.int64]:
+        """List the elements of the reference's surface, 0, or the prediction's, along the axes of the box's map."""
+        padding = Padding.of(self.geometry)
+        found = places_of(self.sets[side].words)
+        z, y, x = self.start
+        found += np.array([z - padding.z, y - padding.y, x])
+        kept = found[:, 3 - self.geometry.ndim :]
+        return np.ascontiguousarray(kept[:, ::-1] if self.geometry.reverse else kept)
 
 
 def surfaces_of(
@@ -151,7 +164,8 @@ def surfaces_of(
     tasks = itertools.product(zip(masks, sets, strict=True), slabs)
     found = threads.run(partial(take, part, geometry), tasks, cost)
     if boundary == "voxel":
-        return Surfaces(sets, geometry)
+        z, y, word = part.start
+        return Surfaces(sets, geometry, start=(z, y, 64 * word))
     n = len(slabs)
     first, second = (
         np.concatenate([*itertools.chain(*of_mask)]) for of_mask in (found[:n], found[n:])
