@@ -23,7 +23,7 @@ from fastseg.measures.probability_bins import Cuts, Moments, places_of
 from fastseg.measures.regions import LabelRegion, Measured, Region, Request
 from fastseg.measures.shape import ShapePair
 from fastseg.measures.surface_areas import surfel_measures
-from fastseg.measures.surface_distances import Boundary, PlacedDistances, SurfaceDistances
+from fastseg.measures.surface_distances import Boundary, SurfaceDistances
 
 Mask = NDArray[np.bool_]
 
@@ -111,10 +111,8 @@ def measured_masks(masks: tuple[Mask, Mask], tolerance: float, request: Request)
     if "surface_distances" in request.measurements:
         found["surface_distances"] = _distances_between(*masks, request.spacing, request.boundary)
     if "surface_places" in request.measurements:
-        found["surface_places"] = PlacedDistances(
-            _distances_between(*masks, request.spacing, "voxel"),
-            *(np.argwhere(surface(mask, 1, "background")) for mask in masks),
-        )
+        distances = _distances_between(*masks, request.spacing, "voxel")
+        found["surface_places"] = Placed(distances, masks)
     if "band_overlap" in request.measurements:
         found["band_overlap"] = _band_overlap(*masks, request.spacing, tolerance)
     if "topology" in request.measurements:
@@ -127,6 +125,22 @@ def measured_masks(masks: tuple[Mask, Mask], tolerance: float, request: Request)
         first, second = (scipy_shapes.shape(mask, surfels(mask)) for mask in masks)
         found["shape"] = ShapePair(first, second, tuple(request.spacing))
     return found
+
+
+@dataclass(frozen=True)
+class Placed:
+    """What :class:`fastseg.measures.surface_distances.PlacedDistances` tells, of bool arrays."""
+
+    distances: SurfaceDistances
+    masks: tuple[Mask, Mask]
+
+    def places(self, side: int) -> NDArray[np.int64]:
+        """Look up where the surface is."""
+        return np.argwhere(surface(self.masks[side], 1, "background"))
+
+    def within(self, side: int, places: NDArray[np.int64]) -> Mask:
+        """Look the mask up."""
+        return np.asarray(self.masks[side][tuple(places.T)])
 
 
 def surface(mask: Mask, connectivity: int, edge: str) -> Mask:

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from fastseg import dispatch, io
-from fastseg.errors import InputError
+from fastseg.errors import InputError, InputWarning
 from fastseg.evaluation.case import geometry_of, in_plane, kept_axes, open_pair
 from fastseg.evaluation.naming import named_structures
 from fastseg.evaluation.settings import Settings, SingleSlice
 from fastseg.evaluation.structures import counts_of, regions_of, structures_of
-from fastseg.inputs.arrays import Array, check_same_shape, matched
+from fastseg.inputs.arrays import check_same_shape, matched
 from fastseg.inputs.choices import unknown
 from fastseg.inputs.device import memory_of
 from fastseg.inputs.scalars import as_number, shown
 from fastseg.inputs.source import memory_order, whole_map
-from fastseg.inputs.structures import Labels, Structure
-from fastseg.measures.distance_maps import Side
+from fastseg.inputs.structures import SIDES, Labels, Structure
+from fastseg.measures.distance_maps import MappedRegion
+from fastseg.measures.mask_hint import mask_hint
 from fastseg.measures.regions import Region, Request
-from fastseg.measures.surface_distances import BOUNDARIES, PlacedDistances
+from fastseg.measures.surface_distances import BOUNDARIES
 from fastseg.results.distance_map import DistanceMap, MappedStructure
 
 _MEASUREMENT = "surface_places"
@@ -131,75 +131,44 @@ def distance_map(
         structures = named_structures(settings, histogram, first, second)
     else:
         structures = structures_of(settings, histogram)
-    occur = [not counts.empty for counts in counts_of(histogram, structures)]
+    counts = counts_of(histogram, structures)
+    agree = settings.structures is not None or any(one.tp for one in counts)
+    if not agree and (hint := mask_hint(histogram, settings.ignore_label)):
+        warnings.warn(hint, InputWarning, stacklevel=2)
+    occur = [one.tp + one.fp + one.fn > 0 for one in counts]
     some = list(itertools.compress(structures, occur))
     regions = regions_of(histogram, some, [0.0] * len(some))
     ignored = () if settings.ignore_label is None else (settings.ignore_label,)
     request = Request(frozenset((_MEASUREMENT,)), steps, ignored=ignored)
     measured = chosen.operations.measure(one, other, regions, request) if some else []
-    of_structure = {
-        each.name: _sides(found[_MEASUREMENT], each, region, maps, axes, len(shape))
-        for each, region, found in zip(some, regions, measured, strict=True)
-    }
-    nothing = Side(np.empty((0, len(shape)), np.int64), np.empty(0), np.empty(0, bool))
+    mapped = iter(
+        MappedRegion(each[_MEASUREMENT], _start(region, len(axes)), tuple(axes), len(shape))
+        for region, each in zip(regions, measured, strict=True)
+    )
     grid = sources[0].grid if sources[0].grid is not None else sources[1].grid
     return DistanceMap(
         tuple(
-            MappedStructure(each.name, each.label, of_structure.get(each.name, (nothing, nothing)))
-            for each in structures
+            MappedStructure(each.name, each.label, next(mapped) if occurs else None)
+            for each, occurs in zip(structures, occur, strict=True)
         ),
         shape,
         sizes,
         grid,
         around,
         memory_order(maps[0]),
+        _overlap(some),
         reference if sources[0].grid is not None else prediction if grid is not None else None,
     )
 
 
-def _sides(
-    found: PlacedDistances,
-    structure: Structure,
-    region: Region,
-    maps: tuple[Array, Array],
-    axes: list[int],
-    ndim: int,
-) -> tuple[Side, Side]:
-    """Tell of each surface voxel on which side of the other mask it lies: what begins at the prediction's first."""
-    start = [0] * len(axes) if region.box is None else [along.start for along in region.box]
-    reference_places, prediction_places = found.reference_places, found.prediction_places
-    reference_places += start
-    prediction_places += start
-    within_reference = _has(maps[0], prediction_places, structure.reference)
-    within_prediction = _has(maps[1], reference_places, structure.prediction)
-    distances = found.distances
-    return (
-        Side(
-            _along(prediction_places, axes, ndim),
-            distances.prediction_to_reference,
-            ~within_reference,
-        ),
-        Side(
-            _along(reference_places, axes, ndim),
-            distances.reference_to_prediction,
-            within_prediction,
-        ),
-    )
+def _start(region: Region, ndim: int) -> tuple[int, ...]:
+    return (0,) * ndim if region.box is None else tuple(along.start for along in region.box)
 
 
-def _has(labels: Array, places: np.ndarray, wanted: tuple[int, ...]) -> np.ndarray:
-    """Tell which voxels have one of some labels."""
-    values = labels[tuple(places.T)]
-    found = values == wanted[0]
-    for label in wanted[1:]:
-        found |= values == label
-    return np.asarray(found)
-
-
-def _along(places: np.ndarray, axes: list[int], ndim: int) -> np.ndarray:
-    """Give places in a plane the axes of one entry that it was taken from."""
-    if len(axes) == ndim:
-        return places
-    full = np.zeros((len(places), ndim), np.int64)
-    full[:, axes] = places
-    return full
+def _overlap(structures: Sequence[Structure]) -> bool:
+    """Tell whether structures share labels of a map, so that a voxel may lie on the surface of two."""
+    for side in SIDES:
+        labels = [label for one in structures for label in getattr(one, side)]
+        if len(set(labels)) < len(labels):
+            return True
+    return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,17 +69,18 @@ class SurfaceDistances(SurfaceReductions):
         return forward, backward
 
 
-class PlacedDistances(NamedTuple):
-    """The two directed sets of distances between voxel surfaces, and where each of them begins.
+class PlacedDistances(Protocol):
+    """The two directed sets of distances between voxel surfaces of a region, and where each of them begins.
 
-    Attributes
-    ----------
-    distances : SurfaceDistances
-    reference_places, prediction_places : int64 ndarray (n, ndim)
-        The surface voxels along the map's axes, counted from the start of the region's box, in the order of the
-        distances.
+    Sides are 0, the reference, and 1, the prediction. Places are counted from the start of the region's box.
     """
 
-    distances: SurfaceDistances
-    reference_places: NDArray[np.int64]
-    prediction_places: NDArray[np.int64]
+    @property
+    def distances(self) -> SurfaceDistances:
+        """The distances; their order is that of the places."""
+
+    def places(self, side: int) -> NDArray[np.int64]:
+        """List the surface voxels of a side along the map's axes, (n, ndim)."""
+
+    def within(self, side: int, places: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell which of some voxels belong to the mask of a side."""

@@ -16,7 +16,7 @@ from fastseg.errors import InputError
 from fastseg.inputs.arrays import Spacing
 from fastseg.inputs.choices import did_you_mean, unknown
 from fastseg.inputs.structures import Label
-from fastseg.measures.distance_maps import DIRECTIONS, Direction, Farthest, Side, farthest, paint
+from fastseg.measures.distance_maps import DIRECTIONS, Direction, MappedRegion, paint
 from fastseg.threads import lazy
 
 Floats = NDArray[np.float64]
@@ -57,13 +57,13 @@ class MappedStructure:
     ----------
     name : str
     label : int or tuple of int
-    sides : tuple of 2 Side
-        Prediction to reference, and reference to prediction.
+    region : MappedRegion or None
+        None where neither map has it.
     """
 
     name: str
     label: Label
-    sides: tuple[Side, Side]
+    region: MappedRegion | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +84,12 @@ class DistanceMap:
         Where the voxels lie.
     background : float
         What stands where there is no surface: 0 or nan.
+    order : {"C", "F"}
+        In which order images lie in memory.
+    overlap : bool
+        Whether structures share labels.
+    like : path or image, or None
+        The one that says where the voxels lie.
     """
 
     structures: tuple[MappedStructure, ...]
@@ -92,6 +98,7 @@ class DistanceMap:
     grid: io.Grid | None
     background: float
     order: Literal["C", "F"]
+    overlap: bool
     like: Any = None
 
     @lazy
@@ -173,14 +180,10 @@ class DistanceMap:
         return rows
 
     def _largest(self, structure: MappedStructure) -> LargestDistance | None:
-        found: list[tuple[Direction, Farthest]] = []
-        for direction, side in zip(DIRECTIONS, structure.sides, strict=True):
-            one = farthest(side, self.spacing)
-            if one is not None:
-                found.append((direction, one))
-        if not found:
+        found = None if structure.region is None else structure.region.farthest(self.spacing)
+        if found is None:
             return None
-        direction, one = max(found, key=lambda each: each[1].distance)  # the first of equal ones
+        direction, one = found
         return LargestDistance(
             one.distance, direction, one.place, self._position(one.place), one.too_far
         )
@@ -198,10 +201,13 @@ class DistanceMap:
             image = np.zeros(self.shape, dtype, self.order)
         else:
             image = np.full(self.shape, self.background, dtype, self.order)
-        for structure in self.structures:
-            for name, side in zip(DIRECTIONS, structure.sides, strict=True):
-                if direction in (BOTH, name):
-                    paint(image, side, unreachable)
+        names = [name for name in DIRECTIONS if direction in (BOTH, name)]
+        regions = [one.region for one in self.structures if one.region is not None]
+        for name in names:
+            # structures that share no labels have no voxel of a surface in common, and both surfaces of one only 0
+            alone = not self.overlap and (name == names[0] or len(regions) == 1)
+            for region in regions:
+                paint(image, region.side(name), unreachable, alone)
         return image
 
     def _place(self) -> Any:

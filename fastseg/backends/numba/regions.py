@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastseg import threads
 from fastseg.backends.numba import nearest
 from fastseg.backends.numba.bands import band_overlap
 from fastseg.backends.numba.masks import Mask
+from fastseg.backends.numba.places import PackedPlaces
 from fastseg.backends.numba.shapes import shapes_of
 from fastseg.backends.numba.skeletons import skeleton_overlap
 from fastseg.backends.numba.surfaces import Surfaces, surfaces_of
@@ -23,7 +23,7 @@ from fastseg.inputs.arrays import Spacing
 from fastseg.measures.distributions import SurfaceDistributions
 from fastseg.measures.regions import Request
 from fastseg.measures.surface_areas import surfel_measures
-from fastseg.measures.surface_distances import PlacedDistances, SurfaceDistances
+from fastseg.measures.surface_distances import SurfaceDistances
 
 
 def measured(
@@ -42,7 +42,7 @@ def measured(
             surfaces_of(masks, request.spacing, request.boundary), request.spacing
         )
     if "surface_places" in request.measurements:
-        found["surface_places"] = _placed(surfaces_of(masks, request.spacing, "voxel"))
+        found["surface_places"] = PackedPlaces.of(masks, request.spacing)
     if "surface_distributions" in request.measurements:
         areas = kinds = None
         if request.boundary == "surfel":
@@ -77,10 +77,3 @@ def between(surfaces: Surfaces, spacing: Spacing) -> SurfaceDistances:
         return SurfaceDistances(*directed)
     areas = ordered_codes(surfel_measures(spacing), geometry.ndim, geometry.reverse)
     return TalliedDistances(*directed, first, second, areas)
-
-
-def _placed(surfaces: Surfaces) -> PlacedDistances:
-    """Search for the distance of each voxel of both surfaces, and say where these are."""
-    directed = nearest.distances(*surfaces.sets, surfaces.geometry)
-    places = threads.run(surfaces.places, (0, 1))
-    return PlacedDistances(SurfaceDistances(*directed), *places)

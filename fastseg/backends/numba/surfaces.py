@@ -16,7 +16,6 @@ from fastseg.backends.numba.masks import ALL_BITS, Mask
 from fastseg.backends.numba.nearest import PaddedSet, Padding
 from fastseg.backends.shared.geometry import Geometry
 from fastseg.backends.shared.offsets import Words
-from fastseg.backends.shared.packed import places_of
 from fastseg.backends.shared.volume import Volume
 from fastseg.inputs.arrays import Spacing
 from fastseg.measures.surface_distances import Boundary
@@ -129,15 +128,6 @@ class Surfaces(NamedTuple):
     geometry: Geometry
     codes: tuple[Codes, Codes] | tuple[None, None] = (None, None)
     start: tuple[int, int, int] = (0, 0, 0)
-
-    def places(self, side: int) -> NDArray[np.int64]:
-        """List the elements of the reference's surface, 0, or the prediction's, along the axes of the box's map."""
-        padding = Padding.of(self.geometry)
-        found = places_of(self.sets[side].words)
-        z, y, x = self.start
-        found += np.array([z - padding.z, y - padding.y, x])
-        kept = found[:, 3 - self.geometry.ndim :]
-        return np.ascontiguousarray(kept[:, ::-1] if self.geometry.reverse else kept)
 
 
 def surfaces_of(
