@@ -154,6 +154,7 @@ def distance_map(
         shape,
         sizes,
         grid,
+        about["unit"],
         around,
         memory_order(maps[0]),
         _overlap(some),

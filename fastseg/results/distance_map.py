@@ -15,13 +15,18 @@ from fastseg import io
 from fastseg.errors import InputError
 from fastseg.inputs.arrays import Spacing
 from fastseg.inputs.choices import did_you_mean, unknown
-from fastseg.inputs.structures import Label
+from fastseg.inputs.structures import Label, label_text
 from fastseg.measures.distance_maps import DIRECTIONS, Direction, MappedRegion, paint
+from fastseg.results.display import NOTHING
+from fastseg.results.files import encodable
+from fastseg.results.table import text_table
 from fastseg.threads import lazy
 
 Floats = NDArray[np.float64]
 
 BOTH = "both"
+#: what :meth:`DistanceMap.save` writes one of
+IMAGES = (BOTH, *DIRECTIONS)
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,8 @@ class DistanceMap:
     spacing : tuple of float
     grid : Grid or None
         Where the voxels lie.
+    unit : str
+        Of distances: "mm", or "voxels" where no voxel size was known.
     background : float
         What stands where there is no surface: 0 or nan.
     order : {"C", "F"}
@@ -96,6 +103,7 @@ class DistanceMap:
     shape: tuple[int, ...]
     spacing: Spacing
     grid: io.Grid | None
+    unit: str
     background: float
     order: Literal["C", "F"]
     overlap: bool
@@ -155,8 +163,8 @@ class DistanceMap:
         Viewers cannot scale what is infinite: where a structure is missing on one side, the length of the image's
         diagonal stands for its distance.
         """
-        if direction not in (BOTH, *DIRECTIONS):
-            raise unknown("direction", direction, (BOTH, *DIRECTIONS))
+        if direction not in IMAGES:
+            raise unknown("direction", direction, IMAGES)
         wanted = np.dtype(dtype)
         if wanted not in (np.dtype(np.float32), np.dtype(np.float64)):
             raise InputError(f"dtype: expected float32 or float64, got {wanted}")
@@ -169,6 +177,29 @@ class DistanceMap:
         return math.hypot(
             *(n * size for n, size in zip(self.shape, self.spacing, strict=True) if n > 1)
         )
+
+    def __str__(self) -> str:
+        """Write the largest distances as a table."""
+        if not self.structures:
+            return NOTHING
+        header = ("name", "label", f"hd ({self.unit})", "prediction", "voxel", "x y z (mm, RAS+)")
+        lines = []
+        for one in self.structures:
+            found = self.largest[one.name]
+            cells = ["–"] * 4
+            if found is not None:
+                side = "too far" if found.too_far else "falls short"
+                at = found.position
+                cells = [
+                    f"{found.distance:.4g}",
+                    side if found.distance else "equal",
+                    ", ".join(map(str, found.index)),
+                    "–" if at is None else ", ".join(f"{along:.1f}" for along in at),
+                ]
+            lines.append([encodable(one.name), label_text(one.label), *cells])
+        return text_table(header, lines, left=("name", "prediction"))
+
+    __repr__ = __str__
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Give the largest distance of each structure as a row of a table."""
