@@ -309,7 +309,7 @@ def test_a_file_is_written_whole_or_not_at_all(
         ("a.nii", {"array": np.zeros(4)}, "expected 2 or 3 axes, got shape (4,)"),
         ("a.nii", {"array": np.zeros((2, 2, 2, 2))}, "expected 2 or 3 axes, got shape (2, 2, 2, 2)"),
         ("a.nii", {"array": np.zeros((2, 2), complex)}, "expected an array of bool, integers or floats"),
-        ("a.nii", {"like": "scan.nii", "array": np.zeros((9, 7, 5))}, "(9, 7, 5); the axes seem to be in another order"),
+        ("a.nii", {"like": "scan.nii", "array": np.zeros((9, 7, 5))}, "(9, 7, 5); the axes seem to be in another"),
         ("a.nii", {"like": "scan.nii", "array": np.zeros((5, 7, 9, 1))}, "drop axis 3 of the array"),
         ("a.nii", {"like": "scan.nii", "spacing": 1}, "spacing: the voxel size comes with like"),
         ("a.nii", {"like": np.zeros(SHAPE)}, "like: expected a file, an image or a Grid"),
