@@ -85,8 +85,8 @@ def distance_map(
     >>> import numpy as np, fastseg
     >>> reference = np.zeros((5, 9), np.uint8); reference[1:4, 2:5] = 1
     >>> found = fastseg.distance_map(reference, np.roll(reference, 2, axis=1), spacing=(3, 1))
-    >>> found.both[2]
-    array([ 0.,  0., -2., -1.,  2., -2.,  2.,  0.,  0.])
+    >>> found.both[1]
+    array([ 0.,  0., -2., -1.,  0.,  1.,  2.,  0.,  0.])
     >>> found.largest["1"].distance, found.largest["1"].index
     (2.0, (2, 6))
     """

@@ -52,6 +52,6 @@ def test_both_backends_name_the_same_places(
             assert one.within(side, places).all()
             rows = [*places.T, distances, within]
             both.append(np.array(rows)[:, np.lexsort(places.T[::-1])])
-        assert np.array_equal(*both)
+        assert np.array_equal(both[0], both[1])
     every = np.argwhere(np.ones([part.stop - part.start for part in box] if boxed else shape, bool))
     assert np.array_equal(ours.within(0, every), twin.within(0, every))
