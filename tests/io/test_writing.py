@@ -11,6 +11,7 @@ import nibabel
 import numpy as np
 import pytest
 import SimpleITK
+import tifffile
 
 import fastseg
 from fastseg.errors import InputError, InputTypeError
@@ -184,7 +185,7 @@ def test_two_axes(suffix: str, tmp_path: Path) -> None:
             fastseg.write_image(tmp_path / f"a{suffix}", array, askew)
 
 
-@pytest.mark.parametrize("suffix", [*GRIDDED, ".npy", ".npz"])
+@pytest.mark.parametrize("suffix", [*GRIDDED, ".ome.tif", ".tiff", ".npy", ".npz"])
 @pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8"])
 @pytest.mark.parametrize("order", ["C", "F", "view"])
 def test_voxels_come_back_in_their_type(
@@ -200,6 +201,21 @@ def test_voxels_come_back_in_their_type(
         again = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(tmp_path / f"a{suffix}")))
         assert again.dtype == np.dtype(dtype)
         assert (array == again.T).all()
+
+
+@pytest.mark.parametrize("suffix", [".ome.tif", ".tif"])
+@pytest.mark.parametrize("shape", [(6, 4), (5, 7, 9)])
+def test_tiff_keeps_the_voxel_size(suffix: str, shape: tuple[int, ...], tmp_path: Path) -> None:
+    path = tmp_path / f"a{suffix}"
+    fastseg.write_image(path, labels(np.uint16, shape), spacing=SPACING[: len(shape)])
+    read = fastseg.read_image(path)
+    assert (read.array == labels(np.uint16, shape)).all()
+    assert read.spacing == SPACING[: len(shape)]
+    with tifffile.TiffFile(path) as file:
+        assert file.is_ome
+        assert (file.asarray().squeeze() == labels(np.uint16, shape).T.squeeze()).all()
+    with pytest.raises(InputError, match="OME-TIFF has no integers of 64 bits"):
+        fastseg.write_image(path, labels(np.int64, shape), dtype=np.int64)
 
 
 def test_types_that_viewers_do_not_open_become_such(tmp_path: Path) -> None:

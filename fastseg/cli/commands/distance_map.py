@@ -19,7 +19,7 @@ def distance_map(
             "--output",
             "-o",
             metavar="FILE",
-            help="The image: .nii.gz, .nii, .nrrd, .mha, .npy or .npz. Without it only the table is shown.",
+            help="The image: .nii.gz, .nii, .nrrd, .mha, .ome.tif, .npy or .npz. Without it only the table is shown.",
         ),
     ] = None,
     labels: Annotated[
