@@ -85,7 +85,7 @@ def test_a_simpleitk_image_is_met_to_the_bit(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("qform", "sform"), [(1, 2), (4, 0), (0, 3), (2, 2), (0, 0)], ids=lambda code: str(code)
 )
-@pytest.mark.parametrize("unit", ["mm", "micron", "meter", "unknown"])
+@pytest.mark.parametrize("unit", ["mm", "micron", "unknown"])
 @pytest.mark.parametrize("kind", [nibabel.Nifti1Image, nibabel.Nifti2Image])
 def test_codes_units_and_both_forms_of_nifti_are_taken_over(
     qform: int, sform: int, unit: str, kind: Any, tmp_path: Path
@@ -186,21 +186,19 @@ def test_two_axes(suffix: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [*GRIDDED, ".ome.tif", ".tiff", ".npy", ".npz"])
-@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8"])
-@pytest.mark.parametrize("order", ["C", "F", "view"])
-def test_voxels_come_back_in_their_type(
-    suffix: str, dtype: str, order: str, tmp_path: Path
-) -> None:
-    whole = labels(dtype, (10, 7, 18))
-    array = whole[::2, :, ::-2] if order == "view" else np.asarray(whole, order=order)  # type: ignore[call-overload]
-    fastseg.write_image(tmp_path / f"a{suffix}", array)
-    read = fastseg.read_image(tmp_path / f"a{suffix}")
-    assert read.array.dtype == np.dtype(dtype)
-    assert (read.array == array).all()
-    if suffix in GRIDDED:
-        again = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(tmp_path / f"a{suffix}")))
-        assert again.dtype == np.dtype(dtype)
-        assert (array == again.T).all()
+def test_voxels_come_back_in_their_type(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a{suffix}"
+    for dtype in ("u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8"):
+        whole = labels(dtype, (6, 7, 10))
+        for array in (whole, np.asfortranarray(whole), whole[::2, :, ::-2]):
+            fastseg.write_image(path, array)
+            read = fastseg.read_image(path)
+            assert read.array.dtype == np.dtype(dtype)
+            assert (read.array == array).all()
+        if suffix in GRIDDED:
+            again = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path)))
+            assert again.dtype == np.dtype(dtype)
+            assert (array == again.T).all()
 
 
 @pytest.mark.parametrize("suffix", [".ome.tif", ".tif"])
