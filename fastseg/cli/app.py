@@ -13,12 +13,14 @@ import typer
 
 import fastseg
 from fastseg.cli import options, surroundings
+from fastseg.cli.commands.compare import compare
 from fastseg.cli.commands.demo import demo
 from fastseg.cli.commands.distance_map import distance_map
 from fastseg.cli.commands.evaluate import evaluate
 from fastseg.cli.commands.info import info
 from fastseg.cli.commands.merge import merge
 from fastseg.cli.commands.protocols import protocols
+from fastseg.cli.commands.rank import rank
 from fastseg.cli.commands.run_script import run_script
 from fastseg.cli.commands.warm import warm
 from fastseg.cli.messages import one_line_warnings, say
@@ -99,6 +101,8 @@ def _options(
 app.command(cls=options.CommandWithFacts)(evaluate)
 app.command(name="distance-map")(distance_map)
 app.command()(merge)
+app.command()(rank)
+app.command()(compare)
 app.command()(protocols)
 app.command()(demo)
 app.command()(info)

@@ -54,8 +54,8 @@ def distance_map(
         What stands where there is no surface. With 0, which every viewer shows as nothing, surfaces that lie upon each
         other are not seen either; nan tells them apart, and ITK-SNAP does not open it.
     boundary : {"voxel"}
-        The voxels of a mask with a face neighbour outside it. Surfels lie between voxels: no image of voxels has room
-        for them.
+        The voxels of a mask with a face neighbour outside it. Other surface elements lie between voxels: no image of
+        voxels has room for them.
     backend : {"numba", "scipy"}, optional
     grid_tolerance, ignore_grid, reorient
         As :func:`evaluate` takes them.
@@ -70,7 +70,7 @@ def distance_map(
     Raises
     ------
     TypeError, ValueError
-        As :func:`evaluate`; for arrays on a GPU, another background and ``boundary="surfel"``.
+        As :func:`evaluate`; for arrays on a GPU, another background and other boundaries.
 
     Notes
     -----
@@ -94,8 +94,8 @@ def distance_map(
         raise unknown("boundary", boundary, BOUNDARIES)
     if boundary != "voxel":
         raise InputError(
-            "boundary: surfels lie between voxels, so that an image of voxels has no room for them; expected 'voxel', "
-            "or take surface_distances(boundary='surfel')"
+            f"boundary: only voxels have room in an image of voxels, expected 'voxel', got {boundary!r}; "
+            "surface_distances() takes the others"
         )
     around = as_number(background, "background")
     if around != 0 and not math.isnan(around):

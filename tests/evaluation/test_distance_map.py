@@ -180,7 +180,7 @@ def test_masks_of_other_labels_are_hinted_at() -> None:
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"boundary": "surfel"}, InputError, "surfels lie between voxels"),
+        ({"boundary": "surfel"}, InputError, "only voxels have room.*got 'surfel'"),
         ({"boundary": "voxle"}, InputError, "did you mean 'voxel'"),
         ({"labels": [1.5]}, InputTypeError, "labels"),
         ({"spacing": (1, 2, 3)}, InputError, "spacing"),
