@@ -137,9 +137,10 @@ class Placed:
     distances: SurfaceDistances
     masks: tuple[Mask, Mask]
 
-    def places(self, side: int) -> NDArray[np.int64]:
+    def places(self, side: int, chosen: NDArray[np.intp] | None = None) -> NDArray[np.int64]:
         """Look up where the surface is."""
-        return np.argwhere(surface(self.masks[side], 1, "background"))
+        places = np.argwhere(surface(self.masks[side], 1, "background"))
+        return places if chosen is None else places[chosen]
 
     def within(self, side: int, places: NDArray[np.int64]) -> Mask:
         """Look the mask up."""

@@ -78,9 +78,9 @@ class MappedRegion:
     def side(self, direction: Direction, chosen: NDArray[np.intp] | None = None) -> Side:
         """Give the distances of one direction, all or some chosen ones, with their voxels."""
         own = 1 if direction == "prediction_to_reference" else 0
-        inner, distances = self.found.places(own), self.distances(direction)
+        inner, distances = self.found.places(own, chosen), self.distances(direction)
         if chosen is not None:
-            inner, distances = inner[chosen], distances[chosen]
+            distances = distances[chosen]
         in_other = self.found.within(1 - own, inner)
         places = np.zeros((len(inner), self.ndim), np.int64)
         for axis, start, along in zip(self.axes, self.start, inner.T, strict=True):

@@ -84,8 +84,8 @@ class PlacedDistances(Protocol):
     def distances(self) -> SurfaceDistances:
         """The distances; their order is that of the places."""
 
-    def places(self, side: int) -> NDArray[np.int64]:
-        """List the surface voxels of a side along the map's axes, (n, ndim)."""
+    def places(self, side: int, chosen: NDArray[np.intp] | None = None) -> NDArray[np.int64]:
+        """List the surface voxels of a side along the map's axes, (n, ndim): all, or some by their ascending ranks."""
 
     def within(self, side: int, places: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Tell which of some voxels belong to the mask of a side."""

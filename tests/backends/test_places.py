@@ -50,6 +50,8 @@ def test_both_backends_name_the_same_places(
             distances = getattr(one.distances, name)
             within = one.within(1 - side, places)
             assert one.within(side, places).all()
+            for chosen in (np.arange(5, 9), np.array([0]), np.array([3, len(places) - 1])):
+                assert np.array_equal(one.places(side, chosen), places[chosen])
             rows = [*places.T, distances, within]
             both.append(np.array(rows)[:, np.lexsort(places.T[::-1])])
         assert np.array_equal(both[0], both[1])

@@ -38,16 +38,21 @@ class PackedPlaces:
             SurfaceDistances(*nearest.distances(*surfaces.sets, surfaces.geometry)), surfaces, words
         )
 
-    def places(self, side: int) -> NDArray[np.int64]:
+    def places(self, side: int, chosen: NDArray[np.intp] | None = None) -> NDArray[np.int64]:
         """List the set bits: a search along no offsets at all leaves every query over."""
         found, geometry = self.surfaces.sets[side], self.surfaces.geometry
         padding = nearest.Padding.of(geometry)
-        slabs = threads.slabs(geometry.shape[0], _COST_OF_A_PLACE * found.words.size)
-        counts = [
-            int(found.counts[start + padding.z : stop + padding.z].sum()) for start, stop in slabs
+        inside = found.counts[padding.z : padding.z + geometry.shape[0]]
+        before = np.concatenate([[0], np.cumsum(inside)])
+        first, end = 0, geometry.shape[0]
+        if chosen is not None:  # in as few slices as hold them
+            first, end = (np.searchsorted(before, chosen[[0, -1]], "right") - [1, 0]).tolist()
+        slabs = [
+            (first + start, first + stop)
+            for start, stop in threads.slabs(end - first, _COST_OF_A_PLACE * found.words.size)
         ]
-        places = np.empty((sum(counts), 3), np.int64)
-        starts = np.cumsum([0, *counts]).tolist()
+        offset = int(before[first])
+        places = np.empty((int(before[end]) - offset, 3), np.int64)
 
         def take(part: int) -> None:
             start, stop = slabs[part]
@@ -65,11 +70,13 @@ class PackedPlaces:
                 stop + padding.z,
                 np.empty(0, np.uint8),
                 np.zeros((0, 1), np.int64),
-                places[starts[part] : starts[part + 1]],
+                places[before[start] - offset : before[stop] - offset],
                 np.empty(0),
             )
 
         threads.run(take, range(len(slabs)), _COST_OF_A_PLACE * found.words.size)
+        if chosen is not None:
+            places = places[chosen - offset]
         z, y, x = self.surfaces.start
         for axis, moved in enumerate((z - padding.z, y - padding.y, x)):
             places[:, axis] += moved  # along short rows it takes three times as long
