@@ -159,6 +159,7 @@ def distance_map(
         memory_order(maps[0]),
         _overlap(some),
         reference if sources[0].grid is not None else prediction if grid is not None else None,
+        tuple(one for one in (reference, prediction) if io.is_image_path(one)),
     )
 
 

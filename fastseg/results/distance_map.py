@@ -97,6 +97,8 @@ class DistanceMap:
         Whether structures share labels.
     like : path or image, or None
         The one that says where the voxels lie.
+    sources : tuple of path or image
+        What was compared; no file of these is replaced.
     """
 
     structures: tuple[MappedStructure, ...]
@@ -108,6 +110,7 @@ class DistanceMap:
     order: Literal["C", "F"]
     overlap: bool
     like: Any = None
+    sources: tuple[Any, ...] = ()
 
     @lazy
     def prediction_to_reference(self) -> Floats:
@@ -168,7 +171,7 @@ class DistanceMap:
         wanted = np.dtype(dtype)
         if wanted not in (np.dtype(np.float32), np.dtype(np.float64)):
             raise InputError(f"dtype: expected float32 or float64, got {wanted}")
-        io.check_written_path(path, self.like)
+        io.check_written_path(path, *self.sources)
         io.write_image(path, self._image(direction, wanted, self.diagonal), self._place())
 
     @property

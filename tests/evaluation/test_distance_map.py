@@ -313,9 +313,11 @@ def test_files_have_the_diagonal_for_what_is_infinite(tmp_path: Path) -> None:
     array = fastseg.read_image(tmp_path / "map.nii").array
     assert sorted(set(array.ravel().tolist())) == [-math.hypot(12, 20), 0]
     nibabel.save(nibabel.Nifti1Image(reference, np.eye(4)), tmp_path / "a.nii")
-    of_file = fastseg.distance_map(tmp_path / "a.nii", tmp_path / "a.nii")
-    with pytest.raises(InputError, match="is read for what is to be written"):
-        of_file.save(tmp_path / "a.nii")
+    nibabel.save(nibabel.Nifti1Image(reference, np.eye(4)), tmp_path / "b.nii")
+    of_files = fastseg.distance_map(tmp_path / "a.nii", tmp_path / "b.nii")
+    for name in ("a.nii", "b.nii"):
+        with pytest.raises(InputError, match="is read for what is to be written"):
+            of_files.save(tmp_path / name)
 
 
 def test_the_command_writes_the_map_and_shows_the_largest(
