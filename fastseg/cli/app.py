@@ -18,6 +18,7 @@ from fastseg.cli.commands.evaluate import evaluate
 from fastseg.cli.commands.info import info
 from fastseg.cli.commands.merge import merge
 from fastseg.cli.commands.protocols import protocols
+from fastseg.cli.commands.raters import raters
 from fastseg.cli.commands.run_script import run_script
 from fastseg.cli.commands.warm import warm
 from fastseg.cli.messages import one_line_warnings, say
@@ -96,6 +97,7 @@ def _options(
 
 
 app.command(cls=options.CommandWithFacts)(evaluate)
+app.command()(raters)
 app.command()(merge)
 app.command()(protocols)
 app.command()(demo)

@@ -9,8 +9,8 @@ import pytest
 
 import fastseg
 from fastseg.errors import InputError, InputTypeError
-from fastseg.raters.evaluate_raters import CONSENSUS
 from fastseg.raters.relative import relative_score
+from fastseg.raters.settings import METHODS
 from tests.raters import naive_raters as naive
 
 
@@ -25,7 +25,7 @@ def blobs(labels: int = 2) -> list[np.ndarray]:
 METRICS = ("dice", "iou", "hd95", "assd", "nsd", "recall")
 
 
-@pytest.mark.parametrize("consensus", CONSENSUS)
+@pytest.mark.parametrize("consensus", METHODS)
 def test_pairs_are_those_of_evaluate(consensus: str) -> None:
     *maps, prediction = blobs()
     spacing = (2.0, 1.0, 0.5)
