@@ -55,6 +55,7 @@ _HOMES = {
     "Robustness": "fastseg.measures.robustness",
     "read_image": "fastseg.io",
     "read_results": "fastseg.cohort.read_results",
+    "write_image": "fastseg.io",
 }
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
     from fastseg.evaluation.partition import evaluate_partition as evaluate_partition
     from fastseg.instances.evaluate_instances import evaluate_instances as evaluate_instances
     from fastseg.io import read_image as read_image
+    from fastseg.io import write_image as write_image
     from fastseg.measures.robustness import Robustness as Robustness
     from fastseg.measures.robustness import robustness as robustness
     from fastseg.measures.surface_distances import SurfaceDistances as SurfaceDistances
