@@ -25,11 +25,12 @@ _RELATIVE = "relative_"
 
 
 class _Number(NamedTuple):
-    """A number and its interval; of one case, or a mean."""
+    """A number and its interval; of one case, or a mean, which so many cases make infinite."""
 
     value: float
     low: float = math.nan
     high: float = math.nan
+    infinite: int = 0
 
 
 # By structure, measure, and of whom.
@@ -50,7 +51,9 @@ def show_cohort(cohort: RaterCohort) -> None:
     """Print means over cases."""
     means = cohort.means()
     table = {
-        (one.name, one.measure, one.first, one.second): _Number(one.mean, one.low, one.high)
+        (one.name, one.measure, one.first, one.second): _Number(
+            one.mean, one.low, one.high, one.infinite
+        )
         for one in means
     }
     labels = {one.name: one.label for one in means}
@@ -71,6 +74,8 @@ def _show(
     print_columns(_of_each(table, labels, raters, metrics))
     if any(math.isnan(one.value) for one in table.values()):
         print("–: undefined (no value)")
+    if any(one.infinite for one in table.values()):
+        print("inf (n): n cases are infinite, and so is the mean; --output has the medians (.json)")
 
 
 def _of_all(table: _Table, labels: Mapping[str, Label | None]) -> Columns:
@@ -134,7 +139,9 @@ def _of_each(
 
 def _cell(table: _Table, name: str, measure: str, of: tuple[str, str]) -> str:
     one = table.get((name, measure, *of))
-    return "" if one is None else _text(one.value, measure)
+    if one is None:
+        return ""
+    return _text(one.value, measure) + (f" ({one.infinite})" if one.infinite else "")
 
 
 def _interval(one: _Number | None) -> str:

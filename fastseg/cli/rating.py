@@ -75,11 +75,12 @@ def named(texts: Sequence[str]) -> dict[str, Path]:
     names: dict[int, str] = {}
     paths = []
     for place, text in enumerate(texts):
-        name, equals, path = text.partition("=")
-        if equals and name.strip() and path and not os.path.exists(text):
+        name, equals, rest = text.partition("=")
+        if equals and name.strip() and rest and not os.path.exists(text):
             names[place] = name.strip()
-            text = path
-        paths.append(Path(text))
+            paths.append(Path(rest))
+        else:
+            paths.append(Path(text))
     own = names_of(paths)
     found = {}
     for place, path in enumerate(paths):

@@ -6,7 +6,7 @@ import os
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -31,6 +31,7 @@ from fastseg.raters.maps import as_maps
 from fastseg.raters.results import RaterEvaluation
 from fastseg.raters.settings import RaterSettings
 from fastseg.results.failures import Failure
+from fastseg.results.writers.registry import check_writable
 
 # A consensus is a file of the kind of the first rater's, if it is one of these.
 _KEPT = (".nii.gz", ".nii", ".nrrd", ".mha")
@@ -155,7 +156,7 @@ def evaluate_rater_cohort(
 
 def rater_outcomes(
     cases: Iterable[RaterCase], settings: RaterSettings, consensus_folder: StrPath | None = None
-) -> Iterator[RaterOutcome]:
+) -> Generator[RaterOutcome, None, None]:
     """Evaluate one case after the other; whatever one of them raises is its failure."""
     for case in cases:
         yield rater_outcome(case, settings, _target(case, consensus_folder))
@@ -217,8 +218,7 @@ def check_consensus_folder(folder: StrPath, given: Iterable[StrPath | None]) -> 
     there = own
     while not there.exists():
         there = there.parent
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise PermissionError(f"{folder}: no file can be written in {there}")
+    check_writable(there / "consensus")
 
 
 def _target(case: RaterCase, folder: StrPath | None) -> Path | None:

@@ -12,7 +12,7 @@ from fastseg.cohort.folders import StrPath, images_below, known_ending, nfc, pri
 from fastseg.cohort.pairing import natural
 from fastseg.errors import InputError, InputTypeError
 from fastseg.inputs.scalars import shown
-from fastseg.io import image_stem
+from fastseg.io import IMAGE_SUFFIXES, image_stem
 
 
 class RaterCase(NamedTuple):
@@ -77,7 +77,9 @@ def names_of(paths: Sequence[StrPath]) -> list[str]:
     split = []
     for path in paths:
         *folders, last = Path(os.path.abspath(path)).parts
-        split.append([*folders, last if os.path.isdir(path) else image_stem(last)])
+        if not os.path.isdir(path) and last.lower().endswith(IMAGE_SUFFIXES):
+            last = image_stem(last)
+        split.append([*folders, last])
     if len({tuple(parts) for parts in split}) < len(split):
         raise InputError(f"raters: one path is given twice: {some(list(map(str, paths)), 10)}")
     while len({parts[-1] for parts in split}) == 1 and len(split) > 1:

@@ -43,8 +43,8 @@ class RaterMean(NamedTuple):
         Of the cases where it is defined; nan where it is in none.
     low, high : float
         A 95 % interval of the mean, by bootstrap over the cases; nan for fewer than three.
-    n, undefined : int
-        In how many cases it is defined, and in how many it is not.
+    n, undefined, infinite : int
+        In how many cases it is defined, in how many it is not, and in how many of the former it is infinite.
     """
 
     label: Label | None
@@ -58,7 +58,11 @@ class RaterMean(NamedTuple):
     median: float
     n: int
     undefined: int
+    infinite: int
 
+
+# What a number is of: label, name, measure, first, second.
+_Key = tuple[Label | None, str, str, str, str]
 
 COLUMNS = ("case", *RaterScore._fields)
 
@@ -103,14 +107,15 @@ class RaterCohort:
 
     def means(self) -> list[RaterMean]:
         """Give means over cases of every number, in the order in which the cases have them."""
-        values: dict[tuple[Any, ...], list[float]] = {}
+        values: dict[_Key, list[float]] = {}
         for evaluation in self.evaluations.values():
             for one in evaluation:
-                values.setdefault(one[:5], []).append(one.value)
-        by_number: dict[int, list[tuple[Any, ...]]] = {}
+                key = (one.label, one.name, one.measure, one.first, one.second)
+                values.setdefault(key, []).append(one.value)
+        by_number: dict[int, list[_Key]] = {}
         for key, found in values.items():
             by_number.setdefault(len(found), []).append(key)
-        intervals: dict[tuple[Any, ...], tuple[float, float]] = {}
+        intervals: dict[_Key, tuple[float, float]] = {}
         seed = int(self.settings.get("seed", 0))
         for keys in by_number.values():  # those of as many cases are drawn together
             table = np.array([values[key] for key in keys]).T
@@ -122,7 +127,9 @@ class RaterCohort:
             if there:
                 mean, median = math.fsum(there) / len(there), float(np.median(there))
             n = len(there)
-            means.append(RaterMean(*key, mean, *intervals[key], median, n, len(found) - n))
+            low, high = intervals[key]
+            counts = n, len(found) - n, sum(map(math.isinf, there))
+            means.append(RaterMean(*key, mean, low, high, median, *counts))
         return means
 
     def mean(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from fastseg.inputs.arrays import Array, Spacing, as_label_map, as_spacing, chec
 from fastseg.inputs.device import is_on_device
 from fastseg.inputs.scalars import shown
 from fastseg.inputs.source import whole_map
+from fastseg.io import PreparedPair
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def _read(
     values: Sequence[Any], names: Sequence[str], rules: io.GridRules
 ) -> tuple[list[Array], io.Grid | None, Spacing | None]:
     prepared = [
-        io.prepare_pair(values[0], value, rules, (names[0], name))
+        _prepared(values[0], value, rules, (names[0], name))
         for value, name in zip(values[1:], names[1:], strict=True)
     ]
     for pair, name in zip(prepared, names[1:], strict=True):
@@ -115,6 +117,14 @@ def _read(
         warnings.warn(note, InputWarning, stacklevel=4)
     source = found[0].source
     return [whole_map(one.source, "raters") for one in found], source.grid, source.spacing
+
+
+def _prepared(first: Any, other: Any, rules: io.GridRules, names: tuple[str, str]) -> PreparedPair:
+    try:
+        return io.prepare_pair(first, other, rules, names)
+    except GridMismatchError as error:  # neither of two raters is a reference
+        told = re.sub(r"\b(reference|prediction) (?=\S)", "", str(error), count=2)
+        raise GridMismatchError(told) from None
 
 
 def _check(first: Array, other: Array, name: str, other_name: str) -> None:

@@ -79,4 +79,4 @@ def as_levels(levels: Any) -> tuple[Level, ...]:
     for name in names:
         if name not in LEVELS:
             raise unknown("levels", name, LEVELS)
-    return tuple(dict.fromkeys(names))
+    return tuple(level for level in get_args(Level) if level in names)
