@@ -21,6 +21,7 @@ _HOMES = {
     "evaluate_raters": "fastseg.raters.evaluate_raters",
     "evaluate_rater_cohort": "fastseg.cohort.rater_cohort",
     "consensus": "fastseg.raters.consensus",
+    "curvas_scores": "fastseg.raters.curvas",
     "repeatability": "fastseg.raters.repeatability",
     "RaterEvaluation": "fastseg.raters.results",
     "RaterCohort": "fastseg.raters.cohort_results",
@@ -98,6 +99,7 @@ if TYPE_CHECKING:
     from fastseg.protocols.framework.registry import list_protocols as list_protocols
     from fastseg.raters.cohort_results import RaterCohort as RaterCohort
     from fastseg.raters.consensus import consensus as consensus
+    from fastseg.raters.curvas import curvas_scores as curvas_scores
     from fastseg.raters.evaluate_raters import evaluate_raters as evaluate_raters
     from fastseg.raters.repeatability import repeatability as repeatability
     from fastseg.raters.results import RaterEvaluation as RaterEvaluation
