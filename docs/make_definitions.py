@@ -35,6 +35,11 @@ BOUNDARY = {
         "smallest distance that holds this share of the area",
         "surface-distance, MONAI `use_subvoxels`",
     ),
+    "vertex": (
+        "the same corners, weighted by the area of the voxels' faces that meet there, each face's shared equally among "
+        "its corners; in percentiles each counts the same",
+        "DisTorch",
+    ),
 }
 PERCENTILE_METHOD = {
     "max_of_directions": (
@@ -80,8 +85,12 @@ for centres. A score that is the threshold reaches it, unless `strict=True`. R a
 
 {options()}
 
-Percentiles of `boundary="voxel"` interpolate linearly between order statistics. `tolerance` is τ, one number or one for
-each structure; `boundary_iou` takes its bands from voxel surfaces under either boundary.
+Percentiles of `boundary="voxel"` and `"vertex"` interpolate linearly between order statistics. `tolerance` is τ, one
+number or one for each structure; `boundary_iou` takes its bands from voxel surfaces under any boundary.
+
+`boundary="vertex"` is what `boundary_metrics` of DisTorch gives, without the rounding of its float32: `hd95` is the
+larger of its two Hausdorff95, of which its script takes the mean; averages and `nsd` are weighted. Where both masks
+have the same vertices its share within the tolerance is 0, `nsd` is 1; where one is empty all of it is nan, see below.
 
 ## Empty masks
 

@@ -28,6 +28,7 @@ _HOMES = {
     "Evaluation": "fastseg.results",
     "EmptyMaskError": "fastseg.errors",
     "list_metrics": "fastseg.metrics",
+    "list_flags": "fastseg.flags",
     "detection_curve": "fastseg.results.detection_curve",
     "DetectionCurve": "fastseg.results.detection_curve",
     "confusion_matrix": "fastseg.primitives",
@@ -59,7 +60,11 @@ _HOMES = {
     "write_image": "fastseg.io",
 }
 
+# Packages that have names of their own: `fastseg.statistics.rank`.
+_PACKAGES = frozenset(("statistics",))
+
 if TYPE_CHECKING:
+    from fastseg import statistics as statistics
     from fastseg.cohort.evaluate_cohort import evaluate_cohort as evaluate_cohort
     from fastseg.cohort.rater_cohort import evaluate_rater_cohort as evaluate_rater_cohort
     from fastseg.cohort.read_results import read_results as read_results
@@ -79,6 +84,7 @@ if TYPE_CHECKING:
     from fastseg.errors import MissingPackageError as MissingPackageError
     from fastseg.evaluation.case import evaluate as evaluate
     from fastseg.evaluation.partition import evaluate_partition as evaluate_partition
+    from fastseg.flags import list_flags as list_flags
     from fastseg.instances.evaluate_instances import evaluate_instances as evaluate_instances
     from fastseg.io import read_image as read_image
     from fastseg.io import write_image as write_image
@@ -115,6 +121,8 @@ __all__ = ["__version__", *sorted(_HOMES)]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return importlib.import_module(f"fastseg.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'fastseg' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name]), name)
@@ -123,4 +131,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted({*__all__, *_PACKAGES})

@@ -24,6 +24,7 @@ from fastseg.inputs.choices import unknown
 from fastseg.inputs.device import memory_of
 from fastseg.inputs.scalars import as_whole_number, shown
 from fastseg.measures.regions import Region
+from fastseg.measures.surface_areas import CODE_MEASURES
 from fastseg.measures.surface_distances import BOUNDARIES, Boundary, SurfaceDistances
 
 EDGES = ("background", "ignore")
@@ -134,10 +135,11 @@ def surface_distances(
         Masks of one shape; not 0 is inside. Voxel surfaces: any number of axes; surface elements: 1 to 3.
     spacing : float or sequence of float, optional
         Voxel size along each array axis. Default 1.
-    boundary : {"voxel", "surfel"}
+    boundary : {"voxel", "surfel", "vertex"}
         "voxel": the voxels of the mask with a face neighbour outside it, the outside of the image included.
         "surfel": the corners of the voxel lattice that the surface passes, each with its marching-cubes area
-        (contour length in 2-D), as surface-distance has it.
+        (contour length in 2-D), as surface-distance has it. "vertex": the same corners, each with its share of the
+        area of the voxels' faces (edges in 2-D) that meet there, as DisTorch has it.
 
     Returns
     -------
@@ -163,8 +165,8 @@ def surface_distances(
     ndim = masks[0].ndim
     if boundary not in BOUNDARIES:
         raise unknown("boundary", boundary, BOUNDARIES)
-    if boundary == "surfel" and ndim > 3:
-        raise InputError(f"boundary='surfel' is defined for 1 to 3 axes, not {ndim}")
+    if boundary in CODE_MEASURES and ndim > 3:
+        raise InputError(f"boundary={boundary!r} is defined for 1 to 3 axes, not {ndim}")
     steps = as_spacing(spacing, ndim)
     backend = dispatch.choose("surface_distances", ndim, memory=memory_of(masks[0]))
     # C order: the distances come in the order in which the backend goes through the array

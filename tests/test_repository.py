@@ -201,8 +201,12 @@ def test_a_wrong_path_is_found() -> None:
 
 
 def test_the_site_has_every_public_name() -> None:
-    names = re.findall(r"^   (\w+)$", text_of("docs/api.md"), re.M)
-    assert sorted(names) == sorted(set(fastseg.__all__) - {"__version__"})
+    pages = re.split(r"currentmodule:: (\S+)\n", text_of("docs/api.md"))[1:]
+    names: dict[str, list[str]] = {}
+    for module, text in zip(pages[::2], pages[1::2], strict=True):
+        names.setdefault(module, []).extend(re.findall(r"^   (\w+)$", text, re.M))
+    assert sorted(names["fastseg"]) == sorted(set(fastseg.__all__) - {"__version__"})
+    assert sorted(names["fastseg.statistics"]) == sorted(fastseg.statistics.__all__)
 
 
 def test_the_site_has_every_command() -> None:

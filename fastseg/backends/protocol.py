@@ -142,6 +142,25 @@ class Operations(Protocol):
             Where bins are split.
         """
 
+    def signed_rank_sums(
+        self, differences: NDArray[np.float64], weights: NDArray[np.uint16]
+    ) -> NDArray[np.int64]:
+        """Rank the sizes of differences in bootstrap samples, as Wilcoxon's test does.
+
+        Parameters
+        ----------
+        differences : float64 ndarray (n_pairs, n_cases)
+            Of two algorithms each; zero and nan are left out.
+        weights : uint16 ndarray (n_samples, n_cases)
+            How often each case is in each sample.
+
+        Returns
+        -------
+        int64 ndarray (3, n_pairs, n_samples)
+            Twice the sum of the ranks of positive differences, how many differences there are, and the sum of t³ - t
+            over how many each size occurs.
+        """
+
 
 class PackedOperations(Protocol):
     """What a backend does with masks as bits, for label maps that are never whole in memory."""

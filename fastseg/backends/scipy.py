@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from scipy import ndimage
 
 from fastseg.backends import scipy_shapes, scipy_skeletons
+from fastseg.backends.scipy_signed_ranks import signed_rank_sums as signed_rank_sums
 from fastseg.backends.scipy_skeletons import skeletonize as skeletonize
 from fastseg.inputs.arrays import Array, Box, Spacing
 from fastseg.measures.component_pairs import ComponentPair, PaintedPair
@@ -22,8 +23,8 @@ from fastseg.measures.overlap import Overlap
 from fastseg.measures.probability_bins import Cuts, Moments, places_of
 from fastseg.measures.regions import LabelRegion, Measured, Region, Request
 from fastseg.measures.shape import ShapePair
-from fastseg.measures.surface_areas import surfel_measures
-from fastseg.measures.surface_distances import Boundary, SurfaceDistances
+from fastseg.measures.surface_areas import CODE_MEASURES
+from fastseg.measures.surface_distances import COUNTED, Boundary, SurfaceDistances
 
 Mask = NDArray[np.bool_]
 
@@ -37,7 +38,7 @@ _OFFERED = {
     *("surface_distributions", "band_overlap", *_OF_SHAPES),
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
     *("connected_components", "region_components", "position_sums", "component_pair"),
-    *("voronoi_regions", "probability_moments", *_OF_SKELETONS),
+    *("voronoi_regions", "probability_moments", "signed_rank_sums", *_OF_SKELETONS),
 }
 
 
@@ -107,7 +108,9 @@ def measured_masks(masks: tuple[Mask, Mask], tolerance: float, request: Request)
     found: dict[str, Any] = {}
     if "surface_distributions" in request.measurements:
         distances = _distances_between(*masks, request.spacing, request.boundary)
-        found["surface_distributions"] = SurfaceDistributions(*distances.distributions)
+        found["surface_distributions"] = SurfaceDistributions(
+            *distances.distributions, counted=distances.counted
+        )
     if "surface_distances" in request.measurements:
         found["surface_distances"] = _distances_between(*masks, request.spacing, request.boundary)
     if "band_overlap" in request.measurements:
@@ -160,7 +163,7 @@ def _distances_between(
     reference: Mask, prediction: Mask, spacing: Spacing, boundary: Boundary
 ) -> SurfaceDistances:
     """Look the distance transform of each surface up at the other one."""
-    if boundary == "surfel":
+    if boundary in CODE_MEASURES:
         codes = [surfels(mask) for mask in (reference, prediction)]
         surfaces = [code != 0 for code in codes]
     else:
@@ -172,7 +175,8 @@ def _distances_between(
     if boundary == "voxel":
         return SurfaceDistances(*directed)
     found = [code[code != 0].astype(np.uint8) for code in codes]
-    return SurfaceDistances(*directed, found[0], found[1], surfel_measures(spacing))
+    areas = CODE_MEASURES[boundary](spacing)
+    return SurfaceDistances(*directed, found[0], found[1], areas, counted=boundary in COUNTED)
 
 
 def _band_overlap(reference: Mask, prediction: Mask, spacing: Spacing, width: float) -> Overlap:

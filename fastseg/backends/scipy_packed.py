@@ -23,7 +23,7 @@ from fastseg.inputs.arrays import Array, Box, Spacing
 from fastseg.measures.distributions import Distribution
 from fastseg.measures.overlap import Overlap
 from fastseg.measures.regions import Measured, Request
-from fastseg.measures.surface_areas import surfel_measures
+from fastseg.measures.surface_areas import CODE_MEASURES
 from fastseg.measures.surface_distances import Boundary
 
 #: bytes that transforms of both surfaces of a window take for each of its voxels
@@ -97,7 +97,9 @@ def _surfaces(pair: PackedPair, boundary: Boundary) -> tuple[tuple[Mask, Mask], 
     found, codes = [], []
     for mask in _masks(pair):
         image = (
-            surfels(mask) if boundary == "surfel" else surface(mask, 1, "background").astype(int)
+            surfels(mask)
+            if boundary in CODE_MEASURES
+            else surface(mask, 1, "background").astype(int)
         )
         cube = _cube_of(image.T if pair.reverse else image)
         codes.append(np.ascontiguousarray(cube, np.intp))
@@ -130,10 +132,10 @@ def near(
 ) -> tuple[tuple[Words, Words], Iterator[Near]]:
     """Look transforms of the window's surfaces up at those of its core."""
     surfaces, codes = _surfaces(pair, boundary)
-    rows = pair.elements(core, lattice=boundary == "surfel")
+    rows = pair.elements(core, lattice=boundary in CODE_MEASURES)
     own = tuple(slice(*part) for part in rows)
     packed = _packed(surfaces[0][own]), _packed(surfaces[1][own])
-    areas = surfel_measures(spacing) if boundary == "surfel" else None
+    areas = CODE_MEASURES[boundary](spacing) if boundary in CODE_MEASURES else None
 
     def answers() -> Iterator[Near]:
         for side in (0, 1):

@@ -28,6 +28,8 @@ from fastseg.evaluation.sums import Band, Sum
 from fastseg.measures.distributions import Distribution, SurfaceDistributions
 from fastseg.measures.overlap import Overlap
 from fastseg.measures.regions import Measured, Request
+from fastseg.measures.surface_areas import CODE_MEASURES
+from fastseg.measures.surface_distances import COUNTED
 
 #: gives both masks within some slices and rows of the box
 Window = Callable[[Range, Range], tuple[Words, Words]]
@@ -110,7 +112,7 @@ class Blockwise:
         self._request, self._frame, self._read, self._budget = request, frame, window, budget
         self._shape = shape_of(bounds)
         self._steps = self._pair((0, 0), (0, 0), None).steps(request.spacing)
-        self._lattice = request.boundary == "surfel"
+        self._lattice = request.boundary in CODE_MEASURES
         axes = range(3 - frame.ndim, 3)
         self._elements = tuple(
             size + int(self._lattice and axis in axes) for axis, size in enumerate(self._shape)
@@ -223,7 +225,9 @@ class Blockwise:
                 parts = self._again(block) if of_block is None else iter(of_block)
                 for part in self._joined(parts):
                     self._answer(part, cells, bounds[1 - part.direction], sums[part.direction])
-        return SurfaceDistributions(sums[0].all, sums[1].all)
+        return SurfaceDistributions(
+            sums[0].all, sums[1].all, counted=self._request.boundary in COUNTED
+        )
 
     def _nobody_asks(self, block: Block) -> bool:
         """Tell whether all that a window leaves open is farther than anybody wants to know."""

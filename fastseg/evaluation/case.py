@@ -19,9 +19,10 @@ from fastseg.errors import InputWarning
 from fastseg.evaluation.budget import Budget
 from fastseg.evaluation.naming import named_structures, unlisted_labels
 from fastseg.evaluation.pieces import PiecewisePair
-from fastseg.evaluation.rows import rows_of
+from fastseg.evaluation.rows import raise_flags, rows_of
 from fastseg.evaluation.settings import Settings, SingleSlice, are_fixed, kept
 from fastseg.evaluation.structures import counts_of, regions_of, structures_of
+from fastseg.flags import FlagsArgument
 from fastseg.inputs.arrays import (
     Array,
     Spacing,
@@ -64,6 +65,7 @@ def evaluate(
     grid_tolerance: float = io.GridRules().tolerance,
     ignore_grid: bool = False,
     reorient: bool = False,
+    flags: FlagsArgument = True,
 ) -> Evaluation:
     """Compare a predicted segmentation with its reference: every label, every metric.
 
@@ -87,7 +89,7 @@ def evaluate(
     tolerance : float or mapping, optional
         Tolerance of ``nsd`` and width of the ``boundary_iou`` band, in the units of the spacing: one number, or one
         for each label by name or id, with the key "default" for those that are not named.
-    boundary : {"voxel", "surfel"}
+    boundary : {"voxel", "surfel", "vertex"}
         What the surface is, see :func:`surface_distances`.
     percentile_method : {"max_of_directions", "pooled"}
         How ``hdNN`` is taken: the larger of the two directions' percentiles (MONAI, MetricsReloaded), or the
@@ -113,6 +115,9 @@ def evaluate(
         Compare the shapes of two images, and not where they lie; the reference's voxel size counts.
     reorient : bool
         Undo flips and permutations of the axes of two images that lie on one lattice, and say so in a warning.
+    flags : bool, str, iterable of str, or mapping of str to float or bool
+        Which flags say of a row why its numbers should not be trusted by themselves, see :func:`list_flags`: all, none,
+        some by name; a mapping changes thresholds, or switches single ones off. They change no number.
 
     Returns
     -------
@@ -150,6 +155,7 @@ def evaluate(
         "grid_tolerance": grid_tolerance,
         "ignore_grid": ignore_grid,
         "reorient": reorient,
+        "flags": flags,
     }
     settings = kept(**options) if are_fixed(options.values()) else Settings.checked(**options)
     if not case and isinstance(prediction, (str, os.PathLike)):
@@ -274,6 +280,10 @@ def evaluate_case(
         math.hypot(*map(operator.mul, pair.shape, spacing)),
         voxel_volume,
     )
+    if settings.flags:
+        raise_flags(
+            rows, settings, histogram, pair.shape, spacing, structures, measured, tolerances
+        )
     about["backend"] = pair.backend.name
     if settings.structures is not None:
         unlisted = unlisted_labels(structures, histogram, ignored)

@@ -82,6 +82,7 @@ def evaluate_partition(
         grid_tolerance=grid_tolerance,
         ignore_grid=ignore_grid,
         reorient=reorient,
+        flags=False,
     )
     histogram = _histogram(*open_pair(reference, prediction, settings), backend)
     partition = Partition.of(histogram, *ignored)

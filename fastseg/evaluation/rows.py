@@ -10,8 +10,9 @@ import math
 from collections.abc import Sequence
 
 from fastseg.evaluation.settings import Settings
+from fastseg.flags import CaseFacts, flags_of
 from fastseg.inputs.structures import Structure
-from fastseg.measures.joint_histogram import Counts, Empty
+from fastseg.measures.joint_histogram import Counts, Empty, JointHistogram
 from fastseg.measures.regions import Measured
 from fastseg.measures.skeletons import BESIDE_NOTHING
 from fastseg.metrics import EmptyPolicy, Metric, Options
@@ -59,6 +60,31 @@ def rows_of(
             Row(case, label, name, label, other, by_name, count, voxel_volume, empty, policy)
         )
     return tuple(rows)
+
+
+def raise_flags(
+    rows: Sequence[Row],
+    settings: Settings,
+    histogram: JointHistogram,
+    shape: Sequence[int],
+    spacing: Sequence[float],
+    structures: Sequence[Structure],
+    measured: Sequence[Measured],
+    tolerances: Sequence[float],
+) -> None:
+    """Raise the flags of rows that were just made, and that nobody else holds yet."""
+    facts = CaseFacts(
+        histogram,
+        tuple(shape),
+        tuple(spacing),
+        structures,
+        [row.counts for row in rows],
+        measured,
+        tolerances,
+        [row.values_by_metric for row in rows],
+    )
+    for row, flags in zip(rows, flags_of(facts, settings.flags), strict=True):
+        row.__dict__["flags"] = flags
 
 
 def values_of(

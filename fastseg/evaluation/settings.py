@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from fastseg import dispatch, io
 from fastseg.errors import InputTypeError
+from fastseg.flags import Chosen, FlagsArgument, as_flags
 from fastseg.inputs.arrays import Spacing, as_label, as_spacing
 from fastseg.inputs.choices import unknown
 from fastseg.inputs.scalars import as_flag, as_tolerance, is_scalar, shown
@@ -45,7 +46,7 @@ class Settings:
         None stands for all labels that are found.
     metric_names : tuple of str
     tolerance : float or mapping
-    boundary : {"voxel", "surfel"}
+    boundary : {"voxel", "surfel", "vertex"}
     percentile_method : {"max_of_directions", "pooled"}
     policy : EmptyPolicy
     ignore_label : int or None
@@ -53,6 +54,8 @@ class Settings:
     single_slice : {"plane", "volume"}
     grid_tolerance : float
     ignore_grid, reorient : bool
+    flags : tuple of (str, float)
+        The flags that are looked for, and their thresholds.
     """
 
     spacing: float | Spacing | None
@@ -68,6 +71,7 @@ class Settings:
     grid_tolerance: float
     ignore_grid: bool
     reorient: bool
+    flags: Chosen
 
     @classmethod
     def checked(
@@ -86,6 +90,7 @@ class Settings:
         grid_tolerance: float = io.GridRules().tolerance,
         ignore_grid: bool = False,
         reorient: bool = False,
+        flags: FlagsArgument = True,
     ) -> Settings:
         """Check the options of :func:`fastseg.evaluate`, before anything is read.
 
@@ -120,6 +125,7 @@ class Settings:
             grid_tolerance,
             as_flag(ignore_grid, "ignore_grid"),
             as_flag(reorient, "reorient"),
+            as_flags(flags),
         )
 
     @lazy
@@ -157,6 +163,7 @@ class Settings:
             "grid_tolerance": self.grid_tolerance,
             "ignore_grid": self.ignore_grid,
             "reorient": self.reorient,
+            "flags": dict(self.flags),
         }
 
     @lazy

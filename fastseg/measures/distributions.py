@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import numpy as np
@@ -121,14 +121,17 @@ class Distribution:
             return self._area(n)
         return float(self._ends[n - 1]) if n else 0.0
 
-    def percentile(self, percentile: float) -> float:
-        """Take a percentile as :meth:`SurfaceReductions.hausdorff` defines it; there must be at least one distance."""
+    def percentile(self, percentile: float, counted: bool = False) -> float:
+        """Take a percentile as :meth:`SurfaceReductions.hausdorff` defines it; there must be at least one distance.
+
+        `counted` elements count the same whatever their areas.
+        """
         if type(percentile) not in (int, float) or not 0 <= percentile <= 100:
             percentile = as_percentile(percentile)
         if percentile == 100 or math.isinf(self.distances[-1]):
             return float(self.distances[-1])
         share = percentile / 100
-        if self.areas is not None:
+        if self.areas is not None and not counted:
             return self._by_area(share)
         # The bits of `numpy.percentile` of the single distances.
         n = int(self._ends[-1])
@@ -177,6 +180,9 @@ def _starts_of_groups(distances: Floats, areas: Floats | None) -> NDArray[np.int
 class SurfaceReductions:
     """The definitions of the surface metrics: what the distributions of both directions reduce to."""
 
+    #: whether percentiles count elements whatever their areas
+    counted: bool = False
+
     @property
     def distributions(self) -> tuple[Distribution, Distribution]:
         """From the reference's surface to the prediction's, and back."""
@@ -218,8 +224,9 @@ class SurfaceReductions:
 
         Notes
         -----
-        Voxel surfaces interpolate linearly between order statistics, as ``numpy.percentile``. Surface elements with
-        areas give the smallest distance within which that share of the area lies, as surface-distance does.
+        Voxel surfaces interpolate linearly between order statistics, as ``numpy.percentile``; so do vertices, each of
+        which counts the same here, as in DisTorch. Surfels give the smallest distance within which that share of the
+        area lies, as surface-distance does.
         """
         if type(percentile) not in (int, float) or not 0 <= percentile <= 100:
             percentile = as_percentile(percentile)
@@ -229,9 +236,8 @@ class SurfaceReductions:
         if missing is not None:
             return missing
         if method == "pooled":
-            return self._pooled.percentile(percentile)
-        forward, backward = self.distributions
-        return max(forward.percentile(percentile), backward.percentile(percentile))
+            return self._pooled.percentile(percentile, self.counted)
+        return max(side.percentile(percentile, self.counted) for side in self.distributions)
 
     def average(
         self, direction: Literal["reference_to_prediction", "prediction_to_reference"]
@@ -291,6 +297,7 @@ class SurfaceDistributions(SurfaceReductions):
 
     reference_to_prediction: Distribution
     prediction_to_reference: Distribution
+    counted: bool = field(default=False, kw_only=True)
 
     @property
     def distributions(self) -> tuple[Distribution, Distribution]:

@@ -1,12 +1,15 @@
-"""How much surface passes each corner of the voxel lattice: length in 2-D, marching-cubes area in 3-D.
+"""How much surface passes each corner of the voxel lattice, by the kinds of boundary that consist of such corners.
 
 A corner sees the 2ⁿ voxels around it as a code: voxel (i, j, k) of them, 0 for the earlier one along each axis, is
 bit ``4 * i + 2 * j + k`` (``2 * i + j`` in 2-D). Code 0 and the full code carry no surface.
 
-In 3-D the surface is that of classic marching cubes (Lorensen & Cline, 1987) with vertices halfway along the edges,
-a code of more than four voxels having the triangles of its complement. It is derived rather than tabulated: on each
-face of the cube the boundary cuts the set corners off; the cuts join to loops; a loop is cut into the triangles of
-largest total area at unit spacing, which are the classic ones (where several cuts tie, their areas agree at any
+A vertex has its share of the voxels' faces that meet there, which add up to all of their faces: DisTorch's weights.
+A surfel has the contour's length in 2-D, in 3-D the marching cubes' area, as surface-distance has them.
+
+In 3-D the surfels' surface is that of classic marching cubes (Lorensen & Cline, 1987) with its corners halfway along
+the edges, a code of more than four voxels having the triangles of its complement. It is derived rather than tabulated:
+on each face of the cube the boundary cuts the set corners off; the cuts join to loops; a loop is cut into the triangles
+of largest total area at unit spacing, which are the classic ones (where several cuts tie, their areas agree at any
 spacing). Equal to the table of surface-distance to 2.1e-16 for every code.
 """
 
@@ -14,6 +17,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable, Mapping
 from itertools import product
 
 import numpy as np
@@ -43,6 +47,40 @@ def surfel_measures(spacing: Spacing) -> NDArray[np.float64]:
     table = np.array([measure(code, spacing) for code in range(2**2 ** len(spacing))])
     table.flags.writeable = False
     return table
+
+
+@functools.lru_cache(maxsize=64)
+def vertex_measures(spacing: Spacing) -> NDArray[np.float64]:
+    """Area of the faces between set and other voxels that meet at a corner of every code, each over its corners.
+
+    A point in 1-D counts 1, in 2-D the faces are edges. All corners of a mask together have the area of its faces.
+
+    Parameters
+    ----------
+    spacing : tuple of 1 to 3 floats
+        Voxel size along each axis.
+
+    Returns
+    -------
+    float64 ndarray (2 ** 2 ** ndim,), read-only
+    """
+    ndim = len(spacing)
+    codes = np.arange(2**2**ndim)
+    table = np.zeros(len(codes))
+    for axis in range(ndim):
+        step = 1 << (ndim - 1 - axis)  # from a voxel's bit to that of the next along the axis
+        starts = [bit for bit in range(2**ndim) if not bit & step]
+        faces = sum((codes >> bit ^ codes >> (bit + step)) & 1 for bit in starts)
+        table += faces * (math.prod(spacing[:axis] + spacing[axis + 1 :]) / 2 ** (ndim - 1))
+    table.flags.writeable = False
+    return table
+
+
+#: the boundaries whose elements are corners of the voxel lattice, and the measure of every code by each
+CODE_MEASURES: Mapping[str, Callable[[Spacing], NDArray[np.float64]]] = {
+    "surfel": surfel_measures,
+    "vertex": vertex_measures,
+}
 
 
 def _count(code: int, spacing: Spacing) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import numpy as np
@@ -12,8 +12,10 @@ from fastseg import threads
 from fastseg.measures.distributions import Distribution, SurfaceReductions
 from fastseg.threads import lazy
 
-Boundary = Literal["voxel", "surfel"]
+Boundary = Literal["voxel", "surfel", "vertex"]
 BOUNDARIES: tuple[str, ...] = get_args(Boundary)
+#: those whose elements have areas, and count the same in percentiles all the same
+COUNTED = frozenset({"vertex"})
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.uint8]
@@ -33,6 +35,8 @@ class SurfaceDistances(SurfaceReductions):
         Which of the voxels around each surface element are set; None for ``boundary="voxel"``.
     code_areas : float64 ndarray or None
         Area of a surface element (length in 2-D) of each code.
+    counted : bool
+        Whether percentiles count the elements whatever their areas, as those of vertices do.
     """
 
     reference_to_prediction: Floats
@@ -40,6 +44,7 @@ class SurfaceDistances(SurfaceReductions):
     reference_codes: Codes | None = None
     prediction_codes: Codes | None = None
     code_areas: Floats | None = None
+    counted: bool = field(default=False, kw_only=True)
 
     @property
     def reference_areas(self) -> Floats | None:

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from fastseg._version import __version__
 from fastseg.errors import InputError, InputTypeError
+from fastseg.flags import NO_FLAGS, RaisedFlags
 from fastseg.measures.joint_histogram import Counts, Empty
 from fastseg.results.attributes import Attributes
 from fastseg.results.failures import Failure
@@ -154,6 +155,8 @@ def row_record(row: Row, metrics: Sequence[str]) -> dict[str, Any]:
     """Write a row of a table with these metrics as a record of JSON, from which :func:`read_row` makes the same row."""
     # attributes by themselves: their names may be any
     found = row.to_dict(attributes=(), metrics=metrics) | {"voxel_volume": row.voxel_volume}
+    if not row.flags:
+        del found["flags"]
     return record(found | {"attributes": dict(row.attributes)} if row.attributes else found)
 
 
@@ -179,7 +182,17 @@ def read_row(fields: Fields, metrics: Sequence[str], differ: bool = False) -> Ro
         algorithm=fields.text("algorithm", ""),
         attributes=Attributes(fields.texts("attributes")),
         instance=_read_instance(fields) if "match_score" in fields else None,
+        flags=_read_flags(fields),
     )
+
+
+def _read_flags(fields: Fields) -> RaisedFlags:
+    """Read the flags of a row; files of before there were any have none."""
+    text = fields.text("flags", "")
+    try:
+        return RaisedFlags.from_text(text) if text else NO_FLAGS
+    except ValueError:
+        fields.wrong("flags", "flags as to_json wrote them", text)
 
 
 def _read_instance(fields: Fields) -> Instance:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from fastseg.flags import NO_FLAGS, RaisedFlags
 from fastseg.inputs.choices import did_you_mean
 from fastseg.inputs.structures import Label, label_text
 from fastseg.measures.joint_histogram import Counts, Empty
@@ -51,6 +52,8 @@ class Row(Mapping[str, float]):
     instance : Instance or None
         Of the level "instance": its boxes, its centroids and how it was matched. Its ids stand in `reference_label`
         and `prediction_label`, `name` and `label` are those of the structure that it belongs to.
+    flags : RaisedFlags
+        Why its numbers should not be trusted by themselves.
     """
 
     case: str
@@ -67,6 +70,7 @@ class Row(Mapping[str, float]):
     algorithm: str = ""
     attributes: Mapping[str, str] = NO_ATTRIBUTES
     instance: Instance | None = None
+    flags: RaisedFlags = NO_FLAGS
 
     def __getitem__(self, metric: str) -> float:
         try:
@@ -122,6 +126,7 @@ class Row(Mapping[str, float]):
             **dict(zip(count_columns(metrics or self.values_by_metric), counts, strict=True)),
             "empty": self.empty,
             "empty_policy": self.empty_policy,
+            "flags": str(self.flags),
         }
 
 
@@ -142,7 +147,7 @@ def columns(
     if instances:
         identity += INSTANCE_COLUMNS
     sizes = ("volume_reference", "volume_prediction", *count_columns(metrics))
-    return [*case, *identity, *metrics, *sizes, "empty", "empty_policy"]
+    return [*case, *identity, *metrics, *sizes, "empty", "empty_policy", "flags"]
 
 
 def count_columns(metrics: Iterable[str]) -> tuple[str, ...]:

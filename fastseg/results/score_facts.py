@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from fastseg.errors import InputError
-from fastseg.metrics import resolve
+from fastseg.metrics import find
 
 #: the key of the settings
 SCORES = "scores"
@@ -31,7 +31,7 @@ def facts_of(name: str, settings: Mapping[str, Any]) -> ScoreFacts:
         found = scores[name]
         return ScoreFacts(str(found.get("unit", "")), found.get("larger_is_better"))
     try:
-        metric = resolve([name])[0]
+        metric = find(name)  # a column may be called as a group of metrics is
     except InputError:
         return ScoreFacts()
     return ScoreFacts(metric.unit, metric.larger_is_better, metric.uses)

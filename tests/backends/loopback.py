@@ -116,6 +116,13 @@ def probability_moments(
     return scipy.probability_moments(probabilities, labels, class_of_label, cuts)
 
 
+def signed_rank_sums(
+    differences: NDArray[np.float64], weights: NDArray[np.uint16]
+) -> NDArray[np.int64]:
+    calls.append("signed_rank_sums")
+    return scipy.signed_rank_sums(differences, weights)
+
+
 def as_operations() -> Operations:
     """This module, as mypy sees it: it complains here if a function is missing or differs."""
     from tests.backends import loopback

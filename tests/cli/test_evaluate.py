@@ -103,10 +103,11 @@ def test_the_output_file_has_every_metric(call: Call, pair: tuple[str, str]) -> 
         assert [float(row[metric.name]) for row in rows] == [row[metric.name] for row in expected]
 
 
-def test_every_option_reaches_evaluate(call: Call, pair: tuple[str, str]) -> None:
+@pytest.mark.parametrize("boundary", ["surfel", "vertex"])
+def test_every_option_reaches_evaluate(call: Call, pair: tuple[str, str], boundary: Any) -> None:
     status, _, _ = call(
         "evaluate", *pair, "--metrics", "dice, hd90,nsd", "--tolerance", "liver=2,default=1",
-        "--labels", "names.json", "--boundary", "surfel", "--percentile-method", "pooled",
+        "--labels", "names.json", "--boundary", boundary, "--percentile-method", "pooled",
         "--empty", "nan", "--ignore-label", "7", "--spacing", "2", "--threads", "1",
         "--output", "o.json", *SCIPY,
     )  # fmt: skip
@@ -114,7 +115,7 @@ def test_every_option_reaches_evaluate(call: Call, pair: tuple[str, str]) -> Non
     content = json.loads(Path("o.json").read_text())
     expected = fastseg.evaluate(
         *pair, metrics=["dice", "hd90", "nsd"], tolerance={"liver": 2, "default": 1}, spacing=2,
-        labels=LABELS, boundary="surfel", ignore_label=7,
+        labels=LABELS, boundary=boundary, ignore_label=7,
         percentile_method="pooled", empty="nan", backend="scipy",
     )  # fmt: skip
     assert content == json.loads(expected.to_json())

@@ -28,6 +28,7 @@ from fastseg.errors import InputError, InputTypeError
 from fastseg.evaluation.settings import Settings
 from fastseg.instances.settings import InstanceSettings
 from fastseg.io import open_image
+from fastseg.measures.surface_distances import BOUNDARIES
 from tests.cohort.cohorts import SETTINGS, rows, saved
 
 MIB = 1 << 20
@@ -220,6 +221,10 @@ def test_no_case_takes_more_than_it_needs(
     before, peak, need = map(int, run_warm(script).split())
     assert before < PROCESS_BYTES
     assert need / 20 < peak - before < need
+
+
+def test_every_boundary_has_a_need() -> None:
+    assert set(memory._WORKING) == set(memory._BY_SCIPY) == set(BOUNDARIES)
 
 
 # -------------------------------------------------------------------- what there may be

@@ -185,7 +185,7 @@ def test_nsd_alone_asks_nothing_again(boundary: Any, asked_again: list[int]) -> 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("boundary", ["voxel", "surfel"])
+@pytest.mark.parametrize("boundary", ["voxel", "surfel", "vertex"])
 @pytest.mark.parametrize("ndim", [1, 2, 3])
 def test_hard_pairs_block_by_block(ndim: int, boundary: Any, backend: str) -> None:
     spacings = itertools.cycle(hard_cases.SPACINGS[ndim])
@@ -225,7 +225,7 @@ def test_regions_and_ignored_labels_on_some_threads(n_threads: int) -> None:
     try:
         for budget, boundary in zip(
             (LEAST, LEAST, LEAST << 6, LEAST << 8),
-            ("voxel", "surfel", "voxel", "surfel"),
+            ("voxel", "surfel", "vertex", "vertex"),
             strict=True,
         ):
             check(
@@ -272,7 +272,7 @@ def test_any_pair_in_any_budget(data: st.DataObject) -> None:
         pair[0],
         pair[1],
         budget=LEAST << data.draw(st.integers(0, 6)),
-        boundary=data.draw(st.sampled_from(["voxel", "surfel"])),
+        boundary=data.draw(st.sampled_from(["voxel", "surfel", "vertex"])),
         spacing=data.draw(hard_cases.spacings(ndim)),
         tolerance=data.draw(st.sampled_from([0.5, 1.0, 2.5])),
     )

@@ -53,7 +53,7 @@ def assert_rows_equal(row: Row, expected: Mapping[str, float], **tolerance: floa
         assert row[name] == pytest.approx(value, nan_ok=True, **tolerance), name
 
 
-@pytest.mark.parametrize("boundary", ["voxel", "surfel"])
+@pytest.mark.parametrize("boundary", ["voxel", "surfel", "vertex"])
 @pytest.mark.parametrize("method", ["max_of_directions", "pooled"])
 @pytest.mark.parametrize("ndim", [1, 2, 3])
 def test_every_metric_against_brute_force(boundary: Any, method: Any, ndim: int) -> None:
@@ -78,7 +78,7 @@ def test_every_metric_against_brute_force(boundary: Any, method: Any, ndim: int)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("boundary", ["voxel", "surfel"])
+@pytest.mark.parametrize("boundary", ["voxel", "surfel", "vertex"])
 @pytest.mark.parametrize("axes", [(0,), (1,), (2,), (0, 1), (1, 2), (0, 2)])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_a_slice_is_measured_in_its_plane(
@@ -159,7 +159,7 @@ def test_figure_5c_tells_the_hd95_definitions_apart() -> None:
     assert [round(value, 4) for value in answers.values()] == [2.2627, 6.7882, 11.3137]
 
 
-@pytest.mark.parametrize("boundary", ["voxel", "surfel"])
+@pytest.mark.parametrize("boundary", ["voxel", "surfel", "vertex"])
 def test_backends_agree_to_the_bit_on_medium_volumes(boundary: Any) -> None:
     for seed, spacing in enumerate([(1, 1, 1), (2.5, 0.9766, 0.9766), (0.7, 1.3, 3.1)]):
         reference, prediction = volumes.blob_pair(72, seed)

@@ -64,7 +64,7 @@ def rows(evaluation: fastseg.Evaluation) -> list[dict[str, Any]]:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*no label in common:fastseg.errors.InputWarning")
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("boundary", ["voxel", "surfel"])
+@pytest.mark.parametrize("boundary", ["voxel", "surfel", "vertex"])
 def test_chunks_give_the_rows_of_whole_arrays(backend: str, boundary: Any) -> None:
     for name, reference, prediction in hard_cases.label_pairs():
         options: dict[str, Any] = {

@@ -22,6 +22,7 @@ OPTIONS: dict[str, Any] = {
     "empty": {"hd99_5": 7.0, "default": "nan"},
     "ignore_label": 9,
     "backend": "scipy",
+    "flags": "small_structure",
 }
 
 
@@ -58,6 +59,7 @@ def test_the_table_says_what_it_was_made_with() -> None:
         "grid_tolerance": 0.03,
         "ignore_grid": False,
         "reorient": False,
+        "flags": {"small_structure": 0.02},
     }
 
 

@@ -87,8 +87,9 @@ def assert_distances(
     found = fastseg.surface_distances(*map(cupy.asarray, pair), **options)
     expected = fastseg.surface_distances(*pair, **options)
     for name in vars(expected):
-        if name != "distributions":
+        if name not in ("distributions", "counted"):
             assert_same(cupy, getattr(found, name), getattr(expected, name), (what, options, name))
+    assert found.counted == expected.counted
     assert found.hausdorff(95) == expected.hausdorff(95) or not len(found.reference_to_prediction)
 
 
@@ -171,7 +172,7 @@ def test_surface_and_band(gpu: types.ModuleType) -> None:
     assert_bands(gpu, pair, (2.5, 1.0, 0.7), 2.6)
 
 
-@pytest.mark.parametrize("boundary", ["voxel", "surfel"])
+@pytest.mark.parametrize("boundary", ["voxel", "surfel", "vertex"])
 def test_surface_distances(gpu: types.ModuleType, boundary: Any) -> None:
     reference, prediction = (volume == 1 for volume in labels())
     prediction[0, :3] = False
@@ -208,7 +209,9 @@ def test_transform_of_lines_too_long_for_a_block(
 # ---------------------------------------------------------------------------- hard cases
 
 
-@pytest.mark.parametrize(("boundary", "order"), [("voxel", "F"), ("surfel", "C"), ("surfel", "F")])
+@pytest.mark.parametrize(
+    ("boundary", "order"), [("voxel", "F"), ("surfel", "C"), ("surfel", "F"), ("vertex", "F")]
+)
 @pytest.mark.parametrize("ndim", [1, 2, 3])
 def test_distances_of_hard_pairs(
     quick: types.ModuleType, ndim: int, boundary: Any, order: Any
@@ -325,7 +328,12 @@ def test_far_structures_in_thin_volumes(
 def test_evaluate(quick: types.ModuleType, order: Any) -> None:
     reference, prediction = (np.asarray(volume, order=order) for volume in labels())
     options: dict[str, Any] = {"spacing": (2.5, 0.7, 0.9), "tolerance": 1.5, "ignore_label": 3}
-    for more in ({}, {"boundary": "surfel"}, {"labels": {"both": (1, 2), "none": 9}}):
+    for more in (
+        {},
+        {"boundary": "surfel"},
+        {"boundary": "vertex"},
+        {"labels": {"both": (1, 2), "none": 9}},
+    ):
         found = fastseg.evaluate(
             quick.asarray(reference), quick.asarray(prediction), **options, **more
         )

@@ -426,6 +426,7 @@ def test_large_organs_are_measured_among_small_ones(backend: str) -> None:
     [
         {},
         {"boundary": "surfel", "dilation": 1},
+        {"boundary": "vertex", "percentile_method": "pooled"},
         {"percentile_method": "pooled", "matching": "any", "labels": {"all": (1, 2), "one": 1}},
         {"components": "given", "structure_metrics": "all"},
         {"components": {"reference": "given", "prediction": "connected"}, "matching": "center"},

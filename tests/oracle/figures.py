@@ -19,6 +19,8 @@ Mask = NDArray[np.bool_]
 
 PAPER = "arXiv 2302.01790"
 ANALYTIC = "closed form"
+DISTORCH_TEXT = "github.com/jeromerony/distorch, CORRECTNESS.md"
+DISTORCH_README = "github.com/jeromerony/distorch, README.md"
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Expected:
     metric: str
     value: float
     decimals: int = 4
-    boundary: Literal["voxel", "surfel"] = "voxel"
+    boundary: Literal["voxel", "surfel", "vertex"] = "voxel"
     percentile_method: Literal["max_of_directions", "pooled"] = "max_of_directions"
     tolerance: float = 1.0  # of nsd; the width of boundary_iou
     source: str = PAPER
@@ -257,9 +259,13 @@ def plane_shift(axis: int, shift: int, spacing: tuple[float, ...]) -> Figure:
         *_exact({"nsd": 1.0}, tolerance=apart),
         *_exact({"nsd": 1.0}, tolerance=math.nextafter(apart, 0)),
         *_exact({"nsd": 0.0}, tolerance=apart * (1 - 2e-6)),
-        *_exact({"hd": apart, "assd": middle, "masd": middle}, boundary="surfel"),
-        *_exact({"nsd": 0.5}, boundary="surfel", tolerance=(shift - 0.25) * spacing[axis]),
     ]
+    for boundary in ("surfel", "vertex"):
+        expected += [
+            *_exact({"hd": apart, "assd": middle, "masd": middle}, boundary=boundary),
+            *_exact({"nsd": 0.5}, boundary=boundary, tolerance=(shift - 0.25) * spacing[axis]),
+        ]
+    expected += _exact({"hd95": apart, "hd25": apart - spacing[axis]}, boundary="vertex")
     name = f"planes {shift} apart along axis {axis} of spacing {spacing}"
     return Figure(name, reference, prediction, spacing, tuple(expected))
 
@@ -282,6 +288,7 @@ def nested_boxes(
     expected = [
         *_exact({"hd": far}),
         *_exact({"hd": far}, boundary="surfel"),
+        *_exact({"hd": far}, boundary="vertex"),
         *_exact({"dice": 2 * volumes[1] / sum(volumes), "iou": volumes[1] / volumes[0]}),
         *_exact({"precision": 1.0, "recall": volumes[1] / volumes[0], "specificity": 1.0}),
         *_exact({"relative_volume_difference": volumes[1] / volumes[0] - 1}),
@@ -313,6 +320,49 @@ def rounding_tolerance(step: float, shift: int, tolerance: float) -> Figure:
     return Figure(name, planes.reference, planes.prediction, planes.spacing, expected)
 
 
+# ---------------------------------------------------------------------------- DisTorch
+
+
+def one_pixel_and_two() -> Figure:
+    """A pixel, and it with its neighbour: what DisTorch works out by hand.
+
+    The distances' integrals over both contours are 1/16 · 4 and 1/3 · 6, so that ASSD is 0.225; from vertices it is
+    0.2, which DisTorch prints beside it.
+    """
+    return Figure(
+        "a pixel, and two",
+        _box((3, 4), (1, 2), (1, 2)),
+        _box((3, 4), (1, 2), (1, 3)),
+        (1.0, 1.0),
+        (
+            *_rows(DISTORCH_TEXT, {"assd": 0.2, "masd": 1 / 6, "hd": 1.0}, 12, boundary="vertex"),
+            *_exact({"nsd": 0.8}, boundary="vertex", tolerance=0.5),
+            *_exact({"hd95": 1.0, "hd70": 0.5, "hd50": 0.0}, boundary="vertex"),
+        ),
+    )
+
+
+def distorch_example() -> Figure:
+    """Two shapes of pixels that touch at corners; weights count in means and in shares, and not in percentiles."""
+    reference = np.array(
+        [[0, 0, 0, 0, 0], [0, 1, 0, 0, 0], [0, 0, 1, 1, 0], [0, 1, 1, 1, 0], [0, 0, 0, 0, 0]], bool
+    )
+    prediction = np.array(
+        [[1, 1, 0, 0, 0], [0, 1, 1, 0, 0], [0, 1, 1, 1, 0], [0, 1, 1, 0, 0], [0, 0, 0, 0, 0]], bool
+    )
+    values = {"hd": 1.4142, "hd95": 1.1036, "assd": 0.3471, "nsd": 0.9667}
+    return Figure(
+        "DisTorch's example",
+        reference,
+        prediction,
+        (1.0, 1.0),
+        (
+            *_rows(DISTORCH_README, values, boundary="vertex"),
+            *_rows(DISTORCH_README, {"masd": (0.2857 + 0.4009) / 2}, 4, boundary="vertex"),
+        ),
+    )
+
+
 FIGURES: list[Figure] = [
     *sn_2_10(),
     figure_5c(),
@@ -331,6 +381,8 @@ FIGURES: list[Figure] = [
     overlapping_boxes(0.7),
     rounding_tolerance(0.1, 3, 0.3),
     rounding_tolerance(1.1, 3, 3.3),
+    one_pixel_and_two(),
+    distorch_example(),
 ]
 
 

@@ -19,7 +19,7 @@ from tests.primitives.common import reduced
 
 Mask = NDArray[np.bool_]
 
-BOUNDARIES: st.SearchStrategy[Boundary] = st.sampled_from(["voxel", "surfel"])
+BOUNDARIES: st.SearchStrategy[Boundary] = st.sampled_from(["voxel", "surfel", "vertex"])
 
 
 def lists(distances: fastseg.SurfaceDistances) -> tuple[list[float], list[float]]:

@@ -9,20 +9,21 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastseg
+from fastseg.measures.surface_distances import Boundary
 from tests.oracle import figures, naive
 from tests.oracle import hard_cases as volumes
 from tests.oracle.compare import assert_distances
 from tests.primitives.common import noise, reduced
 
 
-@pytest.mark.parametrize("boundary", ["voxel", "surfel"])
+@pytest.mark.parametrize("boundary", ["voxel", "surfel", "vertex"])
 @pytest.mark.parametrize("ndim", [1, 2, 3])
 def test_hard_pairs(ndim: int, boundary: Any) -> None:
     """The default backend, to the bit: the least of the sums that SciPy forms."""
     spacings = volumes.SPACINGS[ndim]
     for number, (name, reference, prediction) in enumerate(volumes.hard_pairs(ndim)):
         spacing = spacings[number % len(spacings)]
-        if boundary == "surfel" and reference.size > 1500:
+        if boundary != "voxel" and reference.size > 1500:
             continue  # the oracle looks at every corner in Python; rows of 129 are smaller
         found = reduced(
             fastseg.surface_distances(reference, prediction, spacing=spacing, boundary=boundary)
@@ -42,7 +43,8 @@ def test_hard_pairs_on_the_reference_backend(ndim: int) -> None:
     spacings = volumes.SPACINGS[ndim]
     for number, (name, *masks) in enumerate(volumes.hard_pairs(ndim)):
         spacing = spacings[number % len(spacings)]
-        for boundary in ("voxel", "surfel"):
+        boundaries: tuple[Boundary, ...] = ("voxel", "surfel", "vertex")
+        for boundary in boundaries:
             results = []
             for backend in ("scipy", "numba"):
                 with fastseg.use_backend(backend):
@@ -91,9 +93,41 @@ def test_unknown_boundaries() -> None:
     for boundary in ("surfle", None, "", ["voxel"]):
         with pytest.raises(ValueError, match="^boundary: unknown"):
             fastseg.surface_distances(mask, mask, boundary=boundary)
-    with pytest.raises(ValueError, match="1 to 3 axes, not 4"):
-        four = np.ones((2, 2, 2, 2))
-        fastseg.surface_distances(four, four, boundary="surfel")
+    for boundary in ("surfel", "vertex"):
+        with pytest.raises(ValueError, match=f"boundary='{boundary}' .* 1 to 3 axes, not 4"):
+            four = np.ones((2, 2, 2, 2))
+            fastseg.surface_distances(four, four, boundary=boundary)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_all_vertices_have_the_area_of_the_voxels_faces(backend: str, order: Any) -> None:
+    for ndim in (1, 2, 3):
+        spacing = (0.7, 2.5, 1.25)[:ndim]
+        masks = [np.asarray(mask, order=order) for mask in noise((9, 8, 66)[-ndim:], seed=3)]
+        found = fastseg.surface_distances(*masks, spacing=spacing, boundary="vertex")
+        for mask, areas in zip(masks, (found.reference_areas, found.prediction_areas), strict=True):
+            assert areas is not None
+            faces = [
+                np.count_nonzero(np.diff(np.pad(mask, 1).astype(int), axis=axis))
+                * np.prod(spacing[:axis] + spacing[axis + 1 :])
+                for axis in range(ndim)
+            ]
+            assert_allclose(areas.sum(), sum(faces), rtol=1e-14)
+
+
+def test_percentiles_count_vertices_and_weigh_surfels(backend: str) -> None:
+    """Of two pixels and one, four vertices of six agree; of the contour's length, more than half lies beyond 0."""
+    masks = np.array([[1, 0]], bool), np.array([[1, 1]], bool)
+    vertex = fastseg.surface_distances(*masks, spacing=(9, 1), boundary="vertex")
+    surfel = fastseg.surface_distances(*masks, spacing=(9, 1), boundary="surfel")
+    assert vertex.prediction_to_reference.tolist() == [0, 0, 1, 0, 0, 1]
+    assert vertex.hausdorff(60) == 0
+    assert surfel.hausdorff(60) == 1
+    assert vertex.hausdorff(70) == pytest.approx(np.percentile([0, 0, 0, 0, 1, 1], 70), rel=1e-15)
+    assert vertex.hausdorff(80, "pooled") == pytest.approx(np.percentile([0] * 8 + [1] * 2, 80))
+    assert vertex.prediction_areas is not None
+    assert vertex.prediction_areas.tolist() == [5, 1, 5, 5, 1, 5]
+    assert vertex.average("prediction_to_reference") == 10 / 22
 
 
 def test_a_wrong_spacing_is_told() -> None:

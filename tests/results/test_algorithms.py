@@ -21,7 +21,9 @@ LABELS = {"liver": 1, "tumour": 2}
 
 def one(case: str, shift: int = 0, algorithm: str = "", **attributes: str) -> Evaluation:
     prediction = np.roll(BLOCK, shift, 0)
-    evaluation = fastseg.evaluate(BLOCK, prediction, labels=LABELS, metrics="dice", case=case)
+    evaluation = fastseg.evaluate(
+        BLOCK, prediction, labels=LABELS, metrics="dice", case=case, flags=False
+    )
     return with_case(evaluation, algorithm, attributes)
 
 
@@ -58,8 +60,8 @@ def test_columns_stand_where_they_belong_and_only_if_needed() -> None:
     evaluation = Evaluation.joined([one("a", 0, "unet", site="B"), one("b", 0, "unet", sex="f")])
     assert evaluation.columns[:5] == ["algorithm", "case", "site", "sex", "level"]
     assert evaluation.to_csv().splitlines()[1:4:2] == [
-        "unet,a,B,,structure,1,liver,1,1,1.0,27.0,27.0,27,0,0,183,,",
-        "unet,b,,f,structure,1,liver,1,1,1.0,27.0,27.0,27,0,0,183,,",
+        "unet,a,B,,structure,1,liver,1,1,1.0,27.0,27.0,27,0,0,183,,,",
+        "unet,b,,f,structure,1,liver,1,1,1.0,27.0,27.0,27,0,0,183,,,",
     ]
     assert all(list(row) == evaluation.columns for row in evaluation.to_dict())
     assert list(evaluation.rows[0].to_dict())[:4] == ["algorithm", "case", "site", "level"]

@@ -60,6 +60,7 @@ def test_the_table_has_the_columns_that_were_promised(evaluation: Evaluation) ->
         "tn",
         "empty",
         "empty_policy",
+        "flags",
     ]
     before = ["case", "level", "label", "name", "reference_label", "prediction_label"]
     assert list(row) == [*before, *evaluation.metrics, *after] == columns(evaluation.metrics)

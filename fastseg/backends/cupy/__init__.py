@@ -100,7 +100,9 @@ def measure(
         if "surface_distributions" in request.measurements:
             # counted on the CPU
             distances = distances_between(masks, request.spacing, request.boundary)
-            found["surface_distributions"] = SurfaceDistributions(*distances.distributions)
+            found["surface_distributions"] = SurfaceDistributions(
+                *distances.distributions, counted=distances.counted
+            )
         if "surface_distances" in request.measurements:
             found["surface_distances"] = distances_between(masks, request.spacing, request.boundary)
         if "band_overlap" in request.measurements:
@@ -179,6 +181,13 @@ def probability_moments(
 ) -> Moments:
     """Raise: it is not offered, as `unsupported` says."""
     raise NotImplementedError(unsupported("probability_moments", probabilities.ndim))
+
+
+def signed_rank_sums(
+    differences: NDArray[np.float64], weights: NDArray[np.uint16]
+) -> NDArray[np.int64]:
+    """Raise: it is not offered, as `unsupported` says."""
+    raise NotImplementedError(unsupported("signed_rank_sums", differences.ndim))
 
 
 def skeletonize(mask: DeviceArray, all_faces: bool) -> DeviceArray:

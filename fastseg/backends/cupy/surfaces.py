@@ -10,8 +10,8 @@ from fastseg.backends.cupy.masks import Mask
 from fastseg.backends.shared.geometry import ordered_codes
 from fastseg.backends.shared.volume import Volume
 from fastseg.inputs.arrays import Spacing
-from fastseg.measures.surface_areas import surfel_measures
-from fastseg.measures.surface_distances import Boundary, SurfaceDistances
+from fastseg.measures.surface_areas import CODE_MEASURES
+from fastseg.measures.surface_distances import COUNTED, Boundary, SurfaceDistances
 from fastseg_kernels.gpu import masks as mask_kernels
 from fastseg_kernels.gpu import surface as surface_kernels
 from fastseg_kernels.gpu._module import DeviceArray
@@ -23,7 +23,7 @@ def distances_between(
     """Take both surfaces, and ask for each element of one for the nearest of the other; the answers come to the CPU."""
     geometry = masks[0].geometry(spacing)
     ndim = geometry.ndim
-    if boundary == "surfel":
+    if boundary in CODE_MEASURES:
         geometry = geometry.lattice()
         lattice = (*geometry.shape[:2], mask_kernels.n_words(geometry.shape[2]))
         surfaces = [surface_kernels.corner_surface(mask.words, ndim, lattice) for mask in masks]
@@ -40,8 +40,10 @@ def distances_between(
         cupy.asnumpy(surface_kernels.corner_codes(mask.words, ndim, lattice, where))
         for mask, where in zip(masks, queries, strict=True)
     ]
-    areas = ordered_codes(surfel_measures(spacing), ndim, geometry.reverse)
-    return SurfaceDistances(forward, backward, codes[0], codes[1], areas)
+    areas = ordered_codes(CODE_MEASURES[boundary](spacing), ndim, geometry.reverse)
+    return SurfaceDistances(
+        forward, backward, codes[0], codes[1], areas, counted=boundary in COUNTED
+    )
 
 
 def surface_of(mask: DeviceArray, connectivity: int, edge: str) -> DeviceArray:

@@ -24,6 +24,7 @@ from fastseg.backends.numba.masks import Mask
 from fastseg.backends.numba.probabilities import probability_moments
 from fastseg.backends.numba.regions import between, measured
 from fastseg.backends.numba.shapes import OFFERED as _OF_CODES
+from fastseg.backends.numba.signed_ranks import signed_rank_sums
 from fastseg.backends.numba.skeletons import skeletonize
 from fastseg.backends.numba.sums import position_sums
 from fastseg.backends.numba.surfaces import surface_of, surfaces_of
@@ -45,6 +46,7 @@ __all__ = [
     "position_sums",
     "probability_moments",
     "region_components",
+    "signed_rank_sums",
     "skeletonize",
     "surface",
     "surface_distances",
@@ -66,7 +68,7 @@ _OFFERED = {
     *("surface_distributions", "band_overlap", *_OF_SHAPES),
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
     *("connected_components", "region_components", "position_sums", "component_pair"),
-    *("voronoi_regions", "probability_moments", "skeletonize"),
+    *("voronoi_regions", "probability_moments", "skeletonize", "signed_rank_sums"),
 }
 
 _allocator.keep_freed_pages()
@@ -148,7 +150,7 @@ def surface_distances(
     surfaces = surfaces_of(
         masks_of(Mask.of, Volume.of(reference), Volume.of(prediction), region), spacing, boundary
     )
-    return between(surfaces, spacing)
+    return between(surfaces, spacing, boundary)
 
 
 def surface(mask: NDArray[np.bool_], connectivity: int, edge: str) -> NDArray[np.bool_]:

@@ -36,6 +36,7 @@ from fastseg.inputs.arrays import Array, Box, Spacing
 from fastseg.measures.distributions import Distribution
 from fastseg.measures.overlap import Overlap
 from fastseg.measures.regions import Measured, Request
+from fastseg.measures.surface_areas import CODE_MEASURES
 from fastseg.measures.surface_distances import Boundary
 from fastseg_kernels.cpu import dilation as dilation_kernels
 from fastseg_kernels.cpu import nearest as nearest_kernels
@@ -130,10 +131,10 @@ def near(
 ) -> tuple[tuple[Words, Words], Iterator[Near]]:
     """Search both ways for the surface elements of a core, within its window; also give the core's surfaces."""
     areas = kinds = None
-    if boundary == "surfel":
-        areas, kinds = areas_of_codes(spacing, pair.ndim, pair.reverse)
+    if boundary in CODE_MEASURES:
+        areas, kinds = areas_of_codes(boundary, spacing, pair.reverse)
     surfaces = surfaces_of(_masks(pair), spacing, boundary, kinds)
-    own = pair.elements(core, lattice=boundary == "surfel")
+    own = pair.elements(core, lattice=boundary in CODE_MEASURES)
     padding = Padding.of(surfaces.geometry)
     (first_z, stop_z), (first_y, stop_y) = own
     inside = (

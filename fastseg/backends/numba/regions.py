@@ -21,8 +21,8 @@ from fastseg.backends.shared.geometry import ordered_codes
 from fastseg.inputs.arrays import Spacing
 from fastseg.measures.distributions import SurfaceDistributions
 from fastseg.measures.regions import Request
-from fastseg.measures.surface_areas import surfel_measures
-from fastseg.measures.surface_distances import SurfaceDistances
+from fastseg.measures.surface_areas import CODE_MEASURES
+from fastseg.measures.surface_distances import COUNTED, Boundary, SurfaceDistances
 
 
 def measured(
@@ -36,41 +36,43 @@ def measured(
         found["skeleton_overlap"] = skeleton_overlap(masks)
     if "band_overlap" in request.measurements:
         found["band_overlap"] = band_overlap(masks, request.spacing, tolerance)
+    boundary = request.boundary
     if "surface_distances" in request.measurements:
         found["surface_distances"] = between(
-            surfaces_of(masks, request.spacing, request.boundary), request.spacing
+            surfaces_of(masks, request.spacing, boundary), request.spacing, boundary
         )
     if "surface_distributions" in request.measurements:
         areas = kinds = None
-        if request.boundary == "surfel":
-            areas, kinds = areas_of_codes(request.spacing, masks[0].ndim, masks[0].volume.reverse)
-        surfaces = surfaces_of(masks, request.spacing, request.boundary, kinds)
+        if boundary in CODE_MEASURES:
+            areas, kinds = areas_of_codes(boundary, request.spacing, masks[0].volume.reverse)
+        surfaces = surfaces_of(masks, request.spacing, boundary, kinds)
         del masks  # which are packed by now if their bands were wanted
         furthest = request.furthest if areas is None else math.inf  # areas are summed in order
         directions = nearest.distributions(
             *surfaces.sets, surfaces.geometry, surfaces.codes, areas, furthest
         )
-        found["surface_distributions"] = SurfaceDistributions(*directions)
+        found["surface_distributions"] = SurfaceDistributions(
+            *directions, counted=boundary in COUNTED
+        )
     return found
 
 
 @functools.lru_cache(maxsize=64)
 def areas_of_codes(
-    spacing: Spacing, ndim: int, reverse: bool
+    boundary: Boundary, spacing: Spacing, reverse: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
     """List the different areas of surface elements, ascending, and tell which of them each code has."""
-    areas, kinds = np.unique(
-        ordered_codes(surfel_measures(spacing), ndim, reverse), return_inverse=True
-    )
+    table = ordered_codes(CODE_MEASURES[boundary](spacing), len(spacing), reverse)
+    areas, kinds = np.unique(table, return_inverse=True)
     return areas, kinds.astype(np.uint8)
 
 
-def between(surfaces: Surfaces, spacing: Spacing) -> SurfaceDistances:
+def between(surfaces: Surfaces, spacing: Spacing, boundary: Boundary) -> SurfaceDistances:
     """Search for the distance of each element of both surfaces."""
     geometry = surfaces.geometry
     directed = nearest.distances(*surfaces.sets, geometry)
     first, second = surfaces.codes
     if first is None:
         return SurfaceDistances(*directed)
-    areas = ordered_codes(surfel_measures(spacing), geometry.ndim, geometry.reverse)
-    return TalliedDistances(*directed, first, second, areas)
+    areas = ordered_codes(CODE_MEASURES[boundary](spacing), geometry.ndim, geometry.reverse)
+    return TalliedDistances(*directed, first, second, areas, counted=boundary in COUNTED)

@@ -82,6 +82,7 @@ class ProtocolSettings(SpecialSettings):
             grid_tolerance=grid_tolerance,
             ignore_grid=ignore_grid,
             reorient=reorient,
+            flags=False,
         )
         fields = {**common.__getstate__(), "metric_names": tuple(s.name for s in protocol.scores)}
         return cls(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fastseg.errors import InputError
+from fastseg.flags import RaisedFlags
 from fastseg.inputs.structures import Label
 from fastseg.io.image import require
 from fastseg.io.replacing import replacing
@@ -129,6 +130,7 @@ def _rows(
     known = names[names.index("case") + 1 : names.index("level")]
     no_names = [""] * len(table["case"])
     algorithms = table.get("algorithm", no_names)
+    flags = table.get("flags", no_names)  # files of before there were any have none
     rows = []
     for i, level in enumerate(table["level"]):
         if level is None:  # no measurement
@@ -156,6 +158,7 @@ def _rows(
                     (name, table[name][i]) for name in known if table[name][i] is not None
                 ),
                 instance=_instance(table, i),
+                flags=RaisedFlags.from_text(flags[i] or ""),
             )
         )
     return tuple(rows)

@@ -28,30 +28,38 @@ def rows_of(evaluation: Evaluation) -> list[dict[str, str]]:
 
 def test_it_is_this_file() -> None:
     evaluation = cohort(
-        labels={"liver": 1, "all": (1, 2, 3)}, metrics=["dice", "hd"], sites={"a": "Ü", "c": "B"}
+        labels={"liver": 1, "all": (1, 2, 3)},
+        metrics=["dice", "hd"],
+        sites={"a": "Ü", "c": "B"},
+        flags="small_structure",
     )
     assert evaluation.to_csv() == (
         "case,site,level,label,name,reference_label,prediction_label,dice,hd,volume_reference,"
-        "volume_prediction,tp,fp,fn,tn,empty,empty_policy\n"
-        "a,Ü,structure,1,liver,1,1,0.6666666666666666,1.0,27.0,27.0,18,9,9,174,,\n"
-        "a,Ü,structure,1+2+3,all,1+2+3,1+2+3,0.5538461538461539,3.1622776601683795,34.0,31.0,18,13,16,163,,\n"
-        "b,,structure,1,liver,1,1,0.3333333333333333,1.0,27.0,27.0,9,18,18,165,,\n"
-        "b,,structure,1+2+3,all,1+2+3,1+2+3,0.27692307692307694,3.1622776601683795,34.0,31.0,9,22,25,154,,\n"
+        "volume_prediction,tp,fp,fn,tn,empty,empty_policy,flags\n"
+        "a,Ü,structure,1,liver,1,1,0.6666666666666666,1.0,27.0,27.0,18,9,9,174,,,small_structure=0.03704\n"
+        "a,Ü,structure,1+2+3,all,1+2+3,1+2+3,0.5538461538461539,3.1622776601683795,34.0,31.0,18,13,16,163,,,small_structure=0.02941\n"
+        "b,,structure,1,liver,1,1,0.3333333333333333,1.0,27.0,27.0,9,18,18,165,,,small_structure=0.03704\n"
+        "b,,structure,1+2+3,all,1+2+3,1+2+3,0.27692307692307694,3.1622776601683795,34.0,31.0,9,22,25,154,,,small_structure=0.02941\n"
     )
 
 
 def test_what_has_no_row_follows_with_the_reason() -> None:
     evaluation = cohort(
-        labels=[1], metrics=["dice"], failed=["c"], missing=["b", "d"], sites={"a": "B", "c": "C"}
+        labels=[1],
+        metrics=["dice"],
+        failed=["c"],
+        missing=["b", "d"],
+        sites={"a": "B", "c": "C"},
+        flags=False,
     )
     assert evaluation.to_csv().splitlines()[1:] == [
-        "a,B,structure,1,1,1,1,0.6666666666666666,27.0,27.0,18,9,9,174,,,",
-        "b,,structure,1,1,1,1,0.3333333333333333,27.0,27.0,9,18,18,165,,,no prediction",
-        "c,C" + "," * 15 + '"InputError: no ""labels"", at all"',
-        "d," + "," * 15 + "no prediction: left out",
-        ",,,2" + "," * 13 + "label not asked for: 8 voxels in the reference",
-        ",,,3" + "," * 13 + "label not asked for: 6 voxels in the reference",
-        ",,,2" + "," * 13 + "label not asked for: 8 voxels in the prediction",
+        "a,B,structure,1,1,1,1,0.6666666666666666,27.0,27.0,18,9,9,174,,,,",
+        "b,,structure,1,1,1,1,0.3333333333333333,27.0,27.0,9,18,18,165,,,,no prediction",
+        "c,C" + "," * 16 + '"InputError: no ""labels"", at all"',
+        "d," + "," * 16 + "no prediction: left out",
+        ",,,2" + "," * 14 + "label not asked for: 8 voxels in the reference",
+        ",,,3" + "," * 14 + "label not asked for: 6 voxels in the reference",
+        ",,,2" + "," * 14 + "label not asked for: 8 voxels in the prediction",
     ]
 
 
@@ -63,9 +71,9 @@ def test_a_table_without_problems_has_no_column_for_them() -> None:
 def test_all_cases_failed() -> None:
     assert all_failed("unet").to_csv().splitlines() == [
         "algorithm,case,level,label,name,reference_label,prediction_label,dice,iou,hd95,"
-        "volume_difference,volume_reference,volume_prediction,tp,fp,fn,tn,empty,empty_policy,problem",
-        "unet,a" + "," * 18 + "OSError: no such file",
-        "unet,b" + "," * 18 + "OSError: no such file",
+        "volume_difference,volume_reference,volume_prediction,tp,fp,fn,tn,empty,empty_policy,flags,problem",
+        "unet,a" + "," * 19 + "OSError: no such file",
+        "unet,b" + "," * 19 + "OSError: no such file",
     ]
     assert len(EMPTY.to_csv().splitlines()) == 1
 

@@ -1,0 +1,40 @@
+"""Flags raised of the structures of a case: when somebody looks, and then of all at once."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+from fastseg.flags.facts import CaseFacts
+from fastseg.flags.raised import NO_FLAGS, RaisedFlag, RaisedFlags
+from fastseg.flags.registry import Chosen, find
+
+
+def flags_of(facts: CaseFacts, chosen: Chosen) -> list[RaisedFlags]:
+    """Give the flags of each structure; nothing is measured before one of them is looked at."""
+    n = len(facts.structures)
+    if not chosen:
+        return [NO_FLAGS] * n
+    found = _Found(facts, chosen)
+    return [RaisedFlags(find=functools.partial(found.of, place)) for place in range(n)]
+
+
+class _Found:
+    """The flags of a case, found at once."""
+
+    def __init__(self, facts: CaseFacts, chosen: Chosen) -> None:
+        self._facts: CaseFacts | None = facts
+        self._chosen, self._raised = chosen, list[list[RaisedFlag]]()
+
+    def of(self, place: int) -> Sequence[RaisedFlag]:
+        """Give those of one structure."""
+        facts = self._facts
+        if facts is not None:
+            raised: list[list[RaisedFlag]] = [[] for _ in facts.structures]
+            for name, threshold in self._chosen:
+                measured = find(name).function(facts)
+                for row in (measured > threshold).nonzero()[0].tolist():
+                    raised[row].append(RaisedFlag(name, float(f"{measured[row]:.4g}")))
+            # what was measured may be large, and is let go; two threads that come here at once find the same
+            self._raised, self._facts = raised, None
+        return self._raised[place]

@@ -1,0 +1,221 @@
+"""Algorithms beside each other, case by case: how much better one is, and how sure that is."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from fastseg.errors import InputError
+from fastseg.inputs.choices import unknown
+from fastseg.statistics.aggregates import Aggregate, aggregated, as_aggregate
+from fastseg.statistics.intervals import as_confidence
+from fastseg.statistics.ranking import Undefined, cluster_of_cases, without_undefined
+from fastseg.statistics.ranking_results import FEW_CASES
+from fastseg.statistics.reading import score_table
+from fastseg.statistics.resampling import as_samples, weights_of_samples
+from fastseg.statistics.result_table import ResultTable
+from fastseg.statistics.score_table import ScoreMatrix
+from fastseg.statistics.signed_ranks import holm
+
+COLUMNS = (
+    *("task", "metric", "first", "second", "difference", "low", "high", "better", "n"),
+    *("permutation_p", "wilcoxon_p", "holm_p", "best_probability"),
+)
+
+# Sign patterns of so few cases are all gone through.
+_FEW_UNITS = 14
+
+
+def compare(
+    source: Any,
+    metric: str | Sequence[str],
+    *,
+    first: str | None = None,
+    second: str | None = None,
+    statistic: Aggregate = "mean",
+    undefined: Undefined | None = None,
+    confidence: float = 0.95,
+    samples: int = 2000,
+    permutations: int = 10_000,
+    clusters: str | None = None,
+    seed: int = 0,
+    **columns: Any,
+) -> ResultTable:
+    """Compare algorithms pair by pair on the cases that both have.
+
+    Parameters
+    ----------
+    source : Evaluation, DataFrame, path, ScoreTable, or a mapping or list of these
+        What :func:`~fastseg.statistics.score_table` takes; `columns` are passed on to it.
+    metric : str or sequence of str
+    first, second : str, optional
+        Algorithms. Default: all pairs; with one of them, all pairs that it is in.
+    statistic : {"mean", "median"} or float
+        Of the differences of cases.
+    undefined : {"drop", "worst"} or float, optional
+        What undefined values count as, see :func:`~fastseg.statistics.rank`.
+    confidence : float
+    samples : int
+        Of the bootstrap of cases that gives the interval.
+    permutations : int
+        Of the signs of differences; of up to 14 cases, or clusters, all of them are gone through instead.
+    clusters : str, optional
+        An attribute, such as "patient" or "site", whose cases are drawn, and change their sign, together.
+    seed : int
+
+    Returns
+    -------
+    ResultTable
+        For each task, metric and pair: the statistic of ``first - second`` with its bootstrap percentile interval, the
+        share of cases for which `first` is better (ties count half), two-sided p-values of the permutation test of the
+        mean and of Wilcoxon's signed-rank test (nan where all differences are 0), the former by Holm's method for all
+        rows together, and in which share of the samples `first` is better.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For less than two algorithms, unknown names, undefined values of which nothing was said.
+
+    Examples
+    --------
+    >>> import pandas, fastseg
+    >>> scores = {"case": list("aabbcc"), "algorithm": ["x", "y"] * 3, "dice": [0.9, 0.8, 0.7, 0.6, 0.8, 0.6]}
+    >>> row = fastseg.statistics.compare(pandas.DataFrame(scores), "dice")[0]
+    >>> row["first"], row["second"], round(row["difference"], 3), row["better"], row["permutation_p"]
+    ('x', 'y', 0.133, 1.0, 0.25)
+    """
+    statistic, samples = as_aggregate(statistic), as_samples(samples)
+    permutations, confidence = as_samples(permutations), as_confidence(confidence)
+    names = [metric] if isinstance(metric, str) else list(metric)
+    table = score_table(source, metrics=names, **columns)
+    if len(table.algorithms) < 2:
+        raise InputError(f"compare: needs two algorithms or more, got {len(table.algorithms)}")
+    for name in (first, second):
+        if name is not None and name not in table.algorithms:
+            raise unknown("algorithm", name, table.algorithms)
+    rows: list[dict[str, Any]] = []
+    notes: dict[str, None] = {}
+    for task, name in itertools.product(table.tasks, names):
+        matrix = table.matrix(name, task)
+        values = without_undefined(matrix, undefined, "compare")
+        groups = (
+            np.arange(len(values))
+            if clusters is None
+            else np.unique(cluster_of_cases(table, matrix.cases, clusters), return_inverse=True)[1]
+        )
+        for one, other in _pairs(matrix.algorithms, first, second):
+            with np.errstate(invalid="ignore"):
+                difference = np.where(
+                    values[:, one] == values[:, other], 0.0, values[:, one] - values[:, other]
+                )
+            there = ~np.isnan(difference)
+            row = _row(
+                matrix, (one, other), difference[there], groups[there], statistic, confidence,
+                samples, permutations, seed,
+            )  # fmt: skip
+            rows.append(row)
+            if row["n"] < FEW_CASES:
+                notes[
+                    f"{task or name}: {row['n']} cases: below {FEW_CASES}, intervals are too narrow"
+                ] = None
+    if rows:
+        adjusted = holm(np.array([row["permutation_p"] for row in rows]))
+        for row, value in zip(rows, adjusted.tolist(), strict=True):
+            row["holm_p"] = value
+    ordered = tuple({name: row[name] for name in COLUMNS} for row in rows)
+    return ResultTable(ordered, COLUMNS, tuple(notes))
+
+
+def _pairs(
+    algorithms: Sequence[str], first: str | None, second: str | None
+) -> list[tuple[int, int]]:
+    """List the pairs that were asked for; who was named stands where it was named."""
+    places = range(len(algorithms))
+    if first is not None and second is not None:
+        return [(algorithms.index(first), algorithms.index(second))]
+    if first is not None:
+        one = algorithms.index(first)
+        return [(one, other) for other in places if other != one]
+    if second is not None:
+        one = algorithms.index(second)
+        return [(other, one) for other in places if other != one]
+    return list(itertools.combinations(places, 2))
+
+
+def _row(
+    matrix: ScoreMatrix,
+    pair: tuple[int, int],
+    difference: NDArray[np.float64],
+    groups: NDArray[np.intp],
+    statistic: Aggregate,
+    confidence: float,
+    samples: int,
+    permutations: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Compare one pair."""
+    sign = 1 if matrix.larger_is_better else -1
+    n = len(difference)
+    row: dict[str, Any] = {
+        "task": matrix.task,
+        "metric": matrix.metric,
+        "first": matrix.algorithms[pair[0]],
+        "second": matrix.algorithms[pair[1]],
+        "difference": np.nan,
+        "low": np.nan,
+        "high": np.nan,
+        "better": np.nan,
+        "n": n,
+        "permutation_p": np.nan,
+        "wilcoxon_p": np.nan,
+        "best_probability": np.nan,
+    }
+    if not n:
+        return row
+    column = difference[:, None]
+    row["difference"] = float(aggregated(column, np.ones((1, n)), statistic)[0, 0])
+    row["better"] = float(np.mean((np.sign(difference) * sign + 1) / 2))
+    if n > 1 and samples:
+        found = np.concatenate(
+            [
+                aggregated(column, weights, statistic)[:, 0]
+                for weights in weights_of_samples(n, samples, seed, clusters=groups)
+            ]
+        )
+        row["best_probability"] = float(np.mean((np.sign(found) * sign + 1) / 2))
+        if np.isfinite(found).all():
+            tails = [(1 - confidence) / 2, (1 + confidence) / 2]
+            row["low"], row["high"] = np.quantile(found, tails).tolist()
+    if np.isfinite(difference).all():
+        row["permutation_p"] = permutation_p(difference, groups, permutations, seed)
+    if difference.any():
+        row["wilcoxon_p"] = float(stats.wilcoxon(difference).pvalue)
+    return row
+
+
+def permutation_p(
+    difference: NDArray[np.float64], groups: NDArray[np.intp], permutations: int, seed: int
+) -> float:
+    """Test two-sidedly whether the mean difference is 0, by changing signs of cases, or of clusters, at random.
+
+    Of few clusters all patterns of signs are gone through, else the p-value counts the data as one of the samples, so
+    that it is never 0.
+    """
+    sums = np.bincount(np.unique(groups, return_inverse=True)[1], difference)
+    seen = abs(sums.sum()) * (1 - 1e-12)  # sums in another order may be rounded otherwise
+    if len(sums) <= _FEW_UNITS:
+        signs = np.array(list(itertools.product((1.0, -1.0), repeat=len(sums))))
+        return float(np.mean(np.abs(signs @ sums) >= seen))
+    generator = np.random.default_rng(seed)
+    block = max(1, (1 << 20) // len(sums))
+    larger = 0
+    for start in range(0, permutations, block):
+        many = min(block, permutations - start)
+        signs = generator.integers(0, 2, (many, len(sums))) * 2.0 - 1
+        larger += int((np.abs(signs @ sums) >= seen).sum())
+    return (larger + 1) / (permutations + 1)

@@ -1,0 +1,411 @@
+"""Score tables from evaluations, DataFrames and files."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastseg.cohort.read_results import read_results
+from fastseg.errors import InputError, InputTypeError, MissingPackageError
+from fastseg.inputs.choices import unknown
+from fastseg.metrics import canonical, find
+from fastseg.results import Evaluation
+from fastseg.results.missing import missing_predictions
+from fastseg.results.problems import PROBLEM
+from fastseg.results.rows import Level, columns
+from fastseg.results.score_facts import facts_of
+from fastseg.statistics.score_table import Column, ScoreTable
+
+if TYPE_CHECKING:
+    import pandas
+
+#: what a table may call the column of each kind, first to last
+_NAMES = {
+    "algorithm": ("algorithm", "method", "model", "team"),
+    "case": ("case", "case_id", "subject", "image", "patient"),
+    "task": ("name", "task", "structure", "label", "class", "organ"),
+}
+
+#: files of results that only fastseg writes
+_OURS = (".jsonl", ".json", ".parquet")
+
+
+def score_table(
+    source: Any,
+    *,
+    metrics: str | Iterable[str] | None = None,
+    algorithm: str | None = None,
+    case: str | None = None,
+    task: str | None = None,
+    value: str | None = None,
+    level: Level = "structure",
+    larger_is_better: bool | Mapping[str, bool] | None = None,
+) -> ScoreTable:
+    """Bring scores into columns, wherever they are.
+
+    Parameters
+    ----------
+    source : Evaluation, DataFrame, path, ScoreTable, or a mapping or list of these
+        Files are what fastseg wrote (.jsonl, .json, .parquet) or any table as CSV or TSV with a row for each case and
+        structure. A mapping names the algorithms; of several files that name none, each is one, called as the file.
+    metrics : str or iterable of str, optional
+        The columns that are scores. Default: all of an evaluation; of another table the columns of numbers that are
+        known as metrics, or else all columns of numbers.
+    algorithm, case, task : str, optional
+        Names of columns of a table that is not ours. Default: the first of "algorithm", "method", "model", "team"; of
+        "case", "case_id", "subject", "image", "patient"; of "name", "task", "structure", "label", "class", "organ".
+        Without a column there is one algorithm, or one task.
+    value : str, optional
+        A column with the values of one metric, as challengeR's tables have it; `metrics` may then give its name.
+    level : {"structure", "instance"}
+        Which rows of an evaluation count.
+    larger_is_better : bool or mapping of str to bool, optional
+        Of metrics that fastseg does not know.
+
+    Returns
+    -------
+    ScoreTable
+
+    Raises
+    ------
+    ValueError, TypeError
+        For what has no case or no scores, and for names that are not there.
+    ImportError
+        For a table without pandas.
+
+    Examples
+    --------
+    >>> import numpy as np, fastseg
+    >>> from fastseg.statistics import score_table
+    >>> mask = np.ones((3, 3, 3), bool)
+    >>> table = score_table({"unet": fastseg.evaluate(mask, mask, case="a", metrics="dice")})
+    >>> table.algorithms, table.tasks, table.metrics["dice"].tolist()
+    (('unet',), ('1',), [1.0])
+    """
+    chosen = [metrics] if isinstance(metrics, str) else None if metrics is None else list(metrics)
+    table = _table_of(source, chosen, (algorithm, case, task, value), level)
+    if larger_is_better is None:
+        return table
+    told = (
+        dict(larger_is_better)
+        if isinstance(larger_is_better, Mapping)
+        else dict.fromkeys(table.metrics, larger_is_better)
+    )
+    for name in told:
+        if name not in table.metrics:
+            raise unknown("larger_is_better", name, tuple(table.metrics))
+    return _with_directions(table, {**table.larger_is_better, **told})
+
+
+def _with_directions(table: ScoreTable, directions: Mapping[str, bool]) -> ScoreTable:
+    return ScoreTable(
+        table.algorithm,
+        table.case,
+        table.task,
+        table.metrics,
+        table.attributes,
+        directions,
+        table.absent,
+    )
+
+
+def _table_of(
+    source: Any, metrics: list[str] | None, names: tuple[str | None, ...], level: Level
+) -> ScoreTable:
+    if isinstance(source, ScoreTable):
+        return source if metrics is None else _of_metrics(source, metrics)
+    if isinstance(source, Evaluation):
+        return _of_evaluation(source, metrics, level)
+    if isinstance(source, Mapping):
+        parts = [
+            _named(_table_of(part, metrics, names, level), str(name))
+            for name, part in source.items()
+        ]
+        return _joined(parts)
+    if isinstance(source, (str, os.PathLike)):
+        return _of_file(Path(source), metrics, names, level)
+    if hasattr(source, "columns") and hasattr(source, "to_dict"):
+        return _of_frame(source, metrics, names, "the table")
+    if isinstance(source, Sequence) and source:
+        parts = []
+        for one in source:
+            part = _table_of(one, metrics, names, level)
+            if part.algorithms == ("",) and isinstance(one, (str, os.PathLike)) and len(source) > 1:
+                part = _named(part, _stem(one))
+            parts.append(part)
+        return _joined(parts)
+    raise InputTypeError(
+        "expected an Evaluation, a DataFrame, a file of results, or several of them by name; got "
+        f"{type(source).__name__}"
+    )
+
+
+def _stem(path: str | os.PathLike[str]) -> str:
+    """Call an algorithm as its file."""
+    return Path(path).name.split(".")[0]
+
+
+def _named(table: ScoreTable, name: str) -> ScoreTable:
+    """Name the one algorithm of a table."""
+    if len(table.algorithms) > 1:
+        raise InputError(
+            f"{name}: has several algorithms already ({', '.join(table.algorithms):.80}); give it in a list"
+        )
+    absent = tuple((name, case, reason) for _, case, reason in table.absent)
+    return ScoreTable(
+        Column(table.algorithm.codes, (name,)),
+        table.case,
+        table.task,
+        table.metrics,
+        table.attributes,
+        table.larger_is_better,
+        absent,
+    )
+
+
+def _of_metrics(table: ScoreTable, metrics: Sequence[str]) -> ScoreTable:
+    found = {name: table.metrics[name] for name in map(table.metric, metrics)}
+    return ScoreTable(
+        table.algorithm,
+        table.case,
+        table.task,
+        found,
+        table.attributes,
+        table.larger_is_better,
+        table.absent,
+    )
+
+
+def _joined(parts: Sequence[ScoreTable]) -> ScoreTable:
+    """Put tables one below the other; what one lacks is undefined, or unknown, there."""
+    if not parts:
+        raise InputError("expected at least one table of scores")
+    if len(parts) == 1:
+        return parts[0]
+
+    def column(get: Callable[[ScoreTable], Column]) -> Column:
+        held = [get(part) for part in parts]
+        names = tuple(dict.fromkeys(name for one in held for name in one.names))
+        places = {name: place for place, name in enumerate(names)}
+        codes = [
+            np.array([places[name] for name in one.names], np.int32)[one.codes] for one in held
+        ]
+        return Column(np.concatenate(codes), names)
+
+    metrics = dict.fromkeys(name for part in parts for name in part.metrics)
+    attributes = dict.fromkeys(name for part in parts for name in part.attributes)
+    return ScoreTable(
+        column(lambda part: part.algorithm),
+        column(lambda part: part.case),
+        column(lambda part: part.task),
+        {
+            name: np.concatenate(
+                [part.metrics.get(name, np.full(len(part), np.nan)) for part in parts]
+            )
+            for name in metrics
+        },
+        {
+            name: column(
+                lambda part, name=name: part.attributes.get(  # type: ignore[misc]
+                    name, Column(np.zeros(len(part), np.int32), ("",))
+                )
+            )
+            for name in attributes
+        },
+        {name: told for part in parts for name, told in part.larger_is_better.items()},
+        tuple(dict.fromkeys(one for part in parts for one in part.absent)),
+    )
+
+
+def _of_evaluation(evaluation: Evaluation, metrics: list[str] | None, level: Level) -> ScoreTable:
+    rows = [row for row in evaluation.rows if row.level == level]
+    absent = [(one.algorithm, one.case, one.reason) for one in evaluation.failures]
+    absent += [
+        (one.algorithm, one.case, "no prediction")
+        for one in missing_predictions(evaluation.settings)
+    ]
+    names = list(evaluation.metrics)
+    if rows and level == "instance":
+        names = [name for name in names if any(name in row.values_by_metric for row in rows)]
+    attributes = dict.fromkeys(name for row in rows for name in row.attributes)
+    table = ScoreTable(
+        Column.of((row.algorithm for row in rows), also=evaluation.algorithms),
+        Column.of((row.case for row in rows), also=(case for _, case, _ in absent)),
+        Column.of(row.name for row in rows),
+        {
+            name: np.array([row.values_by_metric.get(name, np.nan) for row in rows], np.float64)
+            for name in names
+        },
+        {name: Column.of(row.attributes.get(name, "") for row in rows) for name in attributes},
+        _directions(names, evaluation.settings),
+        tuple(dict.fromkeys(absent)),
+    )
+    return table if metrics is None else _of_metrics(table, metrics)
+
+
+def _directions(names: Iterable[str], settings: Mapping[str, Any]) -> dict[str, bool]:
+    """Tell of the metrics that are known whether larger is better, where either is."""
+    larger = {name: facts_of(name, settings).larger_is_better for name in names}
+    return {name: told for name, told in larger.items() if told is not None}
+
+
+def _of_file(
+    path: Path, metrics: list[str] | None, names: tuple[str | None, ...], level: Level
+) -> ScoreTable:
+    if path.suffix in _OURS:
+        return _of_evaluation(read_results(path), metrics, level)
+    if path.suffix not in (".csv", ".tsv"):
+        raise InputError(
+            f"{path}: expected a file of results: .jsonl, .json, .parquet, .csv or .tsv"
+        )
+    try:
+        import pandas
+    except ImportError as error:
+        raise MissingPackageError(
+            f'{path}: reading it needs pandas: pip install "fastseg-metrics[pandas]"'
+        ) from error
+    try:
+        with (
+            warnings.catch_warnings()
+        ):  # pandas 3.1 reads exactly unless told otherwise, older ones if told so
+            warnings.simplefilter("ignore")
+            frame = pandas.read_csv(
+                path, sep="\t" if path.suffix == ".tsv" else ",", float_precision="round_trip"
+            )
+    except (pandas.errors.ParserError, pandas.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a table ({error!s:.120})") from error
+    return _of_frame(frame, metrics, names, str(path))
+
+
+def _of_frame(
+    frame: pandas.DataFrame,
+    metrics: list[str] | None,
+    names: tuple[str | None, ...],
+    where: str,
+) -> ScoreTable:
+    """Read a table of any origin; our own rows without a level are problems, and those of instances are left out."""
+    import pandas
+
+    absent: list[tuple[str, str, str]] = []
+    if {"level", "case"} <= set(frame.columns):
+        lost = frame["level"].isna() | (frame["level"] == "")
+        if PROBLEM in frame.columns:
+            for _, row in frame[lost & frame["case"].notna()].iterrows():
+                absent.append(
+                    (str(row.get("algorithm", "") or ""), str(row["case"]), str(row[PROBLEM]))
+                )
+        frame = frame[frame["level"] == "structure"]
+    kinds = ("algorithm", "case", "task")
+    found = {
+        kind: _column_named(frame, kind, name, where)
+        for kind, name in zip(kinds, names[:3], strict=True)
+    }
+    if found["case"] is None:
+        raise InputError(
+            f"{where}: no column of cases ({', '.join(_NAMES['case'])}); say its name, as in case=…; there are "
+            f"{', '.join(map(str, frame.columns)):.200}"
+        )
+    value = names[3]
+    scores = _scores_of(frame, metrics, value, {*found.values()} - {None}, where)
+
+    def texts(kind: str) -> list[str]:
+        name = found[kind]
+        if name is None:
+            return [""] * len(frame)
+        return ["" if one is None or one != one else str(one) for one in frame[name].tolist()]
+
+    others = [
+        str(name)
+        for name in frame.columns
+        if name not in found.values()
+        and name not in scores.values()
+        and name not in _own_columns(list(scores))
+        and not pandas.api.types.is_float_dtype(frame[name])
+    ]
+    tasks = texts("task")
+    return ScoreTable(
+        Column.of(texts("algorithm")),
+        Column.of(texts("case"), also=(case for _, case, _ in absent)),
+        Column.of(tasks),
+        {
+            name: frame[column].to_numpy(np.float64, na_value=np.nan)
+            for name, column in scores.items()
+        },
+        {
+            name: Column.of(
+                "" if one is None or one != one else str(one) for one in frame[name].tolist()
+            )
+            for name in others
+        },
+        _directions(scores, {}),
+        tuple(dict.fromkeys(absent)),
+    )
+
+
+def _is_metric(name: str) -> bool:
+    try:
+        find(name)
+    except InputError:
+        return False
+    return True
+
+
+def _own_columns(metrics: Sequence[str]) -> frozenset[str]:
+    """Name the columns of our tables that are neither scores nor attributes."""
+    return frozenset({*columns(metrics, algorithm=True), PROBLEM} - {*metrics})
+
+
+def _column_named(frame: pandas.DataFrame, kind: str, name: str | None, where: str) -> str | None:
+    """Find the column of cases, say: the one that was named, or one of the usual names."""
+    known = {str(column).lower(): str(column) for column in frame.columns}
+    if name is not None:
+        if name not in frame.columns:
+            raise unknown(f"{where}: {kind}", name, tuple(map(str, frame.columns)), "column")
+        return name
+    return next((known[usual] for usual in _NAMES[kind] if usual in known), None)
+
+
+def _scores_of(
+    frame: pandas.DataFrame,
+    metrics: list[str] | None,
+    value: str | None,
+    taken: set[str | None],
+    where: str,
+) -> dict[str, str]:
+    """Choose the columns of scores, by the names of the metrics."""
+    import pandas
+
+    lonely = metrics is None or (len(metrics) == 1 and metrics[0] not in frame.columns)
+    if value is None and lonely and "value" in frame.columns:
+        value = "value"
+    if value is not None:
+        if value not in frame.columns:
+            raise unknown(f"{where}: value", value, tuple(map(str, frame.columns)), "column")
+        return {metrics[0] if metrics else value: value}
+    if metrics is not None:
+        by_name = {canonical(str(name)): str(name) for name in frame.columns}
+        for name in metrics:
+            if name not in frame.columns and canonical(name) not in by_name:
+                raise unknown(f"{where}: metrics", name, tuple(map(str, frame.columns)), "column")
+        return {
+            name: name if name in frame.columns else by_name[canonical(name)] for name in metrics
+        }
+    numbers = [
+        str(name)
+        for name in frame.columns
+        if name not in taken
+        and pandas.api.types.is_numeric_dtype(frame[name])
+        and not pandas.api.types.is_bool_dtype(frame[name])
+        and name not in _own_columns(())
+    ]
+    known = [name for name in numbers if _is_metric(name)]
+    if not (known or numbers):
+        raise InputError(
+            f"{where}: no column of numbers; there are {', '.join(map(str, frame.columns)):.200}"
+        )
+    return {name: name for name in known or numbers}
