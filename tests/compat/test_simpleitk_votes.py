@@ -31,6 +31,11 @@ def images(maps: Any, **about: Any) -> list[Any]:
     return made
 
 
+def filters(name: str) -> list[Any]:
+    """The host's filter and ours."""
+    return [theirs[name](), getattr(ours, name)()]
+
+
 def same(mine: Any, host: Any, atol: float = 0.0) -> None:
     about = ("GetSize", "GetPixelID", "GetSpacing", "GetOrigin", "GetDirection")
     for name in about:
@@ -53,7 +58,7 @@ def compare(rng: np.random.Generator, number: int) -> None:
         maps[0][:] = 0
     given = images(maps, Spacing=(0.5, 2.0, 1.5)[: len(shape)])
     weight, value = float(rng.choice([0.5, 1.0, 1.3])), float(rng.integers(0, 4))
-    both = [theirs["STAPLEImageFilter"](), ours.STAPLEImageFilter()]
+    both = filters("STAPLEImageFilter")
     for one in both:
         one.SetConfidenceWeight(weight)
         one.SetForegroundValue(value)
@@ -61,19 +66,16 @@ def compare(rng: np.random.Generator, number: int) -> None:
     host, mine = (one.Execute(given) for one in both)
     same(mine, host, ATOL)
     for name in ("GetSensitivity", "GetSpecificity"):
-        np.testing.assert_allclose(*(getattr(one, name)() for one in both), rtol=0, atol=ATOL)
+        first, second = (getattr(one, name)() for one in both)
+        np.testing.assert_allclose(first, second, rtol=0, atol=ATOL)
     assert both[0].GetElapsedIterations() == both[1].GetElapsedIterations()
     same(ours.STAPLE(given, weight, value), theirs["STAPLE"](given, weight, value), ATOL)
 
-    both = [theirs["MultiLabelSTAPLEImageFilter"](), ours.MultiLabelSTAPLEImageFilter()]
+    both = filters("MultiLabelSTAPLEImageFilter")
     prior = rng.random(6).tolist()
     for one in both:
         if number % 3 == 0:
-            one.SetLabelForUndecidedPixels(
-                int(rng.choice([0, 7, 200]))
-                if one is both[0]
-                else both[0].GetLabelForUndecidedPixels()
-            )
+            one.SetLabelForUndecidedPixels((0, 7, 200)[number // 3 % 3])
         if number % 4 == 0:
             one.SetMaximumNumberOfIterations(number % 3)
         if number % 7 == 0:
@@ -83,7 +85,8 @@ def compare(rng: np.random.Generator, number: int) -> None:
     host, mine = (one.Execute(given) for one in both)
     same(mine, host)
     for k in range(raters):
-        np.testing.assert_allclose(*(one.GetConfusionMatrix(k) for one in both), rtol=0, atol=1e-12)
+        first, second = (one.GetConfusionMatrix(k) for one in both)
+        np.testing.assert_allclose(first, second, rtol=0, atol=1e-12)
     same(ours.MultiLabelSTAPLE(given), theirs["MultiLabelSTAPLE"](given))
     same(ours.LabelVoting(*given[:5]), theirs["LabelVoting"](*given[:5]))
     undecided = int(rng.integers(0, 300))
@@ -169,7 +172,7 @@ def test_what_is_given_and_what_is_refused(name: str, arguments: tuple[Any, ...]
 
 
 def test_filters_forget_what_they_found_before() -> None:
-    filtered, host = ours.STAPLEImageFilter(), theirs["STAPLEImageFilter"]()
+    host, filtered = filters("STAPLEImageFilter")
     given = images([np.array([[0, 1, 1]], np.uint8), np.array([[0, 1, 0]], np.uint8)])
     filtered.Execute(given)
     assert len(filtered.GetSensitivity()) == 2
