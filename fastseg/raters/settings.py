@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from fastseg.errors import InputError
+from fastseg.errors import InputError, InputTypeError
 from fastseg.inputs.choices import unknown
-from fastseg.inputs.scalars import as_tolerance, as_whole_number
+from fastseg.inputs.scalars import as_tolerance, as_whole_number, shown
 from fastseg.inputs.structures import Labels, Structure, as_structures
 from fastseg.io import GridRules
 from fastseg.metrics import resolve
@@ -75,6 +75,8 @@ class RaterSettings:
 
 def as_levels(levels: Any) -> tuple[Level, ...]:
     """Take one level of measurement, or several."""
+    if not isinstance(levels, Iterable):
+        raise InputTypeError(f"levels: expected names of levels, got {shown(levels)}")
     names = [levels] if isinstance(levels, str) else list(levels)
     for name in names:
         if name not in LEVELS:

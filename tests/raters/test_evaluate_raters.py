@@ -166,6 +166,8 @@ def test_levels_of_measurement_are_of_all_labels() -> None:
         assert value == pytest.approx(naive.alpha(maps, level))
     with pytest.raises(InputError, match="did you mean 'ordinal'"):
         fastseg.evaluate_raters(maps, levels="ordinals")
+    with pytest.raises(InputTypeError, match="levels: expected names"):
+        fastseg.evaluate_raters(maps, levels=3)  # type: ignore[arg-type]
 
 
 def test_infinite_distances_have_infinite_ends() -> None:
