@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -299,3 +300,25 @@ def test_correlations_beside_analysis_of_variance() -> None:
 def test_what_is_no_table_of_repeats(wrong: object) -> None:
     with pytest.raises((InputError, InputTypeError), match="measurements"):
         fastseg.repeatability(wrong)  # type: ignore[arg-type]
+
+
+def test_grids_are_compared_by_the_raters_names(tmp_path: Path) -> None:
+    pytest.importorskip("nibabel")
+    maps = naive.noisy(np.random.default_rng(0), (5, 6, 7), 2, 2)
+    paths = [tmp_path / "a.nii.gz", tmp_path / "b.nii.gz"]
+    for path, one, size in zip(paths, maps, (1, 2), strict=True):
+        fastseg.write_image(path, one, spacing=(1, 1, size))
+    with pytest.raises(fastseg.GridMismatchError) as told:
+        fastseg.evaluate_raters(paths, metrics="dice")
+    assert "reference" not in str(told.value)
+    assert "a.nii.gz and " in str(told.value)
+    found = fastseg.evaluate_raters(paths, metrics="dice", ignore_grid=True)
+    assert found.value(1, "dice") == fastseg.evaluate_raters(maps, metrics="dice").value(1, "dice")
+    flipped = [maps[0], np.ascontiguousarray(maps[1][::-1])]
+    for path, one, sign in zip(paths, flipped, (1, -1), strict=True):
+        grid = np.diag([sign, 1.0, 1.0, 1.0])
+        grid[0, 3] = 0 if sign > 0 else 4
+        fastseg.write_image(path, one, fastseg.io.Grid((5, 6, 7), (1.0, 1.0, 1.0), grid))
+    with pytest.warns(fastseg.InputWarning, match="turned to the orientation"):
+        found = fastseg.evaluate_raters(paths, metrics="dice", reorient=True)
+    assert found.value(1, "dice") == fastseg.evaluate_raters(maps, metrics="dice").value(1, "dice")
