@@ -17,6 +17,8 @@ _HOMES = {
     "protocol_scores": "fastseg.protocols.framework.cohort_scores",
     "evaluate_probabilities": "fastseg.probabilities.evaluate_probabilities",
     "ProbabilityEvaluation": "fastseg.probabilities.result",
+    "distance_map": "fastseg.evaluation.distance_map",
+    "DistanceMap": "fastseg.results.distance_map",
     "evaluate_partition": "fastseg.evaluation.partition",
     "evaluate_raters": "fastseg.raters.evaluate_raters",
     "evaluate_rater_cohort": "fastseg.cohort.rater_cohort",
@@ -83,6 +85,7 @@ if TYPE_CHECKING:
     from fastseg.errors import InputWarning as InputWarning
     from fastseg.errors import MissingPackageError as MissingPackageError
     from fastseg.evaluation.case import evaluate as evaluate
+    from fastseg.evaluation.distance_map import distance_map as distance_map
     from fastseg.evaluation.partition import evaluate_partition as evaluate_partition
     from fastseg.flags import list_flags as list_flags
     from fastseg.instances.evaluate_instances import evaluate_instances as evaluate_instances
@@ -112,6 +115,7 @@ if TYPE_CHECKING:
     from fastseg.results import Evaluation as Evaluation
     from fastseg.results.detection_curve import DetectionCurve as DetectionCurve
     from fastseg.results.detection_curve import detection_curve as detection_curve
+    from fastseg.results.distance_map import DistanceMap as DistanceMap
     from fastseg.skeletons import skeletonize as skeletonize
     from fastseg.threads import get_num_threads as get_num_threads
     from fastseg.threads import set_num_threads as set_num_threads

@@ -15,6 +15,7 @@ import fastseg
 from fastseg.cli import options, surroundings
 from fastseg.cli.commands.compare import compare
 from fastseg.cli.commands.demo import demo
+from fastseg.cli.commands.distance_map import distance_map
 from fastseg.cli.commands.evaluate import evaluate
 from fastseg.cli.commands.info import info
 from fastseg.cli.commands.merge import merge
@@ -100,6 +101,7 @@ def _options(
 
 app.command(cls=options.CommandWithFacts)(evaluate)
 app.command()(raters)
+app.command(name="distance-map")(distance_map)
 app.command()(merge)
 app.command()(rank)
 app.command()(compare)

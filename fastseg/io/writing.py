@@ -47,6 +47,7 @@ WRITTEN_FORMATS = (
     WrittenFormat((".nii.gz", ".nii"), "nifti"),
     WrittenFormat((".nrrd",), "nrrd"),
     WrittenFormat((".mha",), "metaimage"),
+    WrittenFormat((".ome.tif", ".ome.tiff", ".tif", ".tiff"), "tiff"),
     WrittenFormat((".npy",), "numpy_files", "write_npy", has_grid=False),
     WrittenFormat((".npz",), "numpy_files", "write_npz", has_grid=False),
 )
@@ -71,8 +72,8 @@ def write_image(
     Parameters
     ----------
     path : str or path-like
-        Ends in .nii, .nii.gz, .nrrd, .mha, .npy or .npz, in upper or lower case. A file that is there is replaced, but
-        not the one that the image is `like`.
+        Ends in .nii, .nii.gz, .nrrd, .mha, .ome.tif, .tif, .npy or .npz, in upper or lower case. A file that is
+        there is replaced, but not the one that the image is `like`.
     array : array_like of bool, integers or floats, or Image
         Axes (x, y) or (x, y, z), as :func:`read_image` gives them. An `Image` brings its grid.
     like : path, image or Grid, optional
@@ -94,12 +95,13 @@ def write_image(
     OSError
         If the file cannot be written; what stood there before is as it was.
     ImportError
-        nibabel (NIfTI) is not installed.
+        nibabel (NIfTI) or tifffile (TIFF) is not installed.
 
     Notes
     -----
     Known alone by its voxel size, a grid has no orientation; an origin without one (OME-Zarr's) is not written.
-    NumPy's files hold no grid. Writing the same image twice gives the same bytes.
+    TIFF files, with OME's description, hold the voxel size alone, and NumPy's no grid. Equal images give equal bytes,
+    but for .npz, which holds the time.
 
     Examples
     --------
@@ -145,6 +147,14 @@ def write_image(
         importlib.import_module(f"fastseg.io.writers.{written.module}"), written.function
     )
     write(target, Voxels(voxels, grid, source))
+
+
+def grid_of(value: Any) -> Grid | None:
+    """Say where a file, an image or another library's image lies; None for what does not know, plain arrays too."""
+    if is_image_path(value):
+        return open_image(value).grid
+    opened = as_opened(value)
+    return None if opened is None else opened.grid
 
 
 def check_written_path(path: str | os.PathLike[str], *sources: Any) -> None:
