@@ -21,9 +21,12 @@ _HOMES = {
     "DistanceMap": "fastseg.results.distance_map",
     "evaluate_partition": "fastseg.evaluation.partition",
     "evaluate_raters": "fastseg.raters.evaluate_raters",
+    "evaluate_rater_cohort": "fastseg.cohort.rater_cohort",
     "consensus": "fastseg.raters.consensus",
+    "curvas_scores": "fastseg.raters.curvas",
     "repeatability": "fastseg.raters.repeatability",
     "RaterEvaluation": "fastseg.raters.results",
+    "RaterCohort": "fastseg.raters.cohort_results",
     "Evaluation": "fastseg.results",
     "EmptyMaskError": "fastseg.errors",
     "list_metrics": "fastseg.metrics",
@@ -65,6 +68,7 @@ _PACKAGES = frozenset(("statistics",))
 if TYPE_CHECKING:
     from fastseg import statistics as statistics
     from fastseg.cohort.evaluate_cohort import evaluate_cohort as evaluate_cohort
+    from fastseg.cohort.rater_cohort import evaluate_rater_cohort as evaluate_rater_cohort
     from fastseg.cohort.read_results import read_results as read_results
     from fastseg.components import connected_components as connected_components
     from fastseg.dispatch import current_backend as current_backend
@@ -102,7 +106,9 @@ if TYPE_CHECKING:
     from fastseg.protocols.framework.cohort_scores import protocol_scores as protocol_scores
     from fastseg.protocols.framework.evaluate_protocol import evaluate_protocol as evaluate_protocol
     from fastseg.protocols.framework.registry import list_protocols as list_protocols
+    from fastseg.raters.cohort_results import RaterCohort as RaterCohort
     from fastseg.raters.consensus import consensus as consensus
+    from fastseg.raters.curvas import curvas_scores as curvas_scores
     from fastseg.raters.evaluate_raters import evaluate_raters as evaluate_raters
     from fastseg.raters.repeatability import repeatability as repeatability
     from fastseg.raters.results import RaterEvaluation as RaterEvaluation
