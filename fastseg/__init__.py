@@ -55,6 +55,9 @@ _HOMES = {
     "InputError": "fastseg.errors",
     "InputTypeError": "fastseg.errors",
     "MissingPackageError": "fastseg.errors",
+    "stress": "fastseg.stressing.stress",
+    "StressResult": "fastseg.stressing.results",
+    "list_stress_errors": "fastseg.stressing",
     "robustness": "fastseg.measures.robustness",
     "Robustness": "fastseg.measures.robustness",
     "read_image": "fastseg.io",
@@ -117,6 +120,9 @@ if TYPE_CHECKING:
     from fastseg.results.detection_curve import detection_curve as detection_curve
     from fastseg.results.distance_map import DistanceMap as DistanceMap
     from fastseg.skeletons import skeletonize as skeletonize
+    from fastseg.stressing import list_stress_errors as list_stress_errors
+    from fastseg.stressing.results import StressResult as StressResult
+    from fastseg.stressing.stress import stress as stress
     from fastseg.threads import get_num_threads as get_num_threads
     from fastseg.threads import set_num_threads as set_num_threads
     from fastseg.voronoi import voronoi_regions as voronoi_regions

@@ -40,7 +40,7 @@ FLOORS = (
     ("cohort",),
     ("statistics",),
     ("plots",),
-    ("report", "stress"),
+    ("report", "stressing"),
     ("compat",),
     ("cli", "__main__"),
 )
