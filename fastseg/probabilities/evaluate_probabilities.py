@@ -379,18 +379,30 @@ def _as_counted(mask: Any, labels: Array) -> NDArray[np.bool_] | None:
     return found
 
 
+# Voxels whose labels are counted at once: bincount makes 64-bit numbers of them.
+_COUNTED_AT_ONCE = 1 << 16
+
+
+def _present(labels: Array) -> list[int]:
+    """List the labels of a map, ascending."""
+    if labels.dtype != np.uint8 and labels.dtype != np.bool_:
+        return [int(one) for one in np.unique(labels).tolist()]
+    flat = labels.view(np.uint8).ravel("K")
+    if flat.size and int(flat.max()) <= 1:
+        return sorted({int(flat.min()), int(flat.max())})
+    there = np.zeros(256, np.int64)
+    for start in range(0, flat.size, _COUNTED_AT_ONCE):
+        there += np.bincount(flat[start : start + _COUNTED_AT_ONCE], minlength=256)
+    return [int(one) for one in there.nonzero()[0].tolist()]
+
+
 def _structures(
     wanted: tuple[Structure, ...] | None, labels: Array, maps: Maps, ignore: int | None
 ) -> tuple[Structure, ...]:
     """List what is evaluated, and see that there is a channel for each."""
     if maps.channels is None:
         if wanted is None:
-            there = (
-                np.flatnonzero(np.bincount(labels.ravel()))
-                if labels.dtype == np.uint8
-                else np.unique(labels)
-            )
-            found = tuple(int(one) for one in there.tolist() if one and one != ignore) or (1,)
+            found = tuple(one for one in _present(labels) if one and one != ignore) or (1,)
             if len(found) > 1:
                 return (Structure.of("foreground", found),)
             return (Structure.of(str(found[0]), found[0]),)
