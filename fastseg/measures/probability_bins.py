@@ -7,6 +7,7 @@ reliability table splits the bin that it goes through, so that no voxel is on th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -142,3 +143,14 @@ class Moments(NamedTuple):
         """Take the rows of a whole table, (2, rows, 3), in which there is something."""
         rows = (dense[0, :, 0] | dense[1, :, 0]).nonzero()[0]
         return cls(rows.astype(np.int64), np.ascontiguousarray(dense[:, rows]), wrong)
+
+    @classmethod
+    def merged(cls, parts: Sequence[Moments]) -> Moments:
+        """Add up the rows of tables with the same cuts."""
+        rows, place = np.unique(np.concatenate([part.rows for part in parts]), return_inverse=True)
+        moments = np.zeros((2, len(rows), 3), np.int64)
+        start = 0
+        for part in parts:
+            moments[:, place[start : start + len(part.rows)]] += part.moments
+            start += len(part.rows)
+        return cls(rows, moments, sum(part.wrong for part in parts))

@@ -72,7 +72,7 @@ def probability_moments(
     n_parts = len(cuts.values)
     shape = max(n_classes, 2), kernels.KEYS + n_parts, 2
     splits = _Splits.of(cuts)
-    keys, bins = _keys()
+    _, bins = _keys()
     bins = np.concatenate([bins, BINS + np.arange(n_parts)])
     ranges = (*_RANGES, slice(kernels.KEYS, shape[1]))
 

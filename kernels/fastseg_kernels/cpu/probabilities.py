@@ -153,9 +153,9 @@ def probability_moments(
                 row = key >> np.uint64(LOW_BITS)
                 low = key & low_mask
                 kind = np.uint64(class_of_label[np.uint64(labels[start + k])])
-                if is_split[key >> np.uint64(COARSE_BITS)] != np.uint8(0):
-                    if low >= np.uint64(split[row]):
-                        row = np.uint64(beyond[row])
+                near = np.uint32(is_split[key >> np.uint64(COARSE_BITS)])
+                if near != np.uint32(0) and low >= np.uint64(split[row]):
+                    row = np.uint64(beyond[row])
                 joined = table[kind, row, np.uint64(0)]
                 squares = table[kind, row, np.uint64(1)]
                 table[kind, row, np.uint64(0)] = joined + (unit | low)
