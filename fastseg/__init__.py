@@ -16,6 +16,7 @@ _HOMES = {
     "list_protocols": "fastseg.protocols.framework.registry",
     "protocol_scores": "fastseg.protocols.framework.cohort_scores",
     "evaluate_probabilities": "fastseg.probabilities.evaluate_probabilities",
+    "evaluate_probability_cohort": "fastseg.cohort.probabilities",
     "ProbabilityEvaluation": "fastseg.probabilities.result",
     "evaluate_partition": "fastseg.evaluation.partition",
     "evaluate_raters": "fastseg.raters.evaluate_raters",
@@ -62,6 +63,9 @@ _PACKAGES = frozenset(("statistics",))
 if TYPE_CHECKING:
     from fastseg import statistics as statistics
     from fastseg.cohort.evaluate_cohort import evaluate_cohort as evaluate_cohort
+    from fastseg.cohort.probabilities import (
+        evaluate_probability_cohort as evaluate_probability_cohort,
+    )
     from fastseg.cohort.read_results import read_results as read_results
     from fastseg.components import connected_components as connected_components
     from fastseg.dispatch import current_backend as current_backend

@@ -18,6 +18,7 @@ from fastseg.cli.commands.demo import demo
 from fastseg.cli.commands.evaluate import evaluate
 from fastseg.cli.commands.info import info
 from fastseg.cli.commands.merge import merge
+from fastseg.cli.commands.probabilities import probabilities
 from fastseg.cli.commands.protocols import protocols
 from fastseg.cli.commands.rank import rank
 from fastseg.cli.commands.run_script import run_script
@@ -98,6 +99,7 @@ def _options(
 
 
 app.command(cls=options.CommandWithFacts)(evaluate)
+app.command()(probabilities)
 app.command()(merge)
 app.command()(rank)
 app.command()(compare)

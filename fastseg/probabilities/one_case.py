@@ -145,7 +145,9 @@ def evaluate_case(
             run_on,
             pools is not None,
         )
-        row, curves[one.name] = _row(found, one, options, smallest, case, math.prod(voxel_size))
+        row, curves[case, one.name] = _row(
+            found, one, options, smallest, case, math.prod(voxel_size)
+        )
         rows.append(row)
         if found.moments is not None:
             found_pools[one.name] = Pool(one, found.moments, smallest)
@@ -177,7 +179,7 @@ def evaluate_pools(pools: Mapping[str, Pool], options: Options, case: str) -> Pr
     for name, pool in pools.items():
         table = ProbabilityTable.of_moments(pool.moments, Cuts(cuts))
         found = Counted(table, cuts.astype(np.float64), None)
-        row, curves[name] = _row(found, pool.structure, options, pool.smallest, case, 1.0)
+        row, curves[case, name] = _row(found, pool.structure, options, pool.smallest, case, 1.0)
         rows.append(row)
     about = {"fastseg": __version__, **_about(options)}
     return ProbabilityEvaluation(tuple(rows), tuple(COLUMNS), about, (), curves)
