@@ -13,6 +13,7 @@ _HOMES = {
     "evaluate_instances": "fastseg.instances.evaluate_instances",
     "evaluate_cohort": "fastseg.cohort.evaluate_cohort",
     "evaluate_protocol": "fastseg.protocols.framework.evaluate_protocol",
+    "list_probability_scores": "fastseg.probabilities.columns",
     "list_protocols": "fastseg.protocols.framework.registry",
     "protocol_scores": "fastseg.protocols.framework.cohort_scores",
     "evaluate_probabilities": "fastseg.probabilities.evaluate_probabilities",
@@ -94,6 +95,7 @@ if TYPE_CHECKING:
     from fastseg.primitives import distance_transform_edt as distance_transform_edt
     from fastseg.primitives import surface as surface
     from fastseg.primitives import surface_distances as surface_distances
+    from fastseg.probabilities.columns import list_probability_scores as list_probability_scores
     from fastseg.probabilities.evaluate_probabilities import (
         evaluate_probabilities as evaluate_probabilities,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,27 +15,66 @@ from fastseg.probabilities.tables import Counted
 #: thresholds of the Dice curve, which go through no bin
 _THRESHOLDS = np.arange(129) / 128
 
+
+class ProbabilityScore(NamedTuple):
+    """A column of :func:`fastseg.evaluate_probabilities`.
+
+    Attributes
+    ----------
+    name : str
+    larger_is_better : bool or None
+        None where neither is.
+    formula, source : str
+        p is the probability of a voxel, y whether it is in the structure, n how many voxels count.
+    """
+
+    name: str
+    larger_is_better: bool | None
+    formula: str
+    source: str
+
+
+_MURPHY = "Murphy 1973, of the ranges of the reliability table"
+_GUO = "Guo et al. 2017; Maier-Hein et al. 2024"
+
+SCORES = tuple(
+    ProbabilityScore(*facts)
+    for facts in (
+        ("roc_auc", True, "share of pairs (y = 1, y = 0) in which p is larger where y = 1; a tie is half", "Hanley 1982"),
+        ("average_precision", True, "Σ (recallₖ - recallₖ₋₁) precisionₖ, all thresholds", "scikit-learn"),
+        ("brier", False, "Σ (p - y)² / n", "Brier 1950"),
+        ("brier_reliability", False, "Σ nₖ (mean pₖ - mean yₖ)² / n", _MURPHY),
+        ("brier_resolution", True, "Σ nₖ (mean yₖ - mean y)² / n", _MURPHY),
+        ("brier_uncertainty", None, "mean y (1 - mean y)", _MURPHY),
+        ("log_loss", False, "-Σ (y ln p + (1 - y) ln(1 - p)) / n, p from ε to 1 - ε", "scikit-learn"),
+        ("ece", False, "Σ nₖ |mean pₖ - mean yₖ| / n, ranges of equal width", f"Naeini 2015; {_GUO}"),
+        ("ace", False, "mean |mean pₖ - mean yₖ|, ranges of equally many voxels", "Nixon et al. 2019"),
+        ("mce", False, "max |mean pₖ - mean yₖ|, ranges of equal width", f"Naeini 2015; {_GUO}"),
+        ("soft_dice", True, "2 Σpy / (Σp + Σy)", "Drozdzal et al. 2016"),
+        ("soft_dice_squared", True, "2 Σpy / (Σp² + Σy)", "Milletari et al. 2016"),
+        ("best_dice", True, "largest Dice of p ≥ t over all t", ""),
+        ("best_threshold", None, "the largest t that gives best_dice", ""),
+        ("roc_auc_error", False, "by how much roc_auc may be off", ""),
+        ("average_precision_error", False, "by how much average_precision may be off", ""),
+        ("ace_error", False, "by how much ace may be off", ""),
+        ("best_dice_error", False, "by how much best_dice may be off", ""),
+    )
+)  # fmt: skip
+
 #: the columns, and whether more is better
-COLUMNS: dict[str, bool | None] = {
-    "roc_auc": True,
-    "average_precision": True,
-    "brier": False,
-    "brier_reliability": False,
-    "brier_resolution": True,
-    "brier_uncertainty": None,
-    "log_loss": False,
-    "ece": False,
-    "ace": False,
-    "mce": False,
-    "soft_dice": True,
-    "soft_dice_squared": True,
-    "best_dice": True,
-    "best_threshold": None,
-    "roc_auc_error": False,
-    "average_precision_error": False,
-    "ace_error": False,
-    "best_dice_error": False,
-}
+COLUMNS = {one.name: one.larger_is_better for one in SCORES}
+
+
+def list_probability_scores() -> tuple[ProbabilityScore, ...]:
+    """List the columns of :func:`fastseg.evaluate_probabilities`, with their formulas and sources.
+
+    Examples
+    --------
+    >>> import fastseg
+    >>> [one.name for one in fastseg.list_probability_scores() if one.larger_is_better][:3]
+    ['roc_auc', 'average_precision', 'brier_resolution']
+    """
+    return SCORES
 
 
 def scores_of(

@@ -151,12 +151,12 @@ def evaluate_case(
         rows.append(row)
         if found.moments is not None:
             found_pools[one.name] = Pool(one, found.moments, smallest)
-    for name, pool in found_pools.items():
-        assert pools is not None
-        if name in pools:
-            pools[name].add(pool)
-        else:
-            pools[name] = pool
+    if pools is not None:
+        for name, pool in found_pools.items():
+            if name in pools:
+                pools[name].add(pool)
+            else:
+                pools[name] = pool
     about = {
         "fastseg": __version__,
         "shape": list(label_map.shape),

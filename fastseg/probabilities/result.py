@@ -90,6 +90,23 @@ class ProbabilityEvaluation(Evaluation):
         """
         return self._curves(structure, case).dice
 
+    @property
+    def undefined(self) -> tuple[tuple[str, str, str, str], ...]:
+        """Case, structure, score and reason of what is nan because the reference has voxels of one kind alone."""
+        found = []
+        for row in self.rows:
+            tp, fp, fn, tn = row.counts
+            nobody = not (tp or fn), not (fp or tn)
+            why = "no voxel that counts is "
+            if all(nobody):
+                found.append((row.case, row.name, "all", "no voxel counts"))
+            elif nobody[0]:
+                names = ("roc_auc", "average_precision", "best_dice")
+                found += [(row.case, row.name, name, f"{why}in the structure") for name in names]
+            elif nobody[1]:
+                found.append((row.case, row.name, "roc_auc", f"{why}outside of the structure"))
+        return tuple(found)
+
     def reliability_table(self) -> list[dict[str, Any]]:
         """Give the reliability tables of all cases and structures as one, with ``case`` and ``structure`` in front.
 

@@ -124,8 +124,14 @@ def _no_probability(
     wrong = ~((values >= 0) & (values <= 1)) & (class_of_label[classes] < 2)
     n = int(np.count_nonzero(wrong))
     first = float(values[wrong][0])
+    scaled = first > 1 and float(values[np.isfinite(values)].min(initial=0)) >= 0
+    what_to_do = (
+        "divide what goes up to 100 or 255 by that, or pass logits=True for logits"
+        if scaled
+        else "pass logits=True for logits"
+    )
     voxels = "1 voxel" if n == 1 else f"{n:,} voxels or more"
     return InputError(
-        f"probabilities: expected numbers from 0 to 1, got {first:g} ({voxels}); pass logits=True for logits, and "
-        "mask= where voxels should not count"
+        f"probabilities: expected numbers from 0 to 1, got {first:g} ({voxels}); {what_to_do}, and mask= where voxels "
+        "should not count"
     )

@@ -25,6 +25,9 @@ SHOWN = (
     "best_threshold",
 )
 
+#: so much of what is undefined is told one by one
+MOST_TOLD = 5
+
 
 def probabilities(
     reference: Annotated[Path, typer.Argument(help="A label map, or a folder of them.")],
@@ -191,6 +194,10 @@ def _show(found: fastseg.ProbabilityEvaluation, several: bool) -> None:
     if found.pooled is not None:
         title = "\nThe voxels of all cases together"
         terminal.show_evaluation(found.pooled, several=False, shown=SHOWN, title=title, notes=False)
+    for case, name, score, why in found.undefined[:MOST_TOLD]:
+        print(f"–: {score} of {name} in {case} is undefined: {why}")
+    if (more := len(found.undefined) - MOST_TOLD) > 0:
+        print(f"–: and {more} more")
     open_ = max(
         (row[f"{name}_error"] for row in found for name in ("roc_auc", "average_precision")),
         default=0.0,

@@ -58,7 +58,8 @@ def range_sums(
         place = np.searchsorted(cuts, values, side="right")
         counts = np.bincount(place, minlength=n)
         positives = np.bincount(place[inside == 1], minlength=n)
-        return Reliability(edges, counts, positives, np.bincount(place, values, n))
+        sums = np.bincount(place, weights=values.astype(np.float64), minlength=n).astype(np.float64)
+        return Reliability(edges, counts, positives, sums)
     table = _table(values, inside, cuts)
     return reliability(table, edges, cuts.astype(np.float64))
 
