@@ -40,7 +40,7 @@ _GUO = "Guo et al. 2017; Maier-Hein et al. 2024"
 SCORES = tuple(
     ProbabilityScore(*facts)
     for facts in (
-        ("roc_auc", True, "share of pairs (y = 1, y = 0) in which p is larger where y = 1; a tie is half", "Hanley 1982"),
+        ("roc_auc", True, "share of pairs (y = 1, y = 0) with the larger p at y = 1; ties are half", "Hanley 1982"),
         ("average_precision", True, "Σ (recallₖ - recallₖ₋₁) precisionₖ, all thresholds", "scikit-learn"),
         ("brier", False, "Σ (p - y)² / n", "Brier 1950"),
         ("brier_reliability", False, "Σ nₖ (mean pₖ - mean yₖ)² / n", _MURPHY),
