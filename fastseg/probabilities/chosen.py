@@ -36,12 +36,12 @@ _COUNTED_AT_ONCE = 1 << 16
 
 
 def _present(labels: Array) -> list[int]:
-    """List the labels of a map, ascending."""
+    """List the labels of a map that are not 0, ascending; 0 may be among them."""
     if labels.dtype != np.uint8 and labels.dtype != np.bool_:
         return [int(one) for one in np.unique(labels).tolist()]
     flat = labels.view(np.uint8).ravel("K")
-    if flat.size and int(flat.max()) <= 1:
-        return sorted({int(flat.min()), int(flat.max())})
+    if flat.size and (highest := int(flat.max())) <= 1:
+        return [highest]
     there = np.zeros(256, np.int64)
     for start in range(0, flat.size, _COUNTED_AT_ONCE):
         there += np.bincount(flat[start : start + _COUNTED_AT_ONCE], minlength=256)
