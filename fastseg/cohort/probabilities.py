@@ -92,7 +92,7 @@ def evaluate_probability_cohort(
     ...         np.save(f"{folder}/maps/{case}.npy", np.array([p], np.float32))
     ...     found = fastseg.evaluate_probability_cohort(f"{folder}/labels", f"{folder}/maps", labels=[1])
     >>> [row["roc_auc"] for row in found], found.pooled["1"]["roc_auc"]
-    ([1.0, 0.0], 0.625)
+    ([1.0, 0.0], 0.75)
     """
     if on_error not in ON_ERROR:
         raise unknown("on_error", on_error, ON_ERROR)
