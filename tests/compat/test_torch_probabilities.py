@@ -21,7 +21,7 @@ import torchmetrics.functional.classification as functions  # noqa: E402
 from fastseg import compat  # noqa: E402
 from fastseg.compat import monai as our_monai  # noqa: E402
 from fastseg.compat import torchmetrics as ours  # noqa: E402
-from fastseg.compat._support import calibration  # noqa: E402
+from fastseg.compat._support import calibration, torch_curves  # noqa: E402
 from tests.compat.parity import observed, same_error  # noqa: E402
 
 #: what float32 sums of the hosts are off by, in maps of so few voxels
@@ -207,7 +207,7 @@ def test_patched() -> None:
     of_classes = functions.multiclass_calibration_error(both, y[:, 0], 2)
     with compat.patched("torchmetrics", "monai"):
         auroc = importlib.import_module("torchmetrics.functional.classification.auroc")
-        assert auroc._binary_auroc_compute is ours.binary_auroc_compute
+        assert auroc._binary_auroc_compute is torch_curves.binary_auroc_compute
         close(functions.binary_auroc(p, y), expected)
         close(functions.multiclass_calibration_error(both, y[:, 0], 2), of_classes)
         found = monai.metrics.calibration.calibration_binning

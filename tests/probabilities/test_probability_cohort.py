@@ -97,7 +97,7 @@ def test_archives_of_nnunet(tmp_path: Path, name: str) -> None:
     nibabel.save(nibabel.Nifti1Image(reference, affine), tmp_path / "labels" / "x.nii.gz")
     argmax = shares.argmax(axis=0).astype(np.uint8)
     nibabel.save(nibabel.Nifti1Image(argmax, affine), tmp_path / "predicted" / "x.nii.gz")
-    archive = {name: shares.transpose(0, 3, 2, 1).astype(np.float16)}
+    archive: dict[str, Any] = {name: shares.transpose(0, 3, 2, 1).astype(np.float16)}
     np.savez_compressed(tmp_path / "predicted" / "x.npz", **archive)
     expected = fastseg.evaluate_probabilities(reference, shares.astype(np.float16))
     found = fastseg.evaluate_probability_cohort(tmp_path / "labels", tmp_path / "predicted")

@@ -30,13 +30,15 @@ _RANGES = (
 )
 
 
-@functools.cache
-def _keys() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """List the keys that probabilities have, and the bin of each."""
-    keys = np.concatenate([np.arange(part.start, part.stop) for part in _RANGES])
+def _bins_of(keys: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Find the bins of keys that probabilities have."""
     rest = keys - _SIGN
-    bins = np.where(rest < 0, keys, np.where(rest == 0, BINS - 1, TOP - rest))
-    return keys, bins
+    return np.where(rest < 0, keys, np.where(rest == 0, BINS - 1, TOP - rest))
+
+
+def _keys() -> NDArray[np.int64]:
+    """List the keys that probabilities have."""
+    return np.concatenate([np.arange(part.start, part.stop) for part in _RANGES])
 
 
 class _Splits(NamedTuple):
@@ -47,18 +49,22 @@ class _Splits(NamedTuple):
     split: NDArray[np.uint16]
     beyond: NDArray[np.int32]
 
-    @classmethod
-    def of(cls, cuts: Cuts) -> _Splits:
-        keys, bins = _keys()
-        split = np.full(kernels.KEYS, 1 << kernels.LOW_BITS, np.uint16)
-        split[keys] = cuts.split[bins]
-        beyond = np.zeros(kernels.KEYS, np.int32)
-        beyond[keys] = cuts.beyond[bins] - BINS + kernels.KEYS
-        parted = keys[cuts.split[bins] < 1 << kernels.LOW_BITS]
-        coarse = np.zeros(1 << (32 - kernels.COARSE_BITS), np.uint8)
-        coarse[parted >> (kernels.COARSE_BITS - kernels.LOW_BITS)] = 1
-        folded = ((parted & (_SIGN - 1)) << kernels.LOW_BITS).astype(np.uint32).view(np.float32)
-        return cls(np.float32(min(folded.tolist(), default=2.0)), coarse, split, beyond)
+
+@functools.lru_cache(maxsize=4)
+def _splits(cut_values: bytes) -> _Splits:
+    """Lay cuts out by keys; callers ask for the same ones again and again."""
+    cuts = Cuts(np.frombuffer(cut_values, np.float32))
+    keys = _keys()
+    bins = _bins_of(keys)
+    split = np.full(kernels.KEYS, 1 << kernels.LOW_BITS, np.uint16)
+    split[keys] = cuts.split[bins]
+    beyond = np.zeros(kernels.KEYS, np.int32)
+    beyond[keys] = cuts.beyond[bins] - BINS + kernels.KEYS
+    parted = keys[cuts.split[bins] < 1 << kernels.LOW_BITS]
+    coarse = np.zeros(1 << (32 - kernels.COARSE_BITS), np.uint8)
+    coarse[parted >> (kernels.COARSE_BITS - kernels.LOW_BITS)] = 1
+    folded = ((parted & (_SIGN - 1)) << kernels.LOW_BITS).astype(np.uint32).view(np.float32)
+    return _Splits(np.float32(min(folded.tolist(), default=2.0)), coarse, split, beyond)
 
 
 def probability_moments(
@@ -69,21 +75,17 @@ def probability_moments(
 ) -> Moments:
     """Count voxels in fine bins; sums are whole numbers, so that slabs change nothing."""
     n_classes = int(class_of_label.max()) + 1
-    n_parts = len(cuts.values)
-    shape = max(n_classes, 2), kernels.KEYS + n_parts, 2
-    splits = _Splits.of(cuts)
-    _, bins = _keys()
-    bins = np.concatenate([bins, BINS + np.arange(n_parts)])
-    ranges = (*_RANGES, slice(kernels.KEYS, shape[1]))
+    shape = max(n_classes, 2), kernels.KEYS + len(cuts.values), 2
+    splits = _splits(cuts.values.tobytes())
 
-    def slab(start: int, stop: int) -> tuple[NDArray[np.int64], int]:
-        total, wrong = np.zeros((2, cuts.rows, 3), np.int64), 0
+    def slab(start: int, stop: int) -> list[Moments]:
+        found = []
         folded = np.empty(kernels.GROUP, np.float32)
         edges = [*range(start, stop, kernels.MOST_VOXELS - 1), stop]
         for first, last in itertools.pairwise(edges):
             table = np.zeros(shape, np.uint64)
             part = probabilities[first:last]
-            wrong += kernels.probability_moments(
+            wrong = kernels.probability_moments(
                 part,
                 part.view(np.uint32),
                 labels[first:last],
@@ -96,23 +98,37 @@ def probability_moments(
                 folded.view(np.uint32),
                 table,
             )
-            for own in range(2):
-                words = np.concatenate([table[own, part] for part in ranges])
-                there = words[:, 0].nonzero()[0]
-                joined, squares = words[there].T
-                rows = bins[there]
-                total[own, rows, 0] += (joined >> np.uint64(kernels.COUNT_SHIFT)).astype(np.int64)
-                low = joined & np.uint64((1 << kernels.COUNT_SHIFT) - 1)
-                total[own, rows, 1] += low.astype(np.int64)
-                total[own, rows, 2] += squares.astype(np.int64)
-        return total, wrong
+            found.append(_moments_of(table, wrong))
+        return found
 
     cost = _COST_OF_A_VOXEL * probabilities.size
-    found = threads.run(
+    slabs = threads.run(
         lambda ends: slab(*ends), threads.slabs(probabilities.size, cost, sides=1), cost
     )
-    total, wrong = found[0]
-    for other, more in found[1:]:
-        total += other
-        wrong += more
-    return Moments.of(total, wrong)
+    found = list(itertools.chain.from_iterable(slabs))
+    if len(found) == 1:
+        return found[0]
+    total = np.zeros((2, cuts.rows, 3), np.int64)
+    for one in found:
+        total[:, one.rows] += one.moments
+    return Moments.of(total, sum(one.wrong for one in found))
+
+
+def _moments_of(table: NDArray[np.uint64], wrong: int) -> Moments:
+    """Take what there is of a table, in the order of bins."""
+    counts = table[:2, :, 0]
+    parts = slice(kernels.KEYS, table.shape[1])
+    there = np.concatenate(
+        [
+            (counts[0, part] | counts[1, part]).nonzero()[0] + part.start
+            for part in (*_RANGES, parts)
+        ]
+    )
+    rows = np.where(there < kernels.KEYS, _bins_of(there), there - kernels.KEYS + BINS)
+    order = np.argsort(rows)
+    joined, squares = np.moveaxis(table[:2, there[order]], 2, 0)
+    moments = np.empty((2, len(rows), 3), np.int64)
+    moments[:, :, 0] = joined >> np.uint64(kernels.COUNT_SHIFT)
+    moments[:, :, 1] = joined & np.uint64((1 << kernels.COUNT_SHIFT) - 1)
+    moments[:, :, 2] = squares
+    return Moments(rows[order], moments, wrong)
