@@ -136,6 +136,20 @@ of a plane from the four sides in it; U(M) are the voxels of M that at most two 
             by_default=False,
         ),
         Measurement(
+            name="tree_overlap",
+            from_histogram=False,
+            gives="fastseg.measures.trees.TreeOverlap",
+            title="Of trees",
+            about="""
+Asked for by name, of airways and vessels. S(R) is the skeleton of the reference, L(P) the largest component of the
+prediction, connected by faces, the first of equally large ones. The skeleton's voxels with more than two neighbours of
+its own are taken out; what hangs together by corners and has at least five voxels is a branch, and every voxel of the
+skeleton is of the branch that is nearest in voxels, whatever their spacing. ATM'22 gives the same in percent, with
+quirks of its own: protocol `atm22`.
+""",
+            by_default=False,
+        ),
+        Measurement(
             name="shape",
             from_histogram=False,
             gives="fastseg.measures.shape.ShapePair",

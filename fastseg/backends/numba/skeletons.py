@@ -8,10 +8,12 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
+from fastseg.backends.numba.components import Components
 from fastseg.backends.numba.masks import Mask
 from fastseg.backends.numba.surfaces import Part
 from fastseg.backends.shared.volume import Volume
 from fastseg.measures.skeletons import SkeletonOverlap
+from fastseg.measures.trees import TreeOverlap, branches_of, tree_overlap, with_nearest
 from fastseg_kernels.cpu import masks as mask_kernels
 from fastseg_kernels.cpu import skeleton as kernels
 
@@ -89,10 +91,27 @@ def _euler_changes() -> tuple[Bytes, Bytes]:
     return tables[0], tables[1]
 
 
-def skeleton_overlap(masks: tuple[Mask, Mask]) -> SkeletonOverlap:
+def skeletons_of(
+    masks: tuple[Mask, Mask], wanted: frozenset[str]
+) -> dict[str, SkeletonOverlap | TreeOverlap]:
+    """Measure what is wanted of the skeletons of two masks; the reference's is found once."""
+    found: dict[str, SkeletonOverlap | TreeOverlap] = {}
+    if not wanted & {"skeleton_overlap", "tree_overlap"}:
+        return found
+    reference = _unpacked(masks[0])
+    skeleton = _places(reference)
+    if "skeleton_overlap" in wanted:
+        found["skeleton_overlap"] = _overlap(skeleton, reference, _unpacked(masks[1]))
+    if "tree_overlap" in wanted:
+        found["tree_overlap"] = _tree_overlap(skeleton, reference.shape, masks[1])
+    return found
+
+
+def _overlap(
+    first: _Places, reference: NDArray[np.bool_], prediction: NDArray[np.bool_]
+) -> SkeletonOverlap:
     """Count what the skeletons of two masks have in the other mask."""
-    reference, prediction = map(_unpacked, masks)
-    first, second = (_places(mask) for mask in (reference, prediction))
+    second = _places(prediction)
     tube = _tube(first, reference)
     inside_prediction, inside_reference = prediction.reshape(-1), reference.reshape(-1)
     return SkeletonOverlap(
@@ -103,6 +122,17 @@ def skeleton_overlap(masks: tuple[Mask, Mask]) -> SkeletonOverlap:
         tube=len(tube),
         tube_inside=int(np.count_nonzero(inside_prediction[tube])),
     )
+
+
+def _tree_overlap(skeleton: _Places, shape: tuple[int, ...], prediction: Mask) -> TreeOverlap:
+    """Count what the largest component of a mask has of a skeleton and of its branches."""
+    inside = np.zeros(len(skeleton), bool)
+    components = Components.of_mask(prediction, 1)
+    if components.count:
+        largest = int(components.sizes.argmax()) + 1
+        inside = components.numbers_at(np.unravel_index(skeleton, shape)) == largest
+    branches, _ = branches_of(skeleton, shape)
+    return tree_overlap(with_nearest(branches, skeleton, shape), inside)
 
 
 def _unpacked(mask: Mask) -> NDArray[np.bool_]:
