@@ -130,7 +130,9 @@ outside it if they share a corner. Asked for by name.
             title="Of skeletons",
             about="""
 Asked for by name, or with the others of `metrics="topology"`. S(M) is the skeleton of a mask as `skeletonize` finds it,
-of a plane from the four sides in it; U(M) are the voxels of M that at most two steps across faces lead to from S(M).
+of a plane from the four sides in it: Lee's, which scikit-image gives of planes with `method="lee"` alone, else Zhang's,
+whose voxels are others. A structure an even number of voxels wide may have none (scikit-image#3757). U(M) are the
+voxels of M that at most two steps across faces lead to from S(M), as nnU-Net's Skeleton Recall dilates it twice.
 """,
             group="topology",
             by_default=False,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastseg.errors import InputError
+from fastseg.inputs.c_order import c_ordered
 from fastseg.inputs.structures import Structure
 from fastseg.measures.joint_histogram import Counts
 from fastseg.measures.trees import tree_overlap
@@ -47,9 +48,7 @@ def _airways(pair: LabelPair, name: str) -> Iterator[_Airways]:
         raise InputError(f"{name}: expected label maps of three axes, got {pair.ndim}")
     for maps in whole_maps(pair, "airway"):
         parts, _ = cropped(pair, maps)
-        masks = [
-            np.ascontiguousarray(labels != 0) for labels in (parts.reference, parts.prediction)
-        ]
+        masks = [c_ordered(labels != 0) for labels in (parts.reference, parts.prediction)]
         structure = maps.structure
         counts = pair.histogram.pair_counts(structure.reference, structure.prediction)
         yield _Airways(structure, masks[0], masks[1], counts)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastseg.errors import InputError
 from fastseg.inputs.arrays import Array
+from fastseg.inputs.c_order import c_ordered
 from fastseg.inputs.structures import Structure
 from fastseg.measures.joint_histogram import Counts
 from fastseg.protocols.framework.label_pair import LabelPair
@@ -197,7 +198,7 @@ def _centreline_dice(pair: LabelPair, parts: Maps) -> float:
 
     The arrays are SimpleITK's, and its script turns them to x, y, z before they are thinned: the order matters.
     """
-    masks = [np.ascontiguousarray(labels.T != 0) for labels in (parts.prediction, parts.reference)]
+    masks = [c_ordered(labels.T != 0) for labels in (parts.prediction, parts.reference)]
     shares = []
     for mask, other in zip(masks, reversed(masks), strict=True):
         skeleton = pair.backend.operations.skeletonize(mask, mask.shape[0] > 1)

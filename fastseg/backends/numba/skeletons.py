@@ -12,6 +12,7 @@ from fastseg.backends.numba.components import Components
 from fastseg.backends.numba.masks import Mask
 from fastseg.backends.numba.surfaces import Part
 from fastseg.backends.shared.volume import Volume
+from fastseg.inputs.c_order import c_ordered
 from fastseg.measures.skeletons import SkeletonOverlap
 from fastseg.measures.trees import TreeOverlap, branches_of, tree_overlap, with_nearest
 from fastseg_kernels.cpu import masks as mask_kernels
@@ -23,7 +24,7 @@ _Places = NDArray[np.intp]
 
 def skeletonize(mask: NDArray[np.bool_], all_faces: bool) -> NDArray[np.bool_]:
     """Thin a bool array of two or three axes, whose order decides what goes first."""
-    ordered = np.ascontiguousarray(mask)
+    ordered = c_ordered(mask)
     volume = Volume.of(ordered, reverse=False)
     packed = Mask.of(volume, (1,), None)
     skeleton = np.zeros(volume.labels.shape, np.uint8)  # most of its pages are never written to
@@ -140,7 +141,7 @@ def _unpacked(mask: Mask) -> NDArray[np.bool_]:
     unpacked = np.empty(mask.shape, np.uint8)
     mask_kernels.unpack(mask.words, unpacked)
     found = unpacked.reshape(mask.shape[3 - mask.ndim :]).view(np.bool_)
-    return np.ascontiguousarray(found.T) if mask.volume.reverse else found
+    return c_ordered(found.T) if mask.volume.reverse else found
 
 
 def _places(mask: NDArray[np.bool_]) -> _Places:

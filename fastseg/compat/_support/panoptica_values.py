@@ -9,6 +9,7 @@ import numpy as np
 
 from fastseg.compat._support.masks import operations_for
 from fastseg.inputs.arrays import Array
+from fastseg.inputs.c_order import c_ordered
 from fastseg.protocols.rules import panoptic
 
 _UNIT = 0.5  # the host's threshold of the surface Dice where it knows no spacing
@@ -31,7 +32,7 @@ def other_value(metric: Any, reference: Array, prediction: Array, **given: Any) 
 
 
 def _skeleton(mask: Array) -> Array:
-    ordered = mask.astype(bool, order="C", copy=False)
+    ordered = c_ordered(mask.astype(bool, copy=False))
     skeleton: Array = operations_for("skeletonize", 3).skeletonize(ordered, len(ordered) > 1)
     return skeleton
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fastseg.compat._support.masks import MASKS, operations_for
 from fastseg.compat._support.patching import NotCovered, falls_back_to
 from fastseg.inputs.arrays import is_contiguous
+from fastseg.inputs.c_order import c_ordered
 from fastseg.measures.regions import Request
 from fastseg.measures.topology import euler_number as euler_number_of
 
@@ -46,7 +47,7 @@ def skeletonize(image: NDArray[Any], *, method: str | None = None) -> Mask:
     _check(image, (2, 3))
     if image.ndim == 2 and method is None:
         raise NotCovered("Zhang's skeletons, which are the default of two axes")
-    mask = image.astype(bool, order="C", copy=False)
+    mask = c_ordered(image.astype(bool, copy=False))
     operations = operations_for("skeletonize", mask.ndim)
     skeleton: Mask = operations.skeletonize(mask, mask.ndim == 3 and len(mask) > 1)
     return skeleton
