@@ -174,7 +174,7 @@ _MIRRORED = Quirk(
     "slice counts itself and its neighbours there twice, and what runs along the border is all taken for crossings.",
     "A line of seven voxels in the first slice, which the prediction has: no branch; without the quirk one, found.",
 )
-_COMPONENTS = "largest one of each map, by faces; of equally large ones the last"
+_COMPONENTS = "largest one of each map, of equally large ones the last; branches by 26 neighbours"
 
 ATM_22 = Protocol(
     name="atm22",
@@ -208,7 +208,7 @@ ATM_22 = Protocol(
     ),
     rules=Rules(
         components=_COMPONENTS,
-        connectivity="faces; corners for skeletons and branches",
+        connectivity="6 neighbours",
         matching="a branch is detected from 0.8 of its skeleton",
         penalty="none",
         empties="both empty: overlaps 100; no reference, or one without branches: the script fails, here nan",
@@ -226,7 +226,7 @@ ATM_22 = Protocol(
             "rounded",
             "Percentages are rounded, TD, BD and DSC to two digits and others to three, and sensitivity and "
             "specificity are made of rates that are rounded already.",
-            "Two of three voxels found: FNR 33.334 and Sensitivity 66.666; without the quirk 33.33355… and 66.66644…",
+            "Two of three voxels found: FNR 33.334 and Sensitivity 66.666; without the quirk 33.33356 and 66.66644.",
         ),
         _MIRRORED,
     ),
@@ -252,7 +252,7 @@ AIIB_23 = Protocol(
     ),
     rules=Rules(
         components=_COMPONENTS,
-        connectivity="faces; corners for skeletons and branches",
+        connectivity="6 neighbours",
         matching="a branch is detected from 0.8 of its skeleton",
         penalty="none",
         empties="an empty map, or no branch: the script fails, here nan",
