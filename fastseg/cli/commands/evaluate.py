@@ -54,6 +54,16 @@ def evaluate(
             "JSON or YAML file of them; 'default' stands for all other labels."
         ),
     ] = "1",
+    boundary_width: Annotated[
+        str | None,
+        typer.Option(
+            help="Of boundary_iou, where it is not the tolerance: as that, or diagonal for 2 % of the image's."
+        ),
+    ] = None,
+    beta: Annotated[
+        str,
+        typer.Option(help="Of f_beta: a number, or several, a column each: 0.5,2"),
+    ] = "1",
     boundary: Annotated[str, typer.Option(help="voxel, surfel or vertex.")] = "voxel",
     percentile_method: Annotated[
         str, typer.Option(help="Of hdNN: max_of_directions or pooled.")
@@ -271,7 +281,7 @@ def evaluate(
     started = time.perf_counter()
     for path in (reference, prediction):
         options.check_there(path)
-    given = [labels, tolerance, empty, str(reference), str(log or "")]
+    given = [labels, tolerance, boundary_width, empty, str(reference), str(log or "")]
     kept = options.parse_outputs(outputs or [], given, resume, hashed)
     chosen, ignored = parse_labels(labels)
     if ignore_label is None and ignored is not None:
@@ -313,6 +323,8 @@ def evaluate(
             **common,
             metrics=options.parse_names(metrics),
             tolerance=parse_tolerance(tolerance, chosen),
+            boundary_width=options.parse_boundary_width(boundary_width, chosen),
+            beta=options.parse_numbers(beta, "beta"),
             boundary=boundary,
             percentile_method=percentile_method,
             empty=options.parse_empty(empty),
