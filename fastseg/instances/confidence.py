@@ -15,7 +15,7 @@ from fastseg import io
 from fastseg.errors import InputError, InputTypeError, InputWarning
 from fastseg.inputs.arrays import as_array
 from fastseg.inputs.choices import did_you_mean, unknown
-from fastseg.inputs.device import is_on_device
+from fastseg.inputs.device import check_in_cpu_memory
 from fastseg.inputs.scalars import as_number
 from fastseg.inputs.source import Source
 from fastseg.instances.case_instances import CaseInstances
@@ -165,13 +165,8 @@ def _by_id(given: Mapping[Any, Any]) -> dict[int, float]:
 
 
 def _probabilities(given: Any) -> NDArray[Any]:
-    array = as_array(given, "confidence")
-    if is_on_device(array):
-        raise InputTypeError(
-            "confidence: instances are evaluated in CPU memory, and this array is on a GPU; copy it "
-            "(cupy.asnumpy(array), tensor.cpu())"
-        )
-    return array
+    check_in_cpu_memory(given, "confidence", "instances")
+    return as_array(given, "confidence")
 
 
 def as_of_voxels(of_voxels: str) -> OfVoxels:
