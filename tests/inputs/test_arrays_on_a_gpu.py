@@ -100,6 +100,10 @@ CALLS: dict[str, list[Call]] = {
     "distance_transform_edt": [
         lambda on: fastseg.distance_transform_edt(MASK, distances=on(np.zeros(MASK.shape)))
     ],
+    "accuracy": [
+        lambda on: fastseg.accuracy(on(POINTS), 1),
+        lambda on: fastseg.accuracy(POINTS, on(POINTS[:, 0])),
+    ],
     "repeatability": [lambda on: fastseg.repeatability(on(POINTS))],
     "explain": [],
 }
