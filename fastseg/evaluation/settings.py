@@ -205,6 +205,10 @@ class Settings:
             "spacing": list(spacing) if isinstance(spacing, tuple) else spacing,
         }
 
+    def further_files(self, case: str) -> tuple[str, ...]:
+        """List the files that a case is evaluated with beside its two: a later run sees whether they changed."""
+        return ()
+
     @property
     def grid_rules(self) -> io.GridRules:
         """How the grids of two images are compared."""

@@ -17,7 +17,7 @@ from fastseg.inputs.choices import unknown
 from fastseg.inputs.scalars import as_flag, as_number, as_whole_number, is_scalar, shown
 from fastseg.inputs.structures import SIDES
 from fastseg.instances.components import COMPONENTS, Components, SideRules
-from fastseg.instances.confidence import OfVoxels, as_of_voxels
+from fastseg.instances.confidence import OfVoxels, as_of_voxels, image_of_case
 from fastseg.instances.matching import RULES
 from fastseg.instances.scores import score_named
 from fastseg.metrics import FROM_HISTOGRAM, MEASUREMENTS, Metric, list_metrics, resolve
@@ -197,6 +197,13 @@ class InstanceSettings(SpecialSettings):
             )
             for metric in self.metrics
         }
+
+    def further_files(self, case: str) -> tuple[str, ...]:
+        """Give the image of confidences; none where it cannot be told which it is, which fails later."""
+        try:
+            return () if self.confidence is None else (str(image_of_case(self.confidence, case)),)
+        except InputError:
+            return ()
 
     def measured_of(self, metrics: Iterable[Metric]) -> frozenset[str]:
         """Tell what a backend has to measure for some metrics."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -106,6 +107,13 @@ class ProtocolSettings(SpecialSettings):
     def reads_files(self) -> bool:
         """Whether its inputs are of a kind of their own."""
         return self.protocol.opens is not None
+
+    def further_files(self, case: str) -> tuple[str, ...]:
+        """List the files that options name, as tables of what is excluded are."""
+        texts = [
+            str(one) for one in self.option_values.values() if isinstance(one, (str, os.PathLike))
+        ]
+        return tuple(text for text in texts if os.path.isfile(text))
 
     @lazy
     def plain(self) -> Mapping[str, Any]:
