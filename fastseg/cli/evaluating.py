@@ -203,12 +203,9 @@ def check_outputs(
     floors: Mapping[str, float],
 ) -> None:
     """Refuse what could not be shown or written in the end, before any work is done."""
-    labels = None
-    if settings.structures is not None:
-        labels = {one.name: one.label for one in settings.structures}
     algorithms = [name for name in dict.fromkeys(case.algorithm for case in pairing.cases) if name]
     for output in kept.outputs:
-        output.check(algorithms, labels)
+        output.check(algorithms, settings.known_labels)
     for name in floors:
         if name not in settings.metric_names:
             raise InputError(

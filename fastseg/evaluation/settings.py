@@ -14,6 +14,7 @@ from fastseg.inputs.arrays import Spacing, as_label, as_spacing
 from fastseg.inputs.choices import unknown
 from fastseg.inputs.scalars import as_flag, as_number, as_tolerance, is_scalar, shown
 from fastseg.inputs.structures import (
+    Label,
     Labels,
     Structure,
     as_structures,
@@ -204,6 +205,13 @@ class Settings:
             "boundary_width": _with_text_keys(self.boundary_width),
             "spacing": list(spacing) if isinstance(spacing, tuple) else spacing,
         }
+
+    @property
+    def known_labels(self) -> Mapping[str, Label] | None:
+        """The labels of the rows that are known before anything is read, by their names; None if none is."""
+        if self.structures is None:
+            return None
+        return {one.name: one.label for one in self.structures}
 
     def further_files(self, case: str) -> tuple[str, ...]:
         """List the files that a case is evaluated with beside its two: a later run sees whether they changed."""

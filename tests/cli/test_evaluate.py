@@ -22,6 +22,7 @@ from fastseg.backends import numba as numba_backend
 from fastseg.cli import evaluating
 from fastseg.cohort import one_case
 from fastseg.cohort.pairing import pair_folders
+from fastseg.protocols.framework.settings import ProtocolSettings
 from tests import processes
 
 SCIPY = ("--backend", "scipy")
@@ -412,3 +413,27 @@ def test_a_table_is_joined_from_what_was_written(call: Call, folders: tuple[str,
     assert joined.settings["unit"] == "voxels"
     content = json.loads(Path("o.json").read_text())
     assert {entry["label"] for entry in content["summary_by_label"]} == {"1", "2"}
+
+
+@pytest.mark.parametrize("protocol", ["topcow", "medsegfm", "cellpose"])
+def test_a_format_that_cannot_hold_a_protocols_rows_is_refused_first(
+    protocol: str, pair: tuple[str, str], call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two rows of one label summary.json can keep but one: that was told after all cases were evaluated."""
+    monkeypatch.setattr(evaluating, "evaluate_all", None)  # nothing is
+    status, out, errors = call(
+        "evaluate", *pair, "--protocol", protocol, "--output", "nnunet:summary.json"
+    )
+    assert (status, out) == (2, "")
+    assert "both have the label" in errors[-1]
+    assert not Path("summary.json").exists()
+
+
+def test_rows_that_protocols_are_known_to_have_are_there() -> None:
+    labels = np.random.default_rng(3).integers(0, 4, (9, 9, 9)).astype(np.uint8)
+    for name in ("topcow", "medsegfm", "cellpose"):
+        options: dict[str, Any] = {"cldice": False} if name == "topcow" else {}
+        rows = fastseg.evaluate_protocol(name, labels, labels, **options).structures
+        known = ProtocolSettings.of(name).known_labels
+        assert known
+        assert known.items() <= {row.name: row.label for row in rows}.items()
