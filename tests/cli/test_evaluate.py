@@ -437,3 +437,35 @@ def test_rows_that_protocols_are_known_to_have_are_there() -> None:
         known = ProtocolSettings.of(name).known_labels
         assert known
         assert known.items() <= {row.name: row.label for row in rows}.items()
+
+
+def test_two_tables_of_points_are_a_pair(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Call
+) -> None:
+    """LUNA16's, each of all scans; a .csv was taken for a table of pairs, so that only such a one could name them."""
+    monkeypatch.chdir(tmp_path)
+    nodules = "seriesuid,coordX,coordY,coordZ,diameter_mm\na,1,2,3,6\na,30,20,3,8\nb,1,1,1,5\n"
+    candidates = (
+        "seriesuid,coordX,coordY,coordZ,probability\na,1,2,4,0.9\na,50,20,3,0.8\nb,1,1,2,0.3\n"
+    )
+    Path("nodules.csv").write_text(nodules, encoding="utf-8")
+    Path("candidates.csv").write_text(candidates, encoding="utf-8")
+    arguments = "nodules.csv", "candidates.csv", "--protocol", "luna16"
+    status, out, errors = call(
+        "evaluate", *arguments, "--output", "scores.csv", "--output", "a.jsonl"
+    )
+    assert (status, errors) == (0, [])
+    assert "Means over 2 cases" in out
+    assert "CPM" in out
+    with open("scores.csv", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["level"] == "structure"]
+    assert [(row["case"], row["True positives"]) for row in rows] == [("a", "1.0"), ("b", "1.0")]
+    one = fastseg.evaluate_protocol("luna16", "nodules.csv", "candidates.csv")
+    assert [row["Sensitivity"] for row in one.structures] == [
+        float(row["Sensitivity"]) for row in rows
+    ]
+    status, _, errors = call("evaluate", *arguments, "--output", "a.jsonl", "--resume")
+    assert (status, errors) == (0, ["fastseg: note: 1 of 1 cases are in a.jsonl already"])
+    status, _, errors = call("evaluate", *arguments[:2], "--protocol", "kits23")
+    assert status == 2
+    assert "a table of pairs names the predictions" in errors[-1]

@@ -339,6 +339,7 @@ def evaluate(
         reference,
         prediction,
         options.parse_predictions(predictions or []),
+        settings=settings,
         reference_suffix=reference_suffix,
         prediction_suffix=prediction_suffix,
         ending=ending,
