@@ -60,7 +60,7 @@ class Robustness:
 
     @property
     def degradation(self) -> float:
-        """ROOD-MRI's degradation: Σ αˢ·|m₀ - mₛ| / Σ αˢ with the sign of the loss, positive where values worsen."""
+        """ROOD-MRI's degradation: Σ αˢ·(m₀ - mₛ) / Σ αˢ, of the other sign where smaller is better."""
         change = self._change(self.means)
         return 0.0 - change if self.larger_is_better else change
 
