@@ -114,6 +114,7 @@ WITHOUT_ARRAYS = {
     "detection_curve",
     "evaluate_cohort",
     "get_num_threads",
+    "list_flags",
     "list_metrics",
     "list_protocols",
     "protocol_scores",
@@ -180,7 +181,8 @@ def test_it_says_how_to_copy(call: Call, on: Any) -> None:
 
 def test_no_public_function_is_left_out() -> None:
     functions = {name for name in fastseg.__all__ if inspect.isfunction(getattr(fastseg, name))}
-    assert functions == CALLS.keys() | WITHOUT_ARRAYS
+    left_out = functions - CALLS.keys() - WITHOUT_ARRAYS
+    assert not left_out, "give each a call in CALLS, or name it in WITHOUT_ARRAYS"
 
 
 def test_every_measurement_without_a_kernel_is_called() -> None:
