@@ -15,6 +15,7 @@ import fastseg
 from fastseg.__main__ import main
 from fastseg.errors import InputError, InputTypeError
 from fastseg.metrics.synonyms import one_name
+from tests.evaluation.test_blockwise import check
 
 RNG = np.random.default_rng(161)
 
@@ -205,3 +206,20 @@ def test_what_is_refused_before_anything_is_read(options: dict[str, Any], told: 
     for evaluate in (fastseg.evaluate, fastseg.evaluate_instances):
         with pytest.raises((InputError, InputTypeError), match=told):
             evaluate("nowhere.nii", "nowhere.nii", labels=[1, 2], **options)
+
+
+@pytest.mark.parametrize("width", [0.4, 3.0, "diagonal", {"default": 2.0, 2: 5.5}])
+def test_maps_in_pieces_have_the_same_bands(width: Any) -> None:
+    """Whether a structure is taken whole, or block by block with margins as wide as its band."""
+    reference = blobs((20, 24, 30)) + blobs((20, 24, 30))
+    prediction = np.roll(reference, 1, axis=2)
+    for budget in (1 << 14, 1 << 26):
+        check(
+            reference,
+            prediction,
+            budget,
+            metrics=["boundary_iou", "f_beta", "nsd"],
+            boundary_width=width,
+            beta=2,
+            spacing=(2.0, 1.0, 0.5),
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -11,6 +12,8 @@ from scipy import stats
 
 import fastseg
 from fastseg.errors import InputError, InputTypeError
+from fastseg.measures.accuracy import Subject
+from fastseg.results.attributes import Attributes
 
 # Bland & Altman 1986, doi:10.1016/S0140-6736(86)90837-8, table: peak flow by a large and a mini meter, each twice.
 LARGE = (
@@ -135,6 +138,24 @@ def test_volumes_of_an_evaluation() -> None:
     assert fastseg.accuracy(one, 40.0).bias == 0
     dice = fastseg.accuracy(one, 1.0, value="dsc", structure="tumour")
     assert dice.bias == pytest.approx((20 / 22 + 1) / 2 - 1)
+
+
+def test_repetitions_are_what_several_runs_made_of_a_case_or_cases_of_one_patient() -> None:
+    parts = [("a", 10, 12, "run 1"), ("b", 30, 30, "run 1"), ("a", 11, 12, "run 2")]
+    rows = []
+    for name, voxels, truth, run in parts:
+        [row] = case(name, voxels, truth).rows
+        about = Attributes({"patient": "p"})
+        rows.append(dataclasses.replace(row, algorithm=run, attributes=about))
+    runs = dataclasses.replace(case("a", 1, 1), rows=tuple(rows))
+    of_cases = fastseg.accuracy(runs)
+    assert [subject.values for subject in of_cases.subjects] == [(20, 22), (60,)]
+    [patient] = fastseg.accuracy(runs, subject="patient").subjects
+    assert patient == Subject("p", (20, 60, 22), (24, 60, 24))
+    pytest.importorskip("pandas")
+    table = runs.to_pandas()
+    columns = {"value": "volume_prediction", "subject": "case"}
+    assert fastseg.accuracy(table, "volume_reference", **columns) == of_cases  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
