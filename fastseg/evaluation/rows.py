@@ -81,6 +81,7 @@ def raise_flags(
         measured,
         tolerances,
         [row.values_by_metric for row in rows],
+        settings.boundary_width is None,
     )
     for row, flags in zip(rows, flags_of(facts, settings.flags), strict=True):
         row.__dict__["flags"] = flags

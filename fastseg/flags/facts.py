@@ -48,6 +48,8 @@ class CaseFacts:
         What surfaces are.
     structures, counts, measured, tolerances, values : sequences (n,)
         Of each structure: which labels it is, its voxels, what was measured of it, its tolerance, its metrics.
+    band_is_tolerance : bool
+        Whether the tolerance is the width of boundary_iou's band, too.
     """
 
     histogram: JointHistogram
@@ -59,6 +61,7 @@ class CaseFacts:
     measured: Sequence[Measured]
     tolerances: Sequence[float]
     values: Sequence[Mapping[str, float]]
+    band_is_tolerance: bool = True
 
     @lazy
     def voxels(self) -> NDArray[np.int64]:

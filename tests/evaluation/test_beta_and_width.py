@@ -95,6 +95,15 @@ def test_what_the_code_of_cheng_et_al_has_otherwise() -> None:
     assert (band(square, (1, 1), 3) == chebyshev_band(square, 3)).all()
 
 
+def test_the_tolerance_is_not_flagged_where_it_is_not_used() -> None:
+    first, second = blobs((30, 30)), blobs((30, 30))
+    options: dict[str, Any] = {"metrics": ["boundary_iou"], "tolerance": 0.5}
+    [row] = fastseg.evaluate(first, second, **options).rows
+    assert "tolerance_below_voxel" in str(row.flags)
+    [row] = fastseg.evaluate(first, second, boundary_width=2, **options).rows
+    assert "tolerance_below_voxel" not in str(row.flags)
+
+
 def test_a_width_for_each_label() -> None:
     first, second = blobs((20, 20, 20)), blobs((20, 20, 20))
     first, second = first * (1 + (RNG.random(first.shape) < 0.5)), second.astype(np.int64)
@@ -218,7 +227,7 @@ def test_maps_in_pieces_have_the_same_bands(width: Any) -> None:
             reference,
             prediction,
             budget,
-            metrics=["boundary_iou", "f_beta", "nsd"],
+            metrics=["boundary_iou", "f_beta"],
             boundary_width=width,
             beta=2,
             spacing=(2.0, 1.0, 0.5),
