@@ -85,6 +85,11 @@ CALLS: dict[str, list[Call]] = {
             "panopticapi", {"map": on(LABELS[0]), "segments_info": [], "categories": []}, None
         ),
     ],
+    "distance_map": [
+        lambda on: fastseg.distance_map(on(LABELS), on(LABELS)),
+        lambda on: fastseg.distance_map(LABELS, on(LABELS)),
+    ],
+    "write_image": [lambda on: fastseg.write_image("nowhere.nii", on(LABELS))],
     "connected_components": [lambda on: fastseg.connected_components(on(MASK))],
     "voronoi_regions": [
         lambda on: fastseg.voronoi_regions(on(LABELS)),
