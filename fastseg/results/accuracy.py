@@ -20,7 +20,7 @@ _Lists = tuple[list[str], list[float], list[float]]
 
 def accuracy(
     measurements: Any,
-    true: Any = None,
+    truth: Any = None,
     *,
     value: str | None = None,
     subject: str | None = None,
@@ -35,7 +35,7 @@ def accuracy(
         Repeated measurements of one subject (n,), or of several, a row each (subjects, repeats); a mapping of subjects
         to one or several numbers, not all as many; a DataFrame with a row for each measurement; or an evaluation, whose
         predictions are the measurements.
-    true : number, array_like, mapping, or str
+    truth : number, array_like, mapping, or str
         The true value: one for all, one for each subject, or the name of the DataFrame's column that has it. Of an
         evaluation's volumes it is the reference's unless it is given.
     value : str, optional
@@ -72,7 +72,7 @@ def accuracy(
     Examples
     --------
     >>> import fastseg
-    >>> found = fastseg.accuracy([[10.2, 10.4, 10.3], [20.5, 20.1, 20.3]], true=[10, 20])
+    >>> found = fastseg.accuracy([[10.2, 10.4, 10.3], [20.5, 20.1, 20.3]], truth=[10, 20])
     >>> round(found.bias, 3), round(found.repeatability_sd, 3), round(found.rmse, 3)
     (0.3, 0.158, 0.327)
     >>> tuple(round(end, 3) for end in found.repeatability_sd_interval)
@@ -84,22 +84,22 @@ def accuracy(
             f"confidence: expected a number above 0 and below 1, got {shown(confidence)}"
         )
     if isinstance(measurements, Evaluation):
-        lists = _of_evaluation(measurements, true, value or "volume", subject, structure)
+        lists = _of_evaluation(measurements, truth, value or "volume", subject, structure)
     elif structure is not None:
         raise InputError(f"structure: only an evaluation has structures, got {shown(structure)}")
     elif hasattr(measurements, "columns") and hasattr(measurements, "to_dict"):
-        lists = _of_frame(measurements, true, value, subject)
+        lists = _of_frame(measurements, truth, value, subject)
     elif value is not None or subject is not None:
         raise InputError(
             "value and subject are names of columns: they are for a DataFrame or an evaluation"
         )
     elif isinstance(measurements, Mapping):
-        lists = _of_mapping(measurements, true)
+        lists = _of_mapping(measurements, truth)
     else:
         check_in_cpu_memory(measurements, "measurements", "measurements")
-        check_in_cpu_memory(true, "true", "measurements")
-        lists = _of_numbers(measurements, true)
-    for name, numbers in (("measurements", lists[1]), ("true", lists[2])):
+        check_in_cpu_memory(truth, "truth", "measurements")
+        lists = _of_numbers(measurements, truth)
+    for name, numbers in (("measurements", lists[1]), ("truth", lists[2])):
         for number in numbers:
             if not math.isfinite(number):
                 raise InputError(
@@ -110,10 +110,10 @@ def accuracy(
     return grouped(*lists, level)
 
 
-def _needed(true: Any) -> Any:
-    if true is None:
-        raise InputError("true: expected the true value, or one for each subject, got none")
-    return true
+def _needed(truth: Any) -> Any:
+    if truth is None:
+        raise InputError("truth: expected the true value, or one for each subject, got none")
+    return truth
 
 
 def _numbers(values: Any, name: str) -> list[float]:
@@ -125,7 +125,7 @@ def _numbers(values: Any, name: str) -> list[float]:
     return [as_number(value, name) for value in values]
 
 
-def _of_numbers(measurements: Any, true: Any) -> _Lists:
+def _of_numbers(measurements: Any, truth: Any) -> _Lists:
     if is_scalar(measurements) or not isinstance(measurements, Iterable):
         raise InputTypeError(
             "measurements: expected several numbers, a mapping, a DataFrame or an evaluation, "
@@ -133,40 +133,40 @@ def _of_numbers(measurements: Any, true: Any) -> _Lists:
         )
     rows = list(measurements)
     flat = all(map(is_scalar, rows))
-    if flat and is_scalar(_needed(true)):
+    if flat and is_scalar(_needed(truth)):
         rows = [rows]
     of_rows = [_numbers(row, "measurements") for row in rows]
-    truths = _numbers(_needed(true), "true")
-    if is_scalar(true):
+    truths = _numbers(_needed(truth), "truth")
+    if is_scalar(truth):
         truths *= len(of_rows)
     if len(truths) != len(of_rows):
         raise InputError(
-            f"true: expected one value, or one for each of {len(of_rows)} subjects, got {len(truths)}"
+            f"truth: expected one value, or one for each of {len(of_rows)} subjects, got {len(truths)}"
         )
     names = [str(place) for place in range(1, len(rows) + 1)]
     return _spread(dict(zip(names, of_rows, strict=True)), dict(zip(names, truths, strict=True)))
 
 
-def _of_mapping(measurements: Mapping[Any, Any], true: Any) -> _Lists:
+def _of_mapping(measurements: Mapping[Any, Any], truth: Any) -> _Lists:
     of_subjects = {
         str(name): _numbers(values, f"measurements[{name!r}]")
         for name, values in measurements.items()
     }
-    return _spread(of_subjects, _truths(_needed(true), of_subjects))
+    return _spread(of_subjects, _truths(_needed(truth), of_subjects))
 
 
-def _truths(true: Any, subjects: Iterable[str]) -> dict[str, float]:
+def _truths(truth: Any, subjects: Iterable[str]) -> dict[str, float]:
     """Find the true value of each subject, in a mapping or one for all."""
-    if not isinstance(true, Mapping):
-        if not is_scalar(true):
+    if not isinstance(truth, Mapping):
+        if not is_scalar(truth):
             raise InputTypeError(
-                f"true: expected a number, or a mapping of subjects to numbers, got {shown(true)}"
+                f"truth: expected a number, or a mapping of subjects to numbers, got {shown(truth)}"
             )
-        return dict.fromkeys(subjects, as_number(true, "true"))
-    known = {str(name): as_number(value, f"true[{name!r}]") for name, value in true.items()}
+        return dict.fromkeys(subjects, as_number(truth, "truth"))
+    known = {str(name): as_number(value, f"truth[{name!r}]") for name, value in truth.items()}
     for name in subjects:
         if name not in known:
-            raise InputError(f"true: none given for {name!r:.80}; {did_you_mean(name, known)}")
+            raise InputError(f"truth: none given for {name!r:.80}; {did_you_mean(name, known)}")
     return known
 
 
@@ -179,7 +179,7 @@ def _spread(of_subjects: Mapping[str, list[float]], truths: Mapping[str, float])
     return names, values, [truths[name] for name in names]
 
 
-def _of_frame(frame: Any, true: Any, value: str | None, subject: str | None) -> _Lists:
+def _of_frame(frame: Any, truth: Any, value: str | None, subject: str | None) -> _Lists:
     columns = [str(name) for name in frame.columns]
     if value is None:
         raise InputError(
@@ -195,14 +195,14 @@ def _of_frame(frame: Any, true: Any, value: str | None, subject: str | None) -> 
     names = (
         ["1"] * len(values) if subject is None else [str(one) for one in column(subject, "subject")]
     )
-    if isinstance(true, str):
-        return names, values, [as_number(one, f"column {true}") for one in column(true, "true")]
-    truths = _truths(_needed(true), dict.fromkeys(names))
+    if isinstance(truth, str):
+        return names, values, [as_number(one, f"column {truth}") for one in column(truth, "truth")]
+    truths = _truths(_needed(truth), dict.fromkeys(names))
     return names, values, [truths[name] for name in names]
 
 
 def _of_evaluation(
-    evaluation: Evaluation, true: Any, value: str, subject: str | None, structure: str | None
+    evaluation: Evaluation, truth: Any, value: str, subject: str | None, structure: str | None
 ) -> _Lists:
     rows = list(evaluation.structures)
     known = list(dict.fromkeys(row.name for row in rows))
@@ -226,7 +226,7 @@ def _of_evaluation(
             truths.append(row.counts.reference * row.voxel_volume)
         else:
             values.append(row[metric])
-    if value == "volume" and true is None:
+    if value == "volume" and truth is None:
         return names, values, truths
-    given = _truths(_needed(true), dict.fromkeys(names))
+    given = _truths(_needed(truth), dict.fromkeys(names))
     return names, values, [given[name] for name in names]

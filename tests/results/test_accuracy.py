@@ -38,6 +38,10 @@ def test_the_example_of_bland_and_altman() -> None:
         assert repeated.repeatability_sd == pytest.approx(same.within_subject_sd, rel=1e-12)
         assert repeated.repeatability_limit == pytest.approx(same.repeatability_coefficient)
         assert repeated.cv == pytest.approx(same.within_subject_cv)
+    found = fastseg.accuracy(np.transpose(LARGE), MINI[0])
+    same = fastseg.repeatability(np.transpose(LARGE), MINI[0])
+    assert found.bias == pytest.approx(same.trueness)
+    assert found.relative_bias == pytest.approx(same.relative_trueness)
 
 
 def test_the_interval_of_a_mean_of_nist() -> None:
@@ -161,12 +165,12 @@ def test_repetitions_are_what_several_runs_made_of_a_case_or_cases_of_one_patien
 @pytest.mark.parametrize(
     ("arguments", "options", "told"),
     [
-        (([1, 2],), {}, "true: expected the true value"),
-        (([1, 2], "1"), {}, "true: expected a number"),
+        (([1, 2],), {}, "truth: expected the true value"),
+        (([1, 2], "1"), {}, "truth: expected a number"),
         (([[1, 2], [3, 4]], [1, 2, 3]), {}, "one for each of 2 subjects, got 3"),
         (([1, math.nan], 1), {}, "measurements: expected finite numbers, got nan"),
-        (([1, 2], math.inf), {}, "true: expected finite numbers"),
-        (({"a": [1]}, {"b": 1}), {}, "true: none given for 'a'"),
+        (([1, 2], math.inf), {}, "truth: expected finite numbers"),
+        (({"a": [1]}, {"b": 1}), {}, "truth: none given for 'a'"),
         (({"a": []}, 1), {}, "at least one of 'a'"),
         (([], 1), {}, "at least one"),
         ((3, 1), {}, "measurements: expected several numbers"),
@@ -175,7 +179,7 @@ def test_repetitions_are_what_several_runs_made_of_a_case_or_cases_of_one_patien
         (([1, 2], 1), {"structure": "x"}, "only an evaluation has structures"),
         ((case("a", 1, 1),), {"structure": "liver"}, "structure: unknown 'liver'"),
         ((case("a", 1, 1),), {"value": "hd97"}, "value: unknown 'hd97'"),
-        ((case("a", 1, 1),), {"value": "dice"}, "true: expected the true value"),
+        ((case("a", 1, 1),), {"value": "dice"}, "truth: expected the true value"),
         ((case("a", 1, 1),), {"subject": "patient"}, "subject: unknown attribute 'patient'"),
     ],
 )
