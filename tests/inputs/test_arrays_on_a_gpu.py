@@ -71,6 +71,11 @@ CALLS: dict[str, list[Call]] = {
     "consensus": [
         *map(_consensus, ("majority", "staple", "simple")),
     ],
+    "curvas_scores": [
+        lambda on: fastseg.curvas_scores([on(MASK)] * 3, MASK, FLOATS, year=2024),
+        lambda on: fastseg.curvas_scores([MASK] * 3, on(MASK), FLOATS, year=2025),
+        lambda on: fastseg.curvas_scores([MASK] * 3, MASK, on(FLOATS), year=2024),
+    ],
     "evaluate_protocol": [
         *map(_by_protocol, fastseg.list_protocols()),
         lambda on: fastseg.evaluate_protocol("kits23", LABELS, on(LABELS)),
@@ -118,6 +123,7 @@ WITHOUT_ARRAYS = {
     "current_backend",
     "detection_curve",
     "evaluate_cohort",
+    "evaluate_rater_cohort",
     "get_num_threads",
     "list_flags",
     "list_metrics",
