@@ -21,7 +21,7 @@ from fastseg.inputs.arrays import (
     matched,
 )
 from fastseg.inputs.choices import unknown
-from fastseg.inputs.device import memory_of
+from fastseg.inputs.device import COPY, memory_of
 from fastseg.inputs.scalars import as_whole_number, shown
 from fastseg.measures.regions import Region
 from fastseg.measures.surface_areas import CODE_MEASURES
@@ -272,7 +272,9 @@ def _check_output(
     if not returned:
         raise InputError(f"{name}: an array to write to was given, but return_{name} is False")
     if memory_of(output) != memory:
-        raise InputTypeError(f"{name}: the array to write to must be in the memory of the input")
+        raise InputTypeError(
+            f"{name}: the array to write to must be in the memory of the input; copy one of them ({COPY})"
+        )
     if not (memory != "cpu" or isinstance(output, np.ndarray)) or output.dtype != dtype:
         raise InputTypeError(
             f"{name}: expected a {dtype} array, got {getattr(output, 'dtype', type(output))}"

@@ -49,9 +49,7 @@ def rows_of(
     diagonal, voxel_volume : float
         Of the image, and of a voxel.
     """
-    method = settings.percentile_method
-    different = {one: Options(one, method, voxel_volume) for one in set(tolerances)}
-    options = list(map(different.__getitem__, tolerances))
+    options = options_of(settings, tolerances, voxel_volume)
     values_of_each = values_of(settings.metrics, counts, measured, options)
     rows = []
     for structure, count, by_name in zip(structures, counts, values_of_each, strict=True):
@@ -85,14 +83,26 @@ def raise_flags(
         tuple(shape),
         tuple(spacing),
         settings.boundary,
+        not settings.within_tolerance,
         structures,
         [row.counts for row in rows],
         measured,
         tolerances,
         [row.values_by_metric for row in rows],
+        settings.boundary_width is None,
     )
     for row, flags in zip(rows, flags_of(facts, settings.flags), strict=True):
         row.__dict__["flags"] = flags
+
+
+def options_of(
+    settings: Settings, tolerances: Sequence[float], voxel_volume: float
+) -> list[Options]:
+    """Give the options of metrics for structures of these tolerances."""
+    beta = 1.0 if isinstance(settings.beta, tuple) else settings.beta  # several have names
+    method = settings.percentile_method
+    different = {one: Options(one, method, voxel_volume, beta) for one in set(tolerances)}
+    return list(map(different.__getitem__, tolerances))
 
 
 def values_of(
