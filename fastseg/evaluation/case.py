@@ -38,7 +38,7 @@ from fastseg.measures.distributions import PercentileMethod
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.mask_hint import mask_hint
 from fastseg.measures.regions import Measured, Region, Request
-from fastseg.measures.surface_distances import Boundary
+from fastseg.measures.surface_distances import Boundary, operations_for
 from fastseg.measures.tolerances import widest_within, width_of_band
 from fastseg.metrics.empty_masks import Value
 from fastseg.results import Evaluation
@@ -89,7 +89,7 @@ def evaluate(
     tolerance : float or mapping, optional
         Tolerance of ``nsd`` and width of the ``boundary_iou`` band, in the units of the spacing: one number, or one
         for each label by name or id, with the key "default" for those that are not named.
-    boundary : {"voxel", "surfel", "vertex"}
+    boundary : {"voxel", "surfel", "vertex", "mesh"}
         What the surface is, see :func:`surface_distances`.
     percentile_method : {"max_of_directions", "pooled"}
         How ``hdNN`` is taken: the larger of the two directions' percentiles (MONAI, MetricsReloaded), or the
@@ -208,7 +208,7 @@ def _pair(
     in_pieces = first is None or second is None
     check_same_shape(*((reference, prediction) if in_pieces else (first, second)))
     backend = dispatch.choose(
-        ("joint_histogram", *sorted(settings.measurements)),
+        ("joint_histogram", *operations_for(settings.measurements, settings.boundary)),
         len(reference.shape) if first is None else first.ndim,
         settings.backend,
         memory="cpu" if in_pieces or isinstance(first, np.ndarray) else memory_of(first),

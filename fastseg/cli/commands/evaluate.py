@@ -54,7 +54,7 @@ def evaluate(
             "JSON or YAML file of them; 'default' stands for all other labels."
         ),
     ] = "1",
-    boundary: Annotated[str, typer.Option(help="voxel, surfel or vertex.")] = "voxel",
+    boundary: Annotated[str, typer.Option(help="voxel, surfel, vertex or mesh.")] = "voxel",
     percentile_method: Annotated[
         str, typer.Option(help="Of hdNN: max_of_directions or pooled.")
     ] = "max_of_directions",
