@@ -467,126 +467,128 @@ def mesh_distances(
                             out[n] = best / parts
                             n += np.uint64(1)
                             continue
-                        at = last_z * slice_words + last_y * row_words + (last_x >> 6)
-                        code = _code_at(flat, ranks, codes, np.uint64(at), np.uint64(last_x & 63))
-                        best = _to_far_cell(
-                            last_z - z,
-                            last_y - y,
-                            last_x - x,
-                            reverse,
-                            code,
-                            place,
-                            tables,
-                            steps,
-                            unit,
-                            best,
-                        )
                         place_z, place_y, place_x = place[0], place[1], place[2]
                         if reverse:
                             place_z, place_x = place_x, place_z
-                        # rows that may be near enough
-                        far = np.sqrt(best) * SLACK
-                        top = z - np.int64((far / step_z + (unit - place_z)) // unit)
-                        bottom = z + np.int64((far / step_z + place_z) // unit)
-                        left = y - np.int64((far / step_y + (unit - place_y)) // unit)
-                        right = y + np.int64((far / step_y + place_y) // unit)
-                        top, bottom = max(top, known[3]), min(bottom, known[4] - 1)
-                        left, right = max(left, known[5]), min(right, known[6] - 1)
-                        size = BLOCK
-                        if (bottom - top + 1) * (right - left + 1) <= MOST_ROWS:
-                            size = 1
-                        # blocks of rows, or rows, those near the middle first
-                        first_z, final_z = top // size, bottom // size
-                        first_y, final_y = left // size, right // size
-                        middle_z = min(max(z // size, first_z), final_z)
-                        middle_y = min(max(y // size, first_y), final_y)
-                        most_z = 2 * max(middle_z - first_z, final_z - middle_z) + 1
-                        most_y = 2 * max(middle_y - first_y, final_y - middle_y) + 1
-                        extent = size * unit
-                        for turn_z in range(most_z):
-                            block_z = _turn(middle_z, turn_z)
-                            if block_z < first_z or block_z > final_z:
-                                continue
-                            start = (block_z * size - z) * unit - place_z
-                            gap = _gap(start, start + extent) * step_z
-                            base_z = gap * gap
-                            if base_z >= best * SLACK:
-                                continue
-                            for turn_y in range(most_y):
-                                block_y = _turn(middle_y, turn_y)
-                                if block_y < first_y or block_y > final_y:
+                        # first around the cell that was nearest before, which gives a bound
+                        top, bottom = max(last_z - 1, known[3]), min(last_z + 1, known[4] - 1)
+                        left, right = max(last_y - 1, known[5]), min(last_y + 1, known[6] - 1)
+                        low, high = max(last_x - 1, 0), min(last_x + 1, 64 * row_words - 1)
+                        for everywhere in range(2):
+                            size = np.int64(1)
+                            if everywhere:
+                                # all rows that may be near enough, and what of them may be
+                                far = np.sqrt(best) * SLACK
+                                cells = far / (step_z * unit)
+                                top = z - np.int64(cells + 1.0) - 1
+                                bottom = z + np.int64(cells + 1.0)
+                                cells = far / (step_y * unit)
+                                left = y - np.int64(cells + 1.0) - 1
+                                right = y + np.int64(cells + 1.0)
+                                cells = far / (step_x * unit)
+                                low = max(x - np.int64(cells + 1.0) - 1, 0)
+                                high = min(x + np.int64(cells + 1.0), 64 * row_words - 1)
+                                top, bottom = max(top, known[3]), min(bottom, known[4] - 1)
+                                left, right = max(left, known[5]), min(right, known[6] - 1)
+                                if (bottom - top + 1) * (right - left + 1) > MOST_ROWS:
+                                    size = np.int64(BLOCK)
+                            # blocks of rows, or rows, those near the middle first
+                            first_z, final_z = top // size, bottom // size
+                            first_y, final_y = left // size, right // size
+                            middle_z = min(max(z // size, first_z), final_z)
+                            middle_y = min(max(y // size, first_y), final_y)
+                            most_z = 2 * max(middle_z - first_z, final_z - middle_z) + 1
+                            most_y = 2 * max(middle_y - first_y, final_y - middle_y) + 1
+                            extent = size * unit
+                            for turn_z in range(most_z):
+                                block_z = _turn(middle_z, turn_z)
+                                if block_z < first_z or block_z > final_z:
                                     continue
-                                start = (block_y * size - y) * unit - place_y
-                                gap = _gap(start, start + extent) * step_y
-                                base = base_z + gap * gap
-                                if base >= best * SLACK:
+                                start = (block_z * size - z) * unit - place_z
+                                gap = _gap(start, start + extent) * step_z
+                                base_z = gap * gap
+                                if base_z >= best * SLACK:
                                     continue
-                                if size > 1:
-                                    # whether any row of the block has something near enough
-                                    far = np.sqrt(best * SLACK - base) / step_x
-                                    low = x - np.int64((far + (unit - place_x)) // unit)
-                                    high = x + np.int64((far + place_x) // unit)
-                                    low, high = max(low, 0), min(high, 64 * row_words - 1)
-                                    any_bits = np.uint64(0)
-                                    for w in range(low >> 6, (high >> 6) + 1):
-                                        bits = coarse[
-                                            np.uint64(block_z), np.uint64(block_y), np.uint64(w)
-                                        ]
-                                        any_bits |= _within(bits, w, low, high)
-                                    if any_bits == 0:
+                                for turn_y in range(most_y):
+                                    block_y = _turn(middle_y, turn_y)
+                                    if block_y < first_y or block_y > final_y:
                                         continue
-                                for row_z in range(
-                                    max(block_z * size, top), min((block_z + 1) * size, bottom + 1)
-                                ):
-                                    dz = row_z - z
-                                    start = dz * unit - place_z
-                                    gap = _gap(start, start + unit) * step_z
-                                    of_z = gap * gap
-                                    if of_z >= best * SLACK:
+                                    start = (block_y * size - y) * unit - place_y
+                                    gap = _gap(start, start + extent) * step_y
+                                    base = base_z + gap * gap
+                                    if base >= best * SLACK:
                                         continue
-                                    for row_y in range(
-                                        max(block_y * size, left),
-                                        min((block_y + 1) * size, right + 1),
-                                    ):
-                                        dy = row_y - y
-                                        start = dy * unit - place_y
-                                        gap = _gap(start, start + unit) * step_y
-                                        base = of_z + gap * gap
-                                        if base >= best * SLACK:
-                                            continue
-                                        far = np.sqrt(best * SLACK - base) / step_x
-                                        low = x - np.int64((far + (unit - place_x)) // unit)
-                                        high = x + np.int64((far + place_x) // unit)
-                                        low, high = max(low, 0), min(high, 64 * row_words - 1)
-                                        at = row_z * slice_words + row_y * row_words
+                                    if size > 1:
+                                        # whether any row of the block has something near enough
+                                        cells = np.sqrt(best * SLACK - base) / (step_x * unit)
+                                        low = max(x - np.int64(cells + 1.0) - 1, 0)
+                                        high = min(x + np.int64(cells + 1.0), 64 * row_words - 1)
+                                        any_bits = np.uint64(0)
                                         for w in range(low >> 6, (high >> 6) + 1):
-                                            bits = _within(flat[np.uint64(at + w)], w, low, high)
-                                            while bits != 0:
-                                                lowest = np.int64(trailing_zeros(bits))
-                                                bits &= bits - np.uint64(1)
-                                                code = _code_at(
-                                                    flat,
-                                                    ranks,
-                                                    codes,
-                                                    np.uint64(at + w),
-                                                    np.uint64(lowest),
+                                            bits = coarse[
+                                                np.uint64(block_z), np.uint64(block_y), np.uint64(w)
+                                            ]
+                                            any_bits |= _within(bits, w, low, high)
+                                        if any_bits == 0:
+                                            continue
+                                    for row_z in range(
+                                        max(block_z * size, top),
+                                        min((block_z + 1) * size, bottom + 1),
+                                    ):
+                                        dz = row_z - z
+                                        start = dz * unit - place_z
+                                        gap = _gap(start, start + unit) * step_z
+                                        of_z = gap * gap
+                                        if of_z >= best * SLACK:
+                                            continue
+                                        for row_y in range(
+                                            max(block_y * size, left),
+                                            min((block_y + 1) * size, right + 1),
+                                        ):
+                                            at = row_z * slice_words + row_y * row_words
+                                            for w in range(low >> 6, (high >> 6) + 1):
+                                                bits = _within(
+                                                    flat[np.uint64(at + w)], w, low, high
                                                 )
-                                                found = _to_far_cell(
-                                                    dz,
-                                                    dy,
-                                                    w * 64 + lowest - x,
-                                                    reverse,
-                                                    code,
-                                                    place,
-                                                    tables,
-                                                    steps,
-                                                    unit,
-                                                    best,
-                                                )
-                                                if found < best:
-                                                    best = found
-                                                    last_z, last_y = row_z, row_y
-                                                    last_x = w * 64 + lowest
+                                                if bits == 0:
+                                                    continue
+                                                dy = row_y - y
+                                                start = dy * unit - place_y
+                                                gap = _gap(start, start + unit) * step_y
+                                                base = of_z + gap * gap
+                                                if base >= best * SLACK:
+                                                    continue
+                                                while bits != 0:
+                                                    lowest = np.int64(trailing_zeros(bits))
+                                                    bits &= bits - np.uint64(1)
+                                                    dx = w * 64 + lowest - x
+                                                    start = dx * unit - place_x
+                                                    gap = _gap(start, start + unit) * step_x
+                                                    if base + gap * gap >= best * SLACK:
+                                                        continue
+                                                    code = _code_at(
+                                                        flat,
+                                                        ranks,
+                                                        codes,
+                                                        np.uint64(at + w),
+                                                        np.uint64(lowest),
+                                                    )
+                                                    found = _to_far_cell(
+                                                        dz,
+                                                        dy,
+                                                        dx,
+                                                        reverse,
+                                                        code,
+                                                        place,
+                                                        tables,
+                                                        steps,
+                                                        unit,
+                                                        best,
+                                                    )
+                                                    if found < best:
+                                                        best = found
+                                                        last_z, last_y = row_z, row_y
+                                                        last_x = w * 64 + lowest
                         out[n] = best / parts
                         n += np.uint64(1)
     return n
