@@ -198,7 +198,7 @@ def test_tables_are_kept_by_spacing_and_order() -> None:
 
 @pytest.mark.slow
 def test_meshmetrics() -> None:
-    """Every distance within 3e-6 of the largest spacing, every metric within 3e-6."""
+    """Every distance and every metric within 1e-5; VTK's points and normals are float32 in part."""
     host = pytest.importorskip("meshmetrics")
     rng = np.random.default_rng(2)
     compared = 0
