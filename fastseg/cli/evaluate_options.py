@@ -53,7 +53,7 @@ Beta = Annotated[
     str,
     typer.Option(help="Of f_beta: a number, or several, a column each: 0.5,2"),
 ]
-Boundary = Annotated[str, typer.Option(help="voxel, surfel or vertex.")]
+Boundary = Annotated[str, typer.Option(help="voxel, surfel, vertex or mesh.")]
 PercentileMethod = Annotated[str, typer.Option(help="Of hdNN: max_of_directions or pooled.")]
 Empty = Annotated[
     str,

@@ -44,7 +44,7 @@ from fastseg.measures.distributions import PercentileMethod
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.mask_hint import mask_hint
 from fastseg.measures.regions import Measured, Region, Request
-from fastseg.measures.surface_distances import Boundary
+from fastseg.measures.surface_distances import Boundary, operations_for
 from fastseg.measures.tolerances import widest_within, width_of_band
 from fastseg.metrics.empty_masks import Value
 from fastseg.results import Evaluation
@@ -106,7 +106,7 @@ def evaluate(
     beta : float or sequence of float
         β of ``f_beta``: recall counts β times as much as precision. Several give a column each in its place:
         ``beta=(0.5, 2)`` gives ``f0_5`` and ``f2``.
-    boundary : {"voxel", "surfel", "vertex"}
+    boundary : {"voxel", "surfel", "vertex", "mesh"}
         What the surface is, see :func:`surface_distances`.
     percentile_method : {"max_of_directions", "pooled"}
         How ``hdNN`` is taken: the larger of the two directions' percentiles (MONAI, MetricsReloaded), or the
@@ -227,7 +227,7 @@ def _pair(
     in_pieces = first is None or second is None
     check_same_shape(*((reference, prediction) if in_pieces else (first, second)))
     backend = dispatch.choose(
-        ("joint_histogram", *sorted(settings.measurements)),
+        ("joint_histogram", *operations_for(settings.measurements, settings.boundary)),
         len(reference.shape) if first is None else first.ndim,
         settings.backend,
         memory="cpu" if in_pieces or isinstance(first, np.ndarray) else memory_of(first),

@@ -51,10 +51,9 @@ class Settings:
         None stands for all labels that are found.
     metric_names : tuple of str
     tolerance : float or mapping
-    boundary : {"voxel", "surfel", "vertex"}
     boundary_width : float, mapping, "diagonal" or None
     beta : float or tuple of float
-    boundary : {"voxel", "surfel"}
+    boundary : {"voxel", "surfel", "vertex", "mesh"}
     percentile_method : {"max_of_directions", "pooled"}
     policy : EmptyPolicy
     ignore_label : int or None

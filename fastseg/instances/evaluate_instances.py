@@ -43,7 +43,7 @@ from fastseg.instances.voronoi import rows_of_regions
 from fastseg.measures.distributions import PercentileMethod
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.mask_hint import mask_hint
-from fastseg.measures.surface_distances import Boundary
+from fastseg.measures.surface_distances import Boundary, operations_for
 from fastseg.metrics.empty_masks import Value
 from fastseg.results import Evaluation
 from fastseg.results.score_facts import SCORES
@@ -357,7 +357,7 @@ def _maps(
     check_same_shape(*maps)
     measurements = settings.measurements | settings.measured_of(settings.structure_metrics)
     backend = dispatch.choose(
-        (*_OPERATIONS, *sorted(measurements)),
+        (*_OPERATIONS, *operations_for(measurements, settings.boundary)),
         maps[0].ndim,
         settings.backend,
         stacklevel=_STACKLEVEL,

@@ -21,6 +21,7 @@ from fastseg.backends.numba.components import (
 from fastseg.backends.numba.histogram import joint_histogram
 from fastseg.backends.numba.many_components import OneComponent, region_components
 from fastseg.backends.numba.masks import Mask
+from fastseg.backends.numba.meshes import distances_between as mesh_distances
 from fastseg.backends.numba.probabilities import probability_moments
 from fastseg.backends.numba.regions import between, measured
 from fastseg.backends.numba.shapes import OFFERED as _OF_CODES
@@ -68,6 +69,7 @@ _OF_SHAPES = _OF_CODES | _OF_SKELETONS | {"surface_places"}
 _OFFERED = {
     *("surface_distributions", "band_overlap", *_OF_SHAPES),
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
+    "mesh_distances",
     *("connected_components", "region_components", "position_sums", "component_pair"),
     *("voronoi_regions", "probability_moments", "skeletonize", "signed_rank_sums"),
 }
@@ -147,6 +149,9 @@ def surface_distances(
     reference: Array, prediction: Array, region: Region, spacing: Spacing, boundary: Boundary
 ) -> SurfaceDistances:
     """Ask, for each surface element of one mask, for the nearest one of the other."""
+    if boundary == "mesh":
+        volumes = Volume.of(reference), Volume.of(prediction)
+        return mesh_distances(masks_of(Mask.of, *volumes, region), spacing)
     # no name for the masks, which so are gone before the search: of whole images they are half of all memory
     surfaces = surfaces_of(
         masks_of(Mask.of, Volume.of(reference), Volume.of(prediction), region), spacing, boundary
