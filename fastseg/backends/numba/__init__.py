@@ -11,14 +11,15 @@ from numpy.typing import DTypeLike, NDArray
 
 from fastseg import threads
 from fastseg.backends.numba import allocator as _allocator
-from fastseg.backends.numba import small_structures as _small_structures
 from fastseg.backends.numba import transform as _transform
+from fastseg.backends.numba.batches import measure_in_loops
 from fastseg.backends.numba.component_pairs import RunPair
 from fastseg.backends.numba.components import (
     Components,
     connected_components,
 )
 from fastseg.backends.numba.histogram import joint_histogram
+from fastseg.backends.numba.loops import LOOPS
 from fastseg.backends.numba.many_components import OneComponent, region_components
 from fastseg.backends.numba.masks import Mask
 from fastseg.backends.numba.probabilities import probability_moments
@@ -60,12 +61,9 @@ _LARGE_BOX = 1 << 24
 # What a voxel of a smaller one costs, on the scale of `threads.LEAST_COST`.
 _COST_OF_A_VOXEL = 8
 
-# what `measure` makes of masks one by one, small ones too
-_OF_SHAPES = _OF_CODES | {"skeleton_overlap", "surface_places"}
-
 # what `measure` knows, and the other operations
 _OFFERED = {
-    *("surface_distributions", "band_overlap", *_OF_SHAPES),
+    *("surface_distributions", "band_overlap", "skeleton_overlap", "surface_places", *_OF_CODES),
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
     *("connected_components", "region_components", "position_sums", "component_pair"),
     *("voronoi_regions", "probability_moments", "skeletonize", "signed_rank_sums"),
@@ -90,23 +88,16 @@ def measure(
 ) -> list[Measured]:
     """Measure small regions in one loop, those with large boxes one by one on all threads, the others side by side.
 
-    Shapes are measured of small ones too, beside what the loop finds.
+    Shapes are found in a loop of their own, skeletons of small ones too beside what the loops find.
     """
     volumes = Volume.of(reference), Volume.of(prediction)
-    shapes = request.measurements & _OF_SHAPES
-    others_than = request._replace(measurements=request.measurements - shapes)
-    small: list[Measured | None] = [None] * len(regions)
-    if others_than.measurements:
-        small = _small_structures.measure(volumes, regions, others_than)
-    if None not in small and not shapes:
-        return cast(list[Measured], small)
-    others = [region for region, found in zip(regions, small, strict=True) if found is None]
-    rest = iter(_one_by_one(*volumes, others, request))
-    if len(others) == len(regions) or not shapes:
-        return [next(rest) if found is None else found for found in small]
-    known = [region for region, found in zip(regions, small, strict=True) if found is not None]
-    added = iter(_one_by_one(*volumes, known, request._replace(measurements=shapes)))
-    return [next(rest) if found is None else {**found, **next(added)} for found in small]
+    return measure_in_loops(
+        LOOPS,
+        volumes,
+        regions,
+        request,
+        lambda others, wanted: _one_by_one(*volumes, others, wanted),
+    )
 
 
 def _one_by_one(
