@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,15 +33,17 @@ class CodeSums:
     Attributes
     ----------
     columns : float64 ndarray (n_codes, k)
-        Weights of both Euler numbers, then the digits of both areas.
+        Weights of both Euler numbers, then the digits of areas and of areas by Crofton's formula, if these are wanted.
     """
 
-    def __init__(self, areas: WholeNumbers, crofton_areas: WholeNumbers, ndim: int) -> None:
-        self._ndim, self._tables = ndim, (areas, crofton_areas)
+    def __init__(self, ndim: int, tables: Sequence[WholeNumbers]) -> None:
+        self._ndim, self._tables = ndim, tables
         weights = [euler_weights(ndim, corners_connect) for corners_connect in (True, False)]
         digits = [_digits(table.values) for table in self._tables]
         self._ends = list(itertools.accumulate([2, *map(len, digits)]))
-        self.columns = np.ascontiguousarray(np.array([*weights, *digits[0], *digits[1]]).T, float)
+        self.columns = np.ascontiguousarray(
+            np.array([*weights, *itertools.chain.from_iterable(digits)]).T, float
+        )
 
     def of(self, codes: Floats) -> Floats:
         """Add up, for counts of codes as whole numbers."""
@@ -50,8 +53,8 @@ class CodeSums:
         """Give the Euler numbers where corners connect, and where faces do."""
         return sums[..., :2].astype(np.int64) >> self._ndim
 
-    def areas(self, sums: Floats) -> tuple[list[float], list[float]]:
-        """Give the areas of some masks, and those by Crofton's formula."""
+    def areas(self, sums: Floats) -> list[list[float]]:
+        """Give what each table adds up to, of each of some masks."""
         found = []
         for table, start, stop in zip(self._tables, self._ends, self._ends[1:], strict=False):
             totals = [0] * len(sums)
@@ -59,7 +62,7 @@ class CodeSums:
                 column = sums[:, digit].astype(np.int64).tolist()
                 totals = [(total << _BITS) + own for total, own in zip(totals, column, strict=True)]
             found.append([math.ldexp(total, table.exponent) for total in totals])
-        return found[0], found[1]
+        return found
 
 
 def _digits(values: tuple[int, ...]) -> list[list[float]]:
@@ -90,7 +93,7 @@ class ManyShapes:
         self._moments, self.spacing = moments, spacing
 
     @lazy
-    def _measured(self) -> tuple[list[float], list[float]]:
+    def _measured(self) -> list[list[float]]:
         return self._code_sums.areas(self._sums)
 
     @lazy

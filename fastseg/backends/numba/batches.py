@@ -14,6 +14,7 @@ from fastseg.backends.numba.components import Components
 from fastseg.backends.shared.offsets import Words
 from fastseg.backends.shared.volume import Volume
 from fastseg.measures.regions import ManyRegions, Measured, Region, Request
+from fastseg_kernels._boxes import words_of
 from fastseg_kernels.cpu import structures
 
 # Words of a mask, with the zeros between its rows, up to which a structure is small: the copies that are at work then
@@ -80,7 +81,7 @@ class NumberSide(NamedTuple):
 
     def pack(self, boxes: Integers, reach: Integers, first: int, stop: int, words: Words) -> None:
         """Set the bits of some structures, which have these boxes."""
-        row_bits, slice_bits, n_words, guard = structures.words_of(*boxes.T[3:], *reach)
+        row_bits, slice_bits, n_words, guard = words_of(*boxes.T[3:], *reach)
         first_bits = 64 * (np.cumsum(n_words) - n_words + guard)
         layout = np.stack([row_bits, slice_bits, first_bits], axis=1)
         self.components.take(self.values, self.starts[first : stop + 1], boxes, layout, words)
@@ -143,9 +144,9 @@ class Candidates:
         boxes = self.boxes if len(places) == len(self.boxes) else self.boxes[places]
         if len(boxes) == 1:  # most often, and whole numbers are faster than arrays of one
             sizes = boxes[0, 3:].tolist(), reach.tolist()
-            n_words = np.array(structures.words_of(*sizes[0], *sizes[1])[2:3], np.int64)
+            n_words = np.array(words_of(*sizes[0], *sizes[1])[2:3], np.int64)
         else:
-            _, _, n_words, _ = structures.words_of(*boxes.T[3:], *reach)
+            _, _, n_words, _ = words_of(*boxes.T[3:], *reach)
         small = n_words <= _MOST_WORDS
         if not small.all():
             places, boxes, n_words = places[small], boxes[small], n_words[small]
@@ -227,7 +228,8 @@ def measure_in_loops(
     Parameters
     ----------
     loops : sequence of pairs
-        The measurements of each loop, and what measures those structures that are small and gives None for others.
+        The measurements of each loop, and what measures those structures that are small, and gives None for others or
+        less than was wanted.
     maps : pair of Volume or Components
     regions : sequence of Region
     request : Request
@@ -245,9 +247,9 @@ def measure_in_loops(
         if not in_loops:
             found = answers
         for place, one in enumerate(answers):
-            if one is None:
-                left[place] = left.get(place, frozenset()) | wanted
-            elif in_loops:
+            if one is None or len(one) < len(wanted):
+                left[place] = left.get(place, frozenset()) | (wanted - (one or {}).keys())
+            if one is not None and in_loops:
                 found[place] = {**(found[place] or {}), **one}
         in_loops |= wanted
     if others := request.measurements - in_loops:

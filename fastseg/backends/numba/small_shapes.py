@@ -61,7 +61,7 @@ def measure(candidates: Candidates, request: Request) -> list[Measured | None]:
     if not len(packed.places):
         return measured
     n_words = int(packed.n_words.sum())
-    sums = _code_sums(tuple(request.spacing))
+    sums = _code_sums(tuple(request.spacing), "shape" in wanted)
     kinds = sum(1 << kind for kind, name in enumerate(_KINDS) if name in wanted)
     few = len(packed.places) < _MANY
     parts = threads.run(
@@ -72,23 +72,29 @@ def measure(candidates: Candidates, request: Request) -> list[Measured | None]:
     found = parts[0]
     if len(parts) > 1:
         found = _Found(*map(np.concatenate, zip(*parts, strict=True)))
-    given_up: list[bool] = np.any(found.topology[..., :2] < 0, axis=(1, 2, 3)).tolist()
-    columns: list[Any] = []
+    columns: list[tuple[str, Sequence[Any]]] = []
     for kind, name in enumerate(_KINDS):
         if name in wanted:
-            columns.append(_topologies(found, sums, kind, volume.ndim))
+            columns.append((name, _topologies(found, sums, kind, volume.ndim)))
     if "shape" in wanted:
-        columns.append(_shapes(found, sums, volume.reverse, tuple(request.spacing)))
-    names = [name for name in (*_KINDS, "shape") if name in wanted]
-    for place, left, *values in zip(packed.places.tolist(), given_up, *columns, strict=True):
-        if not left:
-            measured[place] = dict(zip(names, values, strict=True))
+        columns.append(("shape", _shapes(found, sums, volume.reverse, tuple(request.spacing))))
+    names = [name for name, _ in columns]
+    rows = zip(*(column for _, column in columns), strict=True)
+    for place, values in zip(packed.places.tolist(), rows, strict=True):
+        own = dict(zip(names, values, strict=True))
+        measured[place] = own if None not in values else _without_none(own)
     return measured
 
 
+def _without_none(values: dict[str, Any]) -> Measured:
+    """Leave out what was given up."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
 @functools.lru_cache(maxsize=64)
-def _code_sums(spacing: Spacing) -> CodeSums:
-    return CodeSums(area_numbers(spacing), crofton_numbers(spacing), len(spacing))
+def _code_sums(spacing: Spacing, areas: bool) -> CodeSums:
+    tables = (area_numbers(spacing), crofton_numbers(spacing)) if areas else ()
+    return CodeSums(len(spacing), tables)
 
 
 @functools.cache
@@ -126,7 +132,8 @@ def _measured(
     return _Found(codes if few else codes[:, :, :0], found, moments, topology, filled)
 
 
-def _topologies(found: _Found, sums: CodeSums, kind: int, ndim: int) -> list[TopologyPair]:
+def _topologies(found: _Found, sums: CodeSums, kind: int, ndim: int) -> list[TopologyPair | None]:
+    """Give the topology of each structure; None for one that was given up."""
     euler = sums.euler_numbers(found.sums)[..., kind].tolist()
     of_both, filled = found.topology[:, kind].tolist(), found.filled[:, kind].tolist()
     return [
@@ -135,6 +142,8 @@ def _topologies(found: _Found, sums: CodeSums, kind: int, ndim: int) -> list[Top
             Topology(ndim, second[0], of_second, second[1], second[2]),
             Overlap(*overlap),
         )
+        if min(first) >= 0 and min(second) >= 0
+        else None
         for (first, second), (of_first, of_second), overlap in zip(
             of_both, euler, filled, strict=True
         )

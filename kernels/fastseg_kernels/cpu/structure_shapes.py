@@ -15,6 +15,7 @@ Exactness: whole numbers. A set that no sweep in either direction enlarges is cl
 
 import numpy as np
 
+from fastseg_kernels._boxes import shifted, words_of_box
 from fastseg_kernels._intrinsics import flattened, leading_zeros, popcount, trailing_zeros
 from fastseg_kernels._jit import i32, i64, inlined, kernel, read, u8, u64, write
 
@@ -26,28 +27,6 @@ MOMENTS = 10
 NUMBERS = 3
 #: words that may be looked at for each word of a mask, and beside that, until it is given up
 _PATIENCE, _LEAST_PATIENCE = 24, 1 << 10
-
-
-def _words_in(nz, ny, nx, reach_z, reach_y):
-    """Compute what `structures.words_of` does where nothing leads farther than a step along the axes that there are."""
-    row_bits = nx + 1
-    slice_bits = (ny + reach_y) * row_bits
-    guard = (reach_z * slice_bits + reach_y * row_bits + 1) // 64 + 2
-    bits = (nz - 1) * slice_bits + (ny - 1) * row_bits + nx
-    return row_bits, slice_bits, (bits + 63) // 64 + 2 * guard, guard
-
-
-_words_of = inlined(_words_in)
-
-
-@inlined
-def _shifted(words, place, step):
-    """Read the 64 bits that lie `step` bits behind the word at `place`."""
-    at = np.uint64(np.int64(place) + (step >> 6))
-    bit = np.uint64(step & 63)
-    return (words[at] >> bit) | (
-        (words[at + np.uint64(1)] << np.uint64(1)) << (np.uint64(63) - bit)
-    )
 
 
 # ---------------------------------------------------------------------------- shape
@@ -62,11 +41,11 @@ def _count_codes(words, start, first, stop, row_step, slice_step, table, codes):
     one, two_bits, top = np.uint64(1), np.uint64(3), np.uint64(63)
     for w in range(np.uint64(first), np.uint64(stop)):
         at = start + w
-        a, b = _shifted(words, at, -slice_step - row_step), _shifted(words, at, -slice_step)
-        c, d = _shifted(words, at, -row_step), words[at]
-        left_a = _shifted(words, at, -slice_step - row_step - 1)
-        left_b = _shifted(words, at, -slice_step - 1)
-        left_c, left_d = _shifted(words, at, -row_step - 1), _shifted(words, at, np.int64(-1))
+        a, b = shifted(words, at, -slice_step - row_step), shifted(words, at, -slice_step)
+        c, d = shifted(words, at, -row_step), words[at]
+        left_a = shifted(words, at, -slice_step - row_step - 1)
+        left_b = shifted(words, at, -slice_step - 1)
+        left_c, left_d = shifted(words, at, -row_step - 1), shifted(words, at, np.int64(-1))
         any_set = a | b | c | d | left_a | left_b | left_c | left_d
         if any_set == 0:
             continue
@@ -224,13 +203,13 @@ def _grow(left, grown, wide, seed, n_left, first, stop, row_step, slice_step, co
                 continue
             near = wide[w]
             if corners:
-                near |= _shifted(wide, w, sign * row_step)
-                near |= _shifted(wide, w, sign * slice_step)
-                near |= _shifted(wide, w, sign * (slice_step + row_step))
-                near |= _shifted(wide, w, sign * (slice_step - row_step))
+                near |= shifted(wide, w, sign * row_step)
+                near |= shifted(wide, w, sign * slice_step)
+                near |= shifted(wide, w, sign * (slice_step + row_step))
+                near |= shifted(wide, w, sign * (slice_step - row_step))
             else:
-                near |= _shifted(grown, w, sign * row_step)
-                near |= _shifted(grown, w, sign * slice_step)
+                near |= shifted(grown, w, sign * row_step)
+                near |= shifted(grown, w, sign * slice_step)
             near &= inside & ~own
             if near != 0:
                 bits = _run_of(own | near, inside)
@@ -283,16 +262,16 @@ def _drain(mask, start, filled, first, stop, row_step, slice_step, corners):
             if word == own:
                 continue
             patience -= 1
-            around = _shifted(filled, w, row_step) & _shifted(filled, w, -row_step)
-            around &= _shifted(filled, w, slice_step) & _shifted(filled, w, -slice_step)
+            around = shifted(filled, w, row_step) & shifted(filled, w, -row_step)
+            around &= shifted(filled, w, slice_step) & shifted(filled, w, -slice_step)
             if corners:
                 for side in range(-1, 2, 2):
                     step = side * row_step
-                    around &= _shifted(filled, w, step + 1) & _shifted(filled, w, step - 1)
+                    around &= shifted(filled, w, step + 1) & shifted(filled, w, step - 1)
                     for other in range(-1, 2):
                         step = side * slice_step + other * row_step
-                        around &= _shifted(filled, w, step + 1) & _shifted(filled, w, step - 1)
-                        around &= _shifted(filled, w, step)
+                        around &= shifted(filled, w, step + 1) & shifted(filled, w, step - 1)
+                        around &= shifted(filled, w, step)
             before, behind = filled[w - one] >> np.uint64(63), filled[w + one] << np.uint64(63)
             kept = word
             while True:
@@ -350,10 +329,10 @@ def measure_shapes(masks, boxes, ndim, kinds, table, room, codes, moments, topol
     flat = flattened(masks)
     grown, wide, left = room[0], room[1], room[2]
     base = np.uint64(0)
-    reach_z, reach_y = np.int64(ndim > 2), np.int64(ndim > 1)
+    reach = np.int64(ndim > 2), np.int64(ndim > 1), np.int64(1)
     for i in range(np.uint64(boxes.shape[0])):
         nz, ny, nx = boxes[i, 3], boxes[i, 4], boxes[i, 5]
-        row_bits, slice_bits, n_words, guard = _words_of(nz, ny, nx, reach_z, reach_y)
+        row_bits, slice_bits, n_words, guard = words_of_box(nz, ny, nx, *reach)
         row_step = row_bits if ndim > 1 else np.int64(0)
         slice_step = slice_bits if ndim > 2 else np.int64(0)
         first, stop = guard, n_words - guard

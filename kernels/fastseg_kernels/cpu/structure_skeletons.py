@@ -12,24 +12,13 @@ Exactness: that of `skeleton`; counts are whole numbers.
 
 import numpy as np
 
+from fastseg_kernels._boxes import words_of_box
 from fastseg_kernels._intrinsics import flattened, popcount, trailing_zeros
 from fastseg_kernels._jit import i64, inlined, kernel, read, u8, u64, write
 from fastseg_kernels._thinning import INSIDE, VOXELS, mark_due, thin_words
 
 #: what is found of a pair of masks, in the order of `SkeletonOverlap`
 NUMBERS = 6
-
-
-def _words_in(nz, ny, nx, reach_z, reach_y):
-    """Compute what `structures.words_of` does where nothing leads farther than a step along the axes that there are."""
-    row_bits = nx + 1
-    slice_bits = (ny + reach_y) * row_bits
-    guard = (reach_z * slice_bits + reach_y * row_bits + 1) // 64 + 2
-    bits = (nz - 1) * slice_bits + (ny - 1) * row_bits + nx
-    return row_bits, slice_bits, (bits + 63) // 64 + 2 * guard, guard
-
-
-_words_of = inlined(_words_in)
 
 
 @inlined
@@ -130,10 +119,10 @@ def overlap_skeletons(masks, boxes, ndim, reverse, lower, upper, tube, words, ro
     base = np.uint64(0)
     side_words = np.uint64(masks.shape[1])
     faces = np.int64(6 if ndim == 3 else 4)
-    reach_z, reach_y = np.int64(ndim > 2), np.int64(ndim > 1)
+    reach = np.int64(ndim > 2), np.int64(ndim > 1), np.int64(1)
     for i in range(np.uint64(boxes.shape[0])):
         nz, ny, nx = boxes[i, 3], boxes[i, 4], boxes[i, 5]
-        row_bits, slice_bits, n_words, n_zeros = _words_of(nz, ny, nx, reach_z, reach_y)
+        row_bits, slice_bits, n_words, n_zeros = words_of_box(nz, ny, nx, *reach)
         guard = np.uint64(n_zeros)
         sizes, strides = (nz, ny, nx), (slice_bits, row_bits, np.int64(1))
         if reverse != 0 and ndim == 3:
