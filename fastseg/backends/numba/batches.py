@@ -139,15 +139,18 @@ class Candidates:
             kind: Any = LabelSide if isinstance(of_side, Volume) else NumberSide
             self.sides.append(kind.of(of_side, own))
 
-    def small(self, places: Integers, reach: Integers) -> Packed:
-        """Take those at some places that are small, with as many zeros between rows as an offset may lead."""
+    def small(self, places: Integers, reach: Integers, times: int = 1) -> Packed:
+        """Take those at some places that are small, or so many times as large.
+
+        Between rows lie as many zeros as an offset may lead.
+        """
         boxes = self.boxes if len(places) == len(self.boxes) else self.boxes[places]
         if len(boxes) == 1:  # most often, and whole numbers are faster than arrays of one
             sizes = boxes[0, 3:].tolist(), reach.tolist()
             n_words = np.array(words_of(*sizes[0], *sizes[1])[2:3], np.int64)
         else:
             _, _, n_words, _ = words_of(*boxes.T[3:], *reach)
-        small = n_words <= _MOST_WORDS
+        small = n_words <= times * _MOST_WORDS
         if not small.all():
             places, boxes, n_words = places[small], boxes[small], n_words[small]
         sides = self.sides

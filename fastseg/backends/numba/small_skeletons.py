@@ -18,6 +18,8 @@ Integers = NDArray[np.int64]
 #: the measurements that are made here
 OFFERED = frozenset(("skeleton_overlap",))
 
+# A structure may be so many times as large as others are in loops: thinning looks at few words again and again.
+_LARGER = 64
 # Thinning takes so much longer than a look at each word.
 _COST = 8 * COST_OF_A_WORD
 
@@ -27,7 +29,7 @@ def measure(candidates: Candidates, request: Request) -> list[Measured | None]:
     measured: list[Measured | None] = [None] * len(candidates.regions)
     volume = candidates.volume
     reach = np.array([int(axis >= 3 - volume.ndim) for axis in range(3)])
-    packed = candidates.small(np.arange(len(candidates.regions)), reach)
+    packed = candidates.small(np.arange(len(candidates.regions)), reach, _LARGER)
     if not len(packed.places):
         return measured
     n_words = int(packed.n_words.sum())
