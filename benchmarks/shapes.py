@@ -39,6 +39,7 @@ SETS: dict[str, Any] = {
     "topology": "topology",
     "all": ["all", "shape", "topology"],
 }
+SETS["all but skeletons"] = ["all", "shape", *SETS["Betti and holes"]]
 
 
 def cells(shape: tuple[int, ...], n: int) -> tuple[Labels, Labels]:
@@ -72,16 +73,15 @@ def of_instances(pair: tuple[Labels, Labels]) -> Call:
 
 def cases(data: Path | None) -> Iterator[tuple[str, Callable[[], Call]]]:
     """List the cases; each is made when it is its turn."""
-    for path in sorted(data.glob("*/*.nii.gz"))[:1] if data else ():
-        images = [
-            fastseg.read_image(other)
-            for other in sorted(path.parent.parent.glob(f"*/{path.name}"))[:2]
-        ]
+    if data:
+        path = min(data.glob("*/*.nii.gz"))
+        others = sorted(data.glob(f"*/{path.name}"))[:2]
+        images = [fastseg.read_image(other) for other in others]
         whole = images[0].array, images[1].array
         x, y, z = images[0].spacing or (1.0, 1.0, 1.0)
-        coarse = whole[0][::2, ::2], whole[1][::2, ::2]
+        coarse = tuple(np.asfortranarray(labels[::2, ::2]) for labels in whole)
         yield f"CT {whole[0].shape}", lambda: of_labels(whole, (x, y, z))
-        yield f"CT {coarse[0].shape}", lambda: of_labels(coarse, (2 * x, 2 * y, z))
+        yield f"CT {coarse[0].shape}", lambda: of_labels((coarse[0], coarse[1]), (2 * x, 2 * y, z))
     yield "2 500 cells, 2048²", lambda: of_labels(cells((2048, 2048), 2500))
     yield "2 500 cells, 256³", lambda: of_labels(cells((256, 256, 256), 2500))
     yield "brain tumour, 3 labels", lambda: of_labels(tumour_pair((155, 240, 240), 3, 1))
