@@ -51,7 +51,7 @@ def _measured(packed: Packed, first: int, stop: int) -> Integers:
     if volume.reverse:
         sizes = sizes[:, [0, 2, 1] if volume.ndim == 2 else [2, 1, 0]]
     n_rows = (sizes[:, 0] + 2) * (sizes[:, 1] + 2)
-    most_words = int((n_rows * -(-sizes[:, 2] // VOXELS)).max())
+    most_words = max(64, int((n_rows * -(-sizes[:, 2] // VOXELS)).max()))
     found = np.empty((stop - first, kernels.NUMBERS), np.int64)
     kernels.overlap_skeletons(
         masks,

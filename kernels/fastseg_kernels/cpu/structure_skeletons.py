@@ -34,8 +34,7 @@ def _bits_at(words, place):
 def _spread(flat, origin, sizes, strides, row_words, words):
     """Bring a mask into words of 62 voxels, an empty row and an empty slice around them; `words` is 0 before.
 
-    `strides` lead from slice to slice, row to row and column to column, in bits. Where the columns are not neighbours
-    they are taken one by one.
+    `strides` lead from slice to slice, row to row and column to column, in bits; columns are neighbours.
     """
     one, voxels = np.uint64(1), np.uint64(VOXELS)
     slices, rows, columns = sizes
@@ -43,24 +42,60 @@ def _spread(flat, origin, sizes, strides, row_words, words):
         for y in range(rows):
             start = np.uint64(origin + z * strides[0] + y * strides[1])
             target = np.uint64(((z + 1) * (rows + 2) + y + 1) * row_words)
-            if strides[2] == 1:
-                for w in range(np.uint64(row_words)):
-                    first = w * voxels  # its own voxels; the one before comes first
-                    bits = _bits_at(flat, start + first - one)
-                    left = np.uint64(columns) - first + one
-                    if left < 64:
-                        bits &= (one << left) - one
-                    words[target + w] = bits
-                continue
             for w in range(np.uint64(row_words)):
-                first = w * voxels
-                bits = np.uint64(0)
-                for bit in range(
-                    np.uint64(first == 0), min(np.uint64(64), np.uint64(columns) + one - first)
-                ):
-                    place = start + (first + bit - one) * np.uint64(strides[2])
-                    bits |= ((flat[place >> np.uint64(6)] >> (place & np.uint64(63))) & one) << bit
+                first = w * voxels  # its own voxels; the one before comes first
+                bits = _bits_at(flat, start + first - one)
+                left = np.uint64(columns) - first + one
+                if left < 64:
+                    bits &= (one << left) - one
                 words[target + w] = bits
+
+
+@inlined
+def _transpose(square):
+    """Exchange rows and columns of 64 words."""
+    size, mask = np.uint64(32), np.uint64(0xFFFFFFFF)
+    while size != 0:
+        k = np.uint64(0)
+        while k < 64:
+            other = k + size
+            swapped = ((square[k] >> size) ^ square[other]) & mask
+            square[other] ^= swapped
+            square[k] ^= swapped << size
+            k = (other + np.uint64(1)) & ~size
+        size >>= np.uint64(1)
+        mask ^= mask << size
+
+
+@inlined
+def _spread_across(
+    flat, origin, nx, others, depth, to_other, to_column, row_words, steps, words, square
+):
+    """Do the same where columns lie `to_column` bits apart, and neighbouring bits in as many rows or slices.
+
+    `steps` lead, in words, from one of these to the next, and from one of the others, `to_other` bits apart.
+    """
+    first_row = steps[2]
+    for other in range(others):
+        for x in range(np.int64(0), nx, np.int64(64)):
+            count = min(nx - x, np.int64(64))
+            inside = np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(64 - count)
+            for w in range(np.int64(row_words)):
+                found = np.uint64(0)
+                for k in range(np.int64(64)):
+                    z = w * VOXELS + k - 1  # the voxel before its own ones comes first
+                    bits = np.uint64(0)
+                    if z >= 0 and z < depth:
+                        start = np.uint64(origin + other * to_other + z * to_column + x)
+                        bits = _bits_at(flat, start) & inside
+                    square[np.uint64(k)] = bits
+                    found |= bits
+                if found == 0:
+                    continue
+                _transpose(square)
+                for k in range(count):
+                    target = first_row + (x + k) * steps[0] + other * steps[1] + w
+                    words[np.uint64(target)] = square[np.uint64(k)]
 
 
 @inlined
@@ -107,7 +142,7 @@ def overlap_skeletons(masks, boxes, ndim, reverse, lower, upper, tube, words, ro
     tube : uint64
         Room for the words of the largest mask and one more; 0, and will be.
     words : uint64 (5, m)
-        Room for those of 62 voxels of the largest mask, with what lies around them.
+        Room for those of 62 voxels of the largest mask, with what lies around them; at least 64.
     rows : uint8
         Room for a number of each of their rows.
     found : int64 (n, 6)
@@ -141,7 +176,21 @@ def overlap_skeletons(masks, boxes, ndim, reverse, lower, upper, tube, words, ro
                 due[w] = 0
             for line in range(np.uint64(of_rows.size)):
                 of_rows[line] = 0
-            _spread(flat, origin, sizes, strides, row_words, spread)
+            line_words = np.int64(slice_rows) * row_words
+            if reverse == 0:
+                _spread(flat, origin, sizes, strides, row_words, spread)
+            elif ndim == 3:
+                steps = line_words, row_words, line_words + row_words
+                _spread_across(
+                    *(flat, origin, nx, ny, nz, row_bits, slice_bits, row_words),
+                    *(steps, spread, words[2, :64]),
+                )
+            else:
+                steps = row_words, line_words, line_words + row_words
+                _spread_across(
+                    *(flat, origin, nx, nz, ny, slice_bits, row_bits, row_words),
+                    *(steps, spread, words[2, :64]),
+                )
             mark_due(spread, slices, slice_rows, np.uint64(row_words), due, of_rows)
             thin_words(
                 *(spread, due, of_rows, row_words, np.int64(slice_rows), faces),
