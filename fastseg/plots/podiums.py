@@ -10,6 +10,7 @@ from scipy.stats import rankdata
 from fastseg.plots.scores import scores_of
 from fastseg.plots.style import (
     InfinitePlaces,
+    above_the_bars,
     axes_for,
     colour,
     ink,
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+#: the share of the height that bars have
+_BARS = 0.2
+
+
 def podium(
     source: Any,
     metric: str | None = None,
@@ -33,8 +38,8 @@ def podium(
 ) -> Axes:
     """Draw each case's values in the order of its algorithms, and how often each algorithm has which place.
 
-    Above, a line leads through the values of a case from its best to its worst; each place has room for all
-    algorithms, in one order. Below, bars count how often an algorithm has the place; equal values share the better one.
+    A line leads through the values of a case from its best to its worst; each place has room for all
+    algorithms, in one order. Bars below count how often an algorithm has the place; equal values share the better one.
 
     Parameters
     ----------
@@ -81,7 +86,8 @@ def podium(
     best_first = np.argsort(np.where(np.isnan(values), n + 1.0, ranks).mean(0), kind="stable")
     slots = np.empty(n)
     slots[best_first] = (np.arange(n) + 0.5) / n * 0.84 + 0.08
-    axis = InfinitePlaces([values.ravel()])
+    within = (steps < shown) & ~np.isnan(values)
+    axis = InfinitePlaces([values[within]])
     drawn = axis(values)
     x = steps + slots[None]
     for case in range(len(values)):
@@ -90,9 +96,9 @@ def podium(
         ax.plot(
             x[case, order], drawn[case, order], color=ink(), alpha=0.15, linewidth=0.6, zorder=1
         )
-    bars = ax.inset_axes((0.0, -0.42, 1.0, 0.27), sharex=ax)
+    bars = ax.inset_axes((0.0, 0.0, 1.0, _BARS))
     for number in best_first.tolist():
-        there = (steps[:, number] < shown) & ~np.isnan(values[:, number])
+        there = within[:, number]
         one, sign = colour(number), marker(number)
         ax.plot(
             *(x[there, number], drawn[there, number]),
@@ -111,14 +117,20 @@ def podium(
         ax.axvline(step, color=ink(), alpha=0.15, linewidth=0.8)
         bars.axvline(step, color=ink(), alpha=0.15, linewidth=0.8)
     axis.mark(ax, "y")
+    above_the_bars(ax, _BARS)
     ax.set_xlim(0, shown)
-    ax.set_xticks([])
-    bars.set_xticks(np.arange(shown) + 0.5, [str(step + 1) for step in range(shown)])
-    bars.set_xlabel("place" + (f" (the first {shown} of {n})" if shown < n else ""))
+    bars.set_xlim(0, shown)
+    bars.set_xticks([])
+    bars.yaxis.tick_right()
+    bars.locator_params("y", integer=True, nbins=3)
     bars.set_ylabel("cases")
+    bars.yaxis.set_label_position("right")
+    ax.set_xticks(np.arange(shown) + 0.5, [str(step + 1) for step in range(shown)])
+    ax.tick_params("x", length=0)
+    ax.set_xlabel("place" + (f" (the first {shown} of {n})" if shown < n else ""))
     ax.legend(
         loc="upper left",
-        bbox_to_anchor=(1.01, 1),
+        bbox_to_anchor=(1.08, 1),
         fontsize="small",
         frameon=False,
         ncols=1 + n // 24,

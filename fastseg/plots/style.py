@@ -16,11 +16,11 @@ from fastseg.results.files import encodable
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: Okabe and Ito's colours without black and yellow, and two of Tol's: told apart by who sees red as green, and ordered
-#: so that neighbours differ in grey
+#: five of Okabe and Ito's colours and three of Tol's: told apart by who sees red as green, ordered so that neighbours
+#: differ in grey, and seen on white and on black
 PALETTE = (
-    *("#0072b2", "#e69f00", "#882255", "#56b4e9"),
-    *("#d55e00", "#009e73", "#cc79a7", "#999933"),
+    *("#0072b2", "#e69f00", "#aa4499", "#56b4e9"),
+    *("#d55e00", "#009e73", "#cc6677", "#999933"),
 )
 
 #: with the colours, 8 of them and 7 of these, 56 algorithms have a sign of their own
@@ -160,7 +160,7 @@ class InfinitePlaces:
         (ax.set_xlim if axis == "x" else ax.set_ylim)(low, high)
         ends = [(self.low - self.gap, "−∞")] * self.has_small
         ends += [(self.high + self.gap, "∞")] * self.has_large
-        for place, text in ends:
+        for place, _ in ends:
             line(place, color=ink(), alpha=0.5, linestyle=":", linewidth=1)
         if ends:
             ticks: Any = ax.get_xticks() if axis == "x" else ax.get_yticks()
@@ -170,3 +170,16 @@ class InfinitePlaces:
             (ax.set_xticks if axis == "x" else ax.set_yticks)(
                 kept + [place for place, _ in ends], labels
             )
+
+
+def above_the_bars(ax: Axes, share: float) -> None:
+    """Make room for bars in the lower share of the axes: data and ticks of the y axis stay above."""
+    low, high = ax.get_ylim()
+    labels = [text.get_text() for text in ax.get_yticklabels()]
+    ticks = [
+        (tick, label)
+        for tick, label in zip(ax.get_yticks().tolist(), labels, strict=True)
+        if low <= tick <= high
+    ]
+    ax.set_yticks([tick for tick, _ in ticks], [label for _, label in ticks])
+    ax.set_ylim(low - (high - low) * share / (1 - share), high)
