@@ -192,6 +192,15 @@ def monai(reference: Mask, prediction: Mask) -> Iterator[Call]:
             relative=5e-7,
         )
 
+    noise = torch.from_numpy(np.random.default_rng(0).random(reference.shape, np.float32))
+    likely = (0.8 * y_pred + 0.2 * noise).clip(0, 1)
+    yield Call(
+        home,
+        "CalibrationErrorMetric()",
+        lambda m: m.CalibrationErrorMetric()(likely, y),
+        absolute=1e-3,
+    )
+
 
 def torchmetrics(reference: Mask, prediction: Mask) -> Iterator[Call]:
     import torch
@@ -208,6 +217,16 @@ def torchmetrics(reference: Mask, prediction: Mask) -> Iterator[Call]:
         lambda m: m.hausdorff_distance(*images, 2, **keywords),
         relative=1e-7,
     )
+    noise = torch.from_numpy(np.random.default_rng(0).random(reference.shape, np.float32))
+    likely = (0.8 * preds + 0.2 * noise[None]).clip(0, 1)
+    home = "torchmetrics.functional.classification"
+    for name in ("binary_calibration_error", "binary_auroc", "binary_average_precision"):
+        yield Call(
+            home,
+            f"{name}(probabilities)",
+            lambda m, name=name: getattr(m, name)(likely, target, validate_args=False),
+            absolute=1e-3,
+        )
 
 
 def surface_distance(reference: Mask, prediction: Mask) -> Iterator[Call]:

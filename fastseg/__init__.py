@@ -13,17 +13,22 @@ _HOMES = {
     "evaluate_instances": "fastseg.instances.evaluate_instances",
     "evaluate_cohort": "fastseg.cohort.evaluate_cohort",
     "evaluate_protocol": "fastseg.protocols.framework.evaluate_protocol",
+    "list_probability_scores": "fastseg.probabilities.columns",
     "list_protocols": "fastseg.protocols.framework.registry",
     "protocol_scores": "fastseg.protocols.framework.cohort_scores",
     "evaluate_probabilities": "fastseg.probabilities.evaluate_probabilities",
+    "evaluate_probability_cohort": "fastseg.cohort.probabilities",
     "ProbabilityEvaluation": "fastseg.probabilities.result",
     "distance_map": "fastseg.evaluation.distance_map",
     "DistanceMap": "fastseg.results.distance_map",
     "evaluate_partition": "fastseg.evaluation.partition",
     "evaluate_raters": "fastseg.raters.evaluate_raters",
+    "evaluate_rater_cohort": "fastseg.cohort.rater_cohort",
     "consensus": "fastseg.raters.consensus",
+    "curvas_scores": "fastseg.raters.curvas",
     "repeatability": "fastseg.raters.repeatability",
     "RaterEvaluation": "fastseg.raters.results",
+    "RaterCohort": "fastseg.raters.cohort_results",
     "Evaluation": "fastseg.results",
     "EmptyMaskError": "fastseg.errors",
     "list_metrics": "fastseg.metrics",
@@ -66,6 +71,10 @@ if TYPE_CHECKING:
     from fastseg import plots as plots
     from fastseg import statistics as statistics
     from fastseg.cohort.evaluate_cohort import evaluate_cohort as evaluate_cohort
+    from fastseg.cohort.probabilities import (
+        evaluate_probability_cohort as evaluate_probability_cohort,
+    )
+    from fastseg.cohort.rater_cohort import evaluate_rater_cohort as evaluate_rater_cohort
     from fastseg.cohort.read_results import read_results as read_results
     from fastseg.components import connected_components as connected_components
     from fastseg.dispatch import current_backend as current_backend
@@ -96,6 +105,7 @@ if TYPE_CHECKING:
     from fastseg.primitives import distance_transform_edt as distance_transform_edt
     from fastseg.primitives import surface as surface
     from fastseg.primitives import surface_distances as surface_distances
+    from fastseg.probabilities.columns import list_probability_scores as list_probability_scores
     from fastseg.probabilities.evaluate_probabilities import (
         evaluate_probabilities as evaluate_probabilities,
     )
@@ -103,7 +113,9 @@ if TYPE_CHECKING:
     from fastseg.protocols.framework.cohort_scores import protocol_scores as protocol_scores
     from fastseg.protocols.framework.evaluate_protocol import evaluate_protocol as evaluate_protocol
     from fastseg.protocols.framework.registry import list_protocols as list_protocols
+    from fastseg.raters.cohort_results import RaterCohort as RaterCohort
     from fastseg.raters.consensus import consensus as consensus
+    from fastseg.raters.curvas import curvas_scores as curvas_scores
     from fastseg.raters.evaluate_raters import evaluate_raters as evaluate_raters
     from fastseg.raters.repeatability import repeatability as repeatability
     from fastseg.raters.results import RaterEvaluation as RaterEvaluation

@@ -19,8 +19,10 @@ from fastseg.cli.commands.distance_map import distance_map
 from fastseg.cli.commands.evaluate import evaluate
 from fastseg.cli.commands.info import info
 from fastseg.cli.commands.merge import merge
+from fastseg.cli.commands.probabilities import probabilities
 from fastseg.cli.commands.protocols import protocols
 from fastseg.cli.commands.rank import rank
+from fastseg.cli.commands.raters import raters
 from fastseg.cli.commands.run_script import run_script
 from fastseg.cli.commands.warm import warm
 from fastseg.cli.messages import one_line_warnings, say
@@ -99,7 +101,9 @@ def _options(
 
 
 app.command(cls=options.CommandWithFacts)(evaluate)
+app.command()(raters)
 app.command(name="distance-map")(distance_map)
+app.command()(probabilities)
 app.command()(merge)
 app.command()(rank)
 app.command()(compare)
