@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastseg.plots.rankings import ranking_of
 from fastseg.plots.style import PALETTE, axes_for, colour, ink, note, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from fastseg.statistics import TaskRanking
 
-
-def stability(ranking: TaskRanking, *, confidence: float = 0.95, ax: Axes | None = None) -> Axes:
+def stability(
+    source: Any,
+    metric: str | None = None,
+    task: str | None = None,
+    *,
+    confidence: float = 0.95,
+    ax: Axes | None = None,
+    **options: Any,
+) -> Axes:
     """Draw how often each algorithm has each rank in the bootstrap samples.
 
     The area of a disc is the share of the samples; a cross is the median, a line the middle 95 % of all samples, and a
@@ -23,11 +30,15 @@ def stability(ranking: TaskRanking, *, confidence: float = 0.95, ax: Axes | None
 
     Parameters
     ----------
-    ranking : TaskRanking
-        As in ``rank(…)["liver", "dice"]``.
+    source : TaskRanking, Ranking, Evaluation, DataFrame, path, or a mapping of names to them
+        A ranking, or scores of several algorithms that :func:`~fastseg.statistics.rank` is to rank.
+    metric, task : str, optional
+        Which ranking; Dice, or the first metric, where that is to be made; a task is needed where there are several.
     confidence : float
         The share of the samples that the line holds.
     ax : matplotlib.axes.Axes, optional
+    **options
+        Of the ranking that is to be made, as in ``undefined="worst"``.
 
     Returns
     -------
@@ -35,6 +46,8 @@ def stability(ranking: TaskRanking, *, confidence: float = 0.95, ax: Axes | None
 
     Raises
     ------
+    ValueError, TypeError
+        For what cannot be ranked, and where it is not said which of several rankings.
     ImportError
         Without matplotlib.
 
@@ -42,6 +55,7 @@ def stability(ranking: TaskRanking, *, confidence: float = 0.95, ax: Axes | None
     ----------
     Wiesenfarth et al., Sci. Rep. 11, 2369 (2021), figure 5.
     """
+    ranking = ranking_of(source, metric, task, options)
     n = len(ranking.algorithms)
     ax = axes_for(ax, max(4.0, 1.2 + 0.34 * n), max(3.0, 1.4 + 0.3 * n))
     order = ranking.order

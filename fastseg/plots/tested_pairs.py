@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastseg.plots.rankings import ranking_of
 from fastseg.plots.style import PALETTE, axes_for, ink, note, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from fastseg.statistics import TaskRanking
-
 #: of more algorithms the p-values would be too small to read
 _WITH_NUMBERS = 12
 
 
-def significance(ranking: TaskRanking, *, alpha: float = 0.05, ax: Axes | None = None) -> Axes:
+def significance(
+    source: Any,
+    metric: str | None = None,
+    task: str | None = None,
+    *,
+    alpha: float = 0.05,
+    ax: Axes | None = None,
+    **options: Any,
+) -> Axes:
     """Draw which algorithm is significantly better than which: one-sided Wilcoxon tests, by Holm's method.
 
     A filled square: the algorithm of the row is better than that of the column at the level `alpha`. p-values stand in
@@ -26,11 +33,15 @@ def significance(ranking: TaskRanking, *, alpha: float = 0.05, ax: Axes | None =
 
     Parameters
     ----------
-    ranking : TaskRanking
-        As in ``rank(…)["liver", "dice"]``.
+    source : TaskRanking, Ranking, Evaluation, DataFrame, path, or a mapping of names to them
+        A ranking, or scores of several algorithms that :func:`~fastseg.statistics.rank` is to rank.
+    metric, task : str, optional
+        Which ranking; Dice, or the first metric, where that is to be made; a task is needed where there are several.
     alpha : float
         Level of the tests of all pairs together.
     ax : matplotlib.axes.Axes, optional
+    **options
+        Of the ranking that is to be made, as in ``undefined="worst"``.
 
     Returns
     -------
@@ -38,9 +49,12 @@ def significance(ranking: TaskRanking, *, alpha: float = 0.05, ax: Axes | None =
 
     Raises
     ------
+    ValueError, TypeError
+        For what cannot be ranked, and where it is not said which of several rankings.
     ImportError
         Without matplotlib.
     """
+    ranking = ranking_of(source, metric, task, options)
     n = len(ranking.algorithms)
     size = 1.8 + max(0.24, 0.55 - 0.02 * n) * n
     ax = axes_for(ax, size + 0.6, size)
@@ -49,6 +63,10 @@ def significance(ranking: TaskRanking, *, alpha: float = 0.05, ax: Axes | None =
     better = p_values < alpha
     if n > _WITH_NUMBERS:  # as few outlines as there are runs of squares: each is text in an SVG
         _rectangles(ax, _runs(better), True)
+        edges = np.repeat(np.arange(n - 1) + 0.5, 3)
+        ends = np.tile([-0.5, n - 0.5, np.nan], n - 1)
+        for across, along in ((edges, ends), (ends, edges)):
+            ax.plot(across, along, color=ink(), linewidth=0.4, alpha=0.3)
     else:
         _rectangles(ax, [(row, column, 0.9) for row, column in _places(better)], True)
         others = [(row, column, 0.9) for row, column in _places(~better) if row != column]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastseg.errors import InputError, InputTypeError
 from fastseg.inputs.choices import did_you_mean
+from fastseg.inputs.figures import draw
 from fastseg.inputs.structures import Label
 from fastseg.results.display import NOTHING, failed_text, html_of, text_of
 from fastseg.results.failures import Failure
@@ -25,6 +26,7 @@ from fastseg.threads import lazy
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.axes import Axes
 
     from fastseg.results.flag_table import FlagTable
 
@@ -431,6 +433,29 @@ class Evaluation:
         summary = self.summary(by=by)
         text = json_text(self.rows, self.metrics, self.settings, self.failures, summary, by_label)
         return written(text, path)
+
+    def plot(self, kind: str = "box", **options: Any) -> Axes:
+        """Draw a figure with matplotlib, which the extra ``plots`` installs.
+
+        Parameters
+        ----------
+        kind : {"box", "podium", "stability", "significance", "bland_altman"}
+            A function of :mod:`fastseg.plots`, which says what is drawn.
+        **options
+            Its own, as ``metric="hd95"`` and ``ax=…``, and of the ranking that some of them need.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ValueError, TypeError
+            For another kind, and for options that it does not have.
+        ImportError
+            Without matplotlib.
+        """
+        return draw(self, "Evaluation", kind, options)
 
     # ------------------------------------------------------------------------------- for people
 
