@@ -23,6 +23,7 @@ def reliability(
     evaluation: ProbabilityEvaluation,
     structure: Label | str | None = None,
     *,
+    case: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw how often voxels of each range of probability are in the structure, and how many voxels that is.
@@ -35,6 +36,8 @@ def reliability(
         What :func:`fastseg.evaluate_probabilities` gives.
     structure : str, int or tuple of int, optional
         Its name or label; not needed where there is one.
+    case : str, optional
+        Of several cases, the name of one. All together are ``evaluation.pooled``.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -49,7 +52,7 @@ def reliability(
     ImportError
         Without matplotlib.
     """
-    table = evaluation.reliability(structure)
+    table = evaluation.reliability(structure, case=case)
     ax = axes_for(ax, 4.8, 4.8)
     ax.set_ylabel("share of positives")
     voxels = np.array([row["voxels"] for row in table], np.float64)
@@ -82,6 +85,7 @@ def reliability(
     bars.yaxis.tick_right()
     bars.yaxis.set_label_position("right")
     bars.set_ylabel("voxels")
-    name = evaluation.rows[0].name if structure is None else evaluation.row(structure).name
-    note(ax, f"{words(name)}: n = {int(voxels.sum())} voxels")
+    name = evaluation.rows[0].name if structure is None else evaluation.row(structure, case).name
+    parts = [words(one) for one in (case, name) if one]
+    note(ax, f"{', '.join(parts)}: n = {int(voxels.sum())} voxels")
     return ax
