@@ -24,6 +24,7 @@ from fastseg.cli.commands.protocols import protocols
 from fastseg.cli.commands.rank import rank
 from fastseg.cli.commands.raters import raters
 from fastseg.cli.commands.run_script import run_script
+from fastseg.cli.commands.stress import stress
 from fastseg.cli.commands.warm import warm
 from fastseg.cli.messages import one_line_warnings, say
 from fastseg.errors import is_bad_input, one_line
@@ -107,6 +108,7 @@ app.command()(probabilities)
 app.command()(merge)
 app.command()(rank)
 app.command()(compare)
+app.command()(stress)
 app.command()(protocols)
 app.command()(demo)
 app.command()(info)

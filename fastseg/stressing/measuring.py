@@ -83,7 +83,9 @@ class Measurer:
         one = Structure(structure.name, structure.label, _BOTH, _BOTH)
         found = {}
         if self.settings.measurements and not counts.empty:
-            width = width_of_band(tolerance) if "band_overlap" in self.settings.measurements else 0.0
+            width = (
+                width_of_band(tolerance) if "band_overlap" in self.settings.measurements else 0.0
+            )
             region = Region(_BOTH, _BOTH, tuple(slice(0, n) for n in reference.shape), width)
             request = Request(self.settings.measurements, self.spacing, self.settings.boundary)
             [found] = self.backend.operations.measure(
@@ -131,7 +133,9 @@ def _aligned(structure: StressedStructure, damage: Damage) -> tuple[Mask, Mask, 
             continue
         whole = np.zeros(np.subtract(high, low), np.bool_)
         if each.size:
-            whole[tuple(slice(a - b, a - b + n) for a, b, n in zip(at, low, each.shape, strict=True))] = each
+            whole[
+                tuple(slice(a - b, a - b + n) for a, b, n in zip(at, low, each.shape, strict=True))
+            ] = each
         masks.append(whole)
     return masks[0], masks[1], tuple(map(slice, low, high))
 

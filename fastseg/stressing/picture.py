@@ -14,14 +14,12 @@ from fastseg.plots import detached, figure_svg, heat
 from fastseg.results.files import encodable
 from fastseg.results.table import html_table
 from fastseg.stressing.registry import find as find_error
+from fastseg.stressing.sensitivity import cell_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from fastseg.stressing.results import StressResult
-
-#: of more structures a page has no picture each
-_PICTURES = 60
 
 _STYLE = """
 :root{color-scheme:light dark}
@@ -72,15 +70,12 @@ def page(result: StressResult) -> str:
     """Write one page of HTML with everything in it."""
     with detached():
         picture = figure_svg(draw(result, None, None).figure, _description(result))
-        each = [
-            (one.name, figure_svg(draw(result, one.name, None).figure, f"The same of {one.name}"))
-            for one in result.structures[: _PICTURES if len(result.structures) > 1 else 0]
-        ]
     told = "".join(f"<li>{html.escape(encodable(one))}</li>" for one in result.sentences())
     reasons = "".join(f"<li>{html.escape(encodable(one))}</li>" for one in result.reasons())
-    pictures = "".join(
-        f"<details><summary>{html.escape(encodable(name))}</summary><div class=wide>{drawn}</div></details>"
-        for name, drawn in each
+    tables = "".join(
+        f"<details><summary>{html.escape(encodable(one.name))}</summary><div class=wide>"
+        f"{_shaded_table(result, one.name)}</div></details>"
+        for one in result.structures
     )
     errors = html_table(
         ["error", "what is done", "the amount is", "severities"],
@@ -99,7 +94,6 @@ def page(result: StressResult) -> str:
         [[str(name), encodable(str(value))[:200]] for name, value in result.settings.items()],
     )
     left_out = f"<h2>Left out</h2><ul>{reasons}</ul>" if reasons else ""
-    one_by_one = f"<h2>Each structure</h2>{pictures}" if pictures else ""
     return f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Which metric sees which error</title><style>{_STYLE}</style></head><body>
@@ -109,12 +103,32 @@ share of what it can lose: 0 is not seen, ∞ an infinite value; hatched is not 
 <div class=wide>{picture}</div>
 <h2>What to trust</h2><ul>{told}</ul>
 {left_out}
-{one_by_one}
+<h2>Each structure</h2>{tables}
 <h2>The errors</h2><div class=wide>{errors}</div>
 <h2>Settings</h2><div class=wide>{settings}</div>
 <p>fastseg {__version__}</p>
 </body></html>
 """
+
+
+def _shaded_table(result: StressResult, structure: str) -> str:
+    """Write the sensitivities of one structure: a metric a line, darker where it sees more."""
+    table = result.sensitivities(structure)
+    made = [error for error in result.errors if error not in result.left_out(structure)]
+    head = "".join(f"<th>{html.escape(error.replace('_', ' '))}</th>" for error in made)
+    lines = []
+    for name in result.metrics:
+        cells = "".join(
+            f'<td style="background:rgb(230 159 0/{_shade(table[error][name]):.2f})">'
+            f"{cell_text(table[error][name])}</td>"
+            for error in made
+        )
+        lines.append(f"<tr><th>{html.escape(name)}</th>{cells}</tr>")
+    return f"<table><thead><tr><th>metric</th>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+
+
+def _shade(sensitivity: float) -> float:
+    return 0.0 if sensitivity != sensitivity else 0.8 * min(abs(sensitivity), 1.0)
 
 
 def _description(result: StressResult) -> str:

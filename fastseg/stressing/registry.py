@@ -6,6 +6,7 @@ the structure it says why.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -167,8 +168,9 @@ def _as_amounts(one: StressError, amounts: Any) -> tuple[Level, ...]:
         raise InputTypeError(f"{name}: expected amounts in {one.unit}, got {shown(amounts)}")
     expected = f"an amount in {one.unit}"
     found = [as_number(amount, name, expected) for amount in given]
-    most = 100.0 if one.unit == "%" else float("inf")
-    if not found or found != sorted(set(found)) or not all(0 < one <= most < one + most for one in found):
+    most = 100.0 if one.unit == "%" else math.inf
+    possible = all(0 < amount <= most and math.isfinite(amount) for amount in found)
+    if not found or found != sorted(set(found)) or not possible:
         raise InputError(f"{name}: expected rising amounts in {one.unit}, got {shown(amounts)}")
     if one.unit == "slices" and any(amount % 1 for amount in found):
         raise InputError(f"{name}: expected whole numbers of slices, got {shown(amounts)}")

@@ -20,7 +20,7 @@ from fastseg.results.frames import dataframe
 from fastseg.results.json_values import NOT_FINITE, plain, record
 from fastseg.results.table import html_table, text_table
 from fastseg.stressing.registry import find as find_error
-from fastseg.stressing.sensitivity import SEEN, fewest_that_see, is_seen, sensitivity_of
+from fastseg.stressing.sensitivity import SEEN, cell_text, fewest_that_see, is_seen, sensitivity_of
 from fastseg.threads import lazy
 
 if TYPE_CHECKING:
@@ -223,7 +223,9 @@ class StressResult:
         for one in self.structures:
             made = [error for error in self.errors if (one.name, error) in self._hardest]
             own = spots[one.name]
-            blind = [f"{name} does not see: {_listed(own[name])}" for name in self._told if own[name]]
+            blind = [
+                f"{name} does not see: {_listed(own[name])}" for name in self._told if own[name]
+            ]
             seen = {name: [e for e in made if e not in own[name]] for name in self._preferred}
             best = fewest_that_see({name: found for name, found in seen.items() if found})
             covered = {error for name in best for error in seen[name]}
@@ -400,7 +402,8 @@ class StressResult:
     def _cells(self) -> tuple[list[str], list[list[str]]]:
         table = self.sensitivities()
         lines = [
-            [error, *(_cell(table[error][name]) for name in self._shown)] for error in self.errors
+            [error, *(cell_text(table[error][name]) for name in self._shown)]
+            for error in self.errors
         ]
         return ["error", *self._shown], lines
 
@@ -425,7 +428,9 @@ class StressResult:
     def _repr_html_(self) -> str:
         import html
 
-        told = "".join(f"<p>{html.escape(encodable(one))}</p>" for one in (*self.sentences(), *self.reasons()))
+        told = "".join(
+            f"<p>{html.escape(encodable(one))}</p>" for one in (*self.sentences(), *self.reasons())
+        )
         return html_table(*self._cells()) + told
 
 
@@ -443,9 +448,7 @@ def check_ending(path: str | os.PathLike[str]) -> str:
     """
     ending = Path(path).suffix.lower()
     if ending not in ENDINGS:
-        raise InputError(
-            f"{os.fspath(path)}: expected a name that ends in {', '.join(ENDINGS)}"
-        )
+        raise InputError(f"{os.fspath(path)}: expected a name that ends in {', '.join(ENDINGS)}")
     return ending
 
 
@@ -453,12 +456,6 @@ def _median(values: Sequence[float]) -> float:
     """Give the median of what is defined; of two middle ones the larger where it is infinite."""
     defined = sorted(value for value in values if value == value)
     return statistics.median(defined) if defined else float("nan")
-
-
-def _cell(value: float) -> str:
-    if value != value:
-        return "–"
-    return "∞" if value == float("inf") else f"{value:.2f}"
 
 
 def _listed(errors: Sequence[str]) -> str:

@@ -68,6 +68,13 @@ def is_seen(sensitivity: float, below: float = SEEN) -> bool:
     return not math.isnan(sensitivity) and abs(sensitivity) >= below
 
 
+def cell_text(value: float) -> str:
+    """Write a sensitivity as it stands in a table."""
+    if value != value:
+        return "–"
+    return "∞" if value == float("inf") else f"{value:.2f}"
+
+
 def fewest_that_see(seen: Mapping[str, Sequence[str]], most: int = 3) -> tuple[str, ...]:
     """Choose few metrics that together see most errors: of equally many the first.
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from fastseg import dispatch, io, threads
 from fastseg.errors import InputError, InputWarning
-from fastseg.evaluation.case import geometry_of, in_plane, kept_axes, tolerances_of
+from fastseg.evaluation.case import geometry_of, in_plane, tolerances_of
 from fastseg.evaluation.naming import named_structures
 from fastseg.evaluation.settings import Settings, SingleSlice
 from fastseg.evaluation.structures import structures_of
@@ -66,14 +66,15 @@ def stress(
     metrics : str or iterable of str, optional
         Metrics of :func:`evaluate`. Default: those of overlap, surface, shape and topology.
     errors : str, iterable of str, or mapping of str to sequence of float, optional
-        Names, see :func:`list_stress_errors`; a mapping gives amounts of one's own, in the error's unit, in place of the
-        severities, or None for these. Default: all.
+        Names, see :func:`list_stress_errors`; a mapping gives amounts of one's own, in the error's unit, in place of
+        the severities, or None for these. Default: all.
     severities : int or sequence of int
         How many of the five severities, up to the largest, or which of them.
     seed : int
         Of what is drawn: the direction of a shift, and which slices are missing. The same seed gives the same errors.
     instances : bool
-        Whether metrics of instances, connected components, are measured too, as :func:`evaluate_instances` matches them.
+        Whether metrics of instances are measured too: of connected components, as :func:`evaluate_instances` matches
+        them.
     tolerance, boundary, percentile_method, ignore_label, backend, single_slice
         As :func:`evaluate` takes them.
 
@@ -90,9 +91,9 @@ def stress(
 
     Notes
     -----
-    Each structure is damaged by itself, and its metrics are those that :func:`evaluate` gives of it with ``empty="worst"``;
-    its prediction may lie over other structures. An error that makes no sense for a structure, or that leaves nothing of
-    it, is left out with a reason; so is a severity that changes no voxel.
+    Each structure is damaged by itself; its metrics are those that :func:`evaluate` gives of it, to the bit, with
+    ``empty="worst"``. Its prediction may lie over other structures. An error that makes no sense for a structure, or
+    that leaves nothing of it, is left out with a reason; so is a severity that changes no voxel.
 
     The sensitivity is the loss, from the value for the perfect mask, as a share of what can be lost: to the worst value
     where there is one; otherwise of a length the radius of a ball as large as the structure, of an area that ball's
@@ -129,9 +130,7 @@ def stress(
         warnings.warn(note, InputWarning, stacklevel=2)
     source = read.source
     sizes, voxel_volume, about = geometry_of(source, source, settings)
-    axes = list(range(len(about["shape"])))
     if 1 in about["shape"] and settings.single_slice == "plane":
-        axes = kept_axes(about["shape"])
         source, _, sizes = in_plane(source, source, sizes)
     array = whole_map(source, "errors of masks")
     chosen_backend = dispatch.choose(
@@ -157,9 +156,7 @@ def stress(
     names = settings.metric_names
     if of_instances is not None:
         names += of_instances.detection_names
-    there = [
-        (one, each) for one, each in zip(stressed, tolerances, strict=True) if one is not None
-    ]
+    there = [(one, each) for one, each in zip(stressed, tolerances, strict=True) if one is not None]
     whole = [_perfect(one, each, measurer, names) for one, each in there]
     # a thread an error: what is measured of one mask is little, and thinning it is serial
     rows = threads.run(

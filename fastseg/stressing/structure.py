@@ -96,10 +96,15 @@ class StressedStructure:
         return np.random.default_rng([self.seed, *names])
 
     def kept(self, what: object, make: Callable[[], _Value]) -> _Value:
-        """Give what was made for another amount, or make it."""
+        """Give what was made for another amount, or make it; why it cannot be made is kept too."""
         if what not in self._kept:
-            self._kept[what] = make()
-        value: _Value = self._kept[what]
+            try:
+                self._kept[what] = make()
+            except NotPossibleError as reason:
+                self._kept[what] = reason
+        value: _Value | NotPossibleError = self._kept[what]
+        if isinstance(value, NotPossibleError):
+            raise value.with_traceback(None)
         return value
 
     def voxels_of(self, length: float) -> tuple[int, ...]:

@@ -78,7 +78,7 @@ def merge(structure: StressedStructure, amount: float) -> Damage:
 @error(
     amounts=LENGTHS,
     unit="mm",
-    what="a piece of its longest branch that can be cut off is missing, halfway along its skeleton or nearer to its end",
+    what="of its longest branch that can be cut off a piece is missing, halfway along or nearer to its end",
     of="the length of the gap along the skeleton",
 )
 def broken_branch(structure: StressedStructure, amount: float) -> Damage:
@@ -86,7 +86,9 @@ def broken_branch(structure: StressedStructure, amount: float) -> Damage:
     branch = structure.kept("branch", lambda: _branch_to_cut(structure))
     mask = _cut(structure, branch, amount)
     if mask is None:
-        raise NotPossibleError(f"its branch is {branch.lengths[-1]:.3g} long, too short for the gap")
+        raise NotPossibleError(
+            f"its branch is {branch.lengths[-1]:.3g} long, too short for the gap"
+        )
     if number_of_components(mask) <= structure.components[1]:
         raise NotPossibleError("its branch hangs together around the gap")
     return Damage(mask, structure.start)
@@ -107,8 +109,10 @@ def _nearest_components(structure: StressedStructure) -> tuple[Ints, Ints]:
 
 
 class _Branch(NamedTuple):
-    """The places of a branch's voxels in the box from its end on, how long it is up to each, where along it the gap is,
-    and for every voxel of the mask the place of the nearest voxel of the skeleton.
+    """A branch of a skeleton, by the places of its voxels in the box from its end on.
+
+    `lengths` is how long it is up to each, `middle` where along it the gap is, and `nearest` for every voxel of the mask
+    the place of the nearest voxel of the skeleton.
     """
 
     path: Ints

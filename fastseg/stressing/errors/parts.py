@@ -95,12 +95,6 @@ def hole(structure: StressedStructure, amount: float) -> Damage:
     return Damage(mask, structure.start)
 
 
-@error(amounts=(100.0,), unit="%", what="nothing of it is found", of="the share of its volume")
-def empty(structure: StressedStructure, amount: float) -> Damage:
-    """Leave out everything."""
-    return structure.without(structure.mask)
-
-
 def _radius(volume: float, ndim: int) -> float:
     """Give the radius of a ball of this volume, in a plane of a disc of this area."""
     return {1: volume / 2, 2: (volume / np.pi) ** 0.5}.get(ndim, (0.75 * volume / np.pi) ** (1 / 3))
@@ -118,7 +112,7 @@ def _together(structure: StressedStructure, part: Mask, start: tuple[int, ...]) 
 
 
 def _inner_voxels(structure: StressedStructure) -> NDArray[np.intp]:
-    """List the voxels that no face or corner joins to the outside, connected to the deepest, the nearest to it first."""
+    """List the voxels with mask all around that are connected to the deepest, the nearest to it first."""
     around = ndimage.generate_binary_structure(structure.ndim, structure.ndim)
     inside: Mask = ndimage.binary_erosion(np.pad(structure.mask, 1), around)
     inside = inside[(slice(1, -1),) * structure.ndim]
