@@ -20,8 +20,8 @@ from fastseg.inputs.source import ArraySource
 from fastseg.inputs.structures import Structure
 from fastseg.instances.evaluate_instances import evaluate_instances_case
 from fastseg.instances.settings import InstanceSettings
+from fastseg.measures import regions
 from fastseg.measures.joint_histogram import Counts
-from fastseg.measures.regions import Region, Request
 from fastseg.measures.tolerances import width_of_band
 from fastseg.stressing.structure import Damage, Mask, StressedStructure
 
@@ -81,16 +81,19 @@ class Measurer:
         less = structure.voxels - both
         counts = Counts(both, more, less, total - both - more - less)
         one = Structure(structure.name, structure.label, _BOTH, _BOTH)
-        found = {}
+        found: regions.Measured = {}
         if self.settings.measurements and not counts.empty:
             width = (
                 width_of_band(tolerance) if "band_overlap" in self.settings.measurements else 0.0
             )
-            region = Region(_BOTH, _BOTH, tuple(slice(0, n) for n in reference.shape), width)
-            request = Request(self.settings.measurements, self.spacing, self.settings.boundary)
-            [found] = self.backend.operations.measure(
-                *self.backend.placed(reference, prediction), [region], request
+            region = regions.Region(
+                _BOTH, _BOTH, tuple(slice(0, n) for n in reference.shape), width
             )
+            request = regions.Request(
+                self.settings.measurements, self.spacing, self.settings.boundary
+            )
+            first, second = self.backend.placed(reference, prediction)
+            [found] = self.backend.operations.measure(first, second, [region], request)
         [row] = rows_of(
             "",
             self.settings,
@@ -110,11 +113,11 @@ class Measurer:
         self, reference: Mask, prediction: Mask, settings: InstanceSettings
     ) -> dict[str, float]:
         """Measure how the connected components of both masks match."""
-        sources = (
-            ArraySource(each, self.spacing, name=name)
-            for each, name in ((reference, "reference"), (prediction, "prediction"))
+        evaluation = evaluate_instances_case(
+            ArraySource(reference, self.spacing, name="reference"),
+            ArraySource(prediction, self.spacing, name="prediction"),
+            settings,
         )
-        evaluation = evaluate_instances_case(*sources, settings)
         [row] = (row for row in evaluation.rows if row.level == "structure")
         return {name: row[name] for name in settings.detection_names}
 

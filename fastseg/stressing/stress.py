@@ -229,8 +229,8 @@ def _stressed(
             )
         )
     there = [one for one in found if one is not None]
-    for one in there:
-        one.others.extend(other for other in there if other is not one)
+    for each in there:
+        each.others.extend(other for other in there if other is not each)
     return found
 
 

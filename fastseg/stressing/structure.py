@@ -128,17 +128,14 @@ class StressedStructure:
         margin = [1] * self.ndim
         mask, start = self.window(margin)
         distances: NDArray[np.float64] = distance_transform_edt(mask, self.spacing)
-        return distances[box_within(self.start, self.mask.shape, start)]
+        within: NDArray[np.float64] = distances[box_within(self.start, self.mask.shape, start)]
+        return within
 
     @lazy
     def components(self) -> tuple[NDArray[np.int32], int]:
         """The numbers of its connected components, corners connect, and how many there are."""
-        return connected_components(self.mask)
-
-    @lazy
-    def places(self) -> NDArray[np.float64]:
-        """Where each of its voxels is, (n, ndim), in the units of the spacing from the first voxel of the box."""
-        return np.argwhere(self.mask) * np.asarray(self.spacing)
+        numbers, n = connected_components(self.mask)
+        return numbers, n
 
     def without(self, removed: Mask) -> Damage:
         """Give the mask without some of the voxels of the box."""

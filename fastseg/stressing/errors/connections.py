@@ -39,7 +39,7 @@ def split(structure: StressedStructure, amount: float) -> Damage:
     sizes = np.cumsum(np.count_nonzero(structure.mask, axis=others))
     middle = int(np.searchsorted(sizes, (sizes[-1] + 1) // 2))
     many = round(amount / structure.spacing[axis])
-    first = middle - many // 2
+    first = middle - max(many - 1, 0) // 2
     if first < 1 or first + many >= len(sizes):
         raise NotPossibleError("the gap would leave one side of it alone")
     mask = structure.mask.copy()
@@ -58,21 +58,23 @@ def split(structure: StressedStructure, amount: float) -> Damage:
 def merge(structure: StressedStructure, amount: float) -> Damage:
     """Join two components."""
     first, last = structure.kept("merge", lambda: _nearest_components(structure))
+    reach = structure.voxels_of(amount / 2)
+    mask, start = structure.window(reach)
+    within = np.subtract(structure.start, start)
+    first, last = first + within, last + within
     steps = int(np.abs(last - first).max())
     along = first + np.linspace(0, 1, steps + 1)[:, None] * (last - first)
-    mask = structure.mask.copy()
     mask[tuple(np.round(along).astype(int).T)] = True
-    reach = np.asarray(structure.voxels_of(amount / 2))
     low = np.maximum(np.minimum(first, last) - reach, 0)
     high = np.minimum(np.maximum(first, last) + reach + 1, mask.shape)
     spacing = np.asarray(structure.spacing)
-    around = np.moveaxis(np.indices(high - low), 0, -1) + low
+    around = np.moveaxis(np.indices((high - low).tolist()), 0, -1) + low
     direction = (last - first) * spacing
     offsets = (around - first) * spacing
     share = np.clip(offsets @ direction / (direction @ direction), 0, 1)
     distances = np.linalg.norm(offsets - share[..., None] * direction, axis=-1)
     mask[tuple(map(slice, low, high))] |= distances <= amount / 2
-    return Damage(mask, structure.start)
+    return Damage(mask, start)
 
 
 @error(
@@ -111,7 +113,7 @@ def _nearest_components(structure: StressedStructure) -> tuple[Ints, Ints]:
 class _Branch(NamedTuple):
     """A branch of a skeleton, by the places of its voxels in the box from its end on.
 
-    `lengths` is how long it is up to each, `middle` where along it the gap is, and `nearest` for every voxel of the mask
+    `lengths` is how long it is up to each, `middle` where along it the gap is, `nearest` for every voxel of the mask
     the place of the nearest voxel of the skeleton.
     """
 

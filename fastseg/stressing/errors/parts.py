@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from fastseg.components import connected_components
 from fastseg.stressing.registry import SMALL_SHARES, error
+from fastseg.stressing.sensitivity import radius_of
 from fastseg.stressing.structure import Damage, Mask, NotPossibleError, StressedStructure
 
 #: how far from the structure a false positive lies, where the image has the room, in the units of the spacing
@@ -42,7 +43,7 @@ def far_false_positive(structure: StressedStructure, amount: float) -> Damage:
     many = max(1, round(structure.voxels * amount / 100))
     spacing = np.asarray(structure.spacing)
     volume = many * float(np.prod(spacing))
-    radius = _radius(volume, structure.ndim)
+    radius = radius_of(volume, structure.ndim)
     rooms = [
         (room * step, axis, side)
         for axis, step in enumerate(structure.spacing)
@@ -93,11 +94,6 @@ def hole(structure: StressedStructure, amount: float) -> Damage:
     mask = structure.mask.copy()
     mask.ravel()[order[:many]] = False
     return Damage(mask, structure.start)
-
-
-def _radius(volume: float, ndim: int) -> float:
-    """Give the radius of a ball of this volume, in a plane of a disc of this area."""
-    return {1: volume / 2, 2: (volume / np.pi) ** 0.5}.get(ndim, (0.75 * volume / np.pi) ** (1 / 3))
 
 
 def _together(structure: StressedStructure, part: Mask, start: tuple[int, ...]) -> Damage:
