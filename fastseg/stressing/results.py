@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import statistics
 from collections.abc import Mapping, Sequence
@@ -9,94 +10,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastseg._version import __version__
 from fastseg.errors import InputError
 from fastseg.inputs.choices import did_you_mean
-from fastseg.inputs.structures import Label, label_text
+from fastseg.inputs.structures import label_text
 from fastseg.metrics.registry import find as find_metric
-from fastseg.results.display import BEST_KNOWN
 from fastseg.results.files import csv_text, encodable, written
 from fastseg.results.frames import dataframe
-from fastseg.results.json_values import NOT_FINITE, plain, record
 from fastseg.results.table import html_table, text_table
-from fastseg.stressing.registry import find as find_error
-from fastseg.stressing.sensitivity import SEEN, cell_text, fewest_that_see, is_seen, sensitivity_of
+from fastseg.stressing.rows import Stressed, StressRow
+from fastseg.stressing.sensitivity import SEEN, cell_text, is_seen, sensitivity_of
+from fastseg.stressing.sentences import reasons, sentence, shown_metrics
 from fastseg.threads import lazy
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
-
-#: shown where there are more metrics than a line takes, and asked first for what sees an error
-WELL_KNOWN = (
-    *(name for name in BEST_KNOWN if name != "iou"),
-    "boundary_iou",
-    "center_distance",
-    "cl_dice",
-    "betti_0_error",
-    "hole_count_difference",
-    "panoptic_quality",
-)
-
-#: what sentences tell of
-TOLD = ("dice", "volume_similarity", "hd95", "assd", "nsd")
-
-
-@dataclass(frozen=True)
-class StressRow:
-    """One error of one structure in one severity.
-
-    Attributes
-    ----------
-    name : str
-    label : int or tuple of int
-    error : str
-    severity : int
-        1 is the least.
-    amount : float
-        What the severity is, in `unit`.
-    unit : {"mm", "voxels", "%", "slices"}
-    changed : int
-        How many voxels differ from the structure's.
-    values : mapping
-        Metric name to value; empty where the error was left out.
-    left_out : str
-        Why it was left out; "" where it was not.
-    """
-
-    name: str
-    label: Label
-    error: str
-    severity: int
-    amount: float
-    unit: str
-    changed: int
-    values: Mapping[str, float]
-    left_out: str = ""
-
-
-@dataclass(frozen=True)
-class Stressed:
-    """A structure that errors were made of.
-
-    Attributes
-    ----------
-    name : str
-    label : int or tuple of int
-    voxels : int
-    volume : float
-    perfect : mapping
-        Metric name to its value for the structure beside itself.
-    scales : mapping
-        Metric name to what counts as a loss of 1.
-    """
-
-    name: str
-    label: Label
-    voxels: int
-    volume: float
-    perfect: Mapping[str, float]
-    scales: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -199,7 +127,7 @@ class StressResult:
         """
         found: dict[str, dict[str, tuple[str, ...]]] = {}
         for one in self.structures:
-            made = [error for error in self.errors if (one.name, error) in self._hardest]
+            made = self._made(one.name)
             table = self._sensitivities[one.name]
             found[one.name] = {
                 name: tuple(error for error in made if not is_seen(table[error][name], below))
@@ -219,54 +147,18 @@ class StressResult:
     def sentences(self, below: float = SEEN) -> tuple[str, ...]:
         """Say of each structure in a sentence what well-known metrics do not see, and which few metrics see most."""
         spots = self.blind_spots(below)
-        told = []
-        for one in self.structures:
-            made = [error for error in self.errors if (one.name, error) in self._hardest]
-            own = spots[one.name]
-            blind = [
-                f"{name} does not see: {_listed(own[name])}" for name in self._told if own[name]
-            ]
-            seen = {name: [e for e in made if e not in own[name]] for name in self._preferred}
-            best = fewest_that_see({name: found for name, found in seen.items() if found})
-            covered = {error for name in best for error in seen[name]}
-            rest = [error for error in made if error not in covered]
-            what = "all errors" if not rest else f"all errors but {_listed(rest)}"
-            ends = f"{' and '.join(best)} together see {what}" if len(best) > 1 else ""
-            if len(best) == 1:
-                ends = f"{best[0]} alone sees {what}"
-            parts = [*blind, ends or "no metric sees any error"]
-            told.append(f"For {_called(one)} {'; '.join(parts)}.")
-        return tuple(told)
+        return tuple(
+            sentence(one, self.metrics, self._made(one.name), spots[one.name])
+            for one in self.structures
+        )
 
     def reasons(self) -> tuple[str, ...]:
         """Say in a sentence an error what could not be made of which structures in any severity, and why."""
-        found: dict[tuple[str, str], list[str]] = {}
-        for one in self.structures:
-            for error, why in self.left_out(one.name).items():
-                found.setdefault((error, why), []).append(one.name)
-        return tuple(
-            f"Left out, {_listed([error])} of {_shortly(names)}: {why}."
-            for (error, why), names in sorted(
-                found.items(), key=lambda one: self.errors.index(one[0][0])
-            )
-        )
+        return reasons({one.name: self.left_out(one.name) for one in self.structures}, self.errors)
 
-    @lazy
-    def _shown(self) -> list[str]:
-        """Metrics for people: all if they are few, else the well-known ones."""
-        known = [name for name in WELL_KNOWN if name in self.metrics]
-        return known if known and len(self.metrics) > len(WELL_KNOWN) else list(self.metrics)
-
-    @lazy
-    def _preferred(self) -> list[str]:
-        """Metrics in the order in which they are recommended; one voxel far away is all that hd sees."""
-        known = [name for name in WELL_KNOWN if name in self.metrics and name != "hd"]
-        return known or list(self.metrics)
-
-    @lazy
-    def _told(self) -> list[str]:
-        """Metrics that sentences are about."""
-        return [name for name in TOLD if name in self.metrics] or self._shown
+    def _made(self, structure: str) -> list[str]:
+        """List the errors that could be made of a structure."""
+        return [error for error in self.errors if (structure, error) in self._hardest]
 
     # ------------------------------------------------------------------------------ tables
 
@@ -310,42 +202,7 @@ class StressResult:
 
         Where a number is not finite there stands ``null``, and ``"not_finite"`` beside it says what it is.
         """
-        import json
-
-        spots = self.blind_spots()
-        rows = [
-            record(values)
-            | {"sensitivities": record(self.row_sensitivities(row)) if row.values else {}}
-            for values, row in zip(self._records, self.rows, strict=True)
-        ]
-        structures = [
-            {
-                "name": encodable(one.name),
-                "label": plain(one.label),
-                "voxels": one.voxels,
-                "volume": one.volume,
-                "perfect": record(one.perfect),
-                "scales": record(one.scales),
-                "does_not_see": plain(spots[one.name]),
-                "left_out": plain(self.left_out(one.name)),
-            }
-            for one in self.structures
-        ]
-        errors = [
-            {"name": one.name, "what": one.what, "amounts": list(one.amounts), "unit": one.unit}
-            for one in map(find_error, self.errors)
-        ]
-        whole = {
-            "fastseg": __version__,
-            "what": f"errors of a mask; of what is not finite {NOT_FINITE!r} says what it is",
-            "settings": plain(self.settings),
-            "metrics": list(self.metrics),
-            "errors": errors,
-            "structures": structures,
-            "sentences": [encodable(one) for one in self.sentences()],
-            "rows": rows,
-        }
-        return written(json.dumps(whole, indent=1, allow_nan=False, ensure_ascii=False), path)
+        return written(_module("json_text").json_text(self), path)
 
     # ------------------------------------------------------------------------------ pictures
 
@@ -369,15 +226,12 @@ class StressResult:
         ImportError
             Without matplotlib.
         """
-        from fastseg.stressing.picture import draw
-
-        return draw(self, structure, ax)
+        found: Axes = _module("picture").draw(self, structure, ax)
+        return found
 
     def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
         """Write one page that needs no network: pictures, sentences and reasons, to a file if a path is given."""
-        from fastseg.stressing.picture import page
-
-        return written(page(self), path)
+        return written(_module("picture").page(self), path)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a file of the kind that its name says, whole or not at all: .csv, .json, .html, .png or .svg.
@@ -393,25 +247,22 @@ class StressResult:
         """
         kind = check_ending(path)
         if kind in (".png", ".svg"):
-            from fastseg.stressing.picture import save_picture
-
-            save_picture(self, Path(path), kind[1:])
+            _module("picture").save_picture(self, Path(path), kind[1:])
         else:
             {".csv": self.to_csv, ".json": self.to_json, ".html": self.to_html}[kind](path)
 
     def _cells(self) -> tuple[list[str], list[list[str]]]:
-        table = self.sensitivities()
+        table, shown = self.sensitivities(), shown_metrics(self.metrics)
         lines = [
-            [error, *(cell_text(table[error][name]) for name in self._shown)]
-            for error in self.errors
+            [error, *(cell_text(table[error][name]) for name in shown)] for error in self.errors
         ]
-        return ["error", *self._shown], lines
+        return ["error", *shown], lines
 
     def __str__(self) -> str:
         if not self.structures:
             return "nothing to stress: the map has no label but the background"
         header, lines = self._cells()
-        more = len(self.metrics) - len(self._shown)
+        more = len(self.metrics) + 1 - len(header)
         others = f" ({more} more metrics: to_dict(), to_csv(), to_json())" if more else ""
         note = (
             "Sensitivity at the largest severity, 0 not seen to 1 all that can be lost; – not defined, or left out"
@@ -452,21 +303,12 @@ def check_ending(path: str | os.PathLike[str]) -> str:
     return ending
 
 
+def _module(name: str) -> Any:
+    """Import what writes or draws results, and looks at them itself."""
+    return importlib.import_module(f"fastseg.stressing.{name}")
+
+
 def _median(values: Sequence[float]) -> float:
     """Give the median of what is defined; of two middle ones the larger where it is infinite."""
     defined = sorted(value for value in values if value == value)
     return statistics.median(defined) if defined else float("nan")
-
-
-def _listed(errors: Sequence[str]) -> str:
-    return ", ".join(error.replace("_", " ") for error in errors)
-
-
-def _shortly(names: Sequence[str], most: int = 12) -> str:
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
-
-
-def _called(one: Stressed) -> str:
-    label = label_text(one.label)
-    return f"label {label}" if one.name == label else f"{one.name} (label {label})"

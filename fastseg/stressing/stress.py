@@ -28,7 +28,8 @@ from fastseg.measures.surface_distances import Boundary
 from fastseg.metrics import list_metrics, resolve
 from fastseg.stressing.measuring import Measurer
 from fastseg.stressing.registry import ErrorsArgument, Level, StressError, as_errors
-from fastseg.stressing.results import Stressed, StressResult, StressRow
+from fastseg.stressing.results import StressResult
+from fastseg.stressing.rows import Stressed, StressRow
 from fastseg.stressing.sensitivity import scale_of
 from fastseg.stressing.structure import Damage, NotPossibleError, StressedStructure
 
