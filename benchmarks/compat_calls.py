@@ -92,6 +92,8 @@ def skimage(reference: Mask, prediction: Mask) -> Iterator[Call]:
     yield Call("skimage.measure", "label(mask), bool", lambda m: m.label(reference))
     yield Call("skimage.measure", "label(mask), uint8", lambda m: m.label(mask))
     yield Call("skimage.measure", "label(labels), 100 labels", lambda m: m.label(cells[0]))
+    yield Call("skimage.measure", "euler_number(mask)", lambda m: m.euler_number(reference))
+    yield Call("skimage.morphology", "skeletonize(mask)", lambda m: m.skeletonize(reference))
 
 
 def cc3d(reference: Mask, prediction: Mask) -> Iterator[Call]:

@@ -14,10 +14,10 @@ from fastseg.plots.style import (
     colour,
     counted,
     ink,
+    legend,
     marker,
     note,
     nothing_to_draw,
-    words,
 )
 from fastseg.raters.repeatability import repeatability
 from fastseg.results import Evaluation
@@ -25,6 +25,7 @@ from fastseg.results.units import unit_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 
 def bland_altman(
@@ -80,18 +81,18 @@ def bland_altman(
         return nothing_to_draw(ax, "no volumes")
     means, differences = pairs.mean(1), pairs[:, 1] - pairs[:, 0]
     different = list(dict.fromkeys(names.tolist()))
-    legend = 1 < len(different) <= len(PALETTE)
+    told_apart = 1 < len(different) <= len(PALETTE)
+    signs: list[Line2D] = []
     for number, name in enumerate(different):
         chosen = names == name
-        ax.plot(
+        signs += ax.plot(
             *(means[chosen], differences[chosen]),
             linestyle="none",
-            marker=marker(number) if legend else "o",
-            color=colour(number if legend else 0),
+            marker=marker(number) if told_apart else "o",
+            color=colour(number if told_apart else 0),
             markersize=5,
             alpha=0.75,
             markeredgewidth=0,
-            label=words(name, 28),
         )
     found = repeatability(pairs)
     low, high = found.limits_of_agreement
@@ -101,13 +102,13 @@ def bland_altman(
         if np.isfinite(value):
             ax.axhline(value, color=ink(), linestyle=style, linewidth=1.2)
             ax.text(
-                *(1.01, value, f"{name}\n{value:.4g}"),
+                *(1.01, value, f"{name}\n{value:.4g}".replace("-", "−")),
                 transform=ax.get_yaxis_transform(),
                 va="center",
                 fontsize="small",
             )
-    if legend:
-        ax.legend(fontsize="small", frameon=False, loc="best")
+    if told_apart:
+        legend(ax, different, signs)
     note(ax, counted(len(pairs), left_out))
     return ax
 

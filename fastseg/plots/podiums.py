@@ -14,6 +14,7 @@ from fastseg.plots.style import (
     axes_for,
     colour,
     ink,
+    legend,
     marker,
     note,
     nothing_to_draw,
@@ -22,6 +23,7 @@ from fastseg.plots.style import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 
 #: the share of the height that bars have
@@ -97,17 +99,17 @@ def podium(
             x[case, order], drawn[case, order], color=ink(), alpha=0.15, linewidth=0.6, zorder=1
         )
     bars = ax.inset_axes((0.0, 0.0, 1.0, _BARS))
+    signs: list[Line2D] = []
     for number in best_first.tolist():
         there = within[:, number]
         one, sign = colour(number), marker(number)
-        ax.plot(
+        signs += ax.plot(
             *(x[there, number], drawn[there, number]),
             linestyle="none",
             marker=sign,
             color=one,
             markersize=4.5 if n <= 12 else 3,
             markeredgewidth=0,
-            label=words(matrix.algorithms[number], 24),
             zorder=2,
         )
         defined = ranks[~np.isnan(values[:, number]), number]
@@ -128,13 +130,10 @@ def podium(
     ax.set_xticks(np.arange(shown) + 0.5, [str(step + 1) for step in range(shown)])
     ax.tick_params("x", length=0)
     ax.set_xlabel("place" + (f" (the first {shown} of {n})" if shown < n else ""))
-    ax.legend(
-        loc="upper left",
-        bbox_to_anchor=(1.08, 1),
-        fontsize="small",
-        frameon=False,
-        ncols=1 + n // 24,
-    )
+    if n > 1:
+        names = [matrix.algorithms[number] for number in best_first.tolist()]
+        place: Any = {"loc": "upper left", "bbox_to_anchor": (1.08, 1)}
+        legend(ax, names, signs, ncols=1 + n // 24, **place)
     told = f"n = {len(values)} cases" + (f", {undefined} values undefined" * bool(undefined))
     note(ax, f"{words(matrix.task)}: {told}" if matrix.task else told)
     return ax

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
 _TAG = re.compile(r"<[^>]*>")
-_ATTRIBUTE = re.compile(r' ([\w:]+)="([^"]*)"')
+_ATTRIBUTE = re.compile(r' ([\w:-]+)="([^"]*)"')
 _NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 _LETTER = re.compile(r" *([A-Za-z]) *")
 _REFERENCE = re.compile(r'(?:href="#|url\(#)([^")]+)')
@@ -107,7 +107,9 @@ def _without_idle_groups(text: str) -> str:
         kept.append(between if between.strip() else "")
         at = tag.end()
         written = tag[0]
-        if written.startswith("<g"):
+        if written.startswith("<g") and written.endswith("/>"):  # a group of nothing
+            written = ""
+        elif written.startswith("<g"):
             idle.append(written == "<g>")
             written = "" if idle[-1] else written
         elif written == "</g>":

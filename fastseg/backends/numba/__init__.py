@@ -21,6 +21,7 @@ from fastseg.backends.numba.components import (
 from fastseg.backends.numba.histogram import joint_histogram
 from fastseg.backends.numba.many_components import OneComponent, region_components
 from fastseg.backends.numba.masks import Mask
+from fastseg.backends.numba.meshes import distances_between as mesh_distances
 from fastseg.backends.numba.probabilities import probability_moments
 from fastseg.backends.numba.regions import between, measured
 from fastseg.backends.numba.shapes import OFFERED as _OF_CODES
@@ -61,12 +62,14 @@ _LARGE_BOX = 1 << 24
 _COST_OF_A_VOXEL = 8
 
 # what `measure` makes of masks one by one, small ones too
-_OF_SHAPES = _OF_CODES | {"skeleton_overlap", "surface_places"}
+_OF_SKELETONS = frozenset(("skeleton_overlap", "tree_overlap"))
+_OF_SHAPES = _OF_CODES | _OF_SKELETONS | {"surface_places"}
 
 # what `measure` knows, and the other operations
 _OFFERED = {
     *("surface_distributions", "band_overlap", *_OF_SHAPES),
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
+    "mesh_distances",
     *("connected_components", "region_components", "position_sums", "component_pair"),
     *("voronoi_regions", "probability_moments", "skeletonize", "signed_rank_sums"),
 }
@@ -78,7 +81,7 @@ def unsupported(operation: str, ndim: int) -> str | None:
     """Say why an operation is not offered, at all or for so many axes."""
     if operation not in _OFFERED:
         return f"the numba backend has no {operation}"
-    if operation in ("skeletonize", "skeleton_overlap") and ndim not in (2, 3):
+    if (operation == "skeletonize" or operation in _OF_SKELETONS) and ndim not in (2, 3):
         return f"skeletons have 2 or 3 axes, not {ndim}"
     if ndim > 3 and operation != "distance_transform_edt":
         return f"numba kernels take up to 3 axes, not {ndim}"
@@ -146,6 +149,9 @@ def surface_distances(
     reference: Array, prediction: Array, region: Region, spacing: Spacing, boundary: Boundary
 ) -> SurfaceDistances:
     """Ask, for each surface element of one mask, for the nearest one of the other."""
+    if boundary == "mesh":
+        volumes = Volume.of(reference), Volume.of(prediction)
+        return mesh_distances(masks_of(Mask.of, *volumes, region), spacing)
     # no name for the masks, which so are gone before the search: of whole images they are half of all memory
     surfaces = surfaces_of(
         masks_of(Mask.of, Volume.of(reference), Volume.of(prediction), region), spacing, boundary
