@@ -106,6 +106,11 @@ def words(name: str, width: int = 40) -> str:
     return (line if len(line) <= width else line[: width - 1] + "…").replace("$", r"\$")
 
 
+def evenly(n: int, most: int) -> NDArray[np.intp]:
+    """Choose at most so many of n places, in equal steps from the first to the last."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.intp))
+
+
 def counted(n: int, undefined: int = 0, infinite: int = 0) -> str:
     """Say how many values there are, and how many of them no axis has a place for."""
     parts = [f"n = {n}"]

@@ -55,6 +55,16 @@ def test_what_is_not_finite_is_counted() -> None:
     assert "no volumes" in texts(plots.bland_altman(([], [])))
 
 
+def test_of_many_points_those_that_differ_most_are_drawn() -> None:
+    reference = np.zeros(50_000)
+    prediction = np.random.default_rng(0).normal(size=50_000)
+    ax: Any = plots.bland_altman((reference, prediction))
+    drawn = ax.lines[0].get_ydata()
+    assert 2000 < len(drawn) <= 2200
+    assert {prediction.max(), prediction.min()} <= set(drawn)
+    assert f"n = 50000, {len(drawn)} of them drawn" in texts(ax)
+
+
 def test_wrong_input_is_told() -> None:
     with pytest.raises(InputError, match=r"shapes \(2,\) and \(3,\)"):
         plots.bland_altman(([1, 2], [1, 2, 3]))

@@ -45,6 +45,16 @@ def test_smaller_may_be_better() -> None:
     assert "∞" in [label.get_text() for label in ax.get_yticklabels()]
 
 
+def test_of_many_cases_some_are_drawn_and_all_are_counted() -> None:
+    draws = np.random.default_rng(0).random((2, 1000))
+    ax: Any = plots.podium(scores(x=draws[0], y=draws[1]), "dice")
+    assert np.sum(places(ax)) == 2000
+    path, x, _ = ax.lines[:3]
+    assert len(path.get_xdata()) == 300 * 3
+    assert len(x.get_xdata()) == 300
+    assert "liver: n = 1000 cases, 300 of them drawn" in texts(ax)
+
+
 def test_sixty_algorithms_have_eight_places() -> None:
     draws = np.random.default_rng(0)
     ax: Any = plots.podium(scores(**{f"a{n}": draws.random(5) for n in range(60)}), "dice")
