@@ -19,7 +19,7 @@ from fastseg.errors import InputWarning
 from fastseg.evaluation.budget import Budget
 from fastseg.evaluation.naming import named_structures, unlisted_labels
 from fastseg.evaluation.pieces import PiecewisePair
-from fastseg.evaluation.rows import raise_flags, rows_of
+from fastseg.evaluation.rows import raise_flags, rows_of, uncollected
 from fastseg.evaluation.settings import (
     BoundaryWidth,
     Settings,
@@ -291,18 +291,23 @@ def evaluate_case(
         () if ignored is None else (ignored,),
         furthest=furthest_of(tolerances) if settings.within_tolerance else math.inf,
     )
-    found = iter(pair.measure(regions, request) if regions else ())
-    measured = [next(found) if occurs else {} for occurs in occur]
-    rows = rows_of(
-        case,
-        settings,
-        structures,
-        counts,
-        measured,
-        tolerances,
-        diagonal,
-        voxel_volume,
-    )
+    with uncollected(len(regions) * len(settings.metric_names)):
+        measured: list[Measured] = [{}] * len(structures)
+        places = itertools.compress(range(len(structures)), occur)
+        for place, found in zip(
+            places, pair.measure(regions, request) if regions else (), strict=True
+        ):
+            measured[place] = found
+        rows = rows_of(
+            case,
+            settings,
+            structures,
+            counts,
+            measured,
+            tolerances,
+            diagonal,
+            voxel_volume,
+        )
     if settings.flags:
         raise_flags(
             rows, settings, histogram, pair.shape, spacing, structures, measured, tolerances

@@ -23,6 +23,7 @@ from fastseg.evaluation.case import (
     tolerances_of,
 )
 from fastseg.evaluation.naming import named_structures, unlisted_labels
+from fastseg.evaluation.rows import uncollected
 from fastseg.evaluation.settings import BoundaryWidth, SingleSlice, are_fixed
 from fastseg.evaluation.structures import structures_of
 from fastseg.inputs.arrays import Array, check_same_shape, matched
@@ -38,7 +39,6 @@ from fastseg.instances.partners import Partners
 from fastseg.instances.rows import rows_of_case
 from fastseg.instances.settings import InstanceSettings, kept
 from fastseg.instances.structure_instances import CaseMaps, structure_instances
-from fastseg.instances.uncollected import uncollected
 from fastseg.instances.voronoi import rows_of_regions
 from fastseg.measures.distributions import PercentileMethod
 from fastseg.measures.joint_histogram import JointHistogram
