@@ -86,4 +86,4 @@ def test_an_unknown_kind_is_told(three: Any) -> None:
     with pytest.raises(InputError, match="two algorithms"):
         evaluation.plot("stability")
     with pytest.raises(InputError, match="did you mean 'stability'"):
-        rank(scores(x=[0.1], y=[0.2]), "dice", bootstraps=0)["dice"].plot("stabilty")
+        rank(scores(x=[0.1], y=[0.2]), "dice", bootstraps=0)["dice"].plot("stability2")
