@@ -40,7 +40,7 @@ def rank_lines(ranking: Ranking, *, ax: Axes | None = None) -> Axes:
     ranks = np.stack([one.ranks for one in parts])
     ax = axes_for(ax, max(4.0, 2.2 + 0.8 * len(parts)), max(2.6, 1.4 + 0.24 * n))
     x = np.arange(len(parts))
-    for number, name in enumerate(algorithms):
+    for number in range(n):
         ax.plot(
             *(x, ranks[:, number]),
             color=colour(number),
@@ -49,7 +49,6 @@ def rank_lines(ranking: Ranking, *, ax: Axes | None = None) -> Axes:
             linewidth=1.4,
             alpha=0.85,
             linestyle=("-", "--", ":")[number // len(PALETTE) % 3],
-            label=words(name, 24),
         )
     # algorithms of one rank share a line of text
     for rank in np.unique(ranks[-1]).tolist():

@@ -15,6 +15,7 @@ from fastseg.results.files import encodable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 #: five of Okabe and Ito's colours and three of Tol's: told apart by who sees red as green, ordered so that neighbours
 #: differ in grey, and seen on white and on black
@@ -105,6 +106,11 @@ def words(name: str, width: int = 40) -> str:
     return (line if len(line) <= width else line[: width - 1] + "…").replace("$", r"\$")
 
 
+def evenly(n: int, most: int) -> NDArray[np.intp]:
+    """Choose at most so many of n places, in equal steps from the first to the last."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.intp))
+
+
 def counted(n: int, undefined: int = 0, infinite: int = 0) -> str:
     """Say how many values there are, and how many of them no axis has a place for."""
     parts = [f"n = {n}"]
@@ -118,6 +124,12 @@ def counted(n: int, undefined: int = 0, infinite: int = 0) -> str:
 def note(ax: Axes, text: str) -> None:
     """Write a line in small letters above the axes, to the right."""
     ax.set_title(text, loc="right", fontsize="small", color=ink(), alpha=0.75)
+
+
+def legend(ax: Axes, names: Sequence[str], lines: Sequence[Line2D], **options: Any) -> None:
+    """Say what the signs of lines stand for; a name may begin with an underscore, which matplotlib leaves out."""
+    labels = [f" {name}" if name.startswith("_") else name for name in map(words, names)]
+    ax.legend(list(lines), labels, fontsize="small", frameon=False, **options)
 
 
 def nothing_to_draw(ax: Axes, why: str) -> Axes:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
 
 _TAG = re.compile(r"<[^>]*>")
-_ATTRIBUTE = re.compile(r' ([\w:]+)="([^"]*)"')
+_ATTRIBUTE = re.compile(r' ([\w:-]+)="([^"]*)"')
 _NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 _LETTER = re.compile(r" *([A-Za-z]) *")
 _REFERENCE = re.compile(r'(?:href="#|url\(#)([^")]+)')
@@ -107,7 +107,9 @@ def _without_idle_groups(text: str) -> str:
         kept.append(between if between.strip() else "")
         at = tag.end()
         written = tag[0]
-        if written.startswith("<g"):
+        if written.startswith("<g") and written.endswith("/>"):  # a group of nothing
+            written = ""
+        elif written.startswith("<g"):
             idle.append(written == "<g>")
             written = "" if idle[-1] else written
         elif written == "</g>":
@@ -132,10 +134,11 @@ def _head(first: str, description: str) -> str:
     assert box is not None
     _, _, width, height = box[1].split()
     told = html.escape(encodable(description))
+    # the box is in points, of which there are 72 an inch, and a page has 96 pixels an inch
     label = f' role="img" aria-label="{told}"' if told else ' aria-hidden="true"'
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box[1]}" width="{float(width):.0f}" '
-        f'height="{float(height):.0f}" fill="currentColor" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box[1]}" width="{float(width) * 4 / 3:.0f}" '
+        f'height="{float(height) * 4 / 3:.0f}" fill="currentColor" '
         f'style="stroke-linejoin:round;stroke-linecap:butt;max-width:100%;height:auto"{label}>'
     )
     return head + (f"<title>{told}</title>" if told else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import os
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -467,7 +468,7 @@ class Evaluation:
         if more := self.structures and len(self.rows) - len(self.structures):
             text += f"\n({more} rows of instances: .instances())"
         if flags := flags_text(self.flags.counts):
-            text += f"\n({flags})"
+            text += "\n" + textwrap.fill(f"({flags})", 110, break_on_hyphens=False)
         return f"{text}\n({failed})" if failed else text
 
     def _repr_html_(self) -> str:
