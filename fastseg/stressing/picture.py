@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,10 +34,11 @@ svg{max-width:100%;height:auto}
 """
 
 
-def draw(result: StressResult, structure: str | int | None, ax: Axes | None) -> Axes:
+def draw(
+    result: StressResult, structure: str | int | None, names: Sequence[str], ax: Axes | None
+) -> Axes:
     """Draw sensitivities as a heat map: errors below each other, metrics beside each other."""
     table = result.sensitivities(structure)
-    names = result.metrics
     values = np.array([[table[error][name] for name in names] for error in result.errors])
     drawn = heat(
         values.reshape(len(result.errors), len(names)),
@@ -57,7 +59,7 @@ def draw(result: StressResult, structure: str | int | None, ax: Axes | None) -> 
 def save_picture(result: StressResult, path: Path, kind: str) -> None:
     """Write the picture of all structures, whole or not at all."""
     with detached():
-        figure = draw(result, None, None).figure
+        figure = draw(result, None, result.metrics, None).figure
     if kind == "svg":
         with replacing(path) as file:
             file.write(figure_svg(figure, _description(result)))
@@ -69,7 +71,7 @@ def save_picture(result: StressResult, path: Path, kind: str) -> None:
 def page(result: StressResult) -> str:
     """Write one page of HTML with everything in it."""
     with detached():
-        picture = figure_svg(draw(result, None, None).figure, _description(result))
+        picture = figure_svg(draw(result, None, result.metrics, None).figure, _description(result))
     told = "".join(f"<li>{html.escape(encodable(one))}</li>" for one in result.sentences())
     reasons = "".join(f"<li>{html.escape(encodable(one))}</li>" for one in result.reasons())
     tables = "".join(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastseg.errors import InputError
-from fastseg.inputs.choices import did_you_mean
+from fastseg.inputs.choices import did_you_mean, unknown
 from fastseg.inputs.structures import label_text
 from fastseg.metrics.registry import find as find_metric
 from fastseg.results.files import csv_text, encodable, written
@@ -206,13 +206,21 @@ class StressResult:
 
     # ------------------------------------------------------------------------------ pictures
 
-    def plot(self, structure: str | int | None = None, *, ax: Axes | None = None) -> Axes:
+    def plot(
+        self,
+        structure: str | int | None = None,
+        *,
+        metrics: Sequence[str] | None = None,
+        ax: Axes | None = None,
+    ) -> Axes:
         """Draw which metric sees which error, as a heat map.
 
         Parameters
         ----------
         structure : str or int, optional
             Its name or label. Default: the median over the structures.
+        metrics : sequence of str, optional
+            Which of the metrics to show. Default: all.
         ax : matplotlib.axes.Axes, optional
 
         Returns
@@ -223,10 +231,15 @@ class StressResult:
         ------
         KeyError
             For a structure that is not there.
+        ValueError
+            For a metric that was not measured.
         ImportError
             Without matplotlib.
         """
-        found: Axes = _module("picture").draw(self, structure, ax)
+        for name in metrics or ():
+            if name not in self.metrics:
+                raise unknown("metrics", name, self.metrics)
+        found: Axes = _module("picture").draw(self, structure, metrics or self.metrics, ax)
         return found
 
     def to_html(self, path: str | os.PathLike[str] | None = None) -> str:

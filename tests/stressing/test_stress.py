@@ -350,6 +350,11 @@ def test_the_picture_has_errors_below_and_metrics_beside_each_other(
     assert axes.get_yticklabels()[0].get_text() == "shift"
     assert len(axes.get_yticklabels()) == 13
     assert axes.get_title(loc="left") == "liver"
+    with detached():
+        axes = small.plot(metrics=["hd"])
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["hd"]
+    with pytest.raises(InputError, match="metrics: unknown 'hd95'"):
+        small.plot(metrics=["hd95"])
 
 
 def test_pictures_and_pages_need_no_network(small: fastseg.StressResult, tmp_path: Path) -> None:
