@@ -54,7 +54,7 @@ def test_errors_are_chosen_by_name(mask: str, capsys: pytest.CaptureFixture[str]
         (["missing.npy"], "no such file"),
         (["mask.npy", "-o", "stress.xlsx"], "ends in .csv"),
         (["mask.npy", "-o", "nowhere/stress.csv"], "no such folder"),
-        (["mask.npy", "--errors", "shfit"], "did you mean 'shift'"),
+        (["mask.npy", "--errors", "dilate"], "did you mean 'dilation'"),
         (["mask.npy", "--severities", "9"], "severities"),
         (["mask.npy", "--boundary", "voxle"], "did you mean 'voxel'"),
     ],

@@ -393,7 +393,7 @@ def test_severities_are_so_many_or_those() -> None:
 @pytest.mark.parametrize(
     ("errors", "severities", "message"),
     [
-        ("shif", 5, "errors: unknown 'shif'; did you mean 'shift'"),
+        ("dilate", 5, "errors: unknown 'dilate'; did you mean 'dilation'"),
         ((), 5, "errors: give at least one"),
         (None, 0, "severities: expected how many, 1 to 5, or which of them, got 0"),
         (None, (1, 6), "severities"),

@@ -241,7 +241,7 @@ def test_files_are_taken_with_their_voxel_size(tmp_path: Path) -> None:
         ({"seed": 0.5}, InputTypeError, "seed"),
         ({"instances": "yes"}, InputTypeError, "instances"),
         ({"spacing": (1, 1)}, InputError, "spacing"),
-        ({"errors": ["hole", "shfit"]}, InputError, "did you mean 'shift'"),
+        ({"errors": ["hole", "dilate"]}, InputError, "did you mean 'dilation'"),
     ],
 )
 def test_wrong_arguments_are_told(options: Any, error: type[Exception], message: str) -> None:
