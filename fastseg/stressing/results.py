@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import os
 import statistics
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastseg.errors import InputError
+from fastseg.errors import InputError, MissingPackageError
 from fastseg.inputs.choices import did_you_mean, unknown
 from fastseg.inputs.structures import label_text
 from fastseg.metrics.registry import find as find_metric
@@ -309,11 +309,25 @@ def check_ending(path: str | os.PathLike[str]) -> str:
     ------
     InputError
         For one that no result can be written to.
+    MissingPackageError
+        For a picture, or a page with one, without matplotlib.
     """
     ending = Path(path).suffix.lower()
     if ending not in ENDINGS:
         raise InputError(f"{os.fspath(path)}: expected a name that ends in {', '.join(ENDINGS)}")
+    if ending not in (".csv", ".json") and not _is_installed("matplotlib"):
+        raise MissingPackageError(
+            f'{os.fspath(path)}: figures need matplotlib: pip install "fastseg-metrics[plots]"',
+            name="matplotlib",
+        )
     return ending
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ValueError:  # a module without a specification
+        return False
 
 
 def _module(name: str) -> Any:
