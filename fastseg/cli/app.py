@@ -17,6 +17,7 @@ from fastseg.cli.commands.compare import compare
 from fastseg.cli.commands.demo import demo
 from fastseg.cli.commands.distance_map import distance_map
 from fastseg.cli.commands.evaluate import evaluate
+from fastseg.cli.commands.flags import flags
 from fastseg.cli.commands.info import info
 from fastseg.cli.commands.merge import merge
 from fastseg.cli.commands.probabilities import probabilities
@@ -110,6 +111,7 @@ app.command()(rank)
 app.command()(compare)
 app.command()(stress)
 app.command()(protocols)
+app.command()(flags)
 app.command()(demo)
 app.command()(info)
 app.command(name="run", add_help_option=False, context_settings={"ignore_unknown_options": True})(

@@ -88,6 +88,14 @@ SingleSlice = Annotated[
         "which is surface."
     ),
 ]
+Flags = Annotated[
+    str,
+    typer.Option(
+        metavar="NAMES",
+        help="Which flags are looked for: all, none, or names separated by commas; name=number changes a threshold, "
+        "name=none leaves one out. fastseg flags lists them.",
+    ),
+]
 Protocol = Annotated[
     str | None,
     typer.Option(

@@ -260,6 +260,7 @@ def show(
             title=line,
             notes=i == len(tables) - 1,
         )
+    terminal.show_flags(evaluation)
     if several and (scores := evaluation.settings.get(COHORT)):
         print("\nThe cohort, as the protocol has it")
         terminal.show_pairs(score_lines(scores))

@@ -182,6 +182,31 @@ def parse_floors(texts: Sequence[str]) -> dict[str, float]:
     return found
 
 
+def parse_flags(text: str) -> bool | list[str] | dict[str, bool | float]:
+    """Read "all", "none", names of flags, or what is to be different of some: name=number, name=none.
+
+    Thresholds alone leave all other flags as they are; beside names they are of what is named.
+    """
+    if text.strip() in ("all", "none"):
+        return text.strip() == "all"
+    found: dict[str, bool | float] = {}
+    names: list[str] = []
+    for part in text.split(","):
+        name, equals, number = (piece.strip() for piece in part.partition("="))
+        try:
+            found[name] = not equals or (number != "none" and float(number))
+        except ValueError:
+            raise InputError(
+                f"--flags: expected a name, NAME=NUMBER or NAME=none, got {part.strip()!r:.80}"
+            ) from None
+        names += [name] * (not equals)
+    if len(names) == len(found):
+        return names
+    if names:
+        found = {one.name: False for one in fastseg.list_flags()} | found
+    return found
+
+
 def parse_shard(text: str | None) -> tuple[int, int] | None:
     """Read which of how many parts of the cases is meant: 3/20."""
     if text is None:

@@ -13,7 +13,7 @@ from rich.table import Table
 from fastseg.cli.evaluation_table import Column, Columns, by_label, by_row
 from fastseg.instances.settings import MATCHED
 from fastseg.results import Evaluation
-from fastseg.results.display import OF_INSTANCES
+from fastseg.results.display import OF_INSTANCES, flags_text
 from fastseg.results.score_facts import facts_of
 from fastseg.results.units import length_text
 
@@ -69,6 +69,12 @@ def show_evaluation(
     if notes:
         for note in _notes(evaluation, several, shown, columns.has_medians):
             print(note)
+
+
+def show_flags(evaluation: Evaluation) -> None:
+    """Print which flags were raised, and how often; nothing if none was."""
+    if told := flags_text(evaluation.flags.counts, "fastseg flags"):
+        print(told)
 
 
 def show_pairs(pairs: Sequence[tuple[str, str]]) -> None:

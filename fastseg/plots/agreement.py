@@ -73,6 +73,14 @@ def bland_altman(
     ----------
     Bland and Altman, Statistical methods for assessing agreement between two methods of clinical measurement, Lancet
     327, 307-310 (1986).
+
+    Examples
+    --------
+    >>> import fastseg
+    >>> with fastseg.plots.detached():
+    ...     ax = fastseg.plots.bland_altman(([10, 20, 30], [11, 20, 32]), unit="mL")
+    >>> ax.get_ylabel()
+    'prediction − reference [mL]'
     """
     names, pairs, told_unit = _volumes(source, structure)
     ax = axes_for(ax, 6.4, 4.2)

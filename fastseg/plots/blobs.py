@@ -54,6 +54,15 @@ def stability(
     References
     ----------
     Wiesenfarth et al., Sci. Rep. 11, 2369 (2021), figure 5.
+
+    Examples
+    --------
+    >>> import pandas, fastseg
+    >>> scores = {"case": list("aabb"), "algorithm": ["x", "y"] * 2, "dice": [0.9, 0.8, 0.7, 0.6]}
+    >>> with fastseg.plots.detached():
+    ...     ax = fastseg.plots.stability(pandas.DataFrame(scores), "dice", bootstraps=100)
+    >>> [label.get_text() for label in ax.get_xticklabels()]
+    ['x', 'y']
     """
     ranking = ranking_of(source, metric, task, options)
     n = len(ranking.algorithms)

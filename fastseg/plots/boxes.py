@@ -58,6 +58,15 @@ def box(source: Any, metric: str | None = None, *, ax: Axes | None = None) -> Ax
         For what is no table of scores, and for an unknown metric.
     ImportError
         Without matplotlib.
+
+    Examples
+    --------
+    >>> import pandas, fastseg
+    >>> scores = pandas.DataFrame({"case": ["a", "b", "c"], "dice": [0.8, 0.9, 0.85]})
+    >>> with fastseg.plots.detached():
+    ...     ax = fastseg.plots.box(scores, "dice")
+    >>> ax.get_xlabel()
+    'dice, larger is better'
     """
     scores = scores_of(source, metric)
     groups = scores.groups()

@@ -51,6 +51,16 @@ def reliability(
         If there is no such structure, or none is named of several.
     ImportError
         Without matplotlib.
+
+    Examples
+    --------
+    >>> import numpy as np, fastseg
+    >>> probability = np.linspace(0, 1, 1000).reshape(10, 10, 10)
+    >>> found = fastseg.evaluate_probabilities(probability > 0.5, probability)
+    >>> with fastseg.plots.detached():
+    ...     ax = fastseg.plots.reliability(found)
+    >>> ax.get_xlabel(), ax.get_title(loc="right")
+    ('probability', '1: n = 1000 voxels')
     """
     table = evaluation.reliability(structure, case=case)
     ax = axes_for(ax, 4.8, 4.8)

@@ -55,6 +55,14 @@ def heat(
         If there are not as many names as rows or columns.
     ImportError
         Without matplotlib.
+
+    Examples
+    --------
+    >>> import fastseg
+    >>> with fastseg.plots.detached():
+    ...     ax = fastseg.plots.heat([[0.1, 0.9]], ["shift"], ["dice", "hd95"], label="loss")
+    >>> [text.get_text() for text in ax.texts]
+    ['0.1', '0.9']
     """
     table = np.asarray(values, np.float64)
     if table.shape != (len(rows), len(columns)):

@@ -31,6 +31,16 @@ def rank_lines(ranking: Ranking, *, ax: Axes | None = None) -> Axes:
     ------
     ImportError
         Without matplotlib.
+
+    Examples
+    --------
+    >>> import pandas, fastseg
+    >>> scores = {"case": list("aabb"), "algorithm": ["x", "y"] * 2, "dice": [0.9, 0.8, 0.7, 0.6]}
+    >>> ranking = fastseg.statistics.rank(pandas.DataFrame(scores), "dice", bootstraps=0)
+    >>> with fastseg.plots.detached():
+    ...     ax = fastseg.plots.rank_lines(ranking)
+    >>> [float(line.get_ydata()[0]) for line in ax.lines]
+    [1.0, 2.0]
     """
     parts = list(ranking.tasks)
     if len(parts) > 1:

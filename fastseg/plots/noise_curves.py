@@ -43,6 +43,15 @@ def degradation(
     ------
     ImportError
         Without matplotlib.
+
+    Examples
+    --------
+    >>> import fastseg
+    >>> found = fastseg.robustness({0: [0.9, 0.8], 1: [0.8, 0.7], 2: 0.6})
+    >>> with fastseg.plots.detached():
+    ...     ax = fastseg.plots.degradation(found, label="dice")
+    >>> ax.lines[0].get_ydata().round(2).tolist()
+    [0.85, 0.75, 0.6]
     """
     curves = dict(robustness) if isinstance(robustness, Mapping) else {"": robustness}
     ax = axes_for(ax, 5.6, 3.6)

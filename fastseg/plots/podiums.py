@@ -76,6 +76,15 @@ def podium(
     ----------
     Wiesenfarth et al., Sci. Rep. 11, 2369 (2021); Eugster et al., Exploratory and inferential analysis of benchmark
     experiments, LMU Munich (2008).
+
+    Examples
+    --------
+    >>> import pandas, fastseg
+    >>> scores = {"case": list("aabb"), "algorithm": ["x", "y"] * 2, "dice": [0.9, 0.8, 0.7, 0.6]}
+    >>> with fastseg.plots.detached():
+    ...     ax = fastseg.plots.podium(pandas.DataFrame(scores), "dice")
+    >>> [[int(bar.get_height()) for bar in one] for one in ax.child_axes[0].containers]
+    [[2, 0], [0, 2]]
     """
     scores = scores_of(source, metric)
     matrix = scores.table.matrix(scores.metric, task)

@@ -67,10 +67,10 @@ def failed_text(failures: Sequence[Failure]) -> str:
     return f"{len(failures)} case{'s' * (more > 0)} failed: {told}{others}"
 
 
-def flags_text(counts: Mapping[str, int]) -> str:
-    """Name the flags that were raised, and how often each was; "" if none was."""
+def flags_text(counts: Mapping[str, int], where: str = ".flags") -> str:
+    """Name the flags that were raised, how often each was, and where more is told; "" if none was."""
     told = ", ".join(f"{encodable(name)} {many}" for name, many in counts.items())
-    return f"flags: {told}: .flags tells what they mean" if told else ""
+    return f"flags: {told}: {where} tells what they mean" if told else ""
 
 
 def shown_metrics(metrics: Sequence[str]) -> list[str]:

@@ -24,6 +24,8 @@ def test_the_same_figure_has_the_same_bytes(three: Any) -> None:
     first, again = (plots.figure_svg(plots.box(three, "dice").figure) for _ in "ab")
     assert first == again
     assert len(first) < 20_000
+    heat = plots.heat([[0.1, 0.9]], ["shift"], ["dice", "hd95"], label="loss").figure
+    assert len({plots.figure_svg(heat) for _ in range(3)}) == 1
     assert not re.search(r"<metadata|<style|date|matplotlib|DejaVu|#000000|xlink", first)
 
 

@@ -18,7 +18,7 @@ def demo(
     """Evaluate a built-in case: a brain atlas, or a phantom, against a perturbed copy of itself."""
     from fastseg.cli.demo import demo_case
     from fastseg.cli.kernel_cache import announce_compilation
-    from fastseg.cli.terminal import SHOWN, show_evaluation
+    from fastseg.cli.terminal import SHOWN, show_evaluation, show_flags
 
     case = demo_case(phantom)
     size = " × ".join(str(length) for length in case.reference.shape)
@@ -35,6 +35,7 @@ def demo(
     )
     seconds = time.perf_counter() - started
     show_evaluation(evaluation, several=False, shown=SHOWN)
+    show_flags(evaluation)
     print(
         f"\n{len(evaluation.rows)} structures, {len(evaluation.metrics)} metrics: {seconds:.2f} s"
     )
