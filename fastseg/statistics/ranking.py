@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -54,13 +55,14 @@ def rank(
     metric : str or sequence of str
         Each is ranked by itself, for each task.
     method : {"aggregate_then_rank", "rank_then_aggregate", "test_then_rank"}
-        Rank the aggregates of all cases; aggregate the ranks of each case, where an undefined value ranks last; or rank
-        by the share of other algorithms that are significantly worse, by one-sided Wilcoxon signed-rank tests.
+        Rank the aggregates of all cases; aggregate the ranks of each case; or rank by the share of other algorithms
+        that are significantly worse, by one-sided Wilcoxon signed-rank tests.
     aggregate : {"mean", "median"} or float
         Of the cases, or the share of a quantile; not of tests.
     undefined : {"drop", "worst"} or float, optional
-        What undefined values and missing cases count as, other than by ranks of cases: nothing, the worst value of
-        the metric, or a number. It has to be said where there are any: left out, they favour who fails at hard cases.
+        What undefined values and missing cases count as: nothing, the worst value of the metric, or a number. It has
+        to be said where there are any: left out, they favour who fails at hard cases. Only by ranks of cases it need
+        not: there an undefined value ranks last unless something else is said.
     ties : {"min", "max", "average"}
         Which rank equal ones have.
     alpha : float
@@ -123,13 +125,20 @@ def rank(
             'rank({"unet": one, "other": another}, …)'
         )
     ranked = []
-    for number, (task, name) in enumerate((task, name) for task in table.tasks for name in names):
-        matrix = table.matrix(name, task)
-        values = matrix.values
-        if method != "rank_then_aggregate":
-            values = without_undefined(matrix, undefined, "rank")
-        find_scores = functools.partial(
-            _scores, values, matrix.larger_is_better, method, aggregate, ties, alpha, adjust
+    for place, name in itertools.product(range(len(table.tasks)), names):
+        matrix = table.matrix(name, table.tasks[place])
+        # ranks of cases need no word on what is undefined: it comes last
+        told = undefined is not None or method != "rank_then_aggregate"
+        values = without_undefined(matrix, undefined, "rank") if told else matrix.values
+        find_scores = _scores_by(
+            values,
+            matrix.larger_is_better,
+            method,
+            aggregate,
+            ties,
+            alpha,
+            adjust,
+            undefined == "drop",
         )
         # a share of beaten algorithms is better the larger it is, and a mean rank the smaller
         larger = {"test_then_rank": True, "rank_then_aggregate": False}.get(
@@ -139,7 +148,8 @@ def rank(
         scores = find_scores(every)[0]
         groups = None if clusters is None else cluster_of_cases(table, matrix.cases, clusters)
         n_samples = bootstraps if len(values) > 1 else 0
-        blocks = weights_of_samples(len(values), n_samples, seed + number, clusters=groups)
+        # the metrics of a task have the same samples, and tasks have samples of their own
+        blocks = weights_of_samples(len(values), n_samples, seed + place, clusters=groups)
         of_samples = [ranks_of(find_scores(weights), larger, ties) for weights in blocks]
         samples = np.concatenate([np.zeros((0, len(scores))), *of_samples])
         significance = p_values(values, every, matrix.larger_is_better)[0]
@@ -170,7 +180,7 @@ def rank(
     return Ranking(tuple(ranked), settings)
 
 
-def _scores(
+def _scores_by(
     values: NDArray[np.float64],
     larger_is_better: bool,
     method: Method,
@@ -178,17 +188,27 @@ def _scores(
     ties: Ties,
     alpha: float,
     adjust: str,
-    weights: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Give what algorithms are ranked by, in each sample."""
+    drops: bool,
+) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    """Make what gives, of the weights of samples, the scores that algorithms are ranked by."""
     if method == "aggregate_then_rank":
-        return aggregated(values, weights, aggregate)
+        return functools.partial(aggregated, values, aggregate=aggregate)
     if method == "rank_then_aggregate":
-        return aggregated(ranks_of(values, larger_is_better, ties), weights, aggregate)
-    found = p_values(values, weights, larger_is_better)
-    if adjust == "holm":
-        found = _holm_of_all(found)
-    beaten: NDArray[np.float64] = (found <= alpha).sum(-1) / (values.shape[1] - 1)
+        ranks = ranks_of(values, larger_is_better, ties)
+        if drops:
+            ranks = np.where(np.isnan(values), np.nan, ranks)
+        return functools.partial(aggregated, ranks, aggregate=aggregate)
+
+    def beaten(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        found = p_values(values, weights, larger_is_better)
+        if adjust == "holm":
+            found = _holm_of_all(found)
+        # who has no value at all beats nobody, and is nobody to be beaten
+        there = weights @ (~np.isnan(values)).astype(np.float64) > 0
+        others = np.maximum(there.sum(-1, keepdims=True) - 1, 1)
+        shares: NDArray[np.float64] = np.where(there, (found <= alpha).sum(-1) / others, np.nan)
+        return shares
+
     return beaten
 
 

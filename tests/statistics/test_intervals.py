@@ -11,7 +11,7 @@ from scipy import stats
 
 from fastseg.errors import InputError
 from fastseg.statistics import cases_needed, compare, intervals, share_below
-from fastseg.statistics.comparison import permutation_p
+from fastseg.statistics.comparison import permutation_ps
 
 pandas = pytest.importorskip("pandas")
 
@@ -136,6 +136,10 @@ def test_a_comparison_is_by_the_cases_of_both() -> None:
         compare(column([0.5]), "dice")
     with pytest.raises(InputError, match="'z'"):
         compare(pair(first, second), "dice", first="z")
+
+
+def permutation_p(difference: Any, groups: Any, permutations: int, seed: int) -> float:
+    return float(permutation_ps(difference[:, None], groups, permutations, seed)[0])
 
 
 def test_permutations_of_few_cases_are_all() -> None:
