@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from fastseg.errors import InputError
 from fastseg.inputs.choices import unknown
 from fastseg.statistics.aggregates import Aggregate, aggregated, as_aggregate
 from fastseg.statistics.intervals import as_confidence
-from fastseg.statistics.ranking import Undefined, cluster_of_cases, without_undefined
+from fastseg.statistics.ranking import Undefined, groups_of_cases, without_undefined
 from fastseg.statistics.ranking_results import FEW_CASES, UNCERTAIN_QUANTILES
 from fastseg.statistics.reading import score_table
 from fastseg.statistics.resampling import alike, as_samples, statistics_of_samples
@@ -43,6 +43,7 @@ def compare(
     samples: int = 2000,
     permutations: int = 10_000,
     clusters: str | None = None,
+    strata: str | None = None,
     seed: int = 0,
     **columns: Any,
 ) -> ResultTable:
@@ -66,6 +67,8 @@ def compare(
         Of the signs of differences; of up to 14 cases, or clusters, all of them are gone through instead.
     clusters : str, optional
         An attribute, such as "patient" or "site", whose cases are drawn, and change their sign, together.
+    strata : str, optional
+        An attribute of whose values each sample has as many cases as there are.
     seed : int
 
     Returns
@@ -103,11 +106,7 @@ def compare(
     for task, name in itertools.product(table.tasks, names):
         matrix = table.matrix(name, task)
         values = without_undefined(matrix, undefined, "compare")
-        groups = (
-            np.arange(len(values))
-            if clusters is None
-            else np.unique(cluster_of_cases(table, matrix.cases, clusters), return_inverse=True)[1]
-        )
+        groups = groups_of_cases(table, matrix.cases, clusters=clusters, strata=strata)
         pairs = _pairs(matrix.algorithms, first, second)
         differences = _differences(values, pairs)
         of_task = [
@@ -118,7 +117,7 @@ def compare(
             _resample(
                 [of_task[place] for place in chosen],
                 differences[np.ix_(there, chosen)],
-                groups[there],
+                {what: None if one is None else one[there] for what, one in groups.items()},
                 (statistic, confidence, samples, permutations, seed),
                 1 if matrix.larger_is_better else -1,
             )
@@ -189,7 +188,7 @@ def _row(
 def _resample(
     rows: Sequence[dict[str, Any]],
     differences: NDArray[np.float64],
-    groups: NDArray[np.intp],
+    groups: Mapping[str, NDArray[np.intp] | None],
     settings: tuple[Aggregate, float, int, int, int],
     sign: int,
 ) -> None:
@@ -200,7 +199,8 @@ def _resample(
         return
     estimates = aggregated(differences, np.ones((1, n)), statistic)[0]
     finite = np.isfinite(differences).all(0)
-    p_values = permutation_ps(differences[:, finite], groups, permutations, seed)
+    clusters = np.arange(n) if groups["clusters"] is None else groups["clusters"]
+    p_values = permutation_ps(differences[:, finite], clusters, permutations, seed)
     for row, estimate in zip(rows, estimates.tolist(), strict=True):
         row["difference"] = estimate
     for place, value in zip(finite.nonzero()[0].tolist(), p_values.tolist(), strict=True):
@@ -208,7 +208,7 @@ def _resample(
     if n < 2 or not samples:
         return
     tails = [(1 - confidence) / 2, (1 + confidence) / 2]
-    found = statistics_of_samples(differences, statistic, samples, seed, clusters=groups)
+    found = statistics_of_samples(differences, statistic, samples, seed, **groups)
     for row, column in zip(rows, found.T, strict=True):
         row["best_probability"] = float(np.mean((np.sign(column) * sign + 1) / 2))
         if np.isfinite(column).all():

@@ -243,6 +243,8 @@ def _left_out(
             n - np.bincount(units)
         )
         return means
+    if clusters is None and np.isfinite(column).all():
+        return _quantiles_left_out(column, 0.5 if statistic == "median" else float(statistic))
     block = max(1, (1 << 20) // n)
     parts = [
         aggregated(
@@ -253,6 +255,16 @@ def _left_out(
         for start in range(0, many, block)
     ]
     return np.concatenate(parts)
+
+
+def _quantiles_left_out(column: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    """Give the quantile without each value, in ascending order of these."""
+    ascending, left_out = np.sort(column), np.arange(len(column))
+    place = share * (len(column) - 2)
+    low, high = int(np.floor(place)), int(np.ceil(place))
+    below, above = ascending[low + (left_out <= low)], ascending[high + (left_out <= high)]
+    found: NDArray[np.float64] = below + (above - below) * (place - low)
+    return found
 
 
 def _bca(

@@ -42,6 +42,7 @@ def rank(
     tasks: Iterable[str] | None = None,
     bootstraps: int = 1000,
     clusters: str | None = None,
+    strata: str | None = None,
     seed: int = 0,
     larger_is_better: bool | Mapping[str, bool] | None = None,
     **columns: Any,
@@ -75,6 +76,8 @@ def rank(
         Samples of the cases of each task, drawn anew; 0 for none.
     clusters : str, optional
         An attribute, such as "patient" or "site", whose cases are drawn together.
+    strata : str, optional
+        An attribute of whose values each sample has as many cases as there are.
     seed : int
         The same seed gives the same samples.
     larger_is_better : bool or mapping of str to bool, optional
@@ -146,10 +149,10 @@ def rank(
         )
         every = np.ones((1, len(values)))
         scores = find_scores(every)[0]
-        groups = None if clusters is None else cluster_of_cases(table, matrix.cases, clusters)
+        groups = groups_of_cases(table, matrix.cases, clusters=clusters, strata=strata)
         n_samples = bootstraps if len(values) > 1 else 0
         # the metrics of a task have the same samples, and tasks have samples of their own
-        blocks = weights_of_samples(len(values), n_samples, seed + place, clusters=groups)
+        blocks = weights_of_samples(len(values), n_samples, seed + place, **groups)
         of_samples = [ranks_of(find_scores(weights), larger, ties) for weights in blocks]
         samples = np.concatenate([np.zeros((0, len(scores))), *of_samples])
         significance = p_values(values, every, matrix.larger_is_better)[0]
@@ -175,6 +178,7 @@ def rank(
         "adjust": adjust,
         "bootstraps": bootstraps,
         "clusters": clusters,
+        "strata": strata,
         "seed": seed,
     }
     return Ranking(tuple(ranked), settings)
@@ -254,7 +258,17 @@ def without_undefined(
     return np.where(missing, filled, matrix.values)
 
 
-def cluster_of_cases(table: ScoreTable, cases: Sequence[str], name: str) -> NDArray[np.intp]:
+def groups_of_cases(
+    table: ScoreTable, cases: Sequence[str], **names: str | None
+) -> dict[str, NDArray[np.intp] | None]:
+    """Number the values that each case has of attributes, by what these are for."""
+    return {
+        what: None if name is None else _numbers_of_cases(table, cases, name)
+        for what, name in names.items()
+    }
+
+
+def _numbers_of_cases(table: ScoreTable, cases: Sequence[str], name: str) -> NDArray[np.intp]:
     """Number the value of an attribute that each case has; one of which none is known is alone.
 
     Raises
