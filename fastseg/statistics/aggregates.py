@@ -21,7 +21,8 @@ def as_aggregate(aggregate: Aggregate) -> Aggregate:
         if aggregate not in AGGREGATES:
             raise unknown("aggregate", aggregate, AGGREGATES)
         return aggregate
-    if isinstance(aggregate, bool) or not 0 <= aggregate <= 1:
+    a_number = isinstance(aggregate, (int, float, np.number)) and not isinstance(aggregate, bool)
+    if not a_number or not 0 <= aggregate <= 1:
         raise InputError(
             f'aggregate: expected "mean", "median" or the share of a quantile from 0 to 1, got {aggregate!r:.80}'
         )

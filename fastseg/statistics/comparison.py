@@ -15,9 +15,14 @@ from fastseg.inputs.choices import unknown
 from fastseg.statistics.aggregates import Aggregate, aggregated, as_aggregate
 from fastseg.statistics.intervals import as_confidence
 from fastseg.statistics.ranking import Undefined, groups_of_cases, without_undefined
-from fastseg.statistics.ranking_results import FEW_CASES, UNCERTAIN_QUANTILES
-from fastseg.statistics.reading import score_table
-from fastseg.statistics.resampling import alike, as_samples, statistics_of_samples
+from fastseg.statistics.ranking_results import FEW_CASES, UNCERTAIN_QUANTILES, in_words
+from fastseg.statistics.reading import as_names, score_table
+from fastseg.statistics.resampling import (
+    alike,
+    as_samples,
+    as_seed,
+    statistics_of_samples,
+)
 from fastseg.statistics.result_table import ResultTable
 from fastseg.statistics.score_table import ScoreMatrix
 from fastseg.statistics.signed_ranks import holm
@@ -93,8 +98,12 @@ def compare(
     ('x', 'y', 0.133, 1.0, 0.25)
     """
     statistic, samples = as_aggregate(statistic), as_samples(samples)
-    permutations, confidence = as_samples(permutations), as_confidence(confidence)
-    names = [metric] if isinstance(metric, str) else list(metric)
+    permutations, confidence, seed = (
+        as_samples(permutations),
+        as_confidence(confidence),
+        as_seed(seed),
+    )
+    names = as_names(metric, "compare")
     table = score_table(source, metrics=names, **columns)
     if len(table.algorithms) < 2:
         raise InputError(f"compare: needs two algorithms or more, got {len(table.algorithms)}")
@@ -116,7 +125,7 @@ def compare(
         for chosen, there in alike(~np.isnan(differences)):
             _resample(
                 [of_task[place] for place in chosen],
-                differences[np.ix_(there, chosen)],
+                differences[there][:, chosen],
                 {what: None if one is None else one[there] for what, one in groups.items()},
                 (statistic, confidence, samples, permutations, seed),
                 1 if matrix.larger_is_better else -1,
@@ -125,7 +134,7 @@ def compare(
         for row in of_task:
             if row["n"] < FEW_CASES:
                 notes[
-                    f"{task or name}: {row['n']} cases: below {FEW_CASES}, intervals are too narrow"
+                    f"{task or name}: {in_words(row['n'], 'case')}: below {FEW_CASES}, intervals are too narrow"
                 ] = None
         if statistic != "mean":
             notes[UNCERTAIN_QUANTILES] = None
@@ -198,12 +207,12 @@ def _resample(
     if not n:
         return
     estimates = aggregated(differences, np.ones((1, n)), statistic)[0]
-    finite = np.isfinite(differences).all(0)
+    finite = np.asarray(np.isfinite(differences).all(axis=0))
     clusters = np.arange(n) if groups["clusters"] is None else groups["clusters"]
     p_values = permutation_ps(differences[:, finite], clusters, permutations, seed)
     for row, estimate in zip(rows, estimates.tolist(), strict=True):
         row["difference"] = estimate
-    for place, value in zip(finite.nonzero()[0].tolist(), p_values.tolist(), strict=True):
+    for place, value in zip(np.flatnonzero(finite).tolist(), p_values.tolist(), strict=True):
         rows[place]["permutation_p"] = value
     if n < 2 or not samples:
         return
@@ -235,7 +244,8 @@ def permutation_ps(
     float64 ndarray (n_pairs,)
     """
     places = np.unique(groups, return_inverse=True)[1]
-    sums = np.stack([np.bincount(places, column) for column in differences.T] or [[]], axis=-1)
+    sums = np.zeros((int(places.max(initial=-1)) + 1, differences.shape[1]))
+    np.add.at(sums, places, differences)
     seen = np.abs(sums.sum(0)) * (1 - 1e-12)  # sums in another order may be rounded otherwise
     if len(sums) <= _FEW_UNITS:
         signs = np.array(list(itertools.product((1.0, -1.0), repeat=len(sums))))

@@ -13,9 +13,9 @@ from fastseg.errors import InputError
 from fastseg.inputs.choices import unknown
 from fastseg.results.rows import Level
 from fastseg.statistics.aggregates import Aggregate, aggregated, as_aggregate
-from fastseg.statistics.ranking_results import FEW_CASES, UNCERTAIN_QUANTILES
-from fastseg.statistics.reading import score_table
-from fastseg.statistics.resampling import as_samples, statistics_of_samples
+from fastseg.statistics.ranking_results import FEW_CASES, UNCERTAIN_QUANTILES, in_words
+from fastseg.statistics.reading import as_names, score_table
+from fastseg.statistics.resampling import as_samples, as_seed, statistics_of_samples
 from fastseg.statistics.result_table import ResultTable
 from fastseg.statistics.score_table import ScoreTable
 
@@ -98,7 +98,7 @@ def intervals(
     confidence = as_confidence(confidence)
     if within and clusters is None:
         raise InputError('within: say of what the rows are drawn, as in clusters="case"')
-    names = [metric] if isinstance(metric, str) else list(metric)
+    names, seed = as_names(metric, "intervals"), as_seed(seed)
     table = score_table(source, metrics=names, level=level, **columns)
     rows, notes = list[dict[str, Any]](), dict[str, None]()
     columns_of_rows, groups_of_rows = [], []
@@ -130,6 +130,10 @@ def intervals(
                 }
             )
             notes.update(dict.fromkeys(_notes(rows[-1], kept["clusters"], statistic)))
+            if clusters is None and len(np.unique(own.case.codes[there])) < len(defined):
+                notes[
+                    "cases have several values, which are alike: draw them together, as in clusters"
+                ] = None
     for chosen in _drawn_alike(columns_of_rows, groups_of_rows):
         _fill_in(
             [rows[place] for place in chosen],
@@ -178,13 +182,14 @@ def _notes(
     """Say why an interval should not be trusted."""
     where = " ".join(part for part in (row["algorithm"], row["task"], row["metric"]) if part)
     if row["n"] < FEW_CASES:
-        yield f"{where}: {row['n']} values: below {FEW_CASES}, intervals are too narrow"
+        yield f"{where}: {in_words(row['n'], 'value')}: below {FEW_CASES}, intervals are too narrow"
     if clusters is not None and len(np.unique(clusters)) < 20:
-        yield f"{where}: {len(np.unique(clusters))} clusters: too few to be drawn from"
+        many = in_words(len(np.unique(clusters)), "cluster")
+        yield f"{where}: {many}: too few to be drawn from"
     if statistic != "mean":
         yield f"{where}: {UNCERTAIN_QUANTILES}"
     if row["infinite"] and statistic == "mean":
-        yield f"{where}: {row['infinite']} values are infinite: the mean has no interval"
+        yield f"{where}: infinite values ({row['infinite']}): the mean has no interval"
     if row["undefined"]:
         yield f"{where}: {row['undefined']} undefined values are left out"
 
@@ -226,7 +231,13 @@ def _fill_in(
         if kind == "bca":
             left_out = _left_out(column, groups["clusters"], statistic)
             tails = _bca(of_samples, row["estimate"], left_out, tails)
-        row["low"], row["high"] = np.quantile(of_samples, tails).tolist()
+        if np.isfinite(of_samples).all():
+            row["low"], row["high"] = np.quantile(of_samples, tails).tolist()
+        else:  # between a number and infinity there is nothing to interpolate
+            ends = zip(tails.tolist(), ("lower", "higher"), strict=True)
+            row["low"], row["high"] = (
+                float(np.quantile(of_samples, tail, method=method)) for tail, method in ends
+            )
 
 
 def _left_out(

@@ -17,8 +17,8 @@ from fastseg.metrics import find
 from fastseg.statistics.aggregates import Aggregate, aggregated, as_aggregate
 from fastseg.statistics.ranking_results import Ranking, TaskRanking
 from fastseg.statistics.ranks import TIES, Ties, ranks_of
-from fastseg.statistics.reading import score_table
-from fastseg.statistics.resampling import as_samples, weights_of_samples
+from fastseg.statistics.reading import as_names, score_table
+from fastseg.statistics.resampling import as_samples, as_seed, weights_of_samples
 from fastseg.statistics.score_table import ScoreMatrix, ScoreTable
 from fastseg.statistics.signed_ranks import holm, p_values
 
@@ -113,12 +113,10 @@ def rank(
         raise unknown("ties", ties, TIES)
     if adjust not in ("none", "holm"):
         raise unknown("adjust", adjust, ("none", "holm"))
-    if not 0 < alpha < 1:
+    if not 0 < as_number(alpha, "alpha") < 1:
         raise InputError(f"alpha: expected a level between 0 and 1, got {alpha!r:.80}")
     aggregate, bootstraps = as_aggregate(aggregate), as_samples(bootstraps)
-    names = [metric] if isinstance(metric, str) else list(metric)
-    if not names:
-        raise InputError("rank: give at least one metric")
+    names, seed = as_names(metric, "rank"), as_seed(seed)
     table = score_table(source, metrics=names, larger_is_better=larger_is_better, **columns)
     if tasks is not None:
         table = table.of(task=[tasks] if isinstance(tasks, str) else list(tasks))
@@ -152,7 +150,13 @@ def rank(
         groups = groups_of_cases(table, matrix.cases, clusters=clusters, strata=strata)
         n_samples = bootstraps if len(values) > 1 else 0
         # the metrics of a task have the same samples, and tasks have samples of their own
-        blocks = weights_of_samples(len(values), n_samples, seed + place, **groups)
+        blocks = weights_of_samples(
+            len(values),
+            n_samples,
+            seed + place,
+            strata=groups["strata"],
+            clusters=groups["clusters"],
+        )
         of_samples = [ranks_of(find_scores(weights), larger, ties) for weights in blocks]
         samples = np.concatenate([np.zeros((0, len(scores))), *of_samples])
         significance = p_values(values, every, matrix.larger_is_better)[0]
@@ -255,6 +259,8 @@ def without_undefined(
             ) from None
     else:
         filled = as_number(undefined, "undefined")
+        if np.isnan(filled):
+            raise InputError('undefined: expected "worst", "drop" or a number, got nan')
     return np.where(missing, filled, matrix.values)
 
 
@@ -279,9 +285,11 @@ def _numbers_of_cases(table: ScoreTable, cases: Sequence[str], name: str) -> NDA
     if name not in table.attributes:
         raise unknown("attribute", name, tuple(table.attributes))
     column = table.attributes[name]
+    named = np.array([value != "" for value in column.names], bool)[column.codes]
+    codes, of_row = column.codes[named], table.case.codes[named]
     of_case = np.full(len(table.case.names), -1, np.int64)
-    of_case[table.case.codes] = column.codes
-    if (of_case[table.case.codes] != column.codes).any():
+    of_case[of_row] = codes
+    if (of_case[of_row] != codes).any():
         raise InputError(f"{name}: a case has two values of it")
     places = {case: place for place, case in enumerate(table.case.names)}
     found = of_case[[places[case] for case in cases]]

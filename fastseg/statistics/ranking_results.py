@@ -25,6 +25,11 @@ FEW_CASES = 50
 UNCERTAIN_QUANTILES = "bootstrap intervals of medians and quantiles cover less than they say"
 
 
+def in_words(n: int, what: str) -> str:
+    """Count something."""
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
 @dataclass(frozen=True, eq=False)
 class TaskRanking:
     """The ranking of one task by one metric.
@@ -86,15 +91,16 @@ class TaskRanking:
         """What makes the ranking uncertain."""
         found = []
         if self.n_cases < FEW_CASES:
-            found.append(f"{self.n_cases} cases: below {FEW_CASES}, a single case can change it")
+            found.append(
+                f"{in_words(self.n_cases, 'case')}: below {FEW_CASES}, a single case can change it"
+            )
         if self.n_undefined:
             found.append(f"{self.n_undefined} values are undefined or missing")
         if len(np.unique(self.ranks)) < len(self.ranks):
             found.append("algorithms are tied")
-        if len(self.samples) and np.nanmedian(self.taus) < 0.8:
-            found.append(
-                f"unstable: half of the samples have τ below {np.nanmedian(self.taus):.2f}"
-            )
+        defined = self.taus[~np.isnan(self.taus)] if len(self.samples) else self.taus[:0]
+        if len(defined) and np.median(defined) < 0.8:
+            found.append(f"unstable: half of the samples have τ below {np.median(defined):.2f}")
         return tuple(found)
 
     def to_dict(self) -> list[dict[str, Any]]:
@@ -142,7 +148,7 @@ class Ranking(Mapping[str, TaskRanking]):
         found = [one for one in self.tasks if set(names) <= {one.task, one.metric}]
         if len(found) == 1:
             return found[0]
-        known = [f"{one.task}, {one.metric}" for one in self.tasks]
+        known = [", ".join(filter(None, (one.task, one.metric))) for one in self.tasks]
         if found:
             raise KeyError(f"{key!r:.80} is in several rankings: {'; '.join(known):.200}")
         raise KeyError(f"no ranking {key!r:.80}; {did_you_mean(str(key), known)}")

@@ -24,6 +24,13 @@ def as_samples(samples: int) -> int:
     return int(samples)
 
 
+def as_seed(seed: int) -> int:
+    """Check a seed."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise InputError(f"seed: expected a whole number that is not negative, got {seed!r:.80}")
+    return int(seed)
+
+
 def weights_of_samples(
     n: int,
     samples: int,
