@@ -19,6 +19,9 @@ from fastseg.statistics.resampling import as_samples, as_seed, statistics_of_sam
 from fastseg.statistics.result_table import ResultTable
 from fastseg.statistics.score_table import ScoreTable
 
+#: below which a bootstrap of clusters has too little to draw from
+FEW_CLUSTERS = 20
+
 Kind = Literal["bca", "percentile"]
 KINDS: tuple[Kind, ...] = ("bca", "percentile")
 
@@ -181,11 +184,11 @@ def _notes(
 ) -> Iterable[str]:
     """Say why an interval should not be trusted."""
     where = " ".join(part for part in (row["algorithm"], row["task"], row["metric"]) if part)
-    if row["n"] < FEW_CASES:
-        yield f"{where}: {in_words(row['n'], 'value')}: below {FEW_CASES}, intervals are too narrow"
-    if clusters is not None and len(np.unique(clusters)) < 20:
-        many = in_words(len(np.unique(clusters)), "cluster")
-        yield f"{where}: {many}: too few to be drawn from"
+    what, many = ("value", row["n"]) if clusters is None else ("cluster", len(np.unique(clusters)))
+    if clusters is not None and many < FEW_CLUSTERS:
+        yield f"{where}: {in_words(many, what)}: too few to be drawn from"
+    elif many < FEW_CASES:
+        yield f"{where}: {in_words(many, what)}: below {FEW_CASES}, intervals are too narrow"
     if statistic != "mean":
         yield f"{where}: {UNCERTAIN_QUANTILES}"
     if row["infinite"] and statistic == "mean":

@@ -237,7 +237,12 @@ def without_undefined(
         Where values are undefined and nobody said what they count as.
     """
     missing = np.isnan(matrix.values)
-    if undefined == "drop" or (undefined is None and not missing.any()):
+    filled = 0.0
+    if undefined not in (None, "drop", "worst"):
+        filled = as_number(undefined, "undefined")
+        if np.isnan(filled):
+            raise InputError('undefined: expected "worst", "drop" or a number, got nan')
+    if undefined == "drop" or not missing.any():
         return matrix.values
     if undefined is None:
         by_algorithm = ", ".join(
@@ -257,10 +262,6 @@ def without_undefined(
             raise InputError(
                 f"{who}: nobody knows the worst value of {matrix.metric}; give a number as undefined"
             ) from None
-    else:
-        filled = as_number(undefined, "undefined")
-        if np.isnan(filled):
-            raise InputError('undefined: expected "worst", "drop" or a number, got nan')
     return np.where(missing, filled, matrix.values)
 
 
