@@ -8,6 +8,7 @@ Each line is a case: once, after a first call that loads the kernel. Scores are 
 from __future__ import annotations
 
 import argparse
+import functools
 import tempfile
 import time
 from collections.abc import Callable
@@ -79,7 +80,7 @@ def main() -> None:
         chosen: Any = {"bootstraps": many, **settings}
         timed(
             f"`rank` of a structure, {many} samples: {how}",
-            lambda chosen=chosen: statistics.rank(one, "dice", **chosen),
+            functools.partial(statistics.rank, one, "dice", **chosen),
         )
     timed(
         f"`rank` of all structures, {many} samples: `aggregate_then_rank`, mean",

@@ -237,10 +237,9 @@ def _fill_in(
         if np.isfinite(of_samples).all():
             row["low"], row["high"] = np.quantile(of_samples, tails).tolist()
         else:  # between a number and infinity there is nothing to interpolate
-            ends = zip(tails.tolist(), ("lower", "higher"), strict=True)
-            row["low"], row["high"] = (
-                float(np.quantile(of_samples, tail, method=method)) for tail, method in ends
-            )
+            low, high = tails.tolist()
+            row["low"] = float(np.quantile(of_samples, low, method="lower"))
+            row["high"] = float(np.quantile(of_samples, high, method="higher"))
 
 
 def _left_out(

@@ -91,7 +91,7 @@ def test_groups_may_be_whole_numbers_that_lack_for_some() -> None:
 def test_nothing_to_choose_between_is_told_without_warnings() -> None:
     frame = pandas.DataFrame(SCORES).assign(dice=0.5)
     for method in ("aggregate_then_rank", "rank_then_aggregate", "test_then_rank"):
-        ranking = rank(frame, "dice", method=method, bootstraps=20)  # type: ignore[arg-type]
+        ranking = rank(frame, "dice", method=method, bootstraps=20)
         assert ranking["dice"].ranks.tolist() == [1, 1]
         assert "algorithms are tied" in str(ranking)
     row = compare(frame, "dice")[0]
