@@ -19,6 +19,7 @@ from fastseg.cli.commands.distance_map import distance_map
 from fastseg.cli.commands.evaluate import evaluate
 from fastseg.cli.commands.flags import flags
 from fastseg.cli.commands.info import info
+from fastseg.cli.commands.intervals import intervals
 from fastseg.cli.commands.merge import merge
 from fastseg.cli.commands.probabilities import probabilities
 from fastseg.cli.commands.protocols import protocols
@@ -107,6 +108,7 @@ app.command()(raters)
 app.command(name="distance-map")(distance_map)
 app.command()(probabilities)
 app.command()(merge)
+app.command()(intervals)
 app.command()(rank)
 app.command()(compare)
 app.command()(stress)

@@ -35,6 +35,14 @@ Clusters = Annotated[
     str | None,
     typer.Option(help="An attribute, such as patient or site, whose cases are drawn together."),
 ]
+Strata = Annotated[
+    str | None,
+    typer.Option(help="An attribute of whose values each sample has as many cases as there are."),
+]
+Aggregated = Annotated[
+    str, typer.Option(help="mean, median, or the share of a quantile, such as 0.05.")
+]
+Confidence = Annotated[float, typer.Option(help="Of the interval.")]
 Seed = Annotated[int, typer.Option(help="Of what is drawn: the same seed gives the same answer.")]
 Smaller = Annotated[
     bool,
@@ -103,6 +111,14 @@ def undefined_of(text: str | None) -> Any:
         raise InputError(
             f"--undefined: expected worst, drop or a number, got {text!r:.80}"
         ) from None
+
+
+def aggregate_of(text: str) -> Any:
+    """Read how cases are aggregated."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def names_of(text: str) -> list[str]:

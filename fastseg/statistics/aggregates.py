@@ -21,7 +21,8 @@ def as_aggregate(aggregate: Aggregate) -> Aggregate:
         if aggregate not in AGGREGATES:
             raise unknown("aggregate", aggregate, AGGREGATES)
         return aggregate
-    if isinstance(aggregate, bool) or not 0 <= aggregate <= 1:
+    a_number = isinstance(aggregate, (int, float, np.number)) and not isinstance(aggregate, bool)
+    if not a_number or not 0 <= aggregate <= 1:
         raise InputError(
             f'aggregate: expected "mean", "median" or the share of a quantile from 0 to 1, got {aggregate!r:.80}'
         )
@@ -57,11 +58,20 @@ def _means(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray
     infinite = np.isinf(values)
     finite = np.where(defined & ~infinite, values, 0.0)
     with np.errstate(invalid="ignore"):
-        found: NDArray[np.float64] = weights @ finite / (weights @ defined.astype(np.float64))
+        found: NDArray[np.float64] = _sums(weights, finite) / (weights @ defined.astype(np.float64))
     for sign in (1.0, -1.0):
         of_sign = infinite & (np.sign(values) == sign)
         if of_sign.any():
             found = found + np.where(weights @ of_sign.astype(np.float64) > 0, sign * np.inf, 0.0)
+    return found
+
+
+def _sums(weights: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum up by cases; of the data itself in an order that other algorithms beside it do not change."""
+    if len(weights) == 1:
+        alone: NDArray[np.float64] = np.ascontiguousarray(values.T * weights[0]).sum(-1)[None]
+        return alone
+    found: NDArray[np.float64] = weights @ values
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,15 @@ from fastseg.errors import InputError
 from fastseg.inputs.choices import unknown
 from fastseg.statistics.aggregates import Aggregate, aggregated, as_aggregate
 from fastseg.statistics.intervals import as_confidence
-from fastseg.statistics.ranking import Undefined, cluster_of_cases, without_undefined
-from fastseg.statistics.ranking_results import FEW_CASES
-from fastseg.statistics.reading import score_table
-from fastseg.statistics.resampling import as_samples, weights_of_samples
+from fastseg.statistics.ranking import Undefined, groups_of_cases, without_undefined
+from fastseg.statistics.ranking_results import FEW_CASES, UNCERTAIN_QUANTILES, in_words
+from fastseg.statistics.reading import as_names, score_table
+from fastseg.statistics.resampling import (
+    alike,
+    as_samples,
+    as_seed,
+    statistics_of_samples,
+)
 from fastseg.statistics.result_table import ResultTable
 from fastseg.statistics.score_table import ScoreMatrix
 from fastseg.statistics.signed_ranks import holm
@@ -43,6 +48,7 @@ def compare(
     samples: int = 2000,
     permutations: int = 10_000,
     clusters: str | None = None,
+    strata: str | None = None,
     seed: int = 0,
     **columns: Any,
 ) -> ResultTable:
@@ -66,6 +72,8 @@ def compare(
         Of the signs of differences; of up to 14 cases, or clusters, all of them are gone through instead.
     clusters : str, optional
         An attribute, such as "patient" or "site", whose cases are drawn, and change their sign, together.
+    strata : str, optional
+        An attribute of whose values each sample has as many cases as there are.
     seed : int
 
     Returns
@@ -90,8 +98,12 @@ def compare(
     ('x', 'y', 0.133, 1.0, 0.25)
     """
     statistic, samples = as_aggregate(statistic), as_samples(samples)
-    permutations, confidence = as_samples(permutations), as_confidence(confidence)
-    names = [metric] if isinstance(metric, str) else list(metric)
+    permutations, confidence, seed = (
+        as_samples(permutations),
+        as_confidence(confidence),
+        as_seed(seed),
+    )
+    names = as_names(metric, "compare")
     table = score_table(source, metrics=names, **columns)
     if len(table.algorithms) < 2:
         raise InputError(f"compare: needs two algorithms or more, got {len(table.algorithms)}")
@@ -103,26 +115,29 @@ def compare(
     for task, name in itertools.product(table.tasks, names):
         matrix = table.matrix(name, task)
         values = without_undefined(matrix, undefined, "compare")
-        groups = (
-            np.arange(len(values))
-            if clusters is None
-            else np.unique(cluster_of_cases(table, matrix.cases, clusters), return_inverse=True)[1]
-        )
-        for one, other in _pairs(matrix.algorithms, first, second):
-            with np.errstate(invalid="ignore"):
-                difference = np.where(
-                    values[:, one] == values[:, other], 0.0, values[:, one] - values[:, other]
-                )
-            there = ~np.isnan(difference)
-            row = _row(
-                matrix, (one, other), difference[there], groups[there], statistic, confidence,
-                samples, permutations, seed,
-            )  # fmt: skip
-            rows.append(row)
+        groups = groups_of_cases(table, matrix.cases, clusters=clusters, strata=strata)
+        pairs = _pairs(matrix.algorithms, first, second)
+        differences = _differences(values, pairs)
+        of_task = [
+            _row(matrix, pair, column[~np.isnan(column)])
+            for pair, column in zip(pairs, differences.T, strict=True)
+        ]
+        for chosen, there in alike(~np.isnan(differences)):
+            _resample(
+                [of_task[place] for place in chosen],
+                differences[there][:, chosen],
+                {what: None if one is None else one[there] for what, one in groups.items()},
+                (statistic, confidence, samples, permutations, seed),
+                1 if matrix.larger_is_better else -1,
+            )
+        rows += of_task
+        for row in of_task:
             if row["n"] < FEW_CASES:
                 notes[
-                    f"{task or name}: {row['n']} cases: below {FEW_CASES}, intervals are too narrow"
+                    f"{task or name}: {in_words(row['n'], 'case')}: below {FEW_CASES}, intervals are too narrow"
                 ] = None
+        if statistic != "mean":
+            notes[UNCERTAIN_QUANTILES] = None
     if rows:
         adjusted = holm(np.array([row["permutation_p"] for row in rows]))
         for row, value in zip(rows, adjusted.tolist(), strict=True):
@@ -147,21 +162,23 @@ def _pairs(
     return list(itertools.combinations(places, 2))
 
 
+def _differences(
+    values: NDArray[np.float64], pairs: Sequence[tuple[int, int]]
+) -> NDArray[np.float64]:
+    """Subtract the values of each pair, (n_cases, n_pairs); nan where one has none."""
+    one, other = values[:, [pair[0] for pair in pairs]], values[:, [pair[1] for pair in pairs]]
+    with np.errstate(invalid="ignore"):  # infinite values of both are equal
+        found: NDArray[np.float64] = np.where(one == other, 0.0, one - other)
+    return found
+
+
 def _row(
-    matrix: ScoreMatrix,
-    pair: tuple[int, int],
-    difference: NDArray[np.float64],
-    groups: NDArray[np.intp],
-    statistic: Aggregate,
-    confidence: float,
-    samples: int,
-    permutations: int,
-    seed: int,
+    matrix: ScoreMatrix, pair: tuple[int, int], difference: NDArray[np.float64]
 ) -> dict[str, Any]:
-    """Compare one pair."""
+    """Compare one pair by what needs no samples."""
     sign = 1 if matrix.larger_is_better else -1
     n = len(difference)
-    row: dict[str, Any] = {
+    return {
         "task": matrix.task,
         "metric": matrix.metric,
         "first": matrix.algorithms[pair[0]],
@@ -169,53 +186,78 @@ def _row(
         "difference": np.nan,
         "low": np.nan,
         "high": np.nan,
-        "better": np.nan,
+        "better": float(np.mean((np.sign(difference) * sign + 1) / 2)) if n else np.nan,
         "n": n,
         "permutation_p": np.nan,
-        "wilcoxon_p": np.nan,
+        "wilcoxon_p": float(stats.wilcoxon(difference).pvalue) if difference.any() else np.nan,
         "best_probability": np.nan,
     }
+
+
+def _resample(
+    rows: Sequence[dict[str, Any]],
+    differences: NDArray[np.float64],
+    groups: Mapping[str, NDArray[np.intp] | None],
+    settings: tuple[Aggregate, float, int, int, int],
+    sign: int,
+) -> None:
+    """Fill in what samples say of pairs that have the same cases, (n, n_rows): they are drawn once for all of them."""
+    statistic, confidence, samples, permutations, seed = settings
+    n = len(differences)
     if not n:
-        return row
-    column = difference[:, None]
-    row["difference"] = float(aggregated(column, np.ones((1, n)), statistic)[0, 0])
-    row["better"] = float(np.mean((np.sign(difference) * sign + 1) / 2))
-    if n > 1 and samples:
-        found = np.concatenate(
-            [
-                aggregated(column, weights, statistic)[:, 0]
-                for weights in weights_of_samples(n, samples, seed, clusters=groups)
-            ]
-        )
-        row["best_probability"] = float(np.mean((np.sign(found) * sign + 1) / 2))
-        if np.isfinite(found).all():
-            tails = [(1 - confidence) / 2, (1 + confidence) / 2]
-            row["low"], row["high"] = np.quantile(found, tails).tolist()
-    if np.isfinite(difference).all():
-        row["permutation_p"] = permutation_p(difference, groups, permutations, seed)
-    if difference.any():
-        row["wilcoxon_p"] = float(stats.wilcoxon(difference).pvalue)
-    return row
+        return
+    estimates = aggregated(differences, np.ones((1, n)), statistic)[0]
+    finite = np.asarray(np.isfinite(differences).all(axis=0))
+    clusters = np.arange(n) if groups["clusters"] is None else groups["clusters"]
+    p_values = permutation_ps(differences[:, finite], clusters, permutations, seed)
+    for row, estimate in zip(rows, estimates.tolist(), strict=True):
+        row["difference"] = estimate
+    for place, value in zip(np.flatnonzero(finite).tolist(), p_values.tolist(), strict=True):
+        rows[place]["permutation_p"] = value
+    if n < 2 or not samples:
+        return
+    tails = [(1 - confidence) / 2, (1 + confidence) / 2]
+    found = statistics_of_samples(differences, statistic, samples, seed, **groups)
+    for row, column in zip(rows, found.T, strict=True):
+        row["best_probability"] = float(np.mean((np.sign(column) * sign + 1) / 2))
+        if np.isfinite(column).all():
+            row["low"], row["high"] = np.quantile(column, tails).tolist()
 
 
-def permutation_p(
-    difference: NDArray[np.float64], groups: NDArray[np.intp], permutations: int, seed: int
-) -> float:
-    """Test two-sidedly whether the mean difference is 0, by changing signs of cases, or of clusters, at random.
+def permutation_ps(
+    differences: NDArray[np.float64], groups: NDArray[np.intp], permutations: int, seed: int
+) -> NDArray[np.float64]:
+    """Test two-sidedly whether mean differences are 0, by changing signs of cases, or of clusters, at random.
 
     Of few clusters all patterns of signs are gone through, else the p-value counts the data as one of the samples, so
     that it is never 0.
+
+    Parameters
+    ----------
+    differences : float64 ndarray (n_cases, n_pairs)
+        Finite.
+    groups : int ndarray (n_cases,)
+    permutations, seed : int
+
+    Returns
+    -------
+    float64 ndarray (n_pairs,)
     """
-    sums = np.bincount(np.unique(groups, return_inverse=True)[1], difference)
-    seen = abs(sums.sum()) * (1 - 1e-12)  # sums in another order may be rounded otherwise
+    places = np.unique(groups, return_inverse=True)[1]
+    sums = np.zeros((int(places.max(initial=-1)) + 1, differences.shape[1]))
+    np.add.at(sums, places, differences)
+    seen = np.abs(sums.sum(0)) * (1 - 1e-12)  # sums in another order may be rounded otherwise
     if len(sums) <= _FEW_UNITS:
         signs = np.array(list(itertools.product((1.0, -1.0), repeat=len(sums))))
-        return float(np.mean(np.abs(signs @ sums) >= seen))
+        few: NDArray[np.float64] = (np.abs(signs @ sums) >= seen).mean(0)
+        return few
     generator = np.random.default_rng(seed)
     block = max(1, (1 << 20) // len(sums))
-    larger = 0
+    larger = np.zeros(len(seen), np.int64)
+    n_bytes = -(-len(sums) // 8)
     for start in range(0, permutations, block):
         many = min(block, permutations - start)
-        signs = generator.integers(0, 2, (many, len(sums))) * 2.0 - 1
-        larger += int((np.abs(signs @ sums) >= seen).sum())
+        drawn = generator.integers(0, 256, (many, n_bytes), np.uint8)
+        signs = np.unpackbits(drawn, axis=1, count=len(sums)) * 2.0 - 1
+        larger += (np.abs(signs @ sums) >= seen).sum(0)
     return (larger + 1) / (permutations + 1)

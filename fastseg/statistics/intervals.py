@@ -13,11 +13,14 @@ from fastseg.errors import InputError
 from fastseg.inputs.choices import unknown
 from fastseg.results.rows import Level
 from fastseg.statistics.aggregates import Aggregate, aggregated, as_aggregate
-from fastseg.statistics.ranking_results import FEW_CASES
-from fastseg.statistics.reading import score_table
-from fastseg.statistics.resampling import as_samples, weights_of_samples
+from fastseg.statistics.ranking_results import FEW_CASES, UNCERTAIN_QUANTILES, in_words
+from fastseg.statistics.reading import as_names, score_table
+from fastseg.statistics.resampling import as_samples, as_seed, statistics_of_samples
 from fastseg.statistics.result_table import ResultTable
 from fastseg.statistics.score_table import ScoreTable
+
+#: below which a bootstrap of clusters has too little to draw from
+FEW_CLUSTERS = 20
 
 Kind = Literal["bca", "percentile"]
 KINDS: tuple[Kind, ...] = ("bca", "percentile")
@@ -98,36 +101,50 @@ def intervals(
     confidence = as_confidence(confidence)
     if within and clusters is None:
         raise InputError('within: say of what the rows are drawn, as in clusters="case"')
-    names = [metric] if isinstance(metric, str) else list(metric)
+    names, seed = as_names(metric, "intervals"), as_seed(seed)
     table = score_table(source, metrics=names, level=level, **columns)
-    rows, notes = [], dict[str, None]()
+    rows, notes = list[dict[str, Any]](), dict[str, None]()
+    columns_of_rows, groups_of_rows = [], []
     for algorithm, task, own in parts_of(table):
         groups = {
-            what: None if name is None else _numbers(own, name)
-            for what, name in (("clusters", clusters), ("strata", strata))
+            what: None if of is None else _numbers(own, of)
+            for what, of in (("clusters", clusters), ("strata", strata))
         }
         for name in names:
             column = own.metrics[own.metric(name)]
-            estimate, low, high = _interval(
-                column, groups, statistic, kind, confidence, samples, within, seed
-            )
-            defined = column[~np.isnan(column)]
+            there = ~np.isnan(column)
+            defined = column[there]
+            kept = {what: None if one is None else one[there] for what, one in groups.items()}
+            columns_of_rows.append(defined)
+            groups_of_rows.append(kept)
             rows.append(
                 {
                     "algorithm": algorithm,
                     "task": task,
                     "metric": name,
                     "statistic": str(statistic),
-                    "estimate": estimate,
-                    "low": low,
-                    "high": high,
+                    "estimate": np.nan,
+                    "low": np.nan,
+                    "high": np.nan,
                     "confidence": confidence,
                     "n": len(defined),
                     "undefined": len(column) - len(defined),
                     "infinite": int(np.isinf(defined).sum()),
                 }
             )
-            notes.update(dict.fromkeys(_notes(rows[-1], groups["clusters"], statistic)))
+            notes.update(dict.fromkeys(_notes(rows[-1], kept["clusters"], statistic)))
+            if clusters is None and len(np.unique(own.case.codes[there])) < len(defined):
+                notes[
+                    "cases have several values, which are alike: draw them together, as in clusters"
+                ] = None
+    for chosen in _drawn_alike(columns_of_rows, groups_of_rows):
+        _fill_in(
+            [rows[place] for place in chosen],
+            np.stack([columns_of_rows[place] for place in chosen], axis=-1),
+            groups_of_rows[chosen[0]],
+            (statistic, kind, confidence, samples, seed),
+            within,
+        )
     for lost in table.absent:
         notes[f"no values of {lost[1]}{f' by {lost[0]}' if lost[0] else ''}: {lost[2]}"] = None
     return ResultTable(tuple(rows), COLUMNS, tuple(notes))
@@ -144,11 +161,13 @@ def as_confidence(confidence: float) -> float:
 
 def parts_of(table: ScoreTable) -> Iterable[tuple[str, str, ScoreTable]]:
     """Give the rows of each algorithm and task."""
-    for algorithm, name in enumerate(table.algorithms):
-        for task, of_task in enumerate(table.tasks):
-            chosen = (table.algorithm.codes == algorithm) & (table.task.codes == task)
-            if chosen.any():
-                yield name, of_task, table.rows(chosen)
+    key = table.algorithm.codes.astype(np.int64) * len(table.tasks) + table.task.codes
+    order = np.argsort(key, kind="stable")
+    starts = np.flatnonzero(np.diff(key[order], prepend=-1))
+    for chosen in np.split(order, starts[1:]):
+        if len(chosen):
+            algorithm, task = divmod(int(key[chosen[0]]), len(table.tasks))
+            yield table.algorithms[algorithm], table.tasks[task], table.rows(chosen)
 
 
 def _numbers(table: ScoreTable, name: str) -> NDArray[np.intp]:
@@ -165,68 +184,100 @@ def _notes(
 ) -> Iterable[str]:
     """Say why an interval should not be trusted."""
     where = " ".join(part for part in (row["algorithm"], row["task"], row["metric"]) if part)
-    if row["n"] < FEW_CASES:
-        yield f"{where}: {row['n']} values: below {FEW_CASES}, intervals are too narrow"
-    if clusters is not None and len(np.unique(clusters)) < 20:
-        yield f"{where}: {len(np.unique(clusters))} clusters: too few to be drawn from"
+    what, many = ("value", row["n"]) if clusters is None else ("cluster", len(np.unique(clusters)))
+    if clusters is not None and many < FEW_CLUSTERS:
+        yield f"{where}: {in_words(many, what)}: too few to be drawn from"
+    elif many < FEW_CASES:
+        yield f"{where}: {in_words(many, what)}: below {FEW_CASES}, intervals are too narrow"
     if statistic != "mean":
-        yield f"{where}: bootstrap intervals of medians and quantiles cover less than they say"
+        yield f"{where}: {UNCERTAIN_QUANTILES}"
     if row["infinite"] and statistic == "mean":
-        yield f"{where}: {row['infinite']} values are infinite: the mean has no interval"
+        yield f"{where}: infinite values ({row['infinite']}): the mean has no interval"
     if row["undefined"]:
         yield f"{where}: {row['undefined']} undefined values are left out"
 
 
-def _interval(
-    column: NDArray[np.float64],
+def _drawn_alike(
+    columns: Sequence[NDArray[np.float64]],
+    groups: Sequence[Mapping[str, NDArray[np.intp] | None]],
+) -> Iterable[list[int]]:
+    """List the rows that have as many values in the same groups: samples serve all of them."""
+    found: dict[Any, list[int]] = {}
+    for place, (column, kept) in enumerate(zip(columns, groups, strict=True)):
+        key = (len(column), *(None if one is None else one.tobytes() for one in kept.values()))
+        found.setdefault(key, []).append(place)
+    return found.values()
+
+
+def _fill_in(
+    rows: Sequence[dict[str, Any]],
+    columns: NDArray[np.float64],
     groups: Mapping[str, NDArray[np.intp] | None],
-    statistic: Aggregate,
-    kind: Kind,
-    confidence: float,
-    samples: int,
+    settings: tuple[Aggregate, Kind, float, int, int],
     within: bool,
-    seed: int,
-) -> tuple[float, float, float]:
-    """Give the estimate and its interval."""
-    defined = ~np.isnan(column)
-    values = column[defined][:, None]
-    n = len(values)
+) -> None:
+    """Fill in the estimate and the interval of rows whose values are the columns, (n, n_rows)."""
+    statistic, kind, confidence, samples, seed = settings
+    n = len(columns)
     if not n:
-        return np.nan, np.nan, np.nan
-    estimate = float(aggregated(values, np.ones((1, n)), statistic)[0, 0])
-    if n < 2 or not np.isfinite(estimate) or not samples:
-        return estimate, np.nan, np.nan
-    kept = {what: None if one is None else one[defined] for what, one in groups.items()}
-    found = np.concatenate(
-        [
-            aggregated(values, weights, statistic)[:, 0]
-            for weights in weights_of_samples(n, samples, seed, within=within, **kept)
-        ]
-    )
-    tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
-    if kind == "bca":
-        tails = _bca(found, estimate, _left_out(values, kept["clusters"], statistic), tails)
-    low, high = np.quantile(found, tails).tolist()
-    return estimate, low, high
+        return
+    estimates = aggregated(columns, np.ones((1, n)), statistic)[0]
+    for row, estimate in zip(rows, estimates.tolist(), strict=True):
+        row["estimate"] = estimate
+    if n < 2 or not samples:
+        return
+    found = statistics_of_samples(columns, statistic, samples, seed, within=within, **groups)
+    for row, column, of_samples in zip(rows, columns.T, found.T, strict=True):
+        if not np.isfinite(row["estimate"]):
+            continue
+        tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
+        if kind == "bca":
+            left_out = _left_out(column, groups["clusters"], statistic)
+            tails = _bca(of_samples, row["estimate"], left_out, tails)
+        if np.isfinite(of_samples).all():
+            row["low"], row["high"] = np.quantile(of_samples, tails).tolist()
+        else:  # between a number and infinity there is nothing to interpolate
+            low, high = tails.tolist()
+            row["low"] = float(np.quantile(of_samples, low, method="lower"))
+            row["high"] = float(np.quantile(of_samples, high, method="higher"))
 
 
 def _left_out(
-    values: NDArray[np.float64], clusters: NDArray[np.intp] | None, statistic: Aggregate
+    column: NDArray[np.float64], clusters: NDArray[np.intp] | None, statistic: Aggregate
 ) -> NDArray[np.float64]:
     """Give the statistic without each case, or each cluster."""
-    n = len(values)
+    n = len(column)
     units = np.arange(n) if clusters is None else np.unique(clusters, return_inverse=True)[1]
     many = int(units.max()) + 1
+    if many < 2:
+        return np.full(many, np.nan)
+    if statistic == "mean":
+        means: NDArray[np.float64] = (column.sum() - np.bincount(units, column)) / (
+            n - np.bincount(units)
+        )
+        return means
+    if clusters is None and np.isfinite(column).all():
+        return _quantiles_left_out(column, 0.5 if statistic == "median" else float(statistic))
     block = max(1, (1 << 20) // n)
     parts = [
         aggregated(
-            values,
+            column[:, None],
             (units != np.arange(start, min(start + block, many))[:, None]).astype(float),
             statistic,
         )[:, 0]
         for start in range(0, many, block)
     ]
     return np.concatenate(parts)
+
+
+def _quantiles_left_out(column: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    """Give the quantile without each value, in ascending order of these."""
+    ascending, left_out = np.sort(column), np.arange(len(column))
+    place = share * (len(column) - 2)
+    low, high = int(np.floor(place)), int(np.ceil(place))
+    below, above = ascending[low + (left_out <= low)], ascending[high + (left_out <= high)]
+    found: NDArray[np.float64] = below + (above - below) * (place - low)
+    return found
 
 
 def _bca(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -16,8 +17,8 @@ from fastseg.metrics import find
 from fastseg.statistics.aggregates import Aggregate, aggregated, as_aggregate
 from fastseg.statistics.ranking_results import Ranking, TaskRanking
 from fastseg.statistics.ranks import TIES, Ties, ranks_of
-from fastseg.statistics.reading import score_table
-from fastseg.statistics.resampling import as_samples, weights_of_samples
+from fastseg.statistics.reading import as_names, score_table
+from fastseg.statistics.resampling import as_samples, as_seed, weights_of_samples
 from fastseg.statistics.score_table import ScoreMatrix, ScoreTable
 from fastseg.statistics.signed_ranks import holm, p_values
 
@@ -41,6 +42,7 @@ def rank(
     tasks: Iterable[str] | None = None,
     bootstraps: int = 1000,
     clusters: str | None = None,
+    strata: str | None = None,
     seed: int = 0,
     larger_is_better: bool | Mapping[str, bool] | None = None,
     **columns: Any,
@@ -54,13 +56,14 @@ def rank(
     metric : str or sequence of str
         Each is ranked by itself, for each task.
     method : {"aggregate_then_rank", "rank_then_aggregate", "test_then_rank"}
-        Rank the aggregates of all cases; aggregate the ranks of each case, where an undefined value ranks last; or rank
-        by the share of other algorithms that are significantly worse, by one-sided Wilcoxon signed-rank tests.
+        Rank the aggregates of all cases; aggregate the ranks of each case; or rank by the share of other algorithms
+        that are significantly worse, by one-sided Wilcoxon signed-rank tests.
     aggregate : {"mean", "median"} or float
         Of the cases, or the share of a quantile; not of tests.
     undefined : {"drop", "worst"} or float, optional
-        What undefined values and missing cases count as, other than by ranks of cases: nothing, the worst value of
-        the metric, or a number. It has to be said where there are any: left out, they favour who fails at hard cases.
+        What undefined values and missing cases count as: nothing, the worst value of the metric, or a number. It has
+        to be said where there are any: left out, they favour who fails at hard cases. Only by ranks of cases it need
+        not: there an undefined value ranks last unless something else is said.
     ties : {"min", "max", "average"}
         Which rank equal ones have.
     alpha : float
@@ -73,6 +76,8 @@ def rank(
         Samples of the cases of each task, drawn anew; 0 for none.
     clusters : str, optional
         An attribute, such as "patient" or "site", whose cases are drawn together.
+    strata : str, optional
+        An attribute of whose values each sample has as many cases as there are.
     seed : int
         The same seed gives the same samples.
     larger_is_better : bool or mapping of str to bool, optional
@@ -108,12 +113,10 @@ def rank(
         raise unknown("ties", ties, TIES)
     if adjust not in ("none", "holm"):
         raise unknown("adjust", adjust, ("none", "holm"))
-    if not 0 < alpha < 1:
+    if not 0 < as_number(alpha, "alpha") < 1:
         raise InputError(f"alpha: expected a level between 0 and 1, got {alpha!r:.80}")
     aggregate, bootstraps = as_aggregate(aggregate), as_samples(bootstraps)
-    names = [metric] if isinstance(metric, str) else list(metric)
-    if not names:
-        raise InputError("rank: give at least one metric")
+    names, seed = as_names(metric, "rank"), as_seed(seed)
     table = score_table(source, metrics=names, larger_is_better=larger_is_better, **columns)
     if tasks is not None:
         table = table.of(task=[tasks] if isinstance(tasks, str) else list(tasks))
@@ -123,13 +126,20 @@ def rank(
             'rank({"unet": one, "other": another}, …)'
         )
     ranked = []
-    for number, (task, name) in enumerate((task, name) for task in table.tasks for name in names):
-        matrix = table.matrix(name, task)
-        values = matrix.values
-        if method != "rank_then_aggregate":
-            values = without_undefined(matrix, undefined, "rank")
-        find_scores = functools.partial(
-            _scores, values, matrix.larger_is_better, method, aggregate, ties, alpha, adjust
+    for place, name in itertools.product(range(len(table.tasks)), names):
+        matrix = table.matrix(name, table.tasks[place])
+        # ranks of cases need no word on what is undefined: it comes last
+        told = undefined is not None or method != "rank_then_aggregate"
+        values = without_undefined(matrix, undefined, "rank") if told else matrix.values
+        find_scores = _scores_by(
+            values,
+            matrix.larger_is_better,
+            method,
+            aggregate,
+            ties,
+            alpha,
+            adjust,
+            undefined == "drop",
         )
         # a share of beaten algorithms is better the larger it is, and a mean rank the smaller
         larger = {"test_then_rank": True, "rank_then_aggregate": False}.get(
@@ -137,9 +147,16 @@ def rank(
         )
         every = np.ones((1, len(values)))
         scores = find_scores(every)[0]
-        groups = None if clusters is None else cluster_of_cases(table, matrix.cases, clusters)
+        groups = groups_of_cases(table, matrix.cases, clusters=clusters, strata=strata)
         n_samples = bootstraps if len(values) > 1 else 0
-        blocks = weights_of_samples(len(values), n_samples, seed + number, clusters=groups)
+        # the metrics of a task have the same samples, and tasks have samples of their own
+        blocks = weights_of_samples(
+            len(values),
+            n_samples,
+            seed + place,
+            strata=groups["strata"],
+            clusters=groups["clusters"],
+        )
         of_samples = [ranks_of(find_scores(weights), larger, ties) for weights in blocks]
         samples = np.concatenate([np.zeros((0, len(scores))), *of_samples])
         significance = p_values(values, every, matrix.larger_is_better)[0]
@@ -165,12 +182,13 @@ def rank(
         "adjust": adjust,
         "bootstraps": bootstraps,
         "clusters": clusters,
+        "strata": strata,
         "seed": seed,
     }
     return Ranking(tuple(ranked), settings)
 
 
-def _scores(
+def _scores_by(
     values: NDArray[np.float64],
     larger_is_better: bool,
     method: Method,
@@ -178,17 +196,27 @@ def _scores(
     ties: Ties,
     alpha: float,
     adjust: str,
-    weights: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Give what algorithms are ranked by, in each sample."""
+    drops: bool,
+) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    """Make what gives, of the weights of samples, the scores that algorithms are ranked by."""
     if method == "aggregate_then_rank":
-        return aggregated(values, weights, aggregate)
+        return functools.partial(aggregated, values, aggregate=aggregate)
     if method == "rank_then_aggregate":
-        return aggregated(ranks_of(values, larger_is_better, ties), weights, aggregate)
-    found = p_values(values, weights, larger_is_better)
-    if adjust == "holm":
-        found = _holm_of_all(found)
-    beaten: NDArray[np.float64] = (found <= alpha).sum(-1) / (values.shape[1] - 1)
+        ranks = ranks_of(values, larger_is_better, ties)
+        if drops:
+            ranks = np.where(np.isnan(values), np.nan, ranks)
+        return functools.partial(aggregated, ranks, aggregate=aggregate)
+
+    def beaten(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        found = p_values(values, weights, larger_is_better)
+        if adjust == "holm":
+            found = _holm_of_all(found)
+        # who has no value at all beats nobody, and is nobody to be beaten
+        there = weights @ (~np.isnan(values)).astype(np.float64) > 0
+        others = np.maximum(there.sum(-1, keepdims=True) - 1, 1)
+        shares: NDArray[np.float64] = np.where(there, (found <= alpha).sum(-1) / others, np.nan)
+        return shares
+
     return beaten
 
 
@@ -209,7 +237,12 @@ def without_undefined(
         Where values are undefined and nobody said what they count as.
     """
     missing = np.isnan(matrix.values)
-    if undefined == "drop" or (undefined is None and not missing.any()):
+    filled = 0.0
+    if undefined not in (None, "drop", "worst"):
+        filled = as_number(undefined, "undefined")
+        if np.isnan(filled):
+            raise InputError('undefined: expected "worst", "drop" or a number, got nan')
+    if undefined == "drop" or not missing.any():
         return matrix.values
     if undefined is None:
         by_algorithm = ", ".join(
@@ -229,12 +262,20 @@ def without_undefined(
             raise InputError(
                 f"{who}: nobody knows the worst value of {matrix.metric}; give a number as undefined"
             ) from None
-    else:
-        filled = as_number(undefined, "undefined")
     return np.where(missing, filled, matrix.values)
 
 
-def cluster_of_cases(table: ScoreTable, cases: Sequence[str], name: str) -> NDArray[np.intp]:
+def groups_of_cases(
+    table: ScoreTable, cases: Sequence[str], **names: str | None
+) -> dict[str, NDArray[np.intp] | None]:
+    """Number the values that each case has of attributes, by what these are for."""
+    return {
+        what: None if name is None else _numbers_of_cases(table, cases, name)
+        for what, name in names.items()
+    }
+
+
+def _numbers_of_cases(table: ScoreTable, cases: Sequence[str], name: str) -> NDArray[np.intp]:
     """Number the value of an attribute that each case has; one of which none is known is alone.
 
     Raises
@@ -245,9 +286,11 @@ def cluster_of_cases(table: ScoreTable, cases: Sequence[str], name: str) -> NDAr
     if name not in table.attributes:
         raise unknown("attribute", name, tuple(table.attributes))
     column = table.attributes[name]
+    named = np.array([value != "" for value in column.names], bool)[column.codes]
+    codes, of_row = column.codes[named], table.case.codes[named]
     of_case = np.full(len(table.case.names), -1, np.int64)
-    of_case[table.case.codes] = column.codes
-    if (of_case[table.case.codes] != column.codes).any():
+    of_case[of_row] = codes
+    if (of_case[of_row] != codes).any():
         raise InputError(f"{name}: a case has two values of it")
     places = {case: place for place, case in enumerate(table.case.names)}
     found = of_case[[places[case] for case in cases]]

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastseg.inputs.choices import did_you_mean
+from fastseg.errors import InputError
+from fastseg.inputs.choices import did_you_mean, unknown
 from fastseg.inputs.figures import draw
+from fastseg.inputs.scalars import as_number
 from fastseg.statistics.ranks import kendall_taus, ranks_of
 from fastseg.statistics.result_table import ResultTable
 from fastseg.threads import lazy
@@ -21,6 +23,13 @@ if TYPE_CHECKING:
 
 #: below which intervals and rankings by few cases are told to be uncertain (André et al., BRIDGE at MICCAI 2025)
 FEW_CASES = 50
+#: of what intervals are not to be trusted, however many cases there are (the same)
+UNCERTAIN_QUANTILES = "bootstrap intervals of medians and quantiles cover less than they say"
+
+
+def in_words(n: int, what: str) -> str:
+    """Count something."""
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,15 +93,16 @@ class TaskRanking:
         """What makes the ranking uncertain."""
         found = []
         if self.n_cases < FEW_CASES:
-            found.append(f"{self.n_cases} cases: below {FEW_CASES}, a single case can change it")
+            found.append(
+                f"{in_words(self.n_cases, 'case')}: below {FEW_CASES}, a single case can change it"
+            )
         if self.n_undefined:
             found.append(f"{self.n_undefined} values are undefined or missing")
         if len(np.unique(self.ranks)) < len(self.ranks):
             found.append("algorithms are tied")
-        if len(self.samples) and np.nanmedian(self.taus) < 0.8:
-            found.append(
-                f"unstable: half of the samples have τ below {np.nanmedian(self.taus):.2f}"
-            )
+        defined = self.taus[~np.isnan(self.taus)] if len(self.samples) else self.taus[:0]
+        if len(defined) and np.median(defined) < 0.8:
+            found.append(f"unstable: half of the samples have τ below {np.median(defined):.2f}")
         return tuple(found)
 
     def plot(self, kind: str = "stability", **options: Any) -> Axes:
@@ -163,7 +173,7 @@ class Ranking(Mapping[str, TaskRanking]):
         found = [one for one in self.tasks if set(names) <= {one.task, one.metric}]
         if len(found) == 1:
             return found[0]
-        known = [f"{one.task}, {one.metric}" for one in self.tasks]
+        known = [", ".join(filter(None, (one.task, one.metric))) for one in self.tasks]
         if found:
             raise KeyError(f"{key!r:.80} is in several rankings: {'; '.join(known):.200}")
         raise KeyError(f"no ranking {key!r:.80}; {did_you_mean(str(key), known)}")
@@ -186,21 +196,34 @@ class Ranking(Mapping[str, TaskRanking]):
         ----------
         weights : mapping of str to float, optional
             Of tasks, or metrics, or pairs of them; 1 for what is not named.
+
+        Returns
+        -------
+        TaskRanking
+            Its scores are mean ranks, of which equal algorithms have the average, whatever their ties are elsewhere: so
+            has it challengeR's ``consensus(method="euclidean")``.
+
+        Raises
+        ------
+        ValueError
+            For weights of what was not ranked, negative ones, and those that are 0 altogether.
         """
-        told = dict(weights or {})
-        heavy = np.array(
-            [
-                told.get((one.task, one.metric), told.get(one.task, told.get(one.metric, 1.0)))
-                for one in self.tasks
-            ]
-        )
+        heavy = self._weights(dict(weights or {}))
 
         def together(ranks: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-            found: NDArray[np.float64] = np.tensordot(heavy, np.stack(ranks), 1) / heavy.sum()
+            averages = [ranks_of(one, larger_is_better=False, ties="average") for one in ranks]
+            found: NDArray[np.float64] = np.tensordot(heavy, np.stack(averages), 1) / heavy.sum()
             return found
 
         scores = together([one.ranks for one in self.tasks])
-        samples = together([one.samples for one in self.tasks])
+        # a task of one case has no samples: its ranking is the same in all of those of the others
+        n_samples = max(len(one.samples) for one in self.tasks)
+        samples = together(
+            [
+                one.samples if len(one.samples) else np.tile(one.ranks, (n_samples, 1))
+                for one in self.tasks
+            ]
+        )
         n = len(self.algorithms)
         return TaskRanking(
             "consensus",
@@ -236,6 +259,27 @@ class Ranking(Mapping[str, TaskRanking]):
             Without matplotlib.
         """
         return draw(self, "Ranking", kind, options)
+
+    def _weights(self, told: Mapping[Any, float]) -> NDArray[np.float64]:
+        """Give the weight of each task and metric."""
+        known = {name for one in self.tasks for name in (one.task, one.metric)}
+        for key, weight in told.items():
+            if key not in known and key not in list(self):
+                raise unknown("weights", str(key), tuple(sorted(known)))
+            if not 0 <= as_number(weight, f"weights[{key!r}]") < np.inf:
+                raise InputError(
+                    f"weights[{key!r}]: expected a number of at least 0, got {weight!r:.80}"
+                )
+        found = np.array(
+            [
+                told.get((one.task, one.metric), told.get(one.task, told.get(one.metric, 1.0)))
+                for one in self.tasks
+            ],
+            np.float64,
+        )
+        if not found.any():
+            raise InputError("weights: all tasks and metrics that were ranked have the weight 0")
+        return found
 
     def to_dict(self) -> list[dict[str, Any]]:
         """Give a row for each task, metric and algorithm, best first; the consensus of several follows."""

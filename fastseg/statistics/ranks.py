@@ -17,36 +17,41 @@ _EQUAL = 1e-12
 def ranks_of(
     values: NDArray[np.float64], larger_is_better: bool, ties: Ties = "min"
 ) -> NDArray[np.float64]:
-    """Rank the last axis, 1 is best; nan comes last, and several of them are tied, as challengeR has it.
+    """Rank the last axis, 1 is best; nan comes last, and several of them are tied.
 
-    Values that differ by no more than their rounding are tied.
+    What is missing takes the rank after the last one that is there, as challengeR has it: where two share the last rank
+    "min", that is the rank which one of them would have had. Values that differ by no more than their rounding are
+    tied.
 
     Examples
     --------
     >>> ranks_of(np.array([0.5, 0.9, 0.5, np.nan]), True).tolist()
-    [2.0, 1.0, 2.0, 4.0]
+    [2.0, 1.0, 2.0, 3.0]
     >>> ranks_of(np.array([0.5, 0.9, 0.5, np.nan]), True, "average").tolist()
-    [2.5, 1.0, 2.5, 4.0]
+    [2.5, 1.0, 2.5, 3.5]
     """
-    worst_first = values if larger_is_better else -values
-    keys = np.where(np.isnan(worst_first), -np.inf, worst_first)
     missing = np.isnan(values)
+    worst_first = np.where(missing, 0.0, values if larger_is_better else -values)
+    there = ~missing
     with np.errstate(invalid="ignore"):
-        scale = np.where(np.isfinite(keys), np.abs(keys), 0).max(-1, initial=0.0)
+        scale = np.where(np.isfinite(worst_first), np.abs(worst_first), 0).max(-1, initial=0.0)
         margin = _EQUAL * scale[..., None, None]
-        ahead = keys[..., None, :] > keys[..., :, None] + margin
-    # what is missing comes after what is infinitely bad
-    lost = missing[..., :, None] & ~missing[..., None, :]
-    ahead |= lost
-    ahead &= ~(missing[..., None, :] & ~missing[..., :, None])
+        ahead = worst_first[..., None, :] > worst_first[..., :, None] + margin
+    ahead &= there[..., None, :] & there[..., :, None]
     first = ahead.sum(-1) + 1.0
-    last = values.shape[-1] - ahead.sum(-2).astype(np.float64)
+    last = there.sum(-1, keepdims=True) - ahead.sum(-2).astype(np.float64)
     by_ties: dict[Ties, NDArray[np.float64]] = {
         "min": first,
         "max": last,
         "average": (first + last) / 2,
     }
-    return by_ties[ties]
+    ranks = by_ties[ties]
+    if not missing.any():
+        return ranks
+    many = missing.sum(-1, keepdims=True)
+    behind = {"min": np.ones_like(many), "max": many, "average": (many + 1) / 2}[ties]
+    worst = np.where(there, ranks, 0.0).max(-1, keepdims=True, initial=0.0)
+    return np.where(missing, worst + behind, ranks)
 
 
 def kendall_taus(ranks: NDArray[np.float64], samples: NDArray[np.float64]) -> NDArray[np.float64]:

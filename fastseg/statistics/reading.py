@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastseg.cohort.read_results import read_results
-from fastseg.errors import InputError, InputTypeError, MissingPackageError
+from fastseg.errors import InputError, InputTypeError
 from fastseg.inputs.choices import unknown
 from fastseg.metrics import canonical, find
 from fastseg.results import Evaluation
@@ -20,6 +19,7 @@ from fastseg.results.problems import PROBLEM
 from fastseg.results.rows import Level, columns
 from fastseg.results.score_facts import facts_of
 from fastseg.statistics.score_table import Column, ScoreTable
+from fastseg.statistics.text_tables import as_numbers, is_of_groups, read_text_table
 
 if TYPE_CHECKING:
     import pandas
@@ -30,6 +30,8 @@ _NAMES = {
     "case": ("case", "case_id", "subject", "image", "patient"),
     "task": ("name", "task", "structure", "label", "class", "organ"),
 }
+
+LEVELS: tuple[Level, ...] = ("structure", "instance")
 
 #: files of results that only fastseg writes
 _OURS = (".jsonl", ".json", ".parquet")
@@ -87,6 +89,8 @@ def score_table(
     >>> table.algorithms, table.tasks, table.metrics["dice"].tolist()
     (('unet',), ('1',), [1.0])
     """
+    if level not in LEVELS:
+        raise unknown("level", level, LEVELS)
     chosen = [metrics] if isinstance(metrics, str) else None if metrics is None else list(metrics)
     table = _table_of(source, chosen, (algorithm, case, task, value), level)
     if larger_is_better is None:
@@ -100,6 +104,22 @@ def score_table(
         if name not in table.metrics:
             raise unknown("larger_is_better", name, tuple(table.metrics))
     return _with_directions(table, {**table.larger_is_better, **told})
+
+
+def as_names(metric: str | Sequence[str], who: str) -> list[str]:
+    """Give the names of metrics as a list.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        For none, and for what is no name.
+    """
+    names: Any = [metric] if isinstance(metric, str) else metric
+    if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
+        raise InputTypeError(f"{who}: expected names of metrics, got {metric!r:.80}")
+    if not list(names):
+        raise InputError(f"{who}: give at least one metric")
+    return list(names)
 
 
 def _with_directions(table: ScoreTable, directions: Mapping[str, bool]) -> ScoreTable:
@@ -130,7 +150,7 @@ def _table_of(
     if isinstance(source, (str, os.PathLike)):
         return _of_file(Path(source), metrics, names, level)
     if hasattr(source, "columns") and hasattr(source, "to_dict"):
-        return _of_frame(source, metrics, names, "the table")
+        return _of_frame(source, metrics, names, "the table", level)
     if isinstance(source, Sequence) and source:
         parts = []
         for one in source:
@@ -263,23 +283,8 @@ def _of_file(
         raise InputError(
             f"{path}: expected a file of results: .jsonl, .json, .parquet, .csv or .tsv"
         )
-    try:
-        import pandas
-    except ImportError as error:
-        raise MissingPackageError(
-            f'{path}: reading it needs pandas: pip install "fastseg-metrics[pandas]"'
-        ) from error
-    try:
-        with (
-            warnings.catch_warnings()
-        ):  # pandas 3.1 reads exactly unless told otherwise, older ones if told so
-            warnings.simplefilter("ignore")
-            frame = pandas.read_csv(
-                path, sep="\t" if path.suffix == ".tsv" else ",", float_precision="round_trip"
-            )
-    except (pandas.errors.ParserError, pandas.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a table ({error!s:.120})") from error
-    return _of_frame(frame, metrics, names, str(path))
+    frame = read_text_table(path)
+    return _of_frame(frame, metrics, names, str(path), level)
 
 
 def _of_frame(
@@ -287,10 +292,9 @@ def _of_frame(
     metrics: list[str] | None,
     names: tuple[str | None, ...],
     where: str,
+    level: Level,
 ) -> ScoreTable:
-    """Read a table of any origin; our own rows without a level are problems, and those of instances are left out."""
-    import pandas
-
+    """Read a table of any origin; our own rows without a level are problems, and those of the other level left out."""
     absent: list[tuple[str, str, str]] = []
     if {"level", "case"} <= set(frame.columns):
         lost = frame["level"].isna() | (frame["level"] == "")
@@ -299,7 +303,7 @@ def _of_frame(
                 absent.append(
                     (str(row.get("algorithm", "") or ""), str(row["case"]), str(row[PROBLEM]))
                 )
-        frame = frame[frame["level"] == "structure"]
+        frame = frame[frame["level"] == level]
     kinds = ("algorithm", "case", "task")
     found = {
         kind: _column_named(frame, kind, name, where)
@@ -325,17 +329,14 @@ def _of_frame(
         if name not in found.values()
         and name not in scores.values()
         and name not in _own_columns(list(scores))
-        and not pandas.api.types.is_float_dtype(frame[name])
+        and is_of_groups(frame[name])
     ]
     tasks = texts("task")
     return ScoreTable(
         Column.of(texts("algorithm")),
         Column.of(texts("case"), also=(case for _, case, _ in absent)),
         Column.of(tasks),
-        {
-            name: frame[column].to_numpy(np.float64, na_value=np.nan)
-            for name, column in scores.items()
-        },
+        {name: as_numbers(frame, column, where) for name, column in scores.items()},
         {
             name: Column.of(
                 "" if one is None or one != one else str(one) for one in frame[name].tolist()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastseg.errors import InputError
+from fastseg.statistics.aggregates import Aggregate, aggregated
 
 #: entries of a block of samples: what is computed of them stays in the cache, and no large matrix is made
 _BLOCK = 1 << 20
@@ -20,6 +22,13 @@ def as_samples(samples: int) -> int:
             f"bootstraps: expected a whole number that is not negative, got {samples!r:.80}"
         )
     return int(samples)
+
+
+def as_seed(seed: int) -> int:
+    """Check a seed."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise InputError(f"seed: expected a whole number that is not negative, got {seed!r:.80}")
+    return int(seed)
 
 
 def weights_of_samples(
@@ -69,6 +78,29 @@ def weights_of_samples(
             if within:
                 found[row] = _drawn_within(generator, counts[row].astype(np.intp), members_of, n)
         yield found if within or clusters is None else counts[:, units]
+
+
+def statistics_of_samples(
+    columns: NDArray[np.float64], statistic: Aggregate, samples: int, seed: int, **groups: Any
+) -> NDArray[np.float64]:
+    """Give a statistic of several columns of the same cases, (n, n_columns), in each sample, (n_samples, n_columns)."""
+    return np.concatenate(
+        [
+            aggregated(columns, weights, statistic)
+            for weights in weights_of_samples(len(columns), samples, seed, **groups)
+        ]
+    )
+
+
+def alike(
+    there: NDArray[np.bool_],
+) -> Iterator[tuple[list[int], NDArray[np.bool_]]]:
+    """List the columns, of (n, n_columns), that have the same rows, and these rows: samples serve all of them."""
+    found: dict[bytes, list[int]] = {}
+    for place, column in enumerate(there.T):
+        found.setdefault(column.tobytes(), []).append(place)
+    for chosen in found.values():
+        yield chosen, there[:, chosen[0]]
 
 
 def _drawn_within(

@@ -46,8 +46,10 @@ class ResultTable(Sequence[dict[str, Any]]):
         return list(self.rows)
 
     def to_pandas(self) -> pandas.DataFrame:
-        """Give the rows as a pandas DataFrame."""
-        return dataframe(self.rows, self.columns)
+        """Give the rows as a pandas DataFrame, whose ``attrs["notes"]`` are the notes."""
+        frame = dataframe(self.rows, self.columns)
+        frame.attrs["notes"] = list(self.notes)
+        return frame
 
     def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
         """Write the rows as CSV, to a file if a path is given, whole or not at all."""

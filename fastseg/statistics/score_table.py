@@ -37,7 +37,7 @@ class Column(NamedTuple):
             numbers.setdefault(name, len(numbers))
         return cls(np.array(codes, np.int32), tuple(numbers))
 
-    def of_rows(self, chosen: NDArray[np.bool_]) -> Column:
+    def of_rows(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> Column:
         """Give the column of some of the rows, with all its names."""
         return Column(self.codes[chosen], self.names)
 
@@ -178,8 +178,8 @@ class ScoreTable:
             chosen &= self.attributes[what].is_one_of(wanted, what)
         return self.rows(chosen, absent)
 
-    def rows(self, chosen: NDArray[np.bool_], absent: Any = None) -> ScoreTable:
-        """Give some of the rows; algorithms and tasks that have none left are named no more."""
+    def rows(self, chosen: NDArray[np.bool_] | NDArray[np.intp], absent: Any = None) -> ScoreTable:
+        """Give some of the rows, a mask or places; algorithms and tasks that have none left are named no more."""
         return replace(
             self,
             algorithm=_named_again(self.algorithm.of_rows(chosen)),
@@ -228,9 +228,8 @@ class ScoreTable:
         occurs = np.zeros(len(self.case.names), bool)
         occurs[cases] = True
         # a case that failed for all is still a case, of every task
-        occurs[
-            [self.case.names.index(case) for _, case, _ in self.absent if case in self.case.names]
-        ] = True
+        lost = {case for _, case, _ in self.absent}
+        occurs[[place for place, case in enumerate(self.case.names) if case in lost]] = True
         return ScoreMatrix(
             found[occurs],
             tuple(

@@ -1,4 +1,4 @@
-"""``fastseg rank`` and ``fastseg compare``."""
+"""``fastseg intervals``, ``fastseg rank`` and ``fastseg compare``."""
 
 from __future__ import annotations
 
@@ -52,6 +52,23 @@ def test_pairs_are_compared(results: list[str], capsys: pytest.CaptureFixture[st
     assert "Written to c.csv" in capsys.readouterr().out
 
 
+def test_means_have_intervals_and_tails_shares(
+    results: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["intervals", *results, "--statistic", "median", "--samples", "50"]) == 0
+    out = capsys.readouterr().out
+    assert [line.split()[0] for line in out.splitlines()[1:3]] == ["unet", "other"]
+    assert "below 50" in out
+    assert "cover less" in out
+    assert main(["intervals", "unet.json", "--floor", "dice=0.8,hd95=2", "-o", "s.csv"]) == 0
+    with open("s.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["metric"], row["floor"], row["n"]) for row in rows] == [
+        ("dice", "0.8", "6"),
+        ("hd95", "2.0", "6"),
+    ]
+
+
 def test_tables_of_others_are_ranked(
     results: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -67,6 +84,9 @@ def test_tables_of_others_are_ranked(
     ("arguments", "words"),
     [
         (["rank", "none.json"], "none.json: no such file"),
+        (["intervals", "unet.json", "--floor", "dice"], "dice=0.7"),
+        (["intervals", "unet.json", "--level", "lesion"], "instance"),
+        (["intervals", "unet.json", "--within"], "clusters"),
         (["rank", "unet.json"], "two algorithms"),
         (["rank", "A=unet.json", "A=other.json"], "A: two files"),
         (["rank", "unet.json", "other.json", "--metric", "dise"], "did you mean 'dice'"),

@@ -11,7 +11,8 @@ from scipy import stats
 
 from fastseg.errors import InputError
 from fastseg.statistics import cases_needed, compare, intervals, share_below
-from fastseg.statistics.comparison import permutation_p
+from fastseg.statistics.comparison import permutation_ps
+from fastseg.statistics.intervals import _left_out
 
 pandas = pytest.importorskip("pandas")
 
@@ -138,6 +139,10 @@ def test_a_comparison_is_by_the_cases_of_both() -> None:
         compare(pair(first, second), "dice", first="z")
 
 
+def permutation_p(difference: Any, groups: Any, permutations: int, seed: int) -> float:
+    return float(permutation_ps(difference[:, None], groups, permutations, seed)[0])
+
+
 def test_permutations_of_few_cases_are_all() -> None:
     difference = np.array([0.1, 0.2, -0.05, 0.3, 0.0, 0.15])
     groups = np.arange(6)
@@ -169,6 +174,44 @@ def test_of_several_pairs_p_values_are_adjusted() -> None:
     adjusted = multipletests(raw, method="holm")[1]
     np.testing.assert_allclose([row["holm_p"] for row in table], adjusted)
     assert len(compare(pandas.concat(frames), "dice", first="b")) == 2
+
+
+@pytest.mark.parametrize("statistic", ["mean", "median", 0.1])
+def test_many_columns_are_each_as_if_alone(statistic: Any) -> None:
+    """Samples are drawn once for all that have the same cases; some here lack a few."""
+    rng = np.random.default_rng(12)
+    frames = []
+    for place, name in enumerate("abcd"):
+        values = rng.beta(8, 2, 30)
+        values[: place // 2 * 2] = np.nan
+        frames.append(column(values, algorithm=[name] * 30, site=["A", "B", "C"] * 10))
+    frame = pandas.concat(frames)
+    options: dict[str, Any] = {"statistic": statistic, "samples": 200, "strata": "site"}
+    for row in intervals(frame, "dice", **options):
+        own = frame[frame["algorithm"] == row["algorithm"]]
+        alone = intervals(own, "dice", **options)[0]
+        assert alone["estimate"] == row["estimate"]
+        assert alone == {name: pytest.approx(value) for name, value in row.items()}
+    options.update(undefined="drop", permutations=200)
+    table = compare(frame, "dice", **options)
+    assert [row["n"] for row in table] == [30, 28, 28, 28, 28, 28]
+    for row in table:
+        alone = dict(compare(frame, "dice", first=row["first"], second=row["second"], **options)[0])
+        alone["holm_p"] = row["holm_p"]
+        assert alone["difference"] == row["difference"]
+        assert alone == {name: pytest.approx(value) for name, value in row.items()}
+    assert table.to_pandas().attrs["notes"] == list(table.notes)
+    assert any("cover less" in note for note in table.notes) == (statistic != "mean")
+
+
+def test_a_quantile_without_each_value() -> None:
+    values = np.random.default_rng(8).integers(0, 6, 21).astype(float)
+    for share in (0.0, 0.1, 0.5, 0.77, 1.0):
+        expected = [np.quantile(np.delete(np.sort(values), place), share) for place in range(21)]
+        np.testing.assert_allclose(_left_out(values, None, share), expected, rtol=1e-14)
+    assert _left_out(values, np.arange(21), "mean") == pytest.approx(
+        [np.delete(values, place).mean() for place in range(21)]
+    )
 
 
 def test_the_tail_has_wilsons_interval() -> None:

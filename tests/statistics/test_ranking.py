@@ -69,7 +69,17 @@ def test_undefined_values_count_as_was_said() -> None:
     assert ranked(lost, undefined=100, **tests) == {"A1": (0, 1), "A2": (0, 1)}
     assert ranked(lost, undefined="drop", **tests) == {"A1": (0, 1), "A2": (0, 1)}
     assert ranked(lost, undefined=0, **tests) == {"A1": (1, 1), "A2": (0, 2)}
-    # ranks of cases: what is undefined ranks last, whatever else is said
+    # ranks of cases: what is undefined ranks last unless something else is said
+    ranks: dict[str, Any] = {"larger": True, "method": "rank_then_aggregate"}
+    lost = table(A1=[None, 0.2], A2=[0.0, 0.4], A3=[0.0, 0.3])
+    assert [one[0] for one in ranked(lost, **ranks).values()] == [2.5, 1, 1.5]
+    assert [one[0] for one in ranked(lost, undefined=0, **ranks).values()] == [2, 1, 1.5]
+    assert [one[0] for one in ranked(lost, undefined="drop", **ranks).values()] == [3, 1, 1.5]
+    # who has no value at all is last, and no algorithm more to be beaten
+    lost = table(A1=[0.2] * 5, A2=[1.0] * 5, A3=[None] * 5)
+    by_tests = ranked(lost, True, method="test_then_rank", undefined="drop")
+    assert {name: one[1] for name, one in by_tests.items()} == {"A1": 2, "A2": 1, "A3": 3}
+    assert by_tests["A2"][0] == 1
     lost = table(A1=[None], A2=[0.8])
     assert ranked(lost, larger=True, method="rank_then_aggregate") == {"A1": (2, 2), "A2": (1, 1)}
     known = pandas.DataFrame({"case": ["a", "a"], "algorithm": ["x", "y"], "hd": [3.0, None]})
@@ -87,6 +97,13 @@ def test_ranks_are_those_of_scipy(ties: Any) -> None:
     lost = np.array([np.nan, np.inf, 2.0, np.nan, -np.inf])
     ranks = {"min": [4, 1, 2, 4, 3], "max": [5, 1, 2, 5, 3], "average": [4.5, 1, 2, 4.5, 3]}
     np.testing.assert_array_equal(ranks_of(lost, True, ties), ranks[ties])
+    # the rank after the last one that is there: two that share it leave none free below them
+    lost = np.array([0.5, np.nan, 0.9, 0.5, np.nan])
+    ranks = {"min": [2, 3, 1, 2, 3], "max": [3, 5, 1, 3, 5], "average": [2.5, 4, 1, 2.5, 4]}
+    np.testing.assert_array_equal(ranks_of(lost, True, ties), ranks[ties])
+    assert (
+        ranks_of(np.full(3, np.nan), True, ties) == {"min": 1, "max": 3, "average": 2}[ties]
+    ).all()
     # means of the same values in another order
     one = np.array([0.1 + 0.2 + 0.3, 0.3 + 0.2 + 0.1, 0.0])
     assert one[0] != one[1]
@@ -195,6 +212,53 @@ def test_tasks_and_metrics_make_a_consensus() -> None:
         ranking["dice"]
     with pytest.raises(KeyError, match="no ranking 'T3'"):
         ranking["T3"]
+
+
+def permutations() -> Any:
+    """Each order of five values once: nobody is better than anybody, as challengeR's worst case has it."""
+    return table(**{
+        f"A{place}": [0.8 + 0.05 * order[place] for order in itertools.permutations(range(5))]
+        for place in range(5)
+    })  # fmt: skip
+
+
+def test_the_worst_case_has_no_winner() -> None:
+    for method in ("aggregate_then_rank", "rank_then_aggregate", "test_then_rank"):
+        one = ranked(permutations(), larger=True, method=method)
+        assert {place for _, place in one.values()} == {1.0}
+
+
+def test_a_consensus_is_of_average_ranks() -> None:
+    """Tied in one task and ordered in the other: the pair shares ranks 1 and 2 there, whatever `ties` is."""
+    both = pandas.concat(
+        [table(A1=[0.9], A2=[0.9], A3=[0.5]).assign(task="T1"),
+         table(A1=[0.9, 0.9], A2=[0.8, 0.8], A3=[0.5, 0.5]).assign(task="T2")]
+    )  # fmt: skip
+    for ties in ("min", "max", "average"):
+        ranking = rank(
+            both, "value", algorithm="algo", larger_is_better=True, ties=ties, bootstraps=20
+        )
+        together = ranking.consensus()
+        assert together.scores.tolist() == [1.25, 1.75, 3]
+        assert (
+            together.samples.tolist() == [[1, 2, 3]] * 20
+        )  # T1 has one case: it cannot be drawn anew
+    heavy = ranking.consensus({"T1": 3})
+    assert heavy.scores.tolist() == [1.375, 1.625, 3]
+    for weights, message in (
+        ({"T3": 1}, "'T3'"),
+        ({"T1": -1}, "at least 0"),
+        ({"T1": 0, "T2": 0}, "the weight 0"),
+    ):
+        with pytest.raises(InputError, match=message):
+            ranking.consensus(weights)
+
+
+def test_metrics_of_a_task_have_the_same_samples() -> None:
+    frame = simulated(20, ("T1",))
+    frame["iou"] = frame["dice"] / (2 - frame["dice"])
+    ranking = rank(frame, ["dice", "iou"], method="rank_then_aggregate", bootstraps=50)
+    np.testing.assert_array_equal(ranking["dice"].samples, ranking["iou"].samples)
 
 
 def test_clusters_are_drawn_together() -> None:

@@ -14,11 +14,13 @@ def compare(
     metric: tables.Metrics = "dice",
     first: Annotated[str | None, typer.Option(help="An algorithm. Default: all pairs.")] = None,
     second: Annotated[str | None, typer.Option(help="The one beside it.")] = None,
+    statistic: tables.Aggregated = "mean",
     undefined: tables.Undefined = None,
-    confidence: Annotated[float, typer.Option(help="Of the interval.")] = 0.95,
+    confidence: tables.Confidence = 0.95,
     samples: Annotated[int, typer.Option(help="Of the bootstrap of cases.")] = 2000,
     permutations: Annotated[int, typer.Option(help="Of the signs of differences.")] = 10_000,
     clusters: tables.Clusters = None,
+    strata: tables.Strata = None,
     seed: tables.Seed = 0,
     smaller_is_better: tables.Smaller = False,
     larger_is_better: tables.Larger = False,
@@ -27,7 +29,7 @@ def compare(
     task: tables.Task = None,
     output: tables.Output = None,
 ) -> None:
-    """Compare algorithms case by case: the mean difference with its interval, and two tests of it.
+    """Compare algorithms case by case: the mean difference, or its median, with an interval, and two tests.
 
     A permutation test of the mean, adjusted by Holm's method over all rows, and Wilcoxon's signed-rank test.
     """
@@ -49,11 +51,13 @@ def compare(
         names,
         first=first,
         second=second,
+        statistic=tables.aggregate_of(statistic),
         undefined=tables.undefined_of(undefined),
         confidence=confidence,
         samples=samples,
         permutations=permutations,
         clusters=clusters,
+        strata=strata,
         seed=seed,
     )
     tables.show(found, output)

@@ -15,15 +15,14 @@ def rank(
     method: Annotated[
         str, typer.Option(help="aggregate_then_rank, rank_then_aggregate or test_then_rank.")
     ] = "aggregate_then_rank",
-    aggregate: Annotated[
-        str, typer.Option(help="mean, median, or the share of a quantile, such as 0.05.")
-    ] = "mean",
+    aggregate: tables.Aggregated = "mean",
     undefined: tables.Undefined = None,
     ties: Annotated[str, typer.Option(help="Rank of equal ones: min, max or average.")] = "min",
     alpha: Annotated[float, typer.Option(help="Level of the tests.")] = 0.05,
     adjust: Annotated[str, typer.Option(help="Of the tests: none or holm.")] = "none",
     bootstraps: Annotated[int, typer.Option(help="Samples of the cases; 0 for none.")] = 1000,
     clusters: tables.Clusters = None,
+    strata: tables.Strata = None,
     seed: tables.Seed = 0,
     smaller_is_better: tables.Smaller = False,
     larger_is_better: tables.Larger = False,
@@ -49,21 +48,18 @@ def rank(
         task=task,
         larger_is_better=tables.direction(smaller_is_better, larger_is_better),
     )
-    try:
-        share: float | str = float(aggregate)
-    except ValueError:
-        share = aggregate
     ranking = statistics.rank(
         table,
         names,
         method=method,  # type: ignore[arg-type]  # the function says what is known
-        aggregate=share,  # type: ignore[arg-type]
+        aggregate=tables.aggregate_of(aggregate),
         undefined=tables.undefined_of(undefined),
         ties=ties,  # type: ignore[arg-type]
         alpha=alpha,
         adjust=adjust,  # type: ignore[arg-type]
         bootstraps=bootstraps,
         clusters=clusters,
+        strata=strata,
         seed=seed,
     )
     tables.show(ranking.table, output)
