@@ -9,6 +9,9 @@ import itertools
 import math
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fastseg.evaluation.settings import Settings
 from fastseg.flags import CaseFacts, flags_of
 from fastseg.inputs.structures import Structure
@@ -71,6 +74,7 @@ def raise_flags(
     structures: Sequence[Structure],
     measured: Sequence[Measured],
     tolerances: Sequence[float],
+    instance_sizes: Sequence[NDArray[np.int64]] | None = None,
 ) -> None:
     """Raise the flags of rows that were just made, and that nobody else holds yet."""
     facts = CaseFacts(
@@ -83,6 +87,7 @@ def raise_flags(
         measured,
         tolerances,
         [row.values_by_metric for row in rows],
+        instance_sizes,
     )
     for row, flags in zip(rows, flags_of(facts, settings.flags), strict=True):
         row.__dict__["flags"] = flags

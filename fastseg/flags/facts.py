@@ -48,6 +48,8 @@ class CaseFacts:
         What surfaces are.
     structures, counts, measured, tolerances, values : sequences (n,)
         Of each structure: which labels it is, its voxels, what was measured of it, its tolerance, its metrics.
+    instance_sizes : sequence (n,) of int64 ndarray, or None
+        The voxels of each structure's instances in the reference, where they were evaluated.
     """
 
     histogram: JointHistogram
@@ -59,6 +61,7 @@ class CaseFacts:
     measured: Sequence[Measured]
     tolerances: Sequence[float]
     values: Sequence[Mapping[str, float]]
+    instance_sizes: Sequence[NDArray[np.int64]] | None = None
 
     @lazy
     def voxels(self) -> NDArray[np.int64]:

@@ -50,6 +50,8 @@ def anisotropic_voxels(facts: CaseFacts) -> NDArray[np.float64]:
 def tolerance_below_voxel(facts: CaseFacts) -> NDArray[np.float64]:
     """Compare the tolerance with a voxel; nan where no metric uses it, and of a tolerance of 0, which means it."""
     used = ~np.isnan(facts.column("nsd")) | ~np.isnan(facts.column("boundary_iou"))
+    if facts.instance_sizes is not None:
+        used |= ~np.isnan(facts.column("matched_nsd"))
     tolerances = np.array(facts.tolerances, np.float64)
     with np.errstate(divide="ignore"):
         ratio = min(facts.voxel_sides, default=np.nan) / tolerances

@@ -52,11 +52,29 @@ def thin_structure(facts: CaseFacts) -> NDArray[np.float64]:
     figure=f"{PAPER}, SN 2.13; lecture 3.4.1",
 )
 def dominated_region(facts: CaseFacts) -> NDArray[np.float64]:
-    """Tell how much of a region the largest of its labels is; nan of what has a single label."""
+    """Tell how much of a region the largest of its labels is; nan of a single label, and beside instances."""
     sizes = facts.histogram.sides[0]
     found = np.full(len(facts.structures), np.nan)
+    if facts.instance_sizes is not None:
+        return found
     for row, structure in enumerate(facts.structures):
         rows = sizes.rows(structure.reference) if len(structure.reference) > 1 else []
         if len(rows) > 1:
             found[row] = sizes.sizes[rows].max() / sizes.sizes[rows].sum()
+    return found
+
+
+@flag(
+    threshold=0.9,
+    measures="which share of a structure's voxels in the reference is of its largest instance, of several",
+    effect="the score of the structure as a whole says nothing of its smaller instances",
+    instead="rows of instances; instance_recall, mean_reference_score, the lesionwise_ means",
+    figure=f"{PAPER}, SN 2.13; lecture 3.4.1",
+)
+def dominated_score(facts: CaseFacts) -> NDArray[np.float64]:
+    """Tell how much of a structure its largest instance is; nan of a single one, and where none were evaluated."""
+    found = np.full(len(facts.structures), np.nan)
+    for row, sizes in enumerate(facts.instance_sizes or ()):
+        if len(sizes) > 1:
+            found[row] = sizes.max() / sizes.sum()
     return found
