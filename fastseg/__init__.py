@@ -13,9 +13,11 @@ _HOMES = {
     "evaluate_instances": "fastseg.instances.evaluate_instances",
     "evaluate_cohort": "fastseg.cohort.evaluate_cohort",
     "evaluate_protocol": "fastseg.protocols.framework.evaluate_protocol",
+    "list_probability_scores": "fastseg.probabilities.columns",
     "list_protocols": "fastseg.protocols.framework.registry",
     "protocol_scores": "fastseg.protocols.framework.cohort_scores",
     "evaluate_probabilities": "fastseg.probabilities.evaluate_probabilities",
+    "evaluate_probability_cohort": "fastseg.cohort.probabilities",
     "ProbabilityEvaluation": "fastseg.probabilities.result",
     "distance_map": "fastseg.evaluation.distance_map",
     "DistanceMap": "fastseg.results.distance_map",
@@ -68,6 +70,9 @@ _PACKAGES = frozenset(("statistics",))
 if TYPE_CHECKING:
     from fastseg import statistics as statistics
     from fastseg.cohort.evaluate_cohort import evaluate_cohort as evaluate_cohort
+    from fastseg.cohort.probabilities import (
+        evaluate_probability_cohort as evaluate_probability_cohort,
+    )
     from fastseg.cohort.rater_cohort import evaluate_rater_cohort as evaluate_rater_cohort
     from fastseg.cohort.read_results import read_results as read_results
     from fastseg.components import connected_components as connected_components
@@ -99,6 +104,7 @@ if TYPE_CHECKING:
     from fastseg.primitives import distance_transform_edt as distance_transform_edt
     from fastseg.primitives import surface as surface
     from fastseg.primitives import surface_distances as surface_distances
+    from fastseg.probabilities.columns import list_probability_scores as list_probability_scores
     from fastseg.probabilities.evaluate_probabilities import (
         evaluate_probabilities as evaluate_probabilities,
     )

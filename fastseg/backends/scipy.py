@@ -31,7 +31,7 @@ Mask = NDArray[np.bool_]
 # what has names for up to three axes alone
 _OF_SHAPES = ("topology", "face_topology", "shape")
 # what thins masks
-_OF_SKELETONS = ("skeletonize", "skeleton_overlap")
+_OF_SKELETONS = ("skeletonize", "skeleton_overlap", "tree_overlap")
 
 # what `measure` knows, and the other operations
 _OFFERED = {
@@ -124,6 +124,8 @@ def measured_masks(masks: tuple[Mask, Mask], tolerance: float, request: Request)
         found["face_topology"] = scipy_shapes.topologies(*masks, corners_connect=False)
     if "skeleton_overlap" in request.measurements:
         found["skeleton_overlap"] = scipy_skeletons.overlap(*masks)
+    if "tree_overlap" in request.measurements:
+        found["tree_overlap"] = scipy_skeletons.of_tree(*masks)
     if "shape" in request.measurements:
         first, second = (scipy_shapes.shape(mask, surfels(mask)) for mask in masks)
         found["shape"] = ShapePair(first, second, tuple(request.spacing))

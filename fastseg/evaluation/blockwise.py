@@ -45,7 +45,8 @@ _LEAST_QUERIES = 1 << 10
 _SLACK = 1 + 1e-9
 # Measurements of masks as a whole, and the bytes that they take for each voxel: bits of both, and the runs of one; of
 # skeletons a byte of each mask and skeleton, and bits.
-_AT_ONCE = frozenset(("topology", "face_topology", "shape", "skeleton_overlap"))
+_OF_SKELETONS = frozenset(("skeleton_overlap", "tree_overlap"))
+_AT_ONCE = frozenset(("topology", "face_topology", "shape")) | _OF_SKELETONS
 _BYTES_OF_SHAPES, _BYTES_OF_SKELETONS = 1.0, 5.0
 
 
@@ -140,7 +141,7 @@ class Blockwise:
         if not wanted:
             return {}
         nz, ny, nx = self._shape
-        each = _BYTES_OF_SKELETONS if "skeleton_overlap" in wanted else _BYTES_OF_SHAPES
+        each = _BYTES_OF_SKELETONS if wanted & _OF_SKELETONS else _BYTES_OF_SHAPES
         needed = int(nz * ny * nx * each)
         if needed > self._budget.working:
             raise InputError(

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +16,18 @@ from numpy.typing import NDArray
 from fastseg.evaluation.settings import Settings
 from fastseg.flags import CaseFacts, flags_of
 from fastseg.inputs.structures import Structure
+from fastseg.measures import skeletons, trees
 from fastseg.measures.joint_histogram import Counts, Empty, JointHistogram
 from fastseg.measures.regions import Measured
-from fastseg.measures.skeletons import BESIDE_NOTHING
 from fastseg.metrics import EmptyPolicy, Metric, Options
 from fastseg.metrics.registry import DEFAULTS
 from fastseg.results import Row
+
+# what is known of a mask beside an empty one, by the measurement and by which is empty
+_BESIDE_NOTHING: Mapping[str, Mapping[str, Any]] = {
+    "skeleton_overlap": skeletons.BESIDE_NOTHING,
+    "tree_overlap": trees.BESIDE_NOTHING,
+}
 
 
 def rows_of(
@@ -130,6 +137,7 @@ def fill_in(
         if metric.measurement != "counts":
             # a distance to nothing is inf, and between nothings there is none
             value = math.nan if empty == "both" else metric.worst
-            if metric.measurement == "skeleton_overlap" and empty != "both":
-                value = metric.function(BESIDE_NOTHING[empty], DEFAULTS)
+            beside_nothing = _BESIDE_NOTHING.get(metric.measurement)
+            if beside_nothing is not None and empty != "both":
+                value = metric.function(beside_nothing[empty], DEFAULTS)
         values[metric.name] = policy.value(metric, value, empty, diagonal, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+import zipfile
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -138,6 +139,10 @@ def as_logits(logits: Logits, channels: int) -> Literal["", "sigmoid", "softmax"
 def _opened(given: Any, reference: Source, rules: io.GridRules) -> Any:
     """Read an image, in the reference's order of axes where both have a grid; an array is what it is."""
     if isinstance(given, (str, os.PathLike)):
+        if _is_of_nnunet(given):
+            # (channels, z, y, x), whatever reader nnU-Net was given; images with a grid are read as (x, y, z)
+            array = io.open_image(given).read().array
+            return array if reference.grid is None else np.moveaxis(array.T, -1, 0)
         image = io.open_image(given)
     else:
         opened = as_opened(given, "probabilities")
@@ -155,6 +160,18 @@ def _opened(given: Any, reference: Source, rules: io.GridRules) -> Any:
     for note in how.notes:
         warnings.warn(note, InputWarning, stacklevel=5)
     return array if how.prediction is None else how.prediction.applied(array)
+
+
+def _is_of_nnunet(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a file holds what nnU-Net writes: one array of this name, or of that of its first version."""
+    if not os.fspath(path).lower().endswith(".npz"):
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name.removesuffix(".npy") for name in archive.namelist()]
+    except (OSError, zipfile.BadZipFile):
+        return False  # which is told where it is read
+    return names in (["probabilities"], ["softmax"])
 
 
 def _as_floats(given: Any) -> NDArray[Any]:

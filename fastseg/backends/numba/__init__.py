@@ -61,7 +61,8 @@ _LARGE_BOX = 1 << 24
 _COST_OF_A_VOXEL = 8
 
 # what `measure` makes of masks one by one, small ones too
-_OF_SHAPES = _OF_CODES | {"skeleton_overlap", "surface_places"}
+_OF_SKELETONS = frozenset(("skeleton_overlap", "tree_overlap"))
+_OF_SHAPES = _OF_CODES | _OF_SKELETONS | {"surface_places"}
 
 # what `measure` knows, and the other operations
 _OFFERED = {
@@ -78,7 +79,7 @@ def unsupported(operation: str, ndim: int) -> str | None:
     """Say why an operation is not offered, at all or for so many axes."""
     if operation not in _OFFERED:
         return f"the numba backend has no {operation}"
-    if operation in ("skeletonize", "skeleton_overlap") and ndim not in (2, 3):
+    if (operation == "skeletonize" or operation in _OF_SKELETONS) and ndim not in (2, 3):
         return f"skeletons have 2 or 3 axes, not {ndim}"
     if ndim > 3 and operation != "distance_transform_edt":
         return f"numba kernels take up to 3 axes, not {ndim}"

@@ -15,7 +15,7 @@ from fastseg.backends.numba.bands import band_overlap
 from fastseg.backends.numba.masks import Mask
 from fastseg.backends.numba.places import PackedPlaces
 from fastseg.backends.numba.shapes import shapes_of
-from fastseg.backends.numba.skeletons import skeleton_overlap
+from fastseg.backends.numba.skeletons import skeletons_of
 from fastseg.backends.numba.surfaces import Surfaces, surfaces_of
 from fastseg.backends.numba.tally import TalliedDistances
 from fastseg.backends.shared.geometry import ordered_codes
@@ -33,8 +33,7 @@ def measured(
     masks = take()
     found: dict[str, Any] = {}
     found.update(shapes_of(masks, request.spacing, request.measurements))
-    if "skeleton_overlap" in request.measurements:
-        found["skeleton_overlap"] = skeleton_overlap(masks)
+    found.update(skeletons_of(masks, request.measurements))
     if "band_overlap" in request.measurements:
         found["band_overlap"] = band_overlap(masks, request.spacing, tolerance)
     boundary = request.boundary
