@@ -63,8 +63,8 @@ def _legend(height: int) -> Iterator[str]:
     left = GAP
     for name, _, colour in PARTS:
         yield f"<rect x='{left}' y='{height - 22}' width='12' height='12' fill='{colour}'/>"
-        yield f"<text x='{left + 17}' y='{height - 11}' {_TEXT}>{name}</text>"
-        left += 26 + 8 * len(name)
+        yield f"<text x='{left + 17}' y='{height - 11}' {_TEXT.replace('13', '12')}>{name}</text>"
+        left += 25 + 6 * len(name)
 
 
 def _runs(mask: NDArray[np.bool_]) -> str:
@@ -84,7 +84,9 @@ def _outline(mask: NDArray[np.bool_]) -> str:
     for command, one in (("h", mask), ("v", mask.T)):
         edges = np.diff(np.pad(one, ((1, 1), (1, 1))).astype(np.int8), axis=0) != 0
         rows, ends = np.diff(edges.astype(np.int8), axis=1).nonzero()
-        for row, begin, end in zip(rows[::2].tolist(), ends[::2].tolist(), ends[1::2].tolist(), strict=True):
+        for row, begin, end in zip(
+            rows[::2].tolist(), ends[::2].tolist(), ends[1::2].tolist(), strict=True
+        ):
             start = f"{begin} {row}" if command == "h" else f"{row} {begin}"
             parts.append(f"M{start}{command}{end - begin}")
     return "".join(parts)

@@ -75,7 +75,8 @@ def page() -> str:
 <!-- made by `python -m docs.make_pitfalls`: what is written here by hand is lost -->
 
 No single metric is enough. Each way in which one misleads is shown here on masks small enough to count by hand, with
-the metric or the flag that uncovers it. The masks are ours; *figure* names the one that shows the same in Reinke et al.,
+the metric or the flag that uncovers it. In the pictures a line goes around the reference, dashes around the prediction.
+Masks are ours; *figure* names the one that shows the same in Reinke et al.,
 [Understanding metric-related pitfalls in image analysis validation](https://doi.org/10.1038/s41592-023-02150-0).
 Numbers are what `fastseg.evaluate` gives; each example is a test in `tests/lecture`.
 
@@ -83,8 +84,8 @@ Numbers are what `fastseg.evaluate` gives; each example is a test in `tests/lect
 ## All flags
 
 Of the rows of structures: `row.flags`, the column `flags` of every table, `evaluation.flags` for all at once.
-`evaluate(flags=False)` looks for none, `flags={{"small_structure": 0.01, "touches_edge": False}}` changes a threshold and
-switches one off.
+`evaluate(flags=False)` looks for none, `flags={{"small_structure": 0.01, "touches_edge": False}}` changes a threshold
+and switches one off.
 
 {of_flags(list_flags())}
 
@@ -112,7 +113,13 @@ def of_pitfall(pitfall: Pitfall) -> str:
     ]
     figure = f" *Figure {pitfall.figure}.*" if pitfall.figure else ""
     image = f"![{alternative(pitfall)}](_static/pitfalls/{slug(pitfall)}.svg)"
-    parts = (f"### {pitfall.title}", image, pitfall.trap + figure, table(heads, lines), pitfall.uncovered)
+    parts = (
+        f"### {pitfall.title}",
+        image,
+        pitfall.trap + figure,
+        table(heads, lines),
+        pitfall.uncovered,
+    )
     return "\n\n".join(parts) + "\n"
 
 
@@ -127,7 +134,14 @@ def of_flags(flags: tuple[Flag | CohortFlag | RaterFlag, ...]) -> str:
     return table(
         heads,
         (
-            (f"`{one.name}`", one.measures, f"{one.threshold:.4g}", one.effect, one.instead, one.figure or "–")
+            (
+                f"`{one.name}`",
+                one.measures,
+                f"{one.threshold:.4g}",
+                one.effect,
+                one.instead,
+                one.figure or "–",
+            )
             for one in flags
         ),
     )

@@ -49,7 +49,7 @@ RATER_FLAGS = (
         _within_rater_spread,
         0,
         "the share of the raters who agree with the other raters no better than the prediction agrees with all",
-        "the prediction is as good as a rater: what still differs between predictions of which this is so is the raters'",
+        "the prediction is as good as a rater: differences of predictions of which this is so are the raters'",
         "relative_ metrics with their intervals; nsd with the raters' disagreement as its tolerance; more raters",
         "lecture 3.2 and 3.4.5; Nikolov et al. 2021, doi:10.2196/26151",
     ),

@@ -81,7 +81,7 @@ def disc(side: int, center: tuple[float, float], radius: float, spacing: float =
     """Draw what lies within a circle, given in the units of the spacing, by the centres of pixels."""
     y, x = (np.mgrid[:side, :side] + 0.5) * spacing
     inside = np.hypot(y - center[0], x - center[1]) < radius
-    return inside.astype(np.uint8)
+    return np.asarray(inside, np.uint8)
 
 
 def names(row: Row) -> set[str]:

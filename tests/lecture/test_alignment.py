@@ -10,8 +10,10 @@ CENTRES = Pitfall(
     title="The place is right, or it is not",
     section="3.4.3",
     figure="SN 2.7",
-    trap="Both predictions are as large and lie within the reference, one in its middle and one in its corner. Overlap is the same.",
-    uncovered="`center_distance` tells them apart. `place_right_shape_wrong` is raised where the centres agree and overlap is poor.",
+    trap="Both predictions are as large and lie within the reference, one in its middle and one in its corner. "
+    "Overlap is the same.",
+    uncovered="`center_distance` tells them apart. `place_right_shape_wrong` is raised where the centres agree and "
+    "overlap is poor.",
     metrics=("dice", "iou", "center_distance", "hd", "assd"),
     panels=(
         Panel("in the middle", REFERENCE, box(24, (8, 16), (8, 16))),
@@ -33,7 +35,8 @@ SHIFTED = Pitfall(
     section="3.4.3",
     figure="SN 2.7",
     trap="A shift of the whole and a shape that is wrong in the right place can have the same Dice.",
-    uncovered="`shape_right_place_wrong` and `shifted` are raised for the first, `place_right_shape_wrong` for the second.",
+    uncovered="`shape_right_place_wrong` and `shifted` are raised for the first, `place_right_shape_wrong` for the "
+    "second.",
     metrics=("dice", "center_distance", "volume_similarity", "hd95"),
     panels=(
         Panel("shifted", box(28, (6, 16), (4, 20)), box(28, (10, 20), (8, 24))),

@@ -18,9 +18,10 @@ DEFINITIONS = Pitfall(
     title="Two rectangles",
     section="3.3",
     figure="",
-    trap="The reference A is 4 × 6 pixels, the prediction B 4 × 5; they share 3 × 3 of 144. So TP = 9, FP = 11, FN = 15 and TN = 109.",
-    uncovered="Where the background is large, accuracy and specificity are near 1 whatever the prediction is. All definitions are "
-    "[here](definitions.md).",
+    trap="The reference A is 4 × 6 pixels, the prediction B 4 × 5; they share 3 × 3 of 144. So TP = 9, FP = "
+    "11, FN = 15 and TN = 109.",
+    uncovered="Where the background is large, accuracy and specificity are near 1 whatever the prediction is. All "
+    "definitions are [here](definitions.md).",
     metrics=(
         "accuracy",
         "precision",
@@ -79,7 +80,7 @@ def test_3_3_3_robustness_is_degradation_over_levels_of_noise() -> None:
 
 def test_3_3_4_confusion_matrix() -> None:
     assert ROW.counts == (TP, FP, FN, TN)
-    assert (np.count_nonzero(A), np.count_nonzero(B)) == (TP + FN, TP + FP)
+    assert [int(A.sum()), int(B.sum())] == [TP + FN, TP + FP]
     matrix = fastseg.confusion_matrix(REFERENCE, PREDICTION)
     assert np.asarray(matrix).sum() == REFERENCE.size
 

@@ -18,10 +18,10 @@ EMPTY = Pitfall(
     title="Nothing to find, nothing found",
     section="3.4.6",
     figure="SN 2.33",
-    trap="Without a reference the Dice of a single false pixel is that of a false lump: 0. Without either the formula is 0/0, and tools say 0, 1, nan, "
-    "or leave the case out.",
-    uncovered="The row says which map was `empty`, and `empty=` says what stands for what no formula gives. `empty_reference` and "
-    "`empty_prediction` are raised with how many voxels are false or missed.",
+    trap="Without a reference the Dice of a single false pixel is that of a false lump: 0. Without either the "
+    "formula is 0/0, and tools say 0, 1, nan, or leave the case out.",
+    uncovered="The row says which map was `empty`, and `empty=` says what stands for what no formula gives. "
+    "`empty_reference` and `empty_prediction` are raised with how many voxels are false or missed.",
     metrics=("dice", "iou", "hd95", "nsd", "specificity"),
     panels=(
         Panel("neither", NOTHING, NOTHING, OF_ONE),

@@ -15,10 +15,10 @@ HOLES = Pitfall(
     title="A hole that no boundary shows",
     section="3.4.4",
     figure="SN 2.6",
-    trap="A hole of one pixel changes nothing that `hd95` or `nsd` notice, and Dice hardly. Tools that follow the outer boundary alone do not see the "
-    "large one either; the surfaces here have inner walls too.",
-    uncovered="`hole_count_difference` counts it, and `filled_dice` beside `dice` tells that holes are all that is wrong. Where topology "
-    "was asked for, `different_holes` is raised.",
+    trap="A hole of one pixel changes nothing that `hd95` or `nsd` notice, and Dice hardly. Tools that follow "
+    "the outer boundary alone do not see the large one either; the surfaces here have inner walls too.",
+    uncovered="`hole_count_difference` counts it, and `filled_dice` beside `dice` tells that holes are all that is "
+    "wrong. Where topology was asked for, `different_holes` is raised.",
     metrics=("dice", "hd95", "nsd", "hd", "hole_count_difference", "filled_dice"),
     panels=(Panel("small hole", SOLID, HOLE), Panel("large hole", SOLID, CAVITY.astype(np.uint8))),
 )

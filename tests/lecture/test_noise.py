@@ -22,10 +22,10 @@ STRAY = Pitfall(
     title="A stray pixel of the annotator",
     section="3.4.5",
     figure="",
-    trap="The prediction is right and the reference has a pixel too much, far away. The Hausdorff distance is of that pixel alone; "
-    "with three `hd95` still says 0, and with six 7.",
-    uncovered="`hd` beside `hd95`, `assd` and `nsd`. `percentile_at_a_jump` is raised where a few percent of the surface decide "
-    "what `hd95` is.",
+    trap="The prediction is right and the reference has a pixel too much, far away. The Hausdorff distance is "
+    "of that pixel alone; with three `hd95` still says 0, and with six 7.",
+    uncovered="`hd` beside `hd95`, `assd` and `nsd`. `percentile_at_a_jump` is raised where a few percent of the "
+    "surface decide what `hd95` is.",
     metrics=("dice", "hd", "hd95", "assd", "nsd"),
     panels=(
         Panel("one pixel", _with(SQUARE, (31, 31)), SQUARE),
@@ -51,10 +51,11 @@ SPREAD = Pitfall(
     title="Two raters, one structure",
     section="3.4.5",
     figure="",
-    trap="What a prediction could reach at most is what raters reach with each other; one of 1 is out of reach, and a better one is better at being "
-    "one of the raters.",
-    uncovered="`evaluate_raters` puts a prediction beside what raters have with each other, and `within_rater_spread` is raised where it is one of "
-    "them. `nsd` with the raters' disagreement as the tolerance forgives what they would not agree on.",
+    trap="What a prediction could reach at most is what raters reach with each other; one of 1 is out of "
+    "reach, and a better one is better at being one of the raters.",
+    uncovered="`evaluate_raters` puts a prediction beside what raters have with each other, and "
+    "`within_rater_spread` is raised where it is one of them. `nsd` with the raters' disagreement as the "
+    "tolerance forgives what they would not agree on.",
     metrics=("dice", "hd95", "nsd"),
     panels=(
         Panel("another rater", RATERS[0], RATERS[2], {"tolerance": 2.5}),

@@ -13,8 +13,8 @@ LAYERS = Pitfall(
     section="3.5",
     figure="SN 2.10",
     trap="Both outlines are one pixel from the reference's. Dice and IoU prefer the one that is too large.",
-    uncovered="`f0_5` punishes what is too much and `f2` what is missing, where one of them is worse for the task. `one_layer_too_small` and "
-    "`one_layer_too_large` are raised where the error is nothing but a layer.",
+    uncovered="`f0_5` punishes what is too much and `f2` what is missing, where one of them is worse for the task. "
+    "`one_layer_too_small` and `one_layer_too_large` are raised where the error is nothing but a layer.",
     metrics=("dice", "iou", "precision", "recall", "f0_5", "f2", "hd95"),
     panels=(
         Panel("too small", REFERENCE, box(18, (5, 13), (5, 13))),
@@ -38,7 +38,9 @@ def test_f_beta_prefers_what_beta_says() -> None:
     assert small["f2"] < large["f2"]
     beta = 0.5**2
     precision, recall = large["precision"], large["recall"]
-    assert large["f0_5"] == pytest.approx((1 + beta) * precision * recall / (beta * precision + recall))
+    assert large["f0_5"] == pytest.approx(
+        (1 + beta) * precision * recall / (beta * precision + recall)
+    )
 
 
 PITFALLS = (LAYERS,)

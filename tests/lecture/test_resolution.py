@@ -19,9 +19,10 @@ GRIDS = Pitfall(
     title="Two circles on three grids",
     section="3.4.7",
     figure="SN 2.36",
-    trap="Reference and prediction are the same two circles each time, drawn on grids of another pixel size, and every metric changes.",
-    uncovered="Compare on one grid. `tolerance_below_voxel` is raised where a tolerance asks for more than the grid can show, and "
-    "`anisotropic_voxels` where one axis is much coarser than the others.",
+    trap="Reference and prediction are the same two circles each time, drawn on grids of another pixel size, "
+    "and every metric changes.",
+    uncovered="Compare on one grid. `tolerance_below_voxel` is raised where a tolerance asks for more than the grid "
+    "can show, and `anisotropic_voxels` where one axis is much coarser than the others.",
     metrics=("dice", "iou", "hd", "hd95", "assd", "nsd"),
     panels=(_grid(4), _grid(2), _grid(0.5)),
 )

@@ -28,9 +28,10 @@ BRANCHES = Pitfall(
     title="Branches are few pixels",
     section="3.4.2",
     figure="SN 2.14",
-    trap="One prediction misses the branches, the other has them and a trunk that is thinner. Overlap is the same to the digit.",
-    uncovered="`cl_dice` and `topology_sensitivity` follow the centre line. `thin_structure` is raised where "
-    "nine of ten voxels lie on the surface.",
+    trap="One prediction misses the branches, the other has them and a trunk that is thinner. Overlap is the "
+    "same to the digit.",
+    uncovered="`cl_dice` and `topology_sensitivity` follow the centre line. `thin_structure` is raised where nine "
+    "of ten voxels lie on the surface.",
     metrics=("dice", "iou", "cl_dice", "topology_precision", "topology_sensitivity", "hd95"),
     panels=(
         Panel("no branches", TREE, TRUNK_OF_THE_SAME_SIZE),

@@ -17,9 +17,10 @@ BOUNDARY_ERRORS = Pitfall(
     title="One error of the boundary, two sizes",
     section="3.4.1",
     figure="SN 2.12",
-    trap="Both predictions are a pixel too small all around. Overlap is good for the large structure and bad for the small one.",
-    uncovered="`boundary_iou` with a narrow band, `nsd` and distances say the same of both. `small_structure` is raised where a single "
-    "pixel moves overlap by more than 2 %.",
+    trap="Both predictions are a pixel too small all around. Overlap is good for the large structure and bad "
+    "for the small one.",
+    uncovered="`boundary_iou` with a narrow band, `nsd` and distances say the same of both. `small_structure` is "
+    "raised where a single pixel moves overlap by more than 2 %.",
     metrics=("dice", "iou", "boundary_iou", "hd95", "assd", "nsd"),
     panels=(
         Panel("large", LARGE, box(28, (4, 24), (4, 24)), {"tolerance": 1.5}),
@@ -65,10 +66,11 @@ DOMINATED = Pitfall(
     title="A large structure decides the pooled score",
     section="3.4.1",
     figure="SN 2.13",
-    trap="The first prediction has all three small structures and half of the large one, the second has the large one and no small one. "
-    "The Dice of all together prefers the second.",
-    uncovered="Of instances, each is one: `evaluate_instances` counts three of four missed. `dominated_score` is raised where one "
-    "instance of several is most of the voxels, `dominated_region` where one label of a region is.",
+    trap="The first prediction has all three small structures and half of the large one, the second has the "
+    "large one and no small one. The Dice of all together prefers the second.",
+    uncovered="Of instances, each is one: `evaluate_instances` counts three of four missed. `dominated_score` is "
+    "raised where one instance of several is most of the voxels, `dominated_region` where one label of a "
+    "region is.",
     metrics=("dice", "instance_recall", "mean_reference_score"),
     panels=(
         Panel("small ones found", REFERENCE, SMALL_ALONE, find=_instances),
