@@ -106,7 +106,7 @@ def of_pitfall(pitfall: Pitfall) -> str:
     lines = [
         (
             panel.title,
-            *(number(row[metric]) for metric in pitfall.metrics),
+            *(number(row[metric], pitfall.digits) for metric in pitfall.metrics),
             ", ".join(f"`{flag}`" for flag in row.flags) or "–",
         )
         for panel, row in zip(pitfall.panels, rows, strict=True)
@@ -152,11 +152,14 @@ def slug(pitfall: Pitfall) -> str:
     return re.sub(r"[^a-z0-9]+", "-", pitfall.title.lower()).strip("-")
 
 
-def number(value: float) -> str:
-    """Three digits, whole numbers as such."""
+def number(value: float, digits: int) -> str:
+    """So many digits; of three, whole numbers as such."""
     if math.isnan(value):
         return "nan"
-    return "∞" if math.isinf(value) else f"{value:.3f}".rstrip("0").rstrip(".")
+    if math.isinf(value):
+        return "∞"
+    text = f"{value:.{digits}f}"
+    return text.rstrip("0").rstrip(".") if digits == 3 else text
 
 
 def write(made: Mapping[Path, str]) -> None:

@@ -55,6 +55,8 @@ class Pitfall:
     metrics : tuple of str
         The columns of the table.
     panels : tuple of Panel
+    digits : int
+        To how many digits the table is printed.
     """
 
     title: str
@@ -64,6 +66,7 @@ class Pitfall:
     uncovered: str
     metrics: tuple[str, ...]
     panels: tuple[Panel, ...]
+    digits: int = 3
 
     def rows(self) -> list[Row]:
         """Evaluate all panels."""

@@ -48,4 +48,72 @@ def test_overlap_does_not_see_branches() -> None:
     assert "thin_structure" in names(without) & names(with_branches)
 
 
-PITFALLS = (BRANCHES,)
+# The reference, and predictions 1 to 5.
+SIX = """
+...........  ...........  ...........  ...........  ...........  ...........
+...........  ...####....  ...........  ..###......  ...........  ...##......
+..####.....  ...####....  ..##.......  ..###......  ...........  ...##......
+..####.....  ...####....  ..##.......  ..###.###..  ..#####....  ...##......
+..####.....  ...####....  ..######...  ....####...  ..#####....  ...##......
+..####.....  .....##....  ..######...  ....##.....  ..###......  ...##......
+..####.....  .######....  ...#####...  ....##.....  ....####...  ...##......
+..####.....  .######....  ....####...  ....##.....  .....###...  ..##.......
+...........  ..#####....  ....#####..  ...........  .....###...  ..##.......
+...........  ...........  ....#####..  ...........  ...........  ...#.......
+...........  ...........  ...........  ...........  ...........  ...........
+"""
+FIVE_REFERENCE, *FIVE = (
+    np.array([[pixel == "#" for pixel in row] for row in rows], np.uint8)
+    for rows in zip(*(line.split() for line in SIX.split("\n") if line), strict=True)
+)
+
+FIVE_SHAPES = Pitfall(
+    title="Five predictions of one Dice",
+    section="3.4.2",
+    figure="",
+    trap="The lecture's table: five predictions of one reference with a Dice of 0.6 and an IoU of 0.4, and "
+    "quite different boundaries. These masks, found by a search, give all its numbers to the printed "
+    "digit.",
+    uncovered="The distances tell them apart, each in another way: `hd` and `hd95` have different orders, and so do "
+    "averages and `nsd`. The table can be had with the definitions that are the defaults here: voxel "
+    "surfaces on a grid of spacing 1, `assd` pooled over both surfaces, `masd` the mean of two means, "
+    "`hd95` the larger of two percentiles, `nsd` within 1. It cannot be had with "
+    '`percentile_method="pooled"` and that tolerance: where at least 0.95 of the surfaces is within 1 and '
+    "nothing beyond √2, as its first row says, the pooled percentile is below 1.03. Nor with a tolerance "
+    "below 1, for which that row asks for averages below 0.1, nor of 2 or more, within which all of the "
+    "fifth row lies.",
+    metrics=("dice", "iou", "hd", "hd95", "assd", "masd", "nsd"),
+    panels=tuple(
+        Panel(f"prediction {number}", FIVE_REFERENCE, mask) for number, mask in enumerate(FIVE, 1)
+    ),
+    digits=1,
+)
+
+# As the lecture prints them.
+PRINTED = np.array(
+    [
+        [0.6, 0.4, 1.4, 1.3, 0.9, 0.9, 1.0],
+        [0.6, 0.4, 3.6, 3.1, 1.0, 1.0, 0.7],
+        [0.6, 0.4, 3.0, 2.0, 0.8, 0.7, 0.8],
+        [0.6, 0.4, 2.2, 2.0, 0.8, 0.7, 0.8],
+        [0.6, 0.4, 2.0, 1.2, 0.8, 0.8, 0.9],
+    ]
+)
+
+
+def test_five_predictions_have_one_overlap_and_different_boundaries() -> None:
+    found = np.array(
+        [[row[metric] for metric in FIVE_SHAPES.metrics] for row in FIVE_SHAPES.rows()]
+    )
+    assert (np.round(found, 1) == PRINTED).all()
+    assert np.abs(found - PRINTED).max() < 0.05
+
+
+def test_the_table_cannot_be_had_with_pooled_percentiles_within_1() -> None:
+    for number in range(1, 400):
+        beyond = number // 20  # at most 0.05 of all, where nsd is 0.95 or more
+        distances = np.repeat([1, 2**0.5], [number - beyond, beyond])
+        assert np.percentile(distances, 95) < 1.03
+
+
+PITFALLS = (BRANCHES, FIVE_SHAPES)
