@@ -57,6 +57,8 @@ _HOMES = {
     "InputError": "fastseg.errors",
     "InputTypeError": "fastseg.errors",
     "MissingPackageError": "fastseg.errors",
+    "accuracy": "fastseg.results.accuracy",
+    "Accuracy": "fastseg.measures.accuracy",
     "robustness": "fastseg.measures.robustness",
     "Robustness": "fastseg.measures.robustness",
     "read_image": "fastseg.io",
@@ -96,6 +98,7 @@ if TYPE_CHECKING:
     from fastseg.instances.evaluate_instances import evaluate_instances as evaluate_instances
     from fastseg.io import read_image as read_image
     from fastseg.io import write_image as write_image
+    from fastseg.measures.accuracy import Accuracy as Accuracy
     from fastseg.measures.robustness import Robustness as Robustness
     from fastseg.measures.robustness import robustness as robustness
     from fastseg.measures.surface_distances import SurfaceDistances as SurfaceDistances
@@ -119,6 +122,7 @@ if TYPE_CHECKING:
     from fastseg.raters.repeatability import repeatability as repeatability
     from fastseg.raters.results import RaterEvaluation as RaterEvaluation
     from fastseg.results import Evaluation as Evaluation
+    from fastseg.results.accuracy import accuracy as accuracy
     from fastseg.results.detection_curve import DetectionCurve as DetectionCurve
     from fastseg.results.detection_curve import detection_curve as detection_curve
     from fastseg.results.distance_map import DistanceMap as DistanceMap

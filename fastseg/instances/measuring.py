@@ -10,6 +10,7 @@ import numpy as np
 
 from fastseg import threads
 from fastseg.evaluation.case import furthest_of, widths_of
+from fastseg.evaluation.settings import all_within_tolerance
 from fastseg.inputs.arrays import Spacing
 from fastseg.instances.matched_case import MatchedCase
 from fastseg.instances.settings import InstanceSettings
@@ -32,20 +33,20 @@ class Measuring:
     case : CaseMaps
     settings : InstanceSettings
     spacing : tuple of float
-    tolerances : sequence of float
-        Of each structure.
+    tolerances, bands : sequence of float
+        Of each structure: its tolerance, and the width of its boundary band.
     """
 
     case: CaseMaps
     settings: InstanceSettings
     spacing: Spacing
     tolerances: Sequence[float]
+    bands: Sequence[float]
 
     def _request(self, metrics: Iterable[Metric]) -> Request:
         """Ask for what some metrics are functions of."""
         measurements = self.settings.measured_of(metrics)
-        of_distances = [m for m in metrics if m.measurement == "surface_distributions"]
-        within = bool(of_distances) and all(metric.within_tolerance for metric in of_distances)
+        within = all_within_tolerance(metrics)
         furthest = furthest_of(self.tolerances) if within else math.inf
         return Request(measurements, self.spacing, self.settings.boundary, furthest=furthest)
 
@@ -55,7 +56,7 @@ class Measuring:
         if not request.measurements or not len(found.matching.scores):
             return []
         structures = found.instances.structures
-        widths = widths_of(self.tolerances, request.measurements)
+        widths = widths_of(self.bands, request.measurements)
         regions = _regions(found, widths)
         measured: list[Sequence[Measured]] = [[]] * len(structures)
         wanted = [place for place, own in enumerate(regions) if len(own)]
@@ -88,7 +89,7 @@ class Measuring:
         wholes: list[Measured] = [{} for _ in structures]
         if not request.measurements:
             return wholes
-        widths = widths_of(self.tolerances, request.measurements)
+        widths = widths_of(self.bands, request.measurements)
         places = [place for place, one in enumerate(structures) if not one.counts.empty]
         regions = [
             Region(one.structure.reference, one.structure.prediction, one.box, widths[place])

@@ -92,8 +92,8 @@ exceeds τ, the tolerance, by no more than a millionth of it is within τ.
             gives="fastseg.measures.overlap.Overlap",
             title="Of boundary bands",
             about="""
-Rτ and Pτ are the voxels of each mask that lie nearer than τ, the tolerance, to its own voxel surface; what lies τ away
-but for a rounding is not nearer.
+Rτ and Pτ are the voxels of each mask that lie nearer than τ, the width of the band, to its own voxel surface; what lies
+τ away but for a rounding is not nearer. The width is the tolerance unless `boundary_width` is given.
 """,
             group="surface",
         ),
@@ -202,6 +202,7 @@ class Options(NamedTuple):
     tolerance: float = 1.0
     percentile_method: PercentileMethod = "max_of_directions"
     voxel_volume: float = 1.0
+    beta: float = 1.0
 
 
 DEFAULTS = Options()

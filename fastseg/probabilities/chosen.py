@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastseg.errors import InputError, InputTypeError
+from fastseg.errors import InputError
 from fastseg.inputs.arrays import Array, as_array, as_mask
-from fastseg.inputs.device import memory_of
+from fastseg.inputs.device import check_in_cpu_memory
 from fastseg.inputs.source import whole_map
 from fastseg.inputs.structures import Structure
 from fastseg.io.pairs import read_map
@@ -23,9 +23,8 @@ def as_counted(mask: Any, labels: Array) -> NDArray[np.bool_] | None:
         return None
     if isinstance(mask, (str, os.PathLike)):
         mask = whole_map(read_map(mask, "mask").source, "probabilities")
+    check_in_cpu_memory(mask, "mask", "probabilities")
     found = as_mask(as_array(mask, "mask"), "mask")
-    if memory_of(found) != "cpu":
-        raise InputTypeError("mask: expected an array in CPU memory; copy it")
     if found.shape != labels.shape:
         raise InputError(f"mask: expected the reference's shape {labels.shape}, got {found.shape}")
     return found

@@ -15,7 +15,7 @@ from fastseg import io
 from fastseg.errors import InputError, InputTypeError, InputWarning
 from fastseg.inputs.arrays import as_array
 from fastseg.inputs.choices import unknown
-from fastseg.inputs.device import is_on_device
+from fastseg.inputs.device import check_in_cpu_memory
 from fastseg.inputs.scalars import as_whole_number, shown
 from fastseg.inputs.source import Source
 from fastseg.io.objects import as_opened
@@ -175,12 +175,8 @@ def _is_of_nnunet(path: str | os.PathLike[str]) -> bool:
 
 
 def _as_floats(given: Any) -> NDArray[Any]:
+    check_in_cpu_memory(given, "probabilities", "probabilities")
     array = as_array(given, "probabilities")
-    if is_on_device(array):
-        raise InputTypeError(
-            "probabilities: they are evaluated in CPU memory, and this array is on a GPU; copy it "
-            "(cupy.asnumpy(array), tensor.cpu())"
-        )
     if array.dtype.kind != "f":
         raise InputTypeError(
             f"probabilities: expected floats from 0 to 1, got dtype {array.dtype}; label maps are for "

@@ -301,6 +301,7 @@ TOPCOW = Protocol(
     ),
     evaluate=evaluate,
     aggregate=aggregate,
+    more_rows=dict.fromkeys((_MERGED, "ClsAvgDice"), tuple(NAMES)),
 )
 
 PROTOCOLS = (TOPCOW,)

@@ -15,6 +15,7 @@ from fastseg.backends.shared.volume import Volume
 from fastseg.inputs.c_order import c_ordered
 from fastseg.measures.skeletons import SkeletonOverlap
 from fastseg.measures.trees import TreeOverlap, branches_of, tree_overlap, with_nearest
+from fastseg_kernels._thinning import VOXELS
 from fastseg_kernels.cpu import masks as mask_kernels
 from fastseg_kernels.cpu import skeleton as kernels
 
@@ -31,11 +32,11 @@ def skeletonize(mask: NDArray[np.bool_], all_faces: bool) -> NDArray[np.bool_]:
     part = Part.used([packed])
     (z, y, w), (nz, ny, nw) = part.start, part.words
     words = np.ascontiguousarray(packed.words[z : z + nz, y : y + ny, w : w + nw])
-    row_words = -(-part.width // kernels.VOXELS)
+    row_words = -(-part.width // VOXELS)
     spread, due = np.zeros((2, nz + 2, ny + 2, row_words), np.uint64)
     rows = np.zeros((nz + 2, ny + 2), np.uint8)
     kernels.spread(words, part.width, spread, due, rows)
-    places, candidates = np.empty((2, int(np.count_nonzero(spread))), np.uint64)
+    room = np.empty((3, int(np.count_nonzero(spread))), np.uint64)
     kernels.thin(
         spread.reshape(-1),
         due.reshape(-1),
@@ -43,16 +44,15 @@ def skeletonize(mask: NDArray[np.bool_], all_faces: bool) -> NDArray[np.bool_]:
         row_words,
         ny + 2,
         6 if all_faces else 4,
-        *_euler_changes(),
-        places,
-        candidates,
+        *euler_changes(),
+        *room,
     )
     kernels.paint(spread, z, y, 64 * w, skeleton)
     return skeleton.reshape(ordered.shape).view(np.bool_)
 
 
 @functools.cache
-def _euler_changes() -> tuple[Bytes, Bytes]:
+def euler_changes() -> tuple[Bytes, Bytes]:
     """Tabulate what a voxel does to the Euler characteristic, times 8, in the four octants before and behind it.
 
     Of the union of closed voxels, an octant has a corner, halves of six edges, quarters of twelve faces and eighths of
