@@ -88,6 +88,13 @@ SingleSlice = Annotated[
         "which is surface."
     ),
 ]
+Flags = Annotated[
+    str,
+    typer.Option(
+        help="What the column flags may say of a row: all, none, names separated by commas, or all with some "
+        "changed: small_structure=0.01,touches_edge=off."
+    ),
+]
 Protocol = Annotated[
     str | None,
     typer.Option(

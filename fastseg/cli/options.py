@@ -103,6 +103,26 @@ def parse_empty(text: str) -> str | dict[str, Any]:
     return rules
 
 
+def parse_flags(text: str) -> bool | list[str] | dict[str, float | bool]:
+    """Read "all", "none", names separated by commas, or name=threshold, name=off and name=on pairs."""
+    if text.strip() in ("all", "none"):
+        return text.strip() == "all"
+    parts = [[piece.strip() for piece in part.partition("=")] for part in text.split(",")]
+    if not any(equals for _, equals, _ in parts):
+        return [name for name, _, _ in parts]
+    words = {"on": True, "off": False}
+    changed: dict[str, float | bool] = {}
+    for name, _, value in parts:
+        try:
+            if not name:
+                raise ValueError
+            changed[name] = words[value] if value in words else float(value)
+        except ValueError:
+            expected = "names, or pairs as in small_structure=0.01,touches_edge=off"
+            raise InputError(f"flags: expected all, none, {expected}, got {text!r:.200}") from None
+    return changed
+
+
 def _number_or_policy(rule: str) -> str | float:
     """Read a number; "nan" is a policy, which holds where a metric is not defined, and no number."""
     try:

@@ -20,6 +20,7 @@ DECIDED = (
     "empty",
     "ignore_label",
     "single_slice",
+    "flags",
 )
 
 

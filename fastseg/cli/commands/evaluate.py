@@ -33,6 +33,7 @@ def evaluate(
     ignore_grid: chosen.IgnoreGrid = False,
     reorient: chosen.Reorient = False,
     single_slice: chosen.SingleSlice = "plane",
+    flags: chosen.Flags = "all",
     instances: by_instance.On = False,
     components: by_instance.Components = None,
     connectivity: by_instance.Connectivity = None,
@@ -133,6 +134,7 @@ def evaluate(
             empty=options.parse_empty(empty),
             ignore_label=ignore_label,
             single_slice=single_slice,
+            flags=options.parse_flags(flags),
             **of_instances,
         )
     running = options.parse_running(workers, threads, max_memory, scheduler)
