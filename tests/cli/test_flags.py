@@ -37,7 +37,7 @@ def test_flags_are_chosen(pair: list[str], chosen: str, names: set[str]) -> None
     assert {part.partition("=")[0] for part in row["flags"].split()} == names
 
 
-@pytest.mark.parametrize("chosen", ["smal_structure", "small_structure=much", "=1", "a,b=1"])
+@pytest.mark.parametrize("chosen", ["no_such_flag", "small_structure=much", "=1", "a,b=1"])
 def test_what_is_no_flag_is_refused(
     pair: list[str], chosen: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
