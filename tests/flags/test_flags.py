@@ -164,3 +164,15 @@ def test_what_is_just_small_is_not_called_thin() -> None:
         # as many voxels in a line or in a sheet
     sheet = box((5, 15), (5, 15), (5, 6))
     assert flags(sheet, sheet)["thin_structure"] == 1
+
+
+def test_flags_of_cohorts_and_of_raters_are_listed_too() -> None:
+    assert [flag.name for flag in list_flags("cohorts")] == [
+        "few_cases",
+        "near_ceiling",
+        "often_undefined",
+    ]
+    assert [flag.name for flag in list_flags("raters")] == ["within_rater_spread"]
+    assert list_flags("rows") == list_flags()
+    with pytest.raises(fastseg.InputError, match="of: "):
+        list_flags("row")  # type: ignore[call-overload]
