@@ -310,7 +310,15 @@ def evaluate_case(
         )
     if settings.flags:
         raise_flags(
-            rows, settings, histogram, pair.shape, spacing, structures, measured, tolerances
+            rows,
+            settings,
+            histogram,
+            pair.shape,
+            spacing,
+            structures,
+            measured,
+            tolerances,
+            all_distances=not settings.within_tolerance,
         )
     about["backend"] = pair.backend.name
     if settings.structures is not None:

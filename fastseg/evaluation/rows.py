@@ -5,12 +5,16 @@ Metrics are found column by column: of thousands of structures, a column is one 
 
 from __future__ import annotations
 
+import functools
 import gc
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fastseg.evaluation.settings import Settings
 from fastseg.flags import CaseFacts, flags_of
@@ -81,22 +85,27 @@ def raise_flags(
     structures: Sequence[Structure],
     measured: Sequence[Measured],
     tolerances: Sequence[float],
+    *,
+    all_distances: bool,
+    instance_sizes: Sequence[NDArray[np.int64]] | None = None,
 ) -> None:
     """Raise the flags of rows that were just made, and that nobody else holds yet."""
-    facts = CaseFacts(
+    facts = functools.partial(
+        CaseFacts,
         histogram,
         tuple(shape),
         tuple(spacing),
         settings.boundary,
-        not settings.within_tolerance,
+        all_distances,
         structures,
         [row.counts for row in rows],
         measured,
         tolerances,
         [row.values_by_metric for row in rows],
         settings.boundary_width is None,
+        instance_sizes,
     )
-    for row, flags in zip(rows, flags_of(facts, settings.flags), strict=True):
+    for row, flags in zip(rows, flags_of(facts, settings.flags, len(rows)), strict=True):
         row.__dict__["flags"] = flags
 
 

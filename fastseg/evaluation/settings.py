@@ -158,12 +158,7 @@ class Settings:
     @lazy
     def within_tolerance(self) -> bool:
         """Whether there are metrics of distances, none of which needs one beyond the tolerance."""
-        of_distances = [
-            metric.within_tolerance
-            for metric in self.metrics
-            if metric.measurement == "surface_distributions"
-        ]
-        return bool(of_distances) and all(of_distances)
+        return all_within_tolerance(self.metrics)
 
     @lazy
     def plain(self) -> Mapping[str, Any]:
@@ -232,6 +227,16 @@ kept = functools.lru_cache(maxsize=128, typed=True)(Settings.checked)
 #: What is equal to another of its type and never changes, so that settings may be kept by it. A tensor is hashed by
 #: where it lies, and may hold something else the next time.
 FIXED = frozenset((type(None), str, bool, int, float, tuple))
+
+
+def all_within_tolerance(metrics: Iterable[Metric]) -> bool:
+    """Tell whether there are metrics of distances, none of which needs one beyond the tolerance."""
+    of_distances = [
+        metric.within_tolerance
+        for metric in metrics
+        if metric.measurement == "surface_distributions"
+    ]
+    return bool(of_distances) and all(of_distances)
 
 
 def are_fixed(values: Collection[Any]) -> bool:

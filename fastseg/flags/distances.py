@@ -39,13 +39,6 @@ def _center_distance(facts: CaseFacts) -> NDArray[np.float64]:
     return np.where(facts.present, share, np.nan)
 
 
-def _dice(facts: CaseFacts) -> NDArray[np.float64]:
-    tp, fp, fn, _ = facts.voxels.T
-    with np.errstate(invalid="ignore"):
-        found: NDArray[np.float64] = 2 * tp / (2 * tp + fp + fn)
-    return found
-
-
 @flag(
     threshold=0.4,
     measures="1 - Dice, where the centres of both boxes lie within a twentieth of the structure's radius",
@@ -55,7 +48,7 @@ def _dice(facts: CaseFacts) -> NDArray[np.float64]:
 )
 def place_right_shape_wrong(facts: CaseFacts) -> NDArray[np.float64]:
     """Tell how wrong the shape is of what lies in the right place."""
-    return np.where(_center_distance(facts) <= 0.05, 1 - _dice(facts), np.nan)
+    return np.where(_center_distance(facts) <= 0.05, 1 - facts.dice, np.nan)
 
 
 @flag(
@@ -71,7 +64,7 @@ def shape_right_place_wrong(facts: CaseFacts) -> NDArray[np.float64]:
     with np.errstate(invalid="ignore", divide="ignore"):
         alike = (np.abs(second - first) <= np.maximum(first * 0.1, 1)).all(1)
         alike &= np.abs(facts.prediction_voxels / facts.reference_voxels - 1) <= 0.1
-    return np.where(alike & (_center_distance(facts) > 0.25), 1 - _dice(facts), np.nan)
+    return np.where(alike & (_center_distance(facts) > 0.25), 1 - facts.dice, np.nan)
 
 
 @flag(

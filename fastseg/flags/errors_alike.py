@@ -67,23 +67,27 @@ def other_label(facts: CaseFacts) -> NDArray[np.float64]:
     histogram = facts.histogram
     first, second = histogram.sides
     found = np.full(len(facts.structures), np.nan)
-    if len(first.labels) < 2 or len(second.labels) < 2:
+    if (
+        len(first.labels) < 2
+        or len(second.labels) < 2
+        or _has_one_label(first.labels, second.labels)
+    ):
         return found
     foreground = histogram.prediction_labels != 0
     overlap = np.where(foreground, histogram.counts, 0).astype(np.float64)
     with np.errstate(invalid="ignore"):
         dice = 2 * overlap / (first.sizes[first.row] + second.sizes[second.row])
     best = np.maximum.reduceat(dice[first.order], first.ends[:-1])
-    lone = [one.reference[0] if len(one.reference) == 1 else 0 for one in facts.structures]
+    lone = facts.lone_labels[0]
     rows = first.row_of_each(lone)
-    tp, fp, fn, _ = facts.voxels.T
-    with np.errstate(invalid="ignore"):
-        own = 2 * tp / (2 * tp + fp + fn)
-    for row, structure in enumerate(facts.structures):
-        alone = len(structure.reference) == 1 and rows[row] >= 0
-        if alone and best[rows[row]] > own[row] + 1e-9:
-            found[row] = best[rows[row]]
-    return found
+    alone = (rows >= 0) & np.fromiter(map(bool, lone), bool, len(lone))
+    return np.where(alone & (best[rows] > facts.dice + 1e-9), best[rows], np.nan)
+
+
+def _has_one_label(first: NDArray[np.generic], second: NDArray[np.generic]) -> bool:
+    """Tell whether both maps have one and the same label beside the background."""
+    alike = len(first) == len(second) == 2 and not first[0] and not second[0]
+    return bool(alike and first[1] == second[1])
 
 
 def _moved(facts: CaseFacts) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

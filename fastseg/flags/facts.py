@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -52,6 +53,8 @@ class CaseFacts:
         Of each structure: which labels it is, its voxels, what was measured of it, its tolerance, its metrics.
     band_is_tolerance : bool
         Whether the tolerance is the width of boundary_iou's band, too.
+    instance_sizes : sequence (n,) of int64 ndarray, or None
+        The voxels of each structure's instances in the reference, where they were evaluated.
     """
 
     histogram: JointHistogram
@@ -65,24 +68,30 @@ class CaseFacts:
     tolerances: Sequence[float]
     values: Sequence[Mapping[str, float]]
     band_is_tolerance: bool = True
+    instance_sizes: Sequence[NDArray[np.int64]] | None = None
 
     @lazy
     def voxels(self) -> NDArray[np.int64]:
         """TP, FP, FN and TN of each structure, (n, 4)."""
-        return np.array(self.counts, np.int64).reshape(len(self.counts), 4)
+        flat = itertools.chain.from_iterable(self.counts)
+        return np.fromiter(flat, np.int64, 4 * len(self.counts)).reshape(-1, 4)
 
-    def column(self, metric: str) -> NDArray[np.float64]:
-        """Give a metric of each structure, (n,); nan where it was not evaluated."""
-        return np.array([values.get(metric, np.nan) for values in self.values], np.float64)
+    @lazy
+    def dice(self) -> NDArray[np.float64]:
+        """Of the voxels of each structure, (n,); nan where both maps lack it."""
+        tp, fp, fn, _ = self.voxels.T
+        with np.errstate(invalid="ignore"):
+            found: NDArray[np.float64] = 2 * tp / (2 * tp + fp + fn)
+        return found
 
-    @property
+    @lazy
     def reference_voxels(self) -> NDArray[np.int64]:
         """Voxels of each structure in the reference."""
         tp, _, fn, _ = self.voxels.T
         found: NDArray[np.int64] = tp + fn
         return found
 
-    @property
+    @lazy
     def prediction_voxels(self) -> NDArray[np.int64]:
         """Voxels of each structure in the prediction."""
         tp, fp, _, _ = self.voxels.T
@@ -105,18 +114,26 @@ class CaseFacts:
         """The box of each structure in the prediction."""
         return self._boxes(1)
 
+    @lazy
+    def lone_labels(self) -> tuple[list[int], list[int]]:
+        """The label of each structure in the reference, and in the prediction; 0 of a region of several or none."""
+        first = [one.reference[0] if len(one.reference) == 1 else 0 for one in self.structures]
+        second = [one.prediction[0] if len(one.prediction) == 1 else 0 for one in self.structures]
+        return first, second
+
     def _boxes(self, place: int) -> Boxes:
         side = self.histogram.sides[place]
         starts, stops = side.boxes
-        labels = [(one.reference, one.prediction)[place] for one in self.structures]
-        n, ndim = len(labels), len(self.shape)
+        lone = self.lone_labels[place]
+        n, ndim = len(lone), len(self.shape)
         if not len(side.labels):
             return Boxes(np.zeros((n, ndim), np.int64), np.zeros((n, ndim), np.int64))
-        rows = side.row_of_each([one[0] if len(one) == 1 else 0 for one in labels])
+        rows = side.row_of_each(lone)
         found = Boxes(starts[rows], stops[rows])
         missing = rows < 0
-        for row in [row for row, one in enumerate(labels) if len(one) != 1]:
-            of_region = side.rows(labels[row])
+        for row in [row for row, label in enumerate(lone) if not label]:
+            structure = self.structures[row]
+            of_region = side.rows((structure.reference, structure.prediction)[place])
             missing[row] = not of_region
             if of_region:
                 found.starts[row] = starts[of_region].min(0)

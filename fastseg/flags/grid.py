@@ -49,10 +49,14 @@ def anisotropic_voxels(facts: CaseFacts) -> NDArray[np.float64]:
 )
 def tolerance_below_voxel(facts: CaseFacts) -> NDArray[np.float64]:
     """Compare the tolerance with a voxel; nan where no metric uses it, and of a tolerance of 0, which means it."""
-    used = ~np.isnan(facts.column("nsd"))
+    using = {"nsd"}
     if facts.band_is_tolerance:
-        used |= ~np.isnan(facts.column("boundary_iou"))
+        using.add("boundary_iou")
+    if facts.instance_sizes is not None:
+        using.add("matched_nsd")
+    if not facts.values or using.isdisjoint(facts.values[0]):
+        return np.full(len(facts.structures), np.nan)
     tolerances = np.array(facts.tolerances, np.float64)
     with np.errstate(divide="ignore"):
         ratio = min(facts.voxel_sides, default=np.nan) / tolerances
-    return np.where(used & (tolerances > 0), ratio, np.nan)
+    return np.where(facts.present & (tolerances > 0), ratio, np.nan)

@@ -31,7 +31,8 @@ class RaisedFlags:
     ----------
     held : iterable of RaisedFlag
     find : callable, optional
-        Gives them instead, once.
+        Gives them instead, once, for a place among others.
+    place : int
 
     Examples
     --------
@@ -40,18 +41,19 @@ class RaisedFlags:
     ('small_structure=0.04', True, True)
     """
 
-    __slots__ = ("_find", "_held")
+    __slots__ = ("_find", "_held", "_place")
 
     def __init__(
         self,
         held: Iterable[RaisedFlag] = (),
-        find: Callable[[], Iterable[RaisedFlag]] | None = None,
+        find: Callable[[int], Iterable[RaisedFlag]] | None = None,
+        place: int = 0,
     ) -> None:
-        self._held, self._find = tuple(held), find
+        self._held, self._find, self._place = tuple(held), find, place
 
     def _found(self) -> tuple[RaisedFlag, ...]:
         if self._find is not None:
-            self._held, self._find = tuple(self._find()), None
+            self._held, self._find = tuple(self._find(self._place)), None
         return self._held
 
     def __getitem__(self, place: int) -> RaisedFlag:

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fastseg.flags.facts import CaseFacts
 from fastseg.flags.raised import NO_FLAGS, RaisedFlag, RaisedFlags
 from fastseg.flags.registry import Chosen, find
 
 
-def flags_of(facts: CaseFacts, chosen: Chosen) -> list[RaisedFlags]:
-    """Give the flags of each structure; nothing is measured before one of them is looked at."""
-    n = len(facts.structures)
+def flags_of(facts: Callable[[], CaseFacts], chosen: Chosen, n: int) -> list[RaisedFlags]:
+    """Give the flags of each of n structures; nothing is measured before one of them is looked at."""
     if not chosen:
         return [NO_FLAGS] * n
-    found = _Found(facts, chosen)
-    return [RaisedFlags(find=functools.partial(found.of, place)) for place in range(n)]
+    find = _Found(facts, chosen).of
+    return [RaisedFlags((), find, place) for place in range(n)]
 
 
 class _Found:
     """The flags of a case, found at once."""
 
-    def __init__(self, facts: CaseFacts, chosen: Chosen) -> None:
-        self._facts: CaseFacts | None = facts
+    def __init__(self, facts: Callable[[], CaseFacts], chosen: Chosen) -> None:
+        self._facts: Callable[[], CaseFacts] | None = facts
         self._chosen, self._raised = chosen, list[list[RaisedFlag]]()
 
     def of(self, place: int) -> Sequence[RaisedFlag]:
         """Give those of one structure."""
-        facts = self._facts
-        if facts is not None:
+        known = self._facts
+        if known is not None:
+            facts = known()
             raised: list[list[RaisedFlag]] = [[] for _ in facts.structures]
             for name, threshold in self._chosen:
                 measured = find(name).function(facts)

@@ -9,13 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastseg.errors import InputError, InputTypeError
+from fastseg.flags.cohort import COHORT_FLAGS, CohortFlag
 from fastseg.flags.facts import CaseFacts
+from fastseg.flags.raters import RATER_FLAGS, RaterFlag
 from fastseg.inputs.choices import unknown
 from fastseg.inputs.scalars import shown
 
@@ -76,12 +78,30 @@ def flag(
     return register
 
 
-def list_flags() -> tuple[Flag, ...]:
-    """List all flags of rows, with what each measures, its threshold, its effect and what to look at instead.
+@overload
+def list_flags(of: Literal["rows"] = "rows") -> tuple[Flag, ...]: ...
+@overload
+def list_flags(of: Literal["cohorts"]) -> tuple[CohortFlag, ...]: ...
+@overload
+def list_flags(of: Literal["raters"]) -> tuple[RaterFlag, ...]: ...
+def list_flags(of: str = "rows") -> tuple[Any, ...]:
+    """List all flags, with what each measures, its threshold, its effect and what to look at instead.
+
+    Parameters
+    ----------
+    of : {"rows", "cohorts", "raters"}
+        Of rows of structures, which ``flags=`` chooses; of a structure over its cases, as ``evaluation.flags`` has
+        them; of a prediction beside several raters, as :func:`evaluate_raters` has them.
 
     Returns
     -------
     tuple of Flag
+        Each with its name, function, threshold, measures, effect, instead and figure.
+
+    Raises
+    ------
+    InputError
+        For another kind.
 
     Examples
     --------
@@ -89,7 +109,12 @@ def list_flags() -> tuple[Flag, ...]:
     >>> [flag.threshold for flag in fastseg.list_flags() if flag.name == "small_structure"]
     [0.02]
     """
-    return tuple(_flags.values())
+    kinds: dict[str, tuple[Any, ...]] = {"cohorts": COHORT_FLAGS, "raters": RATER_FLAGS}
+    if of == "rows":
+        return tuple(_flags.values())
+    if not isinstance(of, str) or of not in kinds:
+        raise unknown("of", of, ("rows", *kinds))
+    return kinds[of]
 
 
 def find(name: str) -> Flag:

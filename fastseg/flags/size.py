@@ -30,17 +30,20 @@ def small_structure(facts: CaseFacts) -> NDArray[np.float64]:
 
 @flag(
     threshold=0.9,
-    measures="which share of the reference's voxels lies on its surface",
+    measures="which share of the reference's voxels lies on its surface, where of a cube as large less than 0.85 does",
     effect="a shift by one voxel takes most of dice and iou, and losing a thin branch takes almost nothing",
     instead="cl_dice, topology_sensitivity, nsd",
     figure=f"{PAPER}, SN 2.14; lecture 3.4.2",
 )
 def thin_structure(facts: CaseFacts) -> NDArray[np.float64]:
-    """Tell how much of a structure is surface; nan where voxel surfaces were not measured."""
+    """Tell how much of a structure is surface; nan where no voxel surfaces were measured, and of what is just small."""
     if facts.boundary != "voxel" or 1 in facts.shape:
         return np.full(len(facts.structures), np.nan)
+    voxels, ndim = facts.reference_voxels, len(facts.shape)
     with np.errstate(divide="ignore", invalid="ignore"):
-        found: NDArray[np.float64] = facts.surfaces.elements[:, 0] / facts.reference_voxels
+        within = np.maximum(1 - 2 / voxels ** (1 / ndim), 0) ** ndim  # of a cube or a square
+        share = facts.surfaces.elements[:, 0] / voxels
+    found: NDArray[np.float64] = np.where(within > 0.15, share, np.nan)
     return found
 
 
@@ -52,11 +55,29 @@ def thin_structure(facts: CaseFacts) -> NDArray[np.float64]:
     figure=f"{PAPER}, SN 2.13; lecture 3.4.1",
 )
 def dominated_region(facts: CaseFacts) -> NDArray[np.float64]:
-    """Tell how much of a region the largest of its labels is; nan of what has a single label."""
+    """Tell how much of a region the largest of its labels is; nan of a single label, and beside instances."""
     sizes = facts.histogram.sides[0]
     found = np.full(len(facts.structures), np.nan)
+    if facts.instance_sizes is not None:
+        return found
     for row, structure in enumerate(facts.structures):
         rows = sizes.rows(structure.reference) if len(structure.reference) > 1 else []
         if len(rows) > 1:
             found[row] = sizes.sizes[rows].max() / sizes.sizes[rows].sum()
+    return found
+
+
+@flag(
+    threshold=0.9,
+    measures="which share of a structure's voxels in the reference is of its largest instance, of several",
+    effect="the score of the structure as a whole says nothing of its smaller instances",
+    instead="rows of instances; instance_recall, mean_reference_score, the lesionwise_ means",
+    figure=f"{PAPER}, SN 2.13; lecture 3.4.1",
+)
+def dominated_score(facts: CaseFacts) -> NDArray[np.float64]:
+    """Tell how much of a structure its largest instance is; nan of a single one, and where none were evaluated."""
+    found = np.full(len(facts.structures), np.nan)
+    for row, sizes in enumerate(facts.instance_sizes or ()):
+        if len(sizes) > 1:
+            found[row] = sizes.max() / sizes.sum()
     return found

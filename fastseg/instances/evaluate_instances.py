@@ -23,9 +23,10 @@ from fastseg.evaluation.case import (
     tolerances_of,
 )
 from fastseg.evaluation.naming import named_structures, unlisted_labels
-from fastseg.evaluation.rows import uncollected
-from fastseg.evaluation.settings import BoundaryWidth, SingleSlice, are_fixed
+from fastseg.evaluation.rows import raise_flags, uncollected
+from fastseg.evaluation.settings import BoundaryWidth, SingleSlice, all_within_tolerance, are_fixed
 from fastseg.evaluation.structures import structures_of
+from fastseg.flags import FlagsArgument
 from fastseg.inputs.arrays import Array, check_same_shape, matched
 from fastseg.inputs.source import Source, whole_map
 from fastseg.inputs.structures import Labels, Structure
@@ -96,6 +97,7 @@ def evaluate_instances(
     grid_tolerance: float = io.GridRules().tolerance,
     ignore_grid: bool = False,
     reorient: bool = False,
+    flags: FlagsArgument = True,
 ) -> Evaluation:
     """Compare the instances of two label maps: which were found, and every metric of each.
 
@@ -165,6 +167,8 @@ def evaluate_instances(
         all instances: ``{"hd95": 374}``. Of "raise", it is nan.
     grid_tolerance, ignore_grid, reorient
         As in :func:`evaluate`.
+    flags : bool, str, iterable of str, or mapping of str to float or bool
+        As in :func:`evaluate`, of the rows of structures.
 
     Returns
     -------
@@ -238,6 +242,7 @@ def evaluate_instances(
         "grid_tolerance": grid_tolerance,
         "ignore_grid": ignore_grid,
         "reorient": reorient,
+        "flags": flags,
     }
     fixed = are_fixed(options.values())
     settings = kept(**options) if fixed else InstanceSettings.checked(**options)
@@ -315,6 +320,19 @@ def evaluate_instances_case(
         of_pairs = measuring.pairs(matched_case)
         with uncollected(len(matched_case.partners.is_pair)):
             rows = rows_of_case(matched_case, facts, of_pairs, of_wholes)
+    if settings.flags:
+        raise_flags(
+            [row for row in rows if row.level == "structure"],
+            settings,
+            histogram,
+            maps[0].shape,
+            spacing,
+            structures,
+            of_wholes,
+            facts.tolerances,
+            instance_sizes=[one.table.reference.sizes for one in found.structures],
+            all_distances=not all_within_tolerance(settings.structure_metrics),
+        )
     about["backend"] = backend.name
     about[SCORES] = settings.scores
     connected = settings.components == ("connected", "connected")

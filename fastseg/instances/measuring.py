@@ -10,6 +10,7 @@ import numpy as np
 
 from fastseg import threads
 from fastseg.evaluation.case import furthest_of, widths_of
+from fastseg.evaluation.settings import all_within_tolerance
 from fastseg.inputs.arrays import Spacing
 from fastseg.instances.matched_case import MatchedCase
 from fastseg.instances.settings import InstanceSettings
@@ -45,8 +46,7 @@ class Measuring:
     def _request(self, metrics: Iterable[Metric]) -> Request:
         """Ask for what some metrics are functions of."""
         measurements = self.settings.measured_of(metrics)
-        of_distances = [m for m in metrics if m.measurement == "surface_distributions"]
-        within = bool(of_distances) and all(metric.within_tolerance for metric in of_distances)
+        within = all_within_tolerance(metrics)
         furthest = furthest_of(self.tolerances) if within else math.inf
         return Request(measurements, self.spacing, self.settings.boundary, furthest=furthest)
 

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from fastseg._version import __version__
 from fastseg.evaluation.case import evaluate
+from fastseg.flags.raters import rater_flags
 from fastseg.inputs.arrays import Array
 from fastseg.inputs.structures import Structure
 from fastseg.measures.vote_patterns import BinaryVotes, VotePatterns, painted, vote_patterns
+from fastseg.metrics import find
 from fastseg.raters.agreement import (
     agreed_dice,
     cohen_kappa,
@@ -249,7 +251,8 @@ class _Case:
         if not self.predicted:
             return
         own = table[many, :many]
-        yield RaterScore(label, name, metric, PREDICTION, ALL, mean_of(own))
+        flags = rater_flags(own, between, find(metric).larger_is_better)
+        yield RaterScore(label, name, metric, PREDICTION, ALL, mean_of(own), flags=flags)
         for i, rater in enumerate(self.raters):
             yield RaterScore(label, name, metric, PREDICTION, rater, float(own[i]))
         yield RaterScore(label, name, metric, PREDICTION, CONSENSUS, float(table[many, -1]))

@@ -70,7 +70,8 @@ def evaluate_raters(
         the raters over the mean of the raters' pairs, with a 95 % interval; ``energy_distance``, also of the samples,
         ``qubiq_dice``, ``curvas_consensus_dice``, ``curvas_thresholded_dice``. Of all labels together: kappas, alpha
         (``krippendorff_alpha_ordinal`` and so on for further levels) and the energy distance, where there are two
-        labels or more. nan where a formula is undefined; means are over what is defined.
+        labels or more. nan where a formula is undefined; means are over what is defined. The flag "within_rater_spread"
+        stands at a metric of the prediction with all raters that a rater with the others does not exceed.
 
     Raises
     ------

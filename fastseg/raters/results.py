@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fastseg.flags import NO_FLAGS, RaisedFlags
 from fastseg.inputs.structures import Label, label_text
 from fastseg.results.files import csv_text, written
 from fastseg.results.frames import dataframe
@@ -41,6 +42,8 @@ class RaterScore(NamedTuple):
     value : float
     low, high : float
         A 95 % interval, nan where there is none.
+    flags : RaisedFlags
+        Why it should not be trusted by itself: "within_rater_spread", of a prediction's mean with all raters.
     """
 
     label: Label | None
@@ -51,6 +54,7 @@ class RaterScore(NamedTuple):
     value: float
     low: float = math.nan
     high: float = math.nan
+    flags: RaisedFlags = NO_FLAGS
 
 
 COLUMNS = RaterScore._fields
@@ -106,7 +110,10 @@ class RaterEvaluation:
 
     def to_dict(self) -> list[dict[str, Any]]:
         """Give a dictionary for each row; regions are text."""
-        return [{**one._asdict(), "label": label_field(one.label)} for one in self.scores]
+        return [
+            {**one._asdict(), "label": label_field(one.label), "flags": str(one.flags)}
+            for one in self.scores
+        ]
 
     def to_pandas(self) -> pandas.DataFrame:
         """Give the table as a pandas DataFrame."""

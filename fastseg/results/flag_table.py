@@ -10,6 +10,7 @@ import numpy as np
 from fastseg.errors import InputError
 from fastseg.flags import Flag, list_flags
 from fastseg.flags.cohort import COHORT_FLAGS, CohortFlag
+from fastseg.flags.raters import RATER_FLAGS, RaterFlag
 from fastseg.metrics import find
 from fastseg.results.files import encodable
 from fastseg.results.frames import dataframe
@@ -94,10 +95,10 @@ class FlagTable(Sequence[FlagRow]):
         return html_table(list(self._HEADER), self._cells()) if self.rows else f"<p>{self}</p>"
 
 
-def facts_of_flags() -> dict[str, Flag | CohortFlag]:
+def facts_of_flags() -> dict[str, Flag | CohortFlag | RaterFlag]:
     """Give what is known of every flag by its name."""
-    of_rows: dict[str, Flag | CohortFlag] = {flag.name: flag for flag in list_flags()}
-    return of_rows | {flag.name: flag for flag in COHORT_FLAGS}
+    known: tuple[Flag | CohortFlag | RaterFlag, ...] = (*list_flags(), *COHORT_FLAGS, *RATER_FLAGS)
+    return {flag.name: flag for flag in known}
 
 
 def flag_table(

@@ -154,3 +154,25 @@ def test_flags_say_what_they_mean() -> None:
         assert flag.effect
         assert flag.instead
         assert np.isfinite(flag.threshold)
+
+
+def test_what_is_just_small_is_not_called_thin() -> None:
+    for side, ndim in ((4, 3), (3, 2)):
+        cube = box(*[(5, 5 + side)] * ndim, shape=(12,) * ndim)
+        row = fastseg.evaluate(cube, cube).rows[0]
+        assert "thin_structure" not in row.flags
+        # as many voxels in a line or in a sheet
+    sheet = box((5, 15), (5, 15), (5, 6))
+    assert flags(sheet, sheet)["thin_structure"] == 1
+
+
+def test_flags_of_cohorts_and_of_raters_are_listed_too() -> None:
+    assert [flag.name for flag in list_flags("cohorts")] == [
+        "few_cases",
+        "near_ceiling",
+        "often_undefined",
+    ]
+    assert [flag.name for flag in list_flags("raters")] == ["within_rater_spread"]
+    assert list_flags("rows") == list_flags()
+    with pytest.raises(fastseg.InputError, match="of: "):
+        list_flags("row")  # type: ignore[call-overload]

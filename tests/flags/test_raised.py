@@ -50,7 +50,7 @@ def test_wrong_choices_are_told() -> None:
 def test_flags_are_found_once_and_only_if_looked_at() -> None:
     asked: list[int] = []
 
-    def find() -> list[RaisedFlag]:
+    def find(place: int) -> list[RaisedFlag]:
         asked.append(1)
         return [RaisedFlag("small_structure", 0.5)]
 

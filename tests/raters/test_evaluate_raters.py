@@ -98,7 +98,17 @@ def test_the_table_in_every_form(tmp_path: object) -> None:
     )
     rows = found.to_dict()
     assert len(rows) == len(found)
-    assert list(rows[0]) == ["label", "name", "measure", "first", "second", "value", "low", "high"]
+    assert list(rows[0]) == [
+        "label",
+        "name",
+        "measure",
+        "first",
+        "second",
+        "value",
+        "low",
+        "high",
+        "flags",
+    ]
     text = found.to_csv()
     assert len(text.splitlines()) == len(rows) + 1
     assert "relative_dice" in str(found)
