@@ -40,7 +40,7 @@ FLOORS = (
     ("cohort",),
     ("statistics",),
     ("plots",),
-    ("report", "stress"),
+    ("reports", "stress"),
     ("compat",),
     ("cli", "__main__"),
 )
