@@ -15,7 +15,7 @@ from fastseg.results.rows import Level
 from fastseg.statistics.aggregates import Aggregate, aggregated, as_aggregate
 from fastseg.statistics.ranking_results import FEW_CASES
 from fastseg.statistics.reading import score_table
-from fastseg.statistics.resampling import as_samples, weights_of_samples
+from fastseg.statistics.resampling import LastWeights, as_samples
 from fastseg.statistics.result_table import ResultTable
 from fastseg.statistics.score_table import ScoreTable
 
@@ -101,6 +101,7 @@ def intervals(
     names = [metric] if isinstance(metric, str) else list(metric)
     table = score_table(source, metrics=names, level=level, **columns)
     rows, notes = [], dict[str, None]()
+    drawn = LastWeights(samples, seed)
     for algorithm, task, own in parts_of(table):
         groups = {
             what: None if name is None else _numbers(own, name)
@@ -109,7 +110,7 @@ def intervals(
         for name in names:
             column = own.metrics[own.metric(name)]
             estimate, low, high = _interval(
-                column, groups, statistic, kind, confidence, samples, within, seed
+                column, groups, statistic, kind, confidence, drawn, within
             )
             defined = column[~np.isnan(column)]
             rows.append(
@@ -183,9 +184,8 @@ def _interval(
     statistic: Aggregate,
     kind: Kind,
     confidence: float,
-    samples: int,
+    drawn: LastWeights,
     within: bool,
-    seed: int,
 ) -> tuple[float, float, float]:
     """Give the estimate and its interval."""
     defined = ~np.isnan(column)
@@ -194,13 +194,13 @@ def _interval(
     if not n:
         return np.nan, np.nan, np.nan
     estimate = float(aggregated(values, np.ones((1, n)), statistic)[0, 0])
-    if n < 2 or not np.isfinite(estimate) or not samples:
+    if n < 2 or not np.isfinite(estimate) or not drawn.samples:
         return estimate, np.nan, np.nan
     kept = {what: None if one is None else one[defined] for what, one in groups.items()}
     found = np.concatenate(
         [
             aggregated(values, weights, statistic)[:, 0]
-            for weights in weights_of_samples(n, samples, seed, within=within, **kept)
+            for weights in drawn.of(n, within, **kept)
         ]
     )
     tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
@@ -217,6 +217,10 @@ def _left_out(
     n = len(values)
     units = np.arange(n) if clusters is None else np.unique(clusters, return_inverse=True)[1]
     many = int(units.max()) + 1
+    if statistic == "mean" and many > 1:  # of all, without what each has: n² steps fewer
+        own = np.bincount(units, values[:, 0], many)
+        left: NDArray[np.float64] = (own.sum() - own) / (n - np.bincount(units, minlength=many))
+        return left
     block = max(1, (1 << 20) // n)
     parts = [
         aggregated(

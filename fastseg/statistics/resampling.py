@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from fastseg.errors import InputError
 #: entries of a block of samples: what is computed of them stays in the cache, and no large matrix is made
 _BLOCK = 1 << 20
 
+#: entries of samples that are kept for the next column
+_HELD = 1 << 25
+
 
 def as_samples(samples: int) -> int:
     """Check the number of bootstrap samples."""
@@ -20,6 +23,32 @@ def as_samples(samples: int) -> int:
             f"bootstraps: expected a whole number that is not negative, got {samples!r:.80}"
         )
     return int(samples)
+
+
+class LastWeights:
+    """Samples of the cases of several columns one after another: equally many cases without groups have the same.
+
+    Parameters
+    ----------
+    samples : int
+    seed : int
+    """
+
+    def __init__(self, samples: int, seed: int) -> None:
+        self.samples, self._seed = samples, seed
+        self._n, self._held = -1, list[NDArray[np.float64]]()
+
+    def of(
+        self, n: int, within: bool = False, **groups: NDArray[np.integer] | None
+    ) -> Iterable[NDArray[np.float64]]:
+        """Draw the samples, as :func:`weights_of_samples` does, or give those that were drawn last."""
+        drawn = weights_of_samples(n, self.samples, self._seed, within=within, **groups)
+        if any(group is not None for group in groups.values()) or n * self.samples > _HELD:
+            return drawn
+        if n != self._n:
+            self._held = []  # before there are others
+            self._n, self._held = n, list(drawn)
+        return self._held
 
 
 def weights_of_samples(
