@@ -17,11 +17,16 @@ _HOMES = {
     "protocol_scores": "fastseg.protocols.framework.cohort_scores",
     "evaluate_probabilities": "fastseg.probabilities.evaluate_probabilities",
     "ProbabilityEvaluation": "fastseg.probabilities.result",
+    "distance_map": "fastseg.evaluation.distance_map",
+    "DistanceMap": "fastseg.results.distance_map",
     "evaluate_partition": "fastseg.evaluation.partition",
     "evaluate_raters": "fastseg.raters.evaluate_raters",
+    "evaluate_rater_cohort": "fastseg.cohort.rater_cohort",
     "consensus": "fastseg.raters.consensus",
+    "curvas_scores": "fastseg.raters.curvas",
     "repeatability": "fastseg.raters.repeatability",
     "RaterEvaluation": "fastseg.raters.results",
+    "RaterCohort": "fastseg.raters.cohort_results",
     "Evaluation": "fastseg.results",
     "EmptyMaskError": "fastseg.errors",
     "list_metrics": "fastseg.metrics",
@@ -55,6 +60,7 @@ _HOMES = {
     "read_image": "fastseg.io",
     "report": "fastseg.reports",
     "read_results": "fastseg.cohort.read_results",
+    "write_image": "fastseg.io",
 }
 
 # Packages that have names of their own: `fastseg.statistics.rank`.
@@ -63,6 +69,7 @@ _PACKAGES = frozenset(("statistics",))
 if TYPE_CHECKING:
     from fastseg import statistics as statistics
     from fastseg.cohort.evaluate_cohort import evaluate_cohort as evaluate_cohort
+    from fastseg.cohort.rater_cohort import evaluate_rater_cohort as evaluate_rater_cohort
     from fastseg.cohort.read_results import read_results as read_results
     from fastseg.components import connected_components as connected_components
     from fastseg.dispatch import current_backend as current_backend
@@ -79,10 +86,12 @@ if TYPE_CHECKING:
     from fastseg.errors import InputWarning as InputWarning
     from fastseg.errors import MissingPackageError as MissingPackageError
     from fastseg.evaluation.case import evaluate as evaluate
+    from fastseg.evaluation.distance_map import distance_map as distance_map
     from fastseg.evaluation.partition import evaluate_partition as evaluate_partition
     from fastseg.flags import list_flags as list_flags
     from fastseg.instances.evaluate_instances import evaluate_instances as evaluate_instances
     from fastseg.io import read_image as read_image
+    from fastseg.io import write_image as write_image
     from fastseg.measures.robustness import Robustness as Robustness
     from fastseg.measures.robustness import robustness as robustness
     from fastseg.measures.surface_distances import SurfaceDistances as SurfaceDistances
@@ -98,7 +107,9 @@ if TYPE_CHECKING:
     from fastseg.protocols.framework.cohort_scores import protocol_scores as protocol_scores
     from fastseg.protocols.framework.evaluate_protocol import evaluate_protocol as evaluate_protocol
     from fastseg.protocols.framework.registry import list_protocols as list_protocols
+    from fastseg.raters.cohort_results import RaterCohort as RaterCohort
     from fastseg.raters.consensus import consensus as consensus
+    from fastseg.raters.curvas import curvas_scores as curvas_scores
     from fastseg.raters.evaluate_raters import evaluate_raters as evaluate_raters
     from fastseg.raters.repeatability import repeatability as repeatability
     from fastseg.raters.results import RaterEvaluation as RaterEvaluation
@@ -106,6 +117,7 @@ if TYPE_CHECKING:
     from fastseg.results import Evaluation as Evaluation
     from fastseg.results.detection_curve import DetectionCurve as DetectionCurve
     from fastseg.results.detection_curve import detection_curve as detection_curve
+    from fastseg.results.distance_map import DistanceMap as DistanceMap
     from fastseg.skeletons import skeletonize as skeletonize
     from fastseg.threads import get_num_threads as get_num_threads
     from fastseg.threads import set_num_threads as set_num_threads

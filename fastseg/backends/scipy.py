@@ -35,7 +35,7 @@ _OF_SKELETONS = ("skeletonize", "skeleton_overlap")
 
 # what `measure` knows, and the other operations
 _OFFERED = {
-    *("surface_distributions", "band_overlap", *_OF_SHAPES),
+    *("surface_distributions", "surface_places", "band_overlap", *_OF_SHAPES),
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
     *("connected_components", "region_components", "position_sums", "component_pair"),
     *("voronoi_regions", "probability_moments", "signed_rank_sums", *_OF_SKELETONS),
@@ -113,6 +113,9 @@ def measured_masks(masks: tuple[Mask, Mask], tolerance: float, request: Request)
         )
     if "surface_distances" in request.measurements:
         found["surface_distances"] = _distances_between(*masks, request.spacing, request.boundary)
+    if "surface_places" in request.measurements:
+        distances = _distances_between(*masks, request.spacing, "voxel")
+        found["surface_places"] = Placed(distances, masks)
     if "band_overlap" in request.measurements:
         found["band_overlap"] = _band_overlap(*masks, request.spacing, tolerance)
     if "topology" in request.measurements:
@@ -125,6 +128,23 @@ def measured_masks(masks: tuple[Mask, Mask], tolerance: float, request: Request)
         first, second = (scipy_shapes.shape(mask, surfels(mask)) for mask in masks)
         found["shape"] = ShapePair(first, second, tuple(request.spacing))
     return found
+
+
+@dataclass(frozen=True)
+class Placed:
+    """What :class:`fastseg.measures.surface_distances.PlacedDistances` tells, of bool arrays."""
+
+    distances: SurfaceDistances
+    masks: tuple[Mask, Mask]
+
+    def places(self, side: int, chosen: NDArray[np.intp] | None = None) -> NDArray[np.int64]:
+        """Look up where the surface is."""
+        places = np.argwhere(surface(self.masks[side], 1, "background"))
+        return places if chosen is None else places[chosen]
+
+    def within(self, side: int, places: NDArray[np.int64]) -> Mask:
+        """Look the mask up."""
+        return np.asarray(self.masks[side][tuple(places.T)])
 
 
 def surface(mask: Mask, connectivity: int, edge: str) -> Mask:

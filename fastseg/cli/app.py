@@ -15,11 +15,13 @@ import fastseg
 from fastseg.cli import options, surroundings
 from fastseg.cli.commands.compare import compare
 from fastseg.cli.commands.demo import demo
+from fastseg.cli.commands.distance_map import distance_map
 from fastseg.cli.commands.evaluate import evaluate
 from fastseg.cli.commands.info import info
 from fastseg.cli.commands.merge import merge
 from fastseg.cli.commands.protocols import protocols
 from fastseg.cli.commands.rank import rank
+from fastseg.cli.commands.raters import raters
 from fastseg.cli.commands.run_script import run_script
 from fastseg.cli.commands.warm import warm
 from fastseg.cli.messages import one_line_warnings, say
@@ -98,6 +100,8 @@ def _options(
 
 
 app.command(cls=options.CommandWithFacts)(evaluate)
+app.command()(raters)
+app.command(name="distance-map")(distance_map)
 app.command()(merge)
 app.command()(rank)
 app.command()(compare)

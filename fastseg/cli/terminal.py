@@ -65,7 +65,7 @@ def show_evaluation(
     if title:
         print(title)
     columns = (by_label if several else by_row)(evaluation, shown)
-    _print_columns(columns)
+    print_columns(columns)
     if notes:
         for note in _notes(evaluation, several, shown, columns.has_medians):
             print(note)
@@ -81,7 +81,7 @@ def show_pairs(pairs: Sequence[tuple[str, str]]) -> None:
             print(f"{'':<{width}}  {line}")
 
 
-def _print_columns(columns: Columns) -> None:
+def print_columns(columns: Columns) -> None:
     """Print a table; if it is too wide for the terminal, several with the identity repeated."""
     # Names are shown as they are, brackets and colons included; a file or a pipe has no width.
     console = Console(highlight=False, markup=False, emoji=False)

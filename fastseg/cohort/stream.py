@@ -18,8 +18,8 @@ from fastseg.cohort.folders import StrPath, some
 from fastseg.cohort.records import Key, Record, differences
 from fastseg.errors import InputError, InputWarning
 from fastseg.evaluation.settings import Settings
+from fastseg.io.replacing import replacing
 from fastseg.results.json_values import plain
-from fastseg.results.replacing import replacing
 
 if sys.platform != "win32":
     import fcntl

@@ -1,4 +1,4 @@
-"""Drop-in for SimpleITK's ``LabelOverlapMeasuresImageFilter`` and ``HausdorffDistanceImageFilter``.
+"""Drop-in for SimpleITK's ``LabelOverlapMeasuresImageFilter``, ``HausdorffDistanceImageFilter`` and votes of raters.
 
 The classes derive from SimpleITK's and give the same values; what else a filter has (commands, progress, threads) is
 there and not used. Overlap measures equal ITK's to the bit, also where they are undefined: a quotient by 0 is the
@@ -10,8 +10,13 @@ ITK's Hausdorff distance goes from all voxels of one mask to the nearest of the 
 images' spacing; it computes in float32, where distances here are exact, so they agree to 1e-6 of their size. A label
 that is in neither image gives 0 without ITK's warning, and labels may be NumPy's integers.
 
+``STAPLE``, ``MultiLabelSTAPLE``, ``LabelVoting`` and their filters go over the patterns of votes, not over the voxels:
+STAPLE's probabilities, sensitivities and specificities agree to 1e-10, as sums are made in another order; labels are
+the same, also where votes tie, which ITK 5.4's MultiLabelSTAPLE counts in a place beyond the end of a row. With a
+largest label that fills the pixel type (255 of uint8) that loops for ever; here undecided pixels are 0 then.
+
 Left to SimpleITK: images that do not share size, pixel type and place exactly, empty masks, pixels that are not plain
-numbers, and anything but two or three axes.
+numbers, anything but two or three axes; STAPLE where it has nan, no iterations, and labels from 4096 on.
 """
 
 from __future__ import annotations
@@ -27,11 +32,29 @@ import SimpleITK as sitk  # noqa: N813 - as everybody calls it
 
 from fastseg import dispatch
 from fastseg.compat._support.patching import Host, Patch, rest_of
+from fastseg.compat._support.sitk_images import plain_arrays
+from fastseg.compat._support.sitk_votes import (
+    STAPLE,
+    LabelVoting,
+    LabelVotingImageFilter,
+    MultiLabelSTAPLE,
+    MultiLabelSTAPLEImageFilter,
+    STAPLEImageFilter,
+)
 from fastseg.compat._support.volumetric import directed_distances
 from fastseg.inputs.arrays import Array
 from fastseg.measures.joint_histogram import Counts, JointHistogram
 
-__all__ = ["HausdorffDistanceImageFilter", "LabelOverlapMeasuresImageFilter"]
+__all__ = [
+    "STAPLE",
+    "HausdorffDistanceImageFilter",
+    "LabelOverlapMeasuresImageFilter",
+    "LabelVoting",
+    "LabelVotingImageFilter",
+    "MultiLabelSTAPLE",
+    "MultiLabelSTAPLEImageFilter",
+    "STAPLEImageFilter",
+]
 
 __getattr__ = rest_of("SimpleITK")
 
@@ -212,18 +235,8 @@ class HausdorffDistanceImageFilter(sitk.HausdorffDistanceImageFilter):
 
 def _arrays(first: Any, second: Any) -> tuple[Array, Array] | None:
     """Views of two images' voxels, None unless both are plain and lie in the same place."""
-    images = (first, second)
-    if not all(type(image) is sitk.Image for image in images):
-        return None
-    about = ("GetSize", "GetPixelID", "GetSpacing", "GetOrigin", "GetDirection")
-    if any(getattr(first, name)() != getattr(second, name)() for name in about):
-        return None
-    if first.GetDimension() not in (2, 3) or not first.GetNumberOfPixels():
-        return None
-    if first.GetNumberOfComponentsPerPixel() != 1:
-        return None
-    arrays = tuple(sitk.GetArrayViewFromImage(image) for image in images)
-    return (arrays[0], arrays[1]) if arrays[0].dtype.kind in "iuf" else None
+    arrays = plain_arrays([first, second])
+    return None if arrays is None else (arrays[0], arrays[1])
 
 
 PATCHES = Host(
@@ -233,6 +246,15 @@ PATCHES = Host(
     rows=tuple(
         Patch(module, drop_in.__name__, drop_in)
         for module in ("SimpleITK", "SimpleITK.SimpleITK")
-        for drop_in in (HausdorffDistanceImageFilter, LabelOverlapMeasuresImageFilter)
+        for drop_in in (
+            HausdorffDistanceImageFilter,
+            LabelOverlapMeasuresImageFilter,
+            LabelVoting,
+            LabelVotingImageFilter,
+            MultiLabelSTAPLE,
+            MultiLabelSTAPLEImageFilter,
+            STAPLE,
+            STAPLEImageFilter,
+        )
     ),
 )

@@ -77,6 +77,7 @@ def raise_flags(
         histogram,
         tuple(shape),
         tuple(spacing),
+        settings.boundary,
         structures,
         [row.counts for row in rows],
         measured,

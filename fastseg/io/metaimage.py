@@ -111,6 +111,22 @@ def open_metaimage(path: str) -> Opened:
     return storage.with_ways(opened, dtype, path)
 
 
+# The fields that say where voxels lie.
+_PLACE = (
+    *("TransformMatrix", "Offset", "CenterOfRotation", "AnatomicalOrientation"),
+    *("ElementSpacing", "ElementSize", "DistanceUnits"),
+)
+
+
+def place_of_metaimage(path: str, ndim: int) -> list[str] | None:
+    """Give the lines of a header that say where voxels lie; None where it has another number of axes."""
+    with open(path, "rb") as file:
+        fields = _fields(path, file.read(LONGEST_HEADER))[0]
+    if int(fields["NDims"]) != ndim:
+        return None
+    return [f"{name} = {fields[name]}" for name in _PLACE if name in fields]
+
+
 def _fields(path: str, head: bytes) -> tuple[dict[str, str], list[str], int]:
     """Return the fields, the lines behind them, and where those begin."""
     # ElementDataFile is the last field; the voxels, or the names of their files, may follow on the next line.

@@ -181,6 +181,22 @@ def _halves(path: str) -> tuple[str, str]:
     return (stem + partner, path) if suffix.lower() == ".img" else (path, stem + partner)
 
 
+def header_of_file(nibabel: Any, path: str) -> Any:
+    """Read the header of a file that can be opened, as nibabel's object."""
+    header_path, voxel_path = _halves(path)
+    with open(header_path, "rb") as file:
+        encoding: Encoding = "gzip" if file.read(2) == b"\x1f\x8b" else "raw"
+    with open_voxels(header_path, encoding) as voxel_file:
+        return _parse(nibabel, voxel_file.read, path, pair=header_path != voxel_path)
+
+
+def grid_of_header(nibabel: Any, header: Any, shape: tuple[int, ...]) -> Grid:
+    """Say where the voxels of a NIfTI header lie that can be opened, of a file or of nibabel's image."""
+    unit = _unit(header)
+    pixdim = np.array([float(size) * unit for size in header["pixdim"][1:4]])
+    return _grid(nibabel, header, shape, pixdim, unit, [], "the header")
+
+
 def _parse(nibabel: Any, read: Callable[[int], bytes], path: str, pair: bool) -> Any:
     """Read the header at the front of a file as an unchecked object of nibabel's."""
     nifti1, nifti2 = nibabel.nifti1, nibabel.nifti2
@@ -251,7 +267,7 @@ def _grid(
 ) -> Grid:
     """Find where the voxels lie: by the sform, else by the qform, else by nothing but their sizes."""
     sizes = np.abs(pixdim)
-    if not _is_nifti(header):
+    if not is_nifti_header(header):
         check_spacing(sizes[: len(shape)], path, "the header's voxel sizes (pixdim)")
         return make_grid(shape, _in_mm(header.get_best_affine(), unit), path)
     if int(header["sform_code"]) > 0:
@@ -323,13 +339,18 @@ def _rounding_of_qform(header: Any, grid: Grid) -> float:
     return off * far / min(grid.spacing)
 
 
-def _is_nifti(header: Any) -> bool:
+def is_nifti_header(header: Any) -> bool:
+    """Tell a header of NIfTI from one of Analyze and its like."""
     return "sform_code" in getattr(header, "keys", tuple)()
 
 
 def _has_orientation(header: Any) -> bool:
     """Tell whether a header says where its voxels lie; nibabel makes an affine up for one that does not."""
-    return not _is_nifti(header) or int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0
+    return (
+        not is_nifti_header(header)
+        or int(header["sform_code"]) > 0
+        or int(header["qform_code"]) > 0
+    )
 
 
 def _unit(header: Any) -> float:

@@ -104,6 +104,23 @@ def open_nrrd(path: str) -> Opened:
     return storage.with_ways(opened, dtype, path, _names(segments))
 
 
+# The fields that say where voxels lie, as they are written and without blanks.
+_PLACE = (
+    *("space", "space dimension", "space directions", "space origin", "space units"),
+    *("spacings", "units", "centers", "centerings"),
+)
+
+
+def place_of_nrrd(path: str) -> list[str] | None:
+    """Give the lines of a header that say where voxels lie; None where it has axes that do not run through space."""
+    with open(path, "rb") as file:
+        fields = _header(path, file.read(LONGEST_HEADER)).fields
+    if any(kind not in DOMAINS for kind in fields.get("kinds", "").lower().split()):
+        return None
+    known = {name: fields.get(name.replace(" ", "")) for name in _PLACE}
+    return [f"{name}: {value}" for name, value in known.items() if value is not None]
+
+
 def _names(segments: list[Segment]) -> Mapping[str, tuple[int, ...]]:
     return {segment.name: (segment.value,) for segment in segments}
 

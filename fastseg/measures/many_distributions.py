@@ -141,6 +141,11 @@ class ManyDistributions:
     def __len__(self) -> int:
         return len(self._segments.ends) // 2
 
+    @property
+    def segments(self) -> Segments:
+        """The distributions of both directions of each, in turn."""
+        return self._segments
+
     def distributions(self, i: int) -> tuple[Distribution, Distribution]:
         """Give the two distributions of one structure."""
         found, ends = self._segments, self._segments.ends
@@ -210,6 +215,11 @@ class OneOfMany(SurfaceReductions):
 
     def __init__(self, many: ManyDistributions, place: int) -> None:
         self._many, self._place = many, place
+
+    @property
+    def home(self) -> tuple[ManyDistributions, int]:
+        """Among which it is, and at which place."""
+        return self._many, self._place
 
     @property
     def distributions(self) -> tuple[Distribution, Distribution]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,3 +72,20 @@ class SurfaceDistances(SurfaceReductions):
         ]
         forward, backward = threads.run(lambda side: self._distribution(*side), sides)
         return forward, backward
+
+
+class PlacedDistances(Protocol):
+    """The two directed sets of distances between voxel surfaces of a region, and where each of them begins.
+
+    Sides are 0, the reference, and 1, the prediction. Places are counted from the start of the region's box.
+    """
+
+    @property
+    def distances(self) -> SurfaceDistances:
+        """The distances; their order is that of the places."""
+
+    def places(self, side: int, chosen: NDArray[np.intp] | None = None) -> NDArray[np.int64]:
+        """List the surface voxels of a side along the map's axes, (n, ndim): all, or some by their ascending ranks."""
+
+    def within(self, side: int, places: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell which of some voxels belong to the mask of a side."""

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastseg.errors import InputError
-from fastseg.inputs.arrays import as_label
+from fastseg.inputs.arrays import Array, as_label
 from fastseg.inputs.choices import unknown
 from fastseg.inputs.scalars import as_number, as_whole_number, shown
 from fastseg.measures.vote_patterns import VotePatterns, painted, vote_patterns
 from fastseg.raters.fusion import majority, simple
 from fastseg.raters.maps import as_maps
+from fastseg.raters.settings import METHODS
 from fastseg.raters.staple import multi_label_staple, staple
-
-METHODS = ("majority", "staple", "simple")
 
 
 def consensus(
@@ -85,20 +85,32 @@ def consensus(
     tie = as_label(undecided, "undecided")
     arrays = as_maps(maps, None).arrays
     patterns = vote_patterns(arrays)
-    dtype = np.result_type(*arrays)
     if probability_of is not None:
         label = as_label(probability_of, "probability_of")
         return _probabilities(arrays, patterns, label, weight, steps)
+    return fused(arrays, patterns, method, tie, weight, steps)
+
+
+def fused(
+    arrays: Sequence[Array],
+    patterns: VotePatterns,
+    method: str,
+    undecided: int = 0,
+    weight: float = 1.0,
+    steps: int | None = None,
+) -> Array:
+    """Make the label map of maps in memory, whose patterns are counted; see :func:`consensus`."""
+    dtype = np.result_type(*arrays)
     if method == "majority":
-        values = majority(patterns, tie)
+        values = majority(patterns, undecided)
     elif method == "simple":
-        values = simple(patterns, tie).consensus
+        values = simple(patterns, undecided).consensus
     else:
-        values = staple_labels(patterns, tie, weight, steps)
+        values = staple_labels(patterns, undecided, weight, steps)
     if dtype.kind == "f":
         dtype = np.dtype(np.int64)
-    if dtype.kind != "b" and not np.iinfo(dtype).min <= tie <= np.iinfo(dtype).max:
-        raise InputError(f"undecided: {tie} is no label of maps of {dtype}")
+    if dtype.kind != "b" and not np.iinfo(dtype).min <= undecided <= np.iinfo(dtype).max:
+        raise InputError(f"undecided: {undecided} is no label of maps of {dtype}")
     return painted(arrays, lambda rows: values[patterns.rows_of(rows)], dtype)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,19 +17,29 @@ from fastseg.inputs.arrays import Array, Spacing, as_label_map, as_spacing, chec
 from fastseg.inputs.device import is_on_device
 from fastseg.inputs.scalars import shown
 from fastseg.inputs.source import whole_map
+from fastseg.io import PreparedPair
 
 
 @dataclass(frozen=True)
 class Maps:
-    """Label maps of one shape in memory, the voxel size, and what the maps are called."""
+    """Label maps of one shape in memory, the voxel size, what the maps are called, and the grid if they have one."""
 
     arrays: list[Array]
     spacing: Spacing
     names: list[str]
+    grid: io.Grid | None = None
 
 
-def as_maps(maps: Any, spacing: Any, prediction: Any = None, *, least: int = 2) -> Maps:
-    """Read the raters' maps, and the prediction after them if there is one.
+def as_maps(
+    maps: Any,
+    spacing: Any,
+    prediction: Any = None,
+    samples: Sequence[Any] = (),
+    *,
+    least: int = 2,
+    rules: io.GridRules = io.GridRules(),  # noqa: B008 - frozen
+) -> Maps:
+    """Read the raters' maps, after them the prediction if there is one, and then its samples.
 
     Raises
     ------
@@ -40,6 +51,8 @@ def as_maps(maps: Any, spacing: Any, prediction: Any = None, *, least: int = 2) 
         raise InputError(f"maps: expected at least {least}, a map a rater, got {len(values)}")
     if prediction is not None:
         values, names = [*values, prediction], [*names, "prediction"]
+    values = [*values, *samples]
+    names = [*names, *(f"sample {number}" for number in range(1, len(samples) + 1))]
     for value, name in zip(values, names, strict=True):
         if is_on_device(value):
             raise InputTypeError(
@@ -48,13 +61,13 @@ def as_maps(maps: Any, spacing: Any, prediction: Any = None, *, least: int = 2) 
             )
     if all(isinstance(value, np.ndarray) for value in values):
         arrays = [as_label_map(value, name) for value, name in zip(values, names, strict=True)]
-        of_image = None
+        grid, of_image = None, None
     else:
-        arrays, of_image = _read(values, names)
+        arrays, grid, of_image = _read(values, names, rules)
     for name, array in zip(names[1:], arrays[1:], strict=True):
         _check(arrays[0], array, names[0], name)
     own = of_image if spacing is None else spacing
-    return Maps(arrays, as_spacing(own, arrays[0].ndim), names)
+    return Maps(arrays, as_spacing(own, arrays[0].ndim), names, grid)
 
 
 def _listed(maps: Any) -> tuple[list[Any], list[str]]:
@@ -69,9 +82,22 @@ def _listed(maps: Any) -> tuple[list[Any], list[str]]:
     return values, [f"rater {number}" for number in range(1, len(values) + 1)]
 
 
-def _read(values: Sequence[Any], names: Sequence[str]) -> tuple[list[Array], Spacing | None]:
+def as_samples(samples: Any) -> list[Any]:
+    """Take a list of maps of a model, none of it for None."""
+    if samples is None:
+        return []
+    if isinstance(samples, (str, bytes, os.PathLike)) or not hasattr(samples, "__len__"):
+        raise InputTypeError(f"samples: expected a list of label maps, got {shown(samples)}")
+    if not len(samples):
+        raise InputError("samples: expected at least one label map, got none")
+    return list(samples)
+
+
+def _read(
+    values: Sequence[Any], names: Sequence[str], rules: io.GridRules
+) -> tuple[list[Array], io.Grid | None, Spacing | None]:
     prepared = [
-        io.prepare_pair(values[0], value, names=(names[0], name))
+        _prepared(values[0], value, rules, (names[0], name))
         for value, name in zip(values[1:], names[1:], strict=True)
     ]
     for pair, name in zip(prepared, names[1:], strict=True):
@@ -81,14 +107,24 @@ def _read(values: Sequence[Any], names: Sequence[str]) -> tuple[list[Array], Spa
             )
     if not prepared:
         first = io.read_map(values[0], names[0])
-        return [whole_map(first.source, "raters")], first.source.spacing
+        source = first.source
+        return [whole_map(source, "raters")], source.grid, source.spacing
     reads = [prepared[0].reads[0], *(pair.reads[1] for pair in prepared)]
     found = threads.run(lambda read: read(), reads)
     notes = [note for pair in prepared for note in pair.notes]
     notes += [note for one in found for note in one.notes]
     for note in dict.fromkeys(notes):
         warnings.warn(note, InputWarning, stacklevel=4)
-    return [whole_map(one.source, "raters") for one in found], found[0].source.spacing
+    source = found[0].source
+    return [whole_map(one.source, "raters") for one in found], source.grid, source.spacing
+
+
+def _prepared(first: Any, other: Any, rules: io.GridRules, names: tuple[str, str]) -> PreparedPair:
+    try:
+        return io.prepare_pair(first, other, rules, names)
+    except GridMismatchError as error:  # neither of two raters is a reference
+        told = re.sub(r"\b(reference|prediction) (?=\S)", "", str(error), count=2)
+        raise GridMismatchError(told) from None
 
 
 def _check(first: Array, other: Array, name: str, other_name: str) -> None:

@@ -1,4 +1,4 @@
-"""Is a prediction as good as a human? Its score with the raters, over the raters' score with each other."""
+"""Is a prediction as good as a human? Its score with the raters, over theirs with each other; intervals of means."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _DRAWS = 2000
+# Fewer than so many have no interval.
+_FEWEST = 3
 
 
 def mean_of_pairs(between: NDArray[np.float64]) -> float:
@@ -43,23 +45,67 @@ def relative_score(
     """
     ratio = _ratio(mean_of(own), mean_of_pairs(between))
     raters = len(own)
-    if raters < 3 or math.isnan(ratio):
+    if raters < _FEWEST or math.isnan(ratio):
         return ratio, math.nan, math.nan
-    drawn = np.random.default_rng(seed).integers(0, raters, (_DRAWS, raters))
-    many = np.zeros((_DRAWS, raters))
-    np.add.at(many, (np.arange(_DRAWS)[:, None], drawn), 1.0)
-    of_own, known = np.nan_to_num(own), ~np.isnan(own)
-    pairs = np.triu(np.nan_to_num(between), 1)
-    pairs_known = np.triu(~np.isnan(between), 1).astype(float)
+    many = _drawn(raters, seed)
+    pairs = np.triu(between, 1)
+    pairs[np.tril_indices(raters)] = math.nan
     with np.errstate(invalid="ignore", divide="ignore"):
-        first = many @ of_own / (many @ known.astype(float))
-        second = _quadratic(many, pairs) / _quadratic(many, pairs_known)
-        ratios = first / second
-    ratios = ratios[np.isfinite(ratios)]
-    if not len(ratios):
-        return ratio, math.nan, math.nan
-    low, high = np.percentile(ratios, [2.5, 97.5])
-    return ratio, float(low), float(high)
+        ratios = _means(many, own) / _means_of_pairs(many, pairs)
+    return ratio, *_interval(ratios)
+
+
+def mean_intervals(values: NDArray[np.float64], seed: int) -> list[tuple[float, float]]:
+    """Give a 95 % interval of the mean of each column of what was found in cases, (cases, columns).
+
+    Percentiles of 2000 draws of as many cases, with replacement; nan where fewer than three cases have a value.
+    """
+    many = _drawn(len(values), seed)
+    intervals = []
+    for column in values.T:
+        enough = np.count_nonzero(~np.isnan(column)) >= _FEWEST
+        intervals.append(_interval(_means(many, column)) if enough else (math.nan, math.nan))
+    return intervals
+
+
+def _drawn(number: int, seed: int) -> NDArray[np.float64]:
+    """Tell how often each of some things is in each draw, (draws, things)."""
+    drawn = np.random.default_rng(seed).integers(0, number, (_DRAWS, number))
+    many = np.zeros((_DRAWS, number))
+    np.add.at(many, (np.arange(_DRAWS)[:, None], drawn), 1.0)
+    return many
+
+
+def _means(many: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Work out the mean of each draw; nan where it has no value, infinite where one of its values is."""
+    finite = np.isfinite(values)
+    known = many @ finite.astype(float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = (many @ np.where(finite, values, 0.0)) / known
+    infinite = many[:, np.isinf(values)].any(axis=1)
+    return np.where(infinite, math.inf, means)
+
+
+def _means_of_pairs(many: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Work out the same of pairs, (things, things), of which nan are none."""
+    finite = np.isfinite(values)
+    known = _quadratic(many, finite.astype(float))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = _quadratic(many, np.where(finite, values, 0.0)) / known
+    infinite = _quadratic(many, np.isinf(values).astype(float)) > 0
+    return np.where(infinite, math.inf, means)
+
+
+def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Take the percentiles of draws; those without a value are none."""
+    there = values[~np.isnan(values)]
+    if not len(there):
+        return math.nan, math.nan
+    if np.isfinite(there).all():
+        low, high = np.percentile(there, [2.5, 97.5])
+    else:  # nothing lies between a number and infinity
+        low, high = np.percentile(there, [2.5, 97.5], method="inverted_cdf")
+    return float(low), float(high)
 
 
 def _quadratic(many: NDArray[np.float64], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -68,4 +114,4 @@ def _quadratic(many: NDArray[np.float64], matrix: NDArray[np.float64]) -> NDArra
 
 
 def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole and not math.isnan(whole) else math.nan
+    return part / whole if whole else math.nan

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastseg.inputs.structures import Label, label_text
 from fastseg.results.files import csv_text, written
 from fastseg.results.frames import dataframe
+from fastseg.results.json_values import lines, plain, record
 from fastseg.results.table import text_table
 
 if TYPE_CHECKING:
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 #: whom a number of all raters together is about
 ALL = "raters"
+PREDICTION, SAMPLES, CONSENSUS = "prediction", "samples", "consensus"
+#: what no rater can be called
+RESERVED = (ALL, PREDICTION, SAMPLES, CONSENSUS)
 
 
 class RaterScore(NamedTuple):
@@ -31,7 +36,8 @@ class RaterScore(NamedTuple):
         What it is called, "all labels" for all.
     measure : str
     first, second : str
-        Of whom, beside whom: names of raters, "raters" for all of them, "prediction", "consensus"; "" for nobody.
+        Of whom, beside whom: names of raters, "raters" for all of them, "prediction", "samples", "consensus"; "" for
+        nobody.
     value : float
     low, high : float
         A 95 % interval, nan where there is none.
@@ -87,15 +93,10 @@ class RaterEvaluation:
             In either order.
         """
         for one in self.scores:
-            same = one.name == structure or (
-                one.label == structure and not isinstance(structure, str)
-            )
-            if same and one.measure == measure and {one.first, one.second} == {first, second}:
+            same = same_structure(one, structure) and one.measure == measure
+            if same and {one.first, one.second} == {first, second}:
                 return one
-        raise KeyError(
-            f"no {measure!r} of {structure!r} between {first!r} and {second!r}; there is "
-            + ", ".join(dict.fromkeys(f"{one.measure!r}" for one in self.scores))
-        )
+        raise no_score(structure, measure, first, second, [one.measure for one in self.scores])
 
     def value(
         self, structure: str | Label | None, measure: str, first: str = ALL, second: str = ALL
@@ -105,13 +106,7 @@ class RaterEvaluation:
 
     def to_dict(self) -> list[dict[str, Any]]:
         """Give a dictionary for each row; regions are text."""
-        return [
-            {
-                **one._asdict(),
-                "label": label_text(one.label) if isinstance(one.label, tuple) else one.label,
-            }
-            for one in self.scores
-        ]
+        return [{**one._asdict(), "label": label_field(one.label)} for one in self.scores]
 
     def to_pandas(self) -> pandas.DataFrame:
         """Give the table as a pandas DataFrame."""
@@ -121,15 +116,22 @@ class RaterEvaluation:
         """Write the table as CSV, undefined values as ``nan``, to a file if a path is given."""
         return written(csv_text(list(COLUMNS), self.to_dict(), delimiter), path)
 
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Write settings and rows as strict JSON, to a file if a path is given.
+
+        Where a number is undefined or infinite stands ``null``, and ``not_finite`` of its record says which.
+        """
+        return written(json_of(self.settings, self.to_dict()), path)
+
     def __str__(self) -> str:
         """Show what is said of all raters, of the prediction and of the consensus; single pairs are left out."""
-        everybody = {ALL, "prediction", "consensus", ""}
+        everybody = {*RESERVED, ""}
         shown = [one for one in self.scores if {one.first, one.second} <= everybody]
         cells = [
             [
                 one.name,
                 one.measure,
-                _whom(one),
+                whom(one.first, one.second),
                 f"{one.value:.4f}",
                 "" if math.isnan(one.low) else f"{one.low:.4f} to {one.high:.4f}",
             ]
@@ -144,5 +146,39 @@ class RaterEvaluation:
         )
 
 
-def _whom(score: RaterScore) -> str:
-    return " and ".join(dict.fromkeys(one for one in (score.first, score.second) if one))
+def whom(first: str, second: str) -> str:
+    """Say of whom a number is."""
+    return " and ".join(dict.fromkeys(one for one in (first, second) if one))
+
+
+def label_field(label: Label | None) -> int | str | None:
+    """Write a label for a table; a region is text."""
+    return label_text(label) if isinstance(label, tuple) else label
+
+
+def same_structure(one: Any, structure: str | Label | None) -> bool:
+    """Tell whether a number is of a structure, which is given by name or label."""
+    if isinstance(structure, str):
+        return bool(one.name == structure)
+    return bool(one.label == structure)
+
+
+def no_score(
+    structure: str | Label | None, measure: str, first: str, second: str, measures: Iterable[str]
+) -> KeyError:
+    """Say that there is no such number, and which there are."""
+    return KeyError(
+        f"no {measure!r} of {structure!r} between {first!r} and {second!r}; there is "
+        + ", ".join(dict.fromkeys(map(repr, measures)))
+    )
+
+
+def json_of(
+    settings: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], **more: Sequence[Any]
+) -> str:
+    """Write settings and rows, one a line, and further lists of records where there are any."""
+    parts = {"format": "1", "settings": json.dumps(plain(settings), allow_nan=False)}
+    for key, records in {"rows": rows, **more}.items():
+        if records or key == "rows":
+            parts[key] = lines(json.dumps(record(one), allow_nan=False) for one in records)
+    return "{\n" + ",\n".join(f'"{key}": {text}' for key, text in parts.items()) + "\n}\n"

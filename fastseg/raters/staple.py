@@ -33,12 +33,15 @@ class Staple:
         Of each rater; nan where no voxel can tell, as nobody or everybody finds every voxel.
     iterations : int
         ITK's ElapsedIterations: steps after the first.
+    undefined : bool
+        Whether a quotient had nothing below its line, so that something was kept as it was; ITK goes on with nan there.
     """
 
     probabilities: NDArray[np.float64]
     sensitivity: NDArray[np.float64]
     specificity: NDArray[np.float64]
     iterations: int
+    undefined: bool = False
 
 
 def staple(
@@ -56,6 +59,7 @@ def staple(
     inside = outside = 0.0
     last = np.full((2, votes.raters), -10.0)
     step = 0
+    undefined = False
     while max_iterations is None or step < max_iterations:
         weight, rest = belief * counts, (1.0 - belief) * counts
         inside, outside = float(weight.sum()), float(rest.sum())
@@ -66,6 +70,7 @@ def staple(
         yes = prior * np.where(found, sensitivity, 1.0 - sensitivity).prod(axis=1)
         no = (1.0 - prior) * np.where(found, 1.0 - specificity, specificity).prod(axis=1)
         known = yes + no > 0
+        undefined |= not (known.all() and inside > 0 and outside > 0)
         belief = np.where(known, yes / np.where(known, yes + no, 1.0), belief)
         now = np.stack([sensitivity, specificity])
         if step and ((now - last) ** 2 <= _CONVERGED).all():
@@ -78,6 +83,7 @@ def staple(
         sensitivity if inside > 0 else unknown,
         specificity if outside > 0 else unknown,
         step,
+        undefined,
     )
 
 
@@ -92,7 +98,7 @@ class MultiLabelStaple:
     consensus : int64 ndarray (n,)
         The most probable label of each pattern; `undecided` where two are equally so.
     confusion : float64 ndarray (raters, k, k)
-        How probably a rater gives a label (row), given the true one (column).
+        How probably a rater gives a label (row), given the true one (column). As ITK has it there is a further row.
     iterations : int
     """
 
@@ -103,26 +109,42 @@ class MultiLabelStaple:
 
 
 def multi_label_staple(
-    patterns: VotePatterns, undecided: int, max_iterations: int | None = None
+    patterns: VotePatterns,
+    undecided: int,
+    max_iterations: int | None = None,
+    *,
+    as_itk: bool = False,
+    termination_update: float = TERMINATION_UPDATE,
+    prior: NDArray[np.float64] | None = None,
 ) -> MultiLabelStaple:
     """Estimate a label map and the confusion matrix of each rater by expectation maximisation.
 
     It begins with the majority's votes, of which ties are left out; the prior is how often each label is given. Sums
-    are made in float64 from counts that are exact: ITK's float32 counters stop at 2^24 voxels.
+    are made in float64 from counts that are exact: the float32 counters that ITK has had stop at 2^24 voxels.
+
+    `as_itk` is for a drop-in: every label up to the largest has its place, and ties are counted where ITK 5.4 writes
+    them, beyond the end of a row, which is in the first column of the next.
     """
-    labels, places = np.unique(patterns.labels, return_inverse=True)
-    rows = places.reshape(patterns.labels.shape)
+    if as_itk:
+        labels = np.arange(int(patterns.labels.max()) + 1)
+        rows = patterns.labels.astype(np.intp)
+    else:
+        labels, places = np.unique(patterns.labels, return_inverse=True)
+        rows = places.reshape(patterns.labels.shape)
     many, raters = len(labels), patterns.raters
     counts = patterns.counts.astype(np.float64)
     given = np.zeros((len(rows), many), np.int64)
     for rater in range(raters):
         np.add.at(given, (np.arange(len(rows)), rows[:, rater]), 1)
-    prior = (given * counts[:, None]).sum(axis=0)
-    prior /= prior.sum()
+    if prior is None:
+        prior = (given * counts[:, None]).sum(axis=0)
+        prior /= prior.sum()
     winner, tied = _best(given)
-    confusion = np.zeros((raters, many, many))
+    confusion = np.zeros((raters, many + as_itk, many))
     for rater in range(raters):
         np.add.at(confusion[rater], (rows[~tied, rater], winner[~tied]), counts[~tied])
+        if as_itk:
+            np.add.at(confusion[rater], (rows[tied, rater] + 1, 0), counts[tied])
     sums = confusion.sum(axis=2, keepdims=True)
     confusion /= np.where(sums > 0, sums, 1.0)
     iterations = 0
@@ -139,7 +161,7 @@ def multi_label_staple(
         change = float(np.abs(updated - confusion).max())
         confusion = updated
         iterations += 1
-        if change < TERMINATION_UPDATE:
+        if change < termination_update:
             break
     belief = _belief(prior, confusion, rows)
     best, tied = _best(belief)

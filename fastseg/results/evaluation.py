@@ -26,6 +26,8 @@ from fastseg.threads import lazy
 if TYPE_CHECKING:
     import pandas
 
+    from fastseg.results.flag_table import FlagTable
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -225,6 +227,23 @@ class Evaluation:
     def structures(self) -> tuple[Row, ...]:
         """The rows of whole structures, without those of their instances."""
         return tuple(row for row in self.rows if row.level == "structure")
+
+    @lazy
+    def flags(self) -> FlagTable:
+        """Why numbers should not be trusted by themselves: the flags of all rows, and of structures over all cases.
+
+        Examples
+        --------
+        >>> import numpy as np, fastseg
+        >>> reference = np.zeros((9, 9, 9), bool)
+        >>> reference[3:5, 3:5, 3:6] = True
+        >>> flags = fastseg.evaluate(reference, np.roll(reference, 1, 0)).flags
+        >>> flags.counts["small_structure"], flags[0].measured > flags[0].threshold
+        (1, True)
+        """
+        from fastseg.results.flag_table import flag_table
+
+        return flag_table(self.rows, self.metrics, self.settings)
 
     def instances(self, structure: Label | str | None = None) -> tuple[Row, ...]:
         """Give the rows of instances, of one structure or of all.

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fastseg.results.replacing import replacing
+from fastseg.io.replacing import replacing
 
 StrPath = str | os.PathLike[str]
 

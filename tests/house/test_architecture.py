@@ -261,7 +261,8 @@ def test_public_names_are_there_and_are_no_modules() -> None:
     submodules = {path.stem for path in (ROOT / "fastseg").iterdir()}
     assert not fastseg._HOMES.keys() & submodules
     assert set(fastseg.__all__) == fastseg._HOMES.keys() | {"__version__"}
-    assert set(dir(fastseg)) == set(fastseg.__all__)
+    assert set(dir(fastseg)) == set(fastseg.__all__) | fastseg._PACKAGES
+    assert all(inspect.ismodule(getattr(fastseg, name)) for name in fastseg._PACKAGES)
     for name, home in fastseg._HOMES.items():
         value = getattr(fastseg, name)
         assert value is getattr(importlib.import_module(home), name)
@@ -280,7 +281,7 @@ def test_type_checkers_see_the_same_names() -> None:
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    assert declared == fastseg._HOMES
+    assert declared == fastseg._HOMES | dict.fromkeys(fastseg._PACKAGES, "fastseg")
     assert (ROOT / "fastseg" / "py.typed").exists()
     assert (KERNELS / "py.typed").exists()
 

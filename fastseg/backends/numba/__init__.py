@@ -60,8 +60,8 @@ _LARGE_BOX = 1 << 24
 # What a voxel of a smaller one costs, on the scale of `threads.LEAST_COST`.
 _COST_OF_A_VOXEL = 8
 
-# what `measure` makes of masks as a whole, small ones too
-_OF_SHAPES = _OF_CODES | {"skeleton_overlap"}
+# what `measure` makes of masks one by one, small ones too
+_OF_SHAPES = _OF_CODES | {"skeleton_overlap", "surface_places"}
 
 # what `measure` knows, and the other operations
 _OFFERED = {

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fastseg.backends.numba import nearest
 from fastseg.backends.numba.bands import band_overlap
 from fastseg.backends.numba.masks import Mask
+from fastseg.backends.numba.places import PackedPlaces
 from fastseg.backends.numba.shapes import shapes_of
 from fastseg.backends.numba.skeletons import skeleton_overlap
 from fastseg.backends.numba.surfaces import Surfaces, surfaces_of
@@ -41,6 +42,8 @@ def measured(
         found["surface_distances"] = between(
             surfaces_of(masks, request.spacing, boundary), request.spacing, boundary
         )
+    if "surface_places" in request.measurements:
+        found["surface_places"] = PackedPlaces.of(masks, request.spacing)
     if "surface_distributions" in request.measurements:
         areas = kinds = None
         if boundary in CODE_MEASURES:

@@ -120,11 +120,14 @@ class Surfaces(NamedTuple):
         Of the voxels, or of the lattice of corners, without the padding.
     codes : tuple of 2 uint8 ndarray, or of 2 None
         Which voxels around each corner are set, in C order, as the kinds of these codes; None for voxels.
+    start : tuple of 3 int
+        Where they begin in the box of the masks, along z, y, x.
     """
 
     sets: tuple[PaddedSet, PaddedSet]
     geometry: Geometry
     codes: tuple[Codes, Codes] | tuple[None, None] = (None, None)
+    start: tuple[int, int, int] = (0, 0, 0)
 
 
 def surfaces_of(
@@ -151,7 +154,8 @@ def surfaces_of(
     tasks = itertools.product(zip(masks, sets, strict=True), slabs)
     found = threads.run(partial(take, part, geometry), tasks, cost)
     if boundary == "voxel":
-        return Surfaces(sets, geometry)
+        z, y, word = part.start
+        return Surfaces(sets, geometry, start=(z, y, 64 * word))
     n = len(slabs)
     first, second = (
         np.concatenate([*itertools.chain(*of_mask)]) for of_mask in (found[:n], found[n:])

@@ -16,6 +16,7 @@ from fastseg.errors import InputError
 from fastseg.flags import RaisedFlags
 from fastseg.inputs.structures import Label
 from fastseg.io.image import require
+from fastseg.io.replacing import replacing
 from fastseg.measures.joint_histogram import Counts
 from fastseg.results.attributes import Attributes
 from fastseg.results.evaluation import Evaluation
@@ -25,7 +26,6 @@ from fastseg.results.instance import NUMBERS, Instance
 from fastseg.results.json_table import json_text
 from fastseg.results.json_table import read as read_json
 from fastseg.results.problems import with_problems
-from fastseg.results.replacing import replacing
 from fastseg.results.rows import Row, count_columns
 from fastseg.results.summary import Summary
 from fastseg.results.writers.writer import DEFAULTS, WriteOptions, Writer

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 import fastseg
+from fastseg.io import replacing as replacing_module
 from fastseg.results import Evaluation, read
-from fastseg.results import replacing as replacing_module
 from fastseg.results.writers.registry import SUFFIXES, WRITERS, Output, parse_output
 from tests.results.cohorts import EVALUATIONS, SEVERAL, cohort, two_algorithms
 

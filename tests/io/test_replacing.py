@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from fastseg.io.replacing import replacing
 from fastseg.results.files import written
-from fastseg.results.replacing import replacing
 from tests import processes
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be moved")
 
 KILLED = """
 import os, signal
-from fastseg.results import replacing
+from fastseg.io import replacing
 replacing.os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 with replacing.replacing(replacing.Path("t.csv")) as file:
     file.write("half")
