@@ -18,7 +18,7 @@ from fastseg.reports.overlays import Overlay, Pair, overlay_of, read_pair
 from fastseg.reports.page import rendered
 from fastseg.reports.rows import embedded, page_rows
 from fastseg.reports.worst import headline_metrics, worst_first
-from fastseg.results.replacing import replacing
+from fastseg.io.replacing import replacing
 from fastseg.statistics import ScoreTable, score_table
 from fastseg.statistics.ranking import Undefined
 
