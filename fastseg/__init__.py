@@ -64,9 +64,10 @@ _HOMES = {
 }
 
 # Packages that have names of their own: `fastseg.statistics.rank`.
-_PACKAGES = frozenset(("statistics",))
+_PACKAGES = frozenset(("plots", "statistics"))
 
 if TYPE_CHECKING:
+    from fastseg import plots as plots
     from fastseg import statistics as statistics
     from fastseg.cohort.evaluate_cohort import evaluate_cohort as evaluate_cohort
     from fastseg.cohort.rater_cohort import evaluate_rater_cohort as evaluate_rater_cohort
