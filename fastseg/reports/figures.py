@@ -2,9 +2,118 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from fastseg import plots
+from fastseg.io.image import require
+from fastseg.statistics import Ranking, ScoreTable, TaskRanking
+
+#: boxes beyond which each structure gets a figure of its own
+_BOXES = 40
+#: figures of one kind; what they leave out is said
+_MOST = 12
+#: cases beyond which the lines of a podium are a wall
+_PODIUM_CASES = 300
 
 
-def figures_of(*_: Any) -> list[dict[str, Any]]:
-    """Draw nothing yet."""
-    return []
+class Figure(NamedTuple):
+    """A figure with its kind, what it shows and its SVG, as text that is safe in a page."""
+
+    kind: str
+    title: str
+    svg: Any
+
+
+def figures_of(
+    table: ScoreTable, metrics: Sequence[str], ranking: Ranking | None
+) -> tuple[list[Figure], list[str]]:
+    """Draw distributions, and of several algorithms their ranks; also say what was left out."""
+    found, notes = _boxes(table, metrics)
+    if ranking is not None:
+        more, left_out = _ranks(table, ranking)
+        found += more
+        notes += left_out
+    return found, notes
+
+
+def _drawn(kind: str, title: str, draw: Callable[[], Any]) -> Figure:
+    markup = require("markupsafe", "a report", "report").Markup
+    with plots.detached():
+        figure = draw().figure
+        return Figure(kind, title, markup(plots.figure_svg(figure, title)))
+
+
+def _boxes(table: ScoreTable, metrics: Sequence[str]) -> tuple[list[Figure], list[str]]:
+    many = len(table.tasks) * len(table.algorithms)
+    if not len(table):
+        return [], []
+    if many <= _BOXES:
+        return [
+            _drawn(
+                "distributions",
+                f"Distribution of {metric}",
+                lambda metric=metric: plots.box(table, metric),  # type: ignore[misc]
+            )
+            for metric in metrics
+        ], []
+    # one algorithm with many structures: a figure of a metric holds as many as are seen at once
+    size = max(1, _BOXES // len(table.algorithms))
+    groups = [table.tasks[start : start + size] for start in range(0, len(table.tasks), size)]
+    found = []
+    for metric in metrics:
+        for group in groups:
+            if len(found) == _MOST:
+                break
+            part = table.of(task=list(group))
+            named = group[0] if len(group) == 1 else f"{group[0]} to {group[-1]}"
+            found.append(
+                _drawn(
+                    "distributions",
+                    f"Distribution of {metric}, {named}",
+                    lambda part=part, metric=metric: plots.box(part, metric),  # type: ignore[misc]
+                )
+            )
+    notes = []
+    if len(groups) * len(metrics) > len(found):
+        notes.append(
+            f"Distributions: the first {len(found)} of {len(groups) * len(metrics)} figures; choose metrics, or "
+            "structures, to see others."
+        )
+    return found, notes
+
+
+def _ranks(table: ScoreTable, ranking: Ranking) -> tuple[list[Figure], list[str]]:
+    """Draw how stable the ranks are, what is significant, and who is where in each case."""
+    tasks: list[TaskRanking] = list(ranking.tasks)
+    if len(tasks) > 1:
+        tasks.insert(0, ranking.consensus())
+    found = []
+    for one in tasks[:_MOST]:
+        name = " of ".join(part for part in (one.metric, one.task) if part)
+        if len(one.samples):
+            found.append(
+                _drawn("stability", f"How stable the ranks are: {name}", lambda one=one: plots.stability(one))  # type: ignore[misc]
+            )
+        if one.task != "consensus":
+            found.append(
+                _drawn(
+                    "significance",
+                    f"Who is significantly better: {name}",
+                    lambda one=one: plots.significance(one),  # type: ignore[misc]
+                )
+            )
+    for one in ranking.tasks[: _MOST // 3]:
+        if one.n_cases <= _PODIUM_CASES:
+            name = " of ".join(part for part in (one.metric, one.task) if part)
+            found.append(
+                _drawn(
+                    "podium",
+                    f"Places of the algorithms in each case: {name}",
+                    lambda one=one: plots.podium(table, one.metric, one.task or None),  # type: ignore[misc]
+                )
+            )
+    notes = []
+    if len(tasks) > _MOST:
+        notes.append(f"Ranks: figures of the first {_MOST} of {len(tasks)} rankings.")
+    return found, notes

@@ -122,6 +122,7 @@ def _content(
     summary, notes = content.summary(table, headline, samples) if len(table) else ([], [])
     groups, left_out = content.subgroups(table, headline, samples) if len(table) else ([], [])
     ranking, ranking_notes = content.rankings(table, headline, undefined, 1000)
+    drawn, figure_notes = figures.figures_of(table, headline, ranking)
     several = len(table.algorithms) > 1
     return {
         "title": title,
@@ -142,7 +143,8 @@ def _content(
         "ranking": None if ranking is None else ranking.to_dict(),
         "ranking_notes": ranking_notes,
         "ranking_warnings": [] if ranking is None else list(ranking.table.notes),
-        "figures": figures.figures_of(table, headline, ranking),
+        "figures": drawn,
+        "figure_notes": figure_notes,
         "flags": content.raised(table),
         "flag_tables": "flags" in table.facts,
         "absent": content.absences(table),
