@@ -22,6 +22,7 @@ from fastseg.cli.commands.merge import merge
 from fastseg.cli.commands.protocols import protocols
 from fastseg.cli.commands.rank import rank
 from fastseg.cli.commands.raters import raters
+from fastseg.cli.commands.report import report
 from fastseg.cli.commands.run_script import run_script
 from fastseg.cli.commands.warm import warm
 from fastseg.cli.messages import one_line_warnings, say
@@ -105,6 +106,7 @@ app.command(name="distance-map")(distance_map)
 app.command()(merge)
 app.command()(rank)
 app.command()(compare)
+app.command()(report)
 app.command()(protocols)
 app.command()(demo)
 app.command()(info)

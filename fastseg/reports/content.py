@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from fastseg.errors import FastsegError, one_line
 from fastseg.flags import RaisedFlags, list_flags
 from fastseg.results.units import units_of
-from fastseg.statistics import Ranking, ScoreTable, intervals, rank
+from fastseg.statistics import Ranking, ScoreTable, TaskRanking, intervals, rank
+from fastseg.statistics.ranking import Method
 from fastseg.statistics.score_table import Column
 
 #: values of an attribute beyond which it makes no subgroups
@@ -62,9 +63,9 @@ def of_all_structures(table: ScoreTable, by: Column | None = None) -> ScoreTable
     for name, values in table.metrics.items():
         defined = ~np.isnan(values)
         with np.errstate(invalid="ignore", divide="ignore"):
-            averaged[name] = np.bincount(
-                place[defined], values[defined], len(there)
-            ) / np.bincount(place[defined], minlength=len(there))
+            averaged[name] = np.bincount(place[defined], values[defined], len(there)) / np.bincount(
+                place[defined], minlength=len(there)
+            )
     group = Column(np.zeros(len(there), np.int32), ("all structures",))
     return replace(
         table,
@@ -94,8 +95,18 @@ def summary(
                 (row["algorithm"], row["task"]),
                 {"algorithm": row["algorithm"], "task": row["task"], "metrics": {}},
             )
-            entry["metrics"][row["metric"]] = row
+            entry["metrics"][row["metric"]] = row | {"median": _median(part, row)}
     return list(rows.values()), shortened(_grouped(notes))
+
+
+def _median(part: ScoreTable, row: Mapping[str, Any]) -> float:
+    """Give the median where the mean is infinite; nan elsewhere."""
+    if not row["infinite"]:
+        return np.nan
+    chosen = part.algorithm.is_one_of([row["algorithm"]], "algorithm")
+    chosen &= part.task.is_one_of([row["task"]], "task")
+    values = part.metrics[row["metric"]][chosen]
+    return float(np.nanmedian(values))
 
 
 def _grouped(notes: Iterable[str]) -> list[str]:
@@ -161,17 +172,25 @@ def rankings(
     """
     if len(table.algorithms) < 2 or not len(table):
         return None, []
-    found, notes, settings = [], [], {}
+    found: list[TaskRanking] = []
+    notes: list[str] = []
+    settings: dict[str, Any] = {}
     for name in metrics:
         if name not in table.larger_is_better:
             notes.append(f"{name} is not ranked: nobody knows whether larger is better.")
             continue
-        finite = bool(np.isfinite(table.metrics[name]).all()) and not table.absent
-        whole = finite and _complete(table)
-        method = "aggregate_then_rank" if whole or undefined is not None else "rank_then_aggregate"
+        finite = bool(np.isfinite(table.metrics[name]).all())
+        whole = finite and not table.absent and _complete(table)
+        method: Method = (
+            "aggregate_then_rank" if whole or undefined is not None else "rank_then_aggregate"
+        )
         try:
             ranking = rank(
-                table, name, method=method, undefined=undefined, bootstraps=bootstraps  # type: ignore[arg-type]
+                table,
+                name,
+                method=method,
+                undefined=undefined,
+                bootstraps=bootstraps,
             )
         except FastsegError as error:
             notes.append(f"{name} is not ranked: {one_line(error)}")
@@ -206,7 +225,7 @@ def raised(table: ScoreTable) -> list[dict[str, Any]]:
     rows: Counter[str] = Counter()
     tasks: dict[str, Counter[str]] = {}
     by_text = _flag_names(column)
-    of_task = np.zeros((len(column.names), 0))
+    of_task = np.zeros((len(column.names), 0), np.intp)
     if len(column.names) * len(table.tasks) <= 1 << 22:
         pair = column.codes.astype(np.int64) * len(table.tasks) + table.task.codes
         of_task = np.bincount(pair, minlength=len(column.names) * len(table.tasks)).reshape(
@@ -279,9 +298,7 @@ def undefined_values(table: ScoreTable, metrics: Sequence[str]) -> list[dict[str
                 "empty": sides.names[int(side)],
                 "policy": policies.names[int(name)],
                 "rows": int(own.sum()),
-                "metrics": {
-                    metric: _kinds(table.metrics[metric][own]) for metric in metrics
-                },
+                "metrics": {metric: _kinds(table.metrics[metric][own]) for metric in metrics},
             }
         )
     return found
@@ -290,7 +307,11 @@ def undefined_values(table: ScoreTable, metrics: Sequence[str]) -> list[dict[str
 def _kinds(values: NDArray[np.float64]) -> str:
     """Say what rows with something empty have as values."""
     undefined, infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())
-    told = [f"{many} {kind}" for many, kind in ((undefined, "undefined"), (infinite, "infinite")) if many]
+    told = [
+        f"{many} {kind}"
+        for many, kind in ((undefined, "undefined"), (infinite, "infinite"))
+        if many
+    ]
     rest = values[np.isfinite(values)]
     if len(rest):
         low, high = f"{rest.min():.4g}", f"{rest.max():.4g}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -53,27 +54,22 @@ def _boxes(table: ScoreTable, metrics: Sequence[str]) -> tuple[list[Figure], lis
             _drawn(
                 "distributions",
                 f"Distribution of {metric}",
-                lambda metric=metric: plots.box(table, metric),  # type: ignore[misc]
+                functools.partial(plots.box, table, metric),
             )
             for metric in metrics
         ], []
     # one algorithm with many structures: a figure of a metric holds as many as are seen at once
     size = max(1, _BOXES // len(table.algorithms))
     groups = [table.tasks[start : start + size] for start in range(0, len(table.tasks), size)]
-    found = []
+    found: list[Figure] = []
     for metric in metrics:
         for group in groups:
             if len(found) == _MOST:
                 break
             part = table.of(task=list(group))
             named = group[0] if len(group) == 1 else f"{group[0]} to {group[-1]}"
-            found.append(
-                _drawn(
-                    "distributions",
-                    f"Distribution of {metric}, {named}",
-                    lambda part=part, metric=metric: plots.box(part, metric),  # type: ignore[misc]
-                )
-            )
+            title = f"Distribution of {metric}, {named}"
+            found.append(_drawn("distributions", title, functools.partial(plots.box, part, metric)))
     notes = []
     if len(groups) * len(metrics) > len(found):
         notes.append(
@@ -88,32 +84,25 @@ def _ranks(table: ScoreTable, ranking: Ranking) -> tuple[list[Figure], list[str]
     tasks: list[TaskRanking] = list(ranking.tasks)
     if len(tasks) > 1:
         tasks.insert(0, ranking.consensus())
-    found = []
+    found: list[Figure] = []
     for one in tasks[:_MOST]:
-        name = " of ".join(part for part in (one.metric, one.task) if part)
+        name = _name(one)
         if len(one.samples):
-            found.append(
-                _drawn("stability", f"How stable the ranks are: {name}", lambda one=one: plots.stability(one))  # type: ignore[misc]
-            )
+            title = f"How stable the ranks are: {name}"
+            found.append(_drawn("stability", title, functools.partial(plots.stability, one)))
         if one.task != "consensus":
-            found.append(
-                _drawn(
-                    "significance",
-                    f"Who is significantly better: {name}",
-                    lambda one=one: plots.significance(one),  # type: ignore[misc]
-                )
-            )
+            title = f"Who is significantly better: {name}"
+            found.append(_drawn("significance", title, functools.partial(plots.significance, one)))
     for one in ranking.tasks[: _MOST // 3]:
         if one.n_cases <= _PODIUM_CASES:
-            name = " of ".join(part for part in (one.metric, one.task) if part)
-            found.append(
-                _drawn(
-                    "podium",
-                    f"Places of the algorithms in each case: {name}",
-                    lambda one=one: plots.podium(table, one.metric, one.task or None),  # type: ignore[misc]
-                )
-            )
+            title = f"Places of the algorithms in each case: {_name(one)}"
+            draw = functools.partial(plots.podium, table, one.metric, one.task or None)
+            found.append(_drawn("podium", title, draw))
     notes = []
     if len(tasks) > _MOST:
         notes.append(f"Ranks: figures of the first {_MOST} of {len(tasks)} rankings.")
     return found, notes
+
+
+def _name(ranking: TaskRanking) -> str:
+    return " of ".join(part for part in (ranking.metric, ranking.task) if part)

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from fastseg.errors import FastsegError, one_line
 from fastseg.evaluation.case import geometry_of, open_pair
-from fastseg.evaluation.settings import Settings
+from fastseg.evaluation.distance_map import distance_map
+from fastseg.evaluation.settings import Settings, SingleSlice
 from fastseg.inputs.source import whole_map
-from fastseg.primitives import distance_transform_edt, surface
 from fastseg.reports import planes
+from fastseg.results.distance_map import LargestDistance
 
 #: voxels of margin around a structure
 _MARGIN = 4
@@ -52,12 +53,15 @@ class Pair:
     spacing : tuple of float
     unit : str
     affine : ndarray (4, 4) or None
+    single_slice : {"plane", "volume"}
+        As it was evaluated.
     """
 
     maps: tuple[NDArray[Any], NDArray[Any]]
     spacing: tuple[float, ...]
     unit: str
     affine: NDArray[np.float64] | None
+    single_slice: SingleSlice = "plane"
 
 
 def read_pair(files: tuple[str, str | None], settings: Mapping[str, Any]) -> Pair | str:
@@ -85,7 +89,8 @@ def read_pair(files: tuple[str, str | None], settings: Mapping[str, Any]) -> Pai
     if maps[0].shape != maps[1].shape or maps[0].ndim not in (2, 3):
         return "the images have no planes to be shown in"
     grid = first.grid if first.grid is not None else second.grid
-    return Pair(maps, tuple(spacing), about["unit"], None if grid is None else grid.affine)
+    affine = None if grid is None else grid.affine
+    return Pair(maps, tuple(spacing), about["unit"], affine, chosen.single_slice)
 
 
 def overlay_of(pair: Pair, labels: tuple[Sequence[int], Sequence[int]]) -> Overlay | str:
@@ -100,7 +105,14 @@ def overlay_of(pair: Pair, labels: tuple[Sequence[int], Sequence[int]]) -> Overl
     )
     masks = [np.ascontiguousarray(mask[around]) for mask in whole]
     context = (pair.maps[0][around] != 0) & ~masks[0] & ~masks[1]
-    signed, place, largest = _distances(masks, pair.spacing)
+    found = distance_map(
+        *masks, spacing=pair.spacing, background=np.nan, single_slice=pair.single_slice
+    )
+    far = found[1]
+    assert far is not None  # one of the masks is not empty
+    missing = np.isinf(far.distance)
+    signed, largest = (None, np.nan) if missing else (found.both, far.distance)
+    place = far.index
     views = []
     for plane in planes.planes_of(context.ndim, pair.affine):
         view = planes.View.of(plane, context.shape, pair.spacing)
@@ -108,9 +120,7 @@ def overlay_of(pair: Pair, labels: tuple[Sequence[int], Sequence[int]]) -> Overl
         mapped = None if signed is None else planes.distances(plane, view, signed, largest)
         views.append((plane.name, drawn, mapped))
     index = tuple(at + along.start for at, along in zip(place, around, strict=True))
-    return Overlay(
-        tuple(views), _caption(pair, masks, signed, place, index, largest), largest, pair.unit
-    )
+    return Overlay(tuple(views), _caption(pair, far, index), largest, pair.unit)
 
 
 def _mask(image: NDArray[Any], labels: Sequence[int]) -> NDArray[np.bool_]:
@@ -130,53 +140,16 @@ def _box(mask: NDArray[np.bool_]) -> tuple[slice, ...] | None:
     return tuple(found)
 
 
-def _distances(
-    masks: Sequence[NDArray[np.bool_]], spacing: Sequence[float]
-) -> tuple[NDArray[np.float64] | None, tuple[int, ...], float]:
-    """Give signed distances on both surfaces, the voxel of the largest, and how large it is.
-
-    Positive where the prediction goes beyond the reference. What touches the end of an image ends there: the box is
-    as the image around it, outside of which is background.
-    """
-    full = [mask for mask in masks if mask.any()]
-    if len(full) < 2:
-        places = np.argwhere(full[0])
-        middle = places[np.argmin(((places - places.mean(0)) ** 2).sum(1))]
-        return None, tuple(middle.tolist()), np.nan
-    surfaces = [surface(mask) for mask in masks]
-    signed = np.full(masks[0].shape, np.nan)
-    largest, place = -1.0, (0,) * signed.ndim
-    for own, other in ((1, 0), (0, 1)):
-        away = distance_transform_edt(~surfaces[other], sampling=spacing)
-        here = surfaces[own]
-        beyond = ~masks[0] if own == 1 else masks[1]
-        held = np.where(beyond, away, -away)
-        farther = here & (np.isnan(signed) | (away > np.abs(np.nan_to_num(signed))))
-        signed[farther] = held[farther]
-        far = np.where(here, away, -1.0)
-        if far.max() > largest:
-            largest = float(far.max())
-            place = tuple(int(at) for at in np.unravel_index(int(far.argmax()), far.shape))
-    return signed, place, largest
-
-
-def _caption(
-    pair: Pair,
-    masks: Sequence[NDArray[np.bool_]],
-    signed: NDArray[np.float64] | None,
-    place: tuple[int, ...],
-    index: tuple[int, ...],
-    largest: float,
-) -> str:
+def _caption(pair: Pair, far: LargestDistance, index: tuple[int, ...]) -> str:
     """Say where the ring is."""
     at = f"at voxel ({', '.join(map(str, index))})"
     if pair.affine is not None and len(index) == 3:
         x, y, z = (float(part) for part in (pair.affine @ [*index, 1])[:3])
         at += f", {x:.1f}, {y:.1f}, {z:.1f} mm in RAS+"
-    if signed is None:
-        missing = "prediction" if masks[0].any() else "reference"
+    if np.isinf(far.distance):
+        missing = "reference" if far.too_far else "prediction"
         return f"The {missing} has no such structure; the ring is in the middle of the other, {at}."
-    if largest == 0:
+    if far.distance == 0:
         return "Both surfaces are the same."
-    side = "goes beyond the reference" if signed[place] > 0 else "falls short of the reference"
-    return f"Largest distance {largest:.4g} {pair.unit}, where the prediction {side}, {at} (ring)."
+    side = "goes beyond the reference" if far.too_far else "falls short of the reference"
+    return f"Largest distance {far.distance:.4g} {pair.unit}, where the prediction {side}, {at} (ring)."

@@ -15,7 +15,7 @@ from fastseg.io.image import require
 #: pixels of the longer side
 SIZE = 260
 
-#: colours that people with any kind of colour vision tell apart, and that are seen on white and on black (Okabe and Ito)
+#: colours that any kind of colour vision tells apart, and that are seen on white and on black (Okabe and Ito)
 REFERENCE, PREDICTION = (0, 114, 178), (213, 94, 0)
 _NEUTRAL = (128, 128, 128)
 _PALETTE = (
@@ -56,7 +56,10 @@ def planes_of(ndim: int, affine: NDArray[np.float64] | None) -> list[Plane]:
     if ndim == 2:
         return [Plane("the plane", None, 0, 1)]
     if affine is None:
-        return [Plane(f"across axis {k}", k, *[a for a in range(3) if a != k]) for k in range(3)]
+        return [
+            Plane(f"across axis {across}", across, *rest)
+            for across, rest in enumerate(((1, 2), (0, 2), (0, 1)))
+        ]
     directions = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
     axis_of = np.argmax(np.abs(directions), axis=1)  # the map's axis along x, y and z
     if len({*axis_of.tolist()}) < 3:
@@ -100,7 +103,11 @@ class View(NamedTuple):
         found = []
         for places, axis in ((self.rows, plane.rows), (self.columns, plane.columns)):
             own = np.flatnonzero(places == place[axis])
-            found.append(int(own[len(own) // 2]) if len(own) else int(np.argmin(np.abs(places - place[axis]))))
+            found.append(
+                int(own[len(own) // 2])
+                if len(own)
+                else int(np.argmin(np.abs(places - place[axis])))
+            )
         return found[0], found[1]
 
 
@@ -112,10 +119,10 @@ def contours(
     place: Sequence[int],
 ) -> str:
     """Draw both contours in the plane through a voxel, which is marked."""
-    cut = tuple(slice(None) if axis != plane.across else place[axis] for axis in range(context.ndim))
-    reference, prediction, others = (
-        view.shown(plane, each[cut]) for each in (*masks, context)
+    cut = tuple(
+        slice(None) if axis != plane.across else place[axis] for axis in range(context.ndim)
     )
+    reference, prediction, others = (view.shown(plane, each[cut]) for each in (*masks, context))
     picture = others.astype(np.uint8)
     picture[reference & ~prediction] = 2
     picture[prediction & ~reference] = 3

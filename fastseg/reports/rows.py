@@ -22,7 +22,9 @@ def page_rows(table: ScoreTable, order: NDArray[np.intp], metrics: list[str]) ->
         "case": _texts(table.case, order),
         "algorithm": _texts(table.algorithm, order),
         "task": _texts(table.task, order),
-        "metrics": [[_number(value) for value in table.metrics[name][order].tolist()] for name in metrics],
+        "metrics": [
+            [_number(value) for value in table.metrics[name][order].tolist()] for name in metrics
+        ],
         "names": metrics,
     }
     for name in ("empty", "flags"):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fastseg.statistics import ScoreTable
 
-#: what is looked at first where nobody says it: an overlap, a boundary within a tolerance, the far and the mean distance
+#: what is looked at first where nobody says it: an overlap, a share of the boundary, the far and the mean distance
 _FIRST = ("dice", "nsd", "hd95", "masd", "assd", "panoptic_quality", "iou", "hd")
 MANY_METRICS = 4
 

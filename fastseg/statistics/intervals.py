@@ -198,10 +198,7 @@ def _interval(
         return estimate, np.nan, np.nan
     kept = {what: None if one is None else one[defined] for what, one in groups.items()}
     found = np.concatenate(
-        [
-            aggregated(values, weights, statistic)[:, 0]
-            for weights in drawn.of(n, within, **kept)
-        ]
+        [aggregated(values, weights, statistic)[:, 0] for weights in drawn.of(n, within, **kept)]
     )
     tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
     if kind == "bca":

@@ -13,12 +13,12 @@ from fastseg._version import __version__
 from fastseg.errors import InputError, InputTypeError
 from fastseg.flags import RaisedFlags, list_flags
 from fastseg.inputs.scalars import shown
+from fastseg.io.replacing import replacing
 from fastseg.reports import content, figures
 from fastseg.reports.overlays import Overlay, Pair, overlay_of, read_pair
 from fastseg.reports.page import rendered
 from fastseg.reports.rows import embedded, page_rows
 from fastseg.reports.worst import headline_metrics, worst_first
-from fastseg.io.replacing import replacing
 from fastseg.statistics import ScoreTable, score_table
 from fastseg.statistics.ranking import Undefined
 
@@ -48,8 +48,8 @@ def report(
     output : path-like or str
         The page; written whole or not at all.
     metrics : str or iterable of str, optional
-        Those that get intervals, ranks and figures; the first decides what is worst. Default: up to four that are usual.
-        The table of rows has all.
+        Those that get intervals, ranks and figures; the first decides what is worst. Default: up to four that are
+        usual. The table of rows has all.
     title : str
     worst : int
         How many of the worst rows are drawn.
@@ -101,7 +101,9 @@ def report(
 
 def _whole(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
-        raise InputError(f"{name}: expected a whole number that is not negative, got {shown(value)}")
+        raise InputError(
+            f"{name}: expected a whole number that is not negative, got {shown(value)}"
+        )
     return int(value)
 
 
@@ -171,7 +173,9 @@ def _worst(
 ) -> list[dict[str, Any]]:
     """Describe the worst rows, with pictures where the images are there; each pair is read once."""
     files: dict[tuple[str, str], tuple[tuple[str, str | None], Any]] = {
-        key: (pair, origin.settings) for origin in table.origins for key, pair in origin.files.items()
+        key: (pair, origin.settings)
+        for origin in table.origins
+        for key, pair in origin.files.items()
     }
     flags = {flag.name: flag for flag in list_flags()}
     pairs: dict[tuple[str, str], Pair | str] = {}
