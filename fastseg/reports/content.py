@@ -175,6 +175,8 @@ def rankings(
     found: list[TaskRanking] = []
     notes: list[str] = []
     settings: dict[str, Any] = {}
+    by_ranks: list[str] = []
+    by_means: list[str] = []
     for name in metrics:
         if name not in table.larger_is_better:
             notes.append(f"{name} is not ranked: nobody knows whether larger is better.")
@@ -198,14 +200,18 @@ def rankings(
         found += ranking.tasks
         settings = dict(ranking.settings)
         if method == "rank_then_aggregate":
-            notes.append(
-                f"{name}: some values are undefined, infinite or missing, so that algorithms are ranked by their mean "
-                "rank over cases, in which such a value is last."
-            )
+            by_ranks.append(name)
         elif undefined is not None:
             notes.append(f"{name}: undefined and missing values count as: {undefined}.")
         else:
-            notes.append(f"{name}: ranked by the mean over cases.")
+            by_means.append(name)
+    if by_means:
+        notes.append(f"{', '.join(by_means)}: ranked by the mean over cases.")
+    if by_ranks:
+        notes.append(
+            f"{', '.join(by_ranks)}: some values are undefined, infinite or missing, so that algorithms are ranked by "
+            "their mean rank over cases, in which such a value is last."
+        )
     return (Ranking(tuple(found), settings) if found else None), notes
 
 

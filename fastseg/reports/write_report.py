@@ -142,7 +142,7 @@ def _content(
         "samples": samples,
         "groups": groups,
         "left_out": left_out,
-        "ranking": None if ranking is None else ranking.to_dict(),
+        "ranking": None if ranking is None else _consensus_first(ranking.to_dict()),
         "ranking_notes": ranking_notes,
         "ranking_warnings": [] if ranking is None else list(ranking.table.notes),
         "figures": drawn,
@@ -166,6 +166,10 @@ def _content(
             }
         ),
     }
+
+
+def _consensus_first(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(rows, key=lambda row: row["task"] != "consensus")
 
 
 def _worst(

@@ -14,7 +14,9 @@ NAMES = {"liver": 1, "spleen": 2}
 
 
 def stream(
-    folder: Path, algorithms: Sequence[str] = ("unet", "other"), cases: Sequence[str] = ("a", "b", "c")
+    folder: Path,
+    algorithms: Sequence[str] = ("unet", "other"),
+    cases: Sequence[str] = ("a", "b", "c"),
 ) -> Path:
     """Write images, and evaluate them into a stream: of "c" the first algorithm has no spleen, the last nothing."""
     rng = np.random.default_rng(1)
@@ -38,7 +40,9 @@ def stream(
         for number, case in enumerate(cases):
             found = folder / algorithm / f"{case}.npy"
             path = found if found.exists() else ""
-            lines.append(f"{algorithm},{case},{folder / 'reference' / f'{case}.npy'},{path},site {number % 2}")
+            lines.append(
+                f"{algorithm},{case},{folder / 'reference' / f'{case}.npy'},{path},site {number % 2}"
+            )
     table.write_text("\n".join(lines) + "\n")
     output = folder / "results.jsonl"
     with warnings.catch_warnings():

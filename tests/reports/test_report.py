@@ -81,6 +81,12 @@ def made(
     return page_of(results, tmp_path_factory.mktemp("page"))
 
 
+@pytest.fixture(autouse=True)
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what takes most of the time; the page that is `made` for all has them."""
+    monkeypatch.setattr("fastseg.reports.figures.figures_of", lambda *_: ([], []))
+
+
 def test_every_section_is_there_and_told_to_a_screen_reader(made: Any) -> None:
     page, _, text = made
     sections = ["case", "worst", "summary", "figures", "ranking", "subgroups"]
@@ -103,6 +109,7 @@ def test_every_section_is_there_and_told_to_a_screen_reader(made: Any) -> None:
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
     assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert len(page.all("svg")) > 8
 
 
 def test_nothing_is_asked_of_a_network(made: Any) -> None:
@@ -110,7 +117,9 @@ def test_nothing_is_asked_of_a_network(made: Any) -> None:
     for _, attributes in page.tags:
         for name in ("src", "href", "xlink:href", "action", "data"):
             assert str(attributes.get(name, "#")).startswith(("#", "data:")), attributes
-    policy = next(one["content"] for one in page.all("meta") if "content" in one and one.get("http-equiv"))
+    policy = next(
+        one["content"] for one in page.all("meta") if "content" in one and one.get("http-equiv")
+    )
     assert policy is not None
     assert "default-src 'none'" in policy
     assert "unsafe-inline" not in policy.split("script-src")[1]
@@ -120,8 +129,10 @@ def test_nothing_is_asked_of_a_network(made: Any) -> None:
 
 def test_the_worst_is_first_and_is_drawn(made: Any) -> None:
     page, data, text = made
-    shown = [(data["case"]["names"][c], data["task"]["names"][t]) for c, t in
-             zip(data["case"]["codes"], data["task"]["codes"], strict=True)]
+    shown = [
+        (data["case"]["names"][c], data["task"]["names"][t])
+        for c, t in zip(data["case"]["codes"], data["task"]["codes"], strict=True)
+    ]
     assert shown[0][0] == "c"
     dice = data["metrics"][data["names"].index("dice")]
     assert dice == sorted(dice)
@@ -146,8 +157,10 @@ def test_distances_in_the_page_are_those_of_hd(results: Path, tmp_path: Path) ->
             path = images / algorithm / f"{case}.npy"
             if path.exists():
                 one = fastseg.evaluate(
-                    np.load(images / "reference" / f"{case}.npy"), np.load(path),
-                    spacing=(3, 1, 1), metrics="hd",
+                    np.load(images / "reference" / f"{case}.npy"),
+                    np.load(path),
+                    spacing=(3, 1, 1),
+                    metrics="hd",
                 )
                 expected += [row["hd"] for row in one.rows if 0 < row["hd"] < np.inf]
     assert sorted(told) == pytest.approx(sorted(expected), rel=1e-3)
@@ -182,16 +195,30 @@ def test_flags_say_what_they_mean(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["<script>alert(1)</script>", "</script><b>", "<!-- x", "ä ⟨κ⟩ 患者 🫀", "a&b\"c'd", "\u2028x", "a b#c/d?e=%41"],
+    [
+        "<script>alert(1)</script>",
+        "</script><b>",
+        "<!-- x",
+        "ä ⟨κ⟩ 患者 🫀",
+        "a&b\"c'd",
+        "\u2028x",
+        "a b#c/d?e=%41",
+    ],
 )
 def test_odd_names_stay_names(name: str, tmp_path: Path) -> None:
     mask = np.zeros((5, 5, 5), np.uint8)
     mask[1:4, 1:4, 1:4] = 1
     one = fastseg.evaluate(mask, np.roll(mask, 1, 0), case=name, labels={name: 1})
-    plain, _, before = page_of(fastseg.evaluate(mask, np.roll(mask, 1, 0), case="n", labels={"n": 1}), tmp_path)
+    plain, _, before = page_of(
+        fastseg.evaluate(mask, np.roll(mask, 1, 0), case="n", labels={"n": 1}), tmp_path
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        page, data, text = page_of({name: one, "two": fastseg.evaluate(mask, mask, case=name, labels={name: 1})}, tmp_path, title=name)
+        page, data, text = page_of(
+            {name: one, "two": fastseg.evaluate(mask, mask, case=name, labels={name: 1})},
+            tmp_path,
+            title=name,
+        )
     assert data["case"]["names"] == [name]
     assert data["algorithm"]["names"] == [name, "two"]
     assert data["task"]["names"] == [name]
@@ -214,7 +241,9 @@ def test_one_case_and_no_algorithm(tmp_path: Path) -> None:
 def test_all_failed(tmp_path: Path) -> None:
     from fastseg.results.failures import Failure
 
-    failed = fastseg.Evaluation((), ("dice",), {}, tuple(Failure(c, "GridMismatchError", "no") for c in "ab"))
+    failed = fastseg.Evaluation(
+        (), ("dice",), {}, tuple(Failure(c, "GridMismatchError", "no") for c in "ab")
+    )
     page, data, _ = page_of(failed, tmp_path)
     assert "2 × GridMismatchError: no" in page.text
     assert "There are no rows to show." in page.text
@@ -257,7 +286,9 @@ def test_a_page_is_whole_or_not_there(
 ) -> None:
     target = tmp_path / "report.html"
     target.write_text("before")
-    monkeypatch.setattr("fastseg.reports.write_report.rendered", lambda content: "half" + chr(0xD800))
+    monkeypatch.setattr(
+        "fastseg.reports.write_report.rendered", lambda content: "half" + chr(0xD800)
+    )
     fastseg.report(results, target, images=False)  # what is no character is escaped
     monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
     target.write_text("before")
@@ -287,10 +318,28 @@ def test_wrong_input_is_told(options: dict[str, Any], message: str, tmp_path: Pa
 
 
 def test_the_command(
-    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    results: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(["report", str(results), "-o", "r.html", "--metric", "hd95", "--no-images", "--title", "Ours"]) == 0
+    assert (
+        main(
+            [
+                "report",
+                str(results),
+                "-o",
+                "r.html",
+                "--metric",
+                "hd95",
+                "--no-images",
+                "--title",
+                "Ours",
+            ]
+        )
+        == 0
+    )
     assert "Written to r.html: 12 rows of 3 cases" in capsys.readouterr().out
     text = Path("r.html").read_text(encoding="utf-8")
     assert "<title>Ours</title>" in text

@@ -67,6 +67,8 @@
     key: `metric-${k}`,
     title: metric + (data.units[metric] ? ` (${data.units[metric]})` : ""),
     className: "number", type: "num",
+    // the first click shows the worst
+    sequence: data.larger[metric] === false ? ["desc", "asc", ""] : ["asc", "desc", ""],
     render: (i, type) => {
       const held = data.metrics[k][i];
       return type === "sort" || type === "type" ? sortable(held) : text(held);
@@ -94,11 +96,13 @@
     data: rows,
     columns: columns.map((column) => ({
       title: escapeHtml(column.title), className: column.className, type: column.type,
+      orderSequence: column.sequence || ["asc", "desc", ""],
       data: null, render: (i, type) => column.render(i, type),
     })),
     order: [], pageLength: 25, lengthMenu: [10, 25, 50, 100, 500], deferRender: true, autoWidth: false,
     language, layout: { topStart: "pageLength", topEnd: "search", bottomStart: "info", bottomEnd: "paging" },
   });
+  $$("#rows-table thead th").forEach((heading) => { heading.scope = "col"; });
   const filters = $("#rows-filters");
   const addFilter = (key, title, names, match) => {
     const place = columns.findIndex((column) => column.key === key);
@@ -127,9 +131,9 @@
       ? held === "" : held.split(" ").some((one) => one.split("=")[0] === wanted));
   }
   // smaller tables are in the page already
-  $$("table.sortable").forEach((element) => {
+  const others = $$("table.sortable").map((element) => {
     const long = element.tBodies[0].rows.length > 25;
-    new DataTable(element, {
+    return new DataTable(element, {
       order: [], paging: long, pageLength: 25, searching: long, info: long, autoWidth: false, language,
       layout: { topStart: long ? "pageLength" : null, topEnd: long ? "search" : null,
         bottomStart: long ? "info" : null, bottomEnd: long ? "paging" : null },
@@ -188,7 +192,15 @@
   });
   showCase();
 
-  // ---- on paper everything is open
-  addEventListener("beforeprint", () => $$("details").forEach((one) => { one.open = true; }));
+  // ---- on paper everything is open, and all tables but that of rows are whole
+  let lengths = [];
+  addEventListener("beforeprint", () => {
+    $$("details").forEach((one) => { one.open = true; });
+    lengths = others.map((one) => one.page.len());
+    others.forEach((one) => one.page.len(-1).draw());
+  });
+  addEventListener("afterprint", () => {
+    others.forEach((one, k) => one.page.len(lengths[k] ?? 25).draw());
+  });
   root.dataset.ready = "yes";
 })();
