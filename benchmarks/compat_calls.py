@@ -92,6 +92,8 @@ def skimage(reference: Mask, prediction: Mask) -> Iterator[Call]:
     yield Call("skimage.measure", "label(mask), bool", lambda m: m.label(reference))
     yield Call("skimage.measure", "label(mask), uint8", lambda m: m.label(mask))
     yield Call("skimage.measure", "label(labels), 100 labels", lambda m: m.label(cells[0]))
+    yield Call("skimage.measure", "euler_number(mask)", lambda m: m.euler_number(reference))
+    yield Call("skimage.morphology", "skeletonize(mask)", lambda m: m.skeletonize(reference))
 
 
 def cc3d(reference: Mask, prediction: Mask) -> Iterator[Call]:
@@ -192,6 +194,15 @@ def monai(reference: Mask, prediction: Mask) -> Iterator[Call]:
             relative=5e-7,
         )
 
+    noise = torch.from_numpy(np.random.default_rng(0).random(reference.shape, np.float32))
+    likely = (0.8 * y_pred + 0.2 * noise).clip(0, 1)
+    yield Call(
+        home,
+        "CalibrationErrorMetric()",
+        lambda m: m.CalibrationErrorMetric()(likely, y),
+        absolute=1e-3,
+    )
+
 
 def torchmetrics(reference: Mask, prediction: Mask) -> Iterator[Call]:
     import torch
@@ -208,6 +219,16 @@ def torchmetrics(reference: Mask, prediction: Mask) -> Iterator[Call]:
         lambda m: m.hausdorff_distance(*images, 2, **keywords),
         relative=1e-7,
     )
+    noise = torch.from_numpy(np.random.default_rng(0).random(reference.shape, np.float32))
+    likely = (0.8 * preds + 0.2 * noise[None]).clip(0, 1)
+    home = "torchmetrics.functional.classification"
+    for name in ("binary_calibration_error", "binary_auroc", "binary_average_precision"):
+        yield Call(
+            home,
+            f"{name}(probabilities)",
+            lambda m, name=name: getattr(m, name)(likely, target, validate_args=False),
+            absolute=1e-3,
+        )
 
 
 def surface_distance(reference: Mask, prediction: Mask) -> Iterator[Call]:

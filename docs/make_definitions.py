@@ -40,6 +40,11 @@ BOUNDARY = {
         "its corners; in percentiles each counts the same",
         "DisTorch",
     ),
+    "mesh": (
+        "triangles of marching cubes with corners halfway between voxel centres (in 2-D segments), weighted by area; "
+        "distances are those of their middles to the nearest point of the other mesh; percentiles as of surfels",
+        "MeshMetrics",
+    ),
 }
 PERCENTILE_METHOD = {
     "max_of_directions": (

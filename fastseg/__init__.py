@@ -13,9 +13,11 @@ _HOMES = {
     "evaluate_instances": "fastseg.instances.evaluate_instances",
     "evaluate_cohort": "fastseg.cohort.evaluate_cohort",
     "evaluate_protocol": "fastseg.protocols.framework.evaluate_protocol",
+    "list_probability_scores": "fastseg.probabilities.columns",
     "list_protocols": "fastseg.protocols.framework.registry",
     "protocol_scores": "fastseg.protocols.framework.cohort_scores",
     "evaluate_probabilities": "fastseg.probabilities.evaluate_probabilities",
+    "evaluate_probability_cohort": "fastseg.cohort.probabilities",
     "ProbabilityEvaluation": "fastseg.probabilities.result",
     "distance_map": "fastseg.evaluation.distance_map",
     "DistanceMap": "fastseg.results.distance_map",
@@ -55,6 +57,8 @@ _HOMES = {
     "InputError": "fastseg.errors",
     "InputTypeError": "fastseg.errors",
     "MissingPackageError": "fastseg.errors",
+    "accuracy": "fastseg.results.accuracy",
+    "Accuracy": "fastseg.measures.accuracy",
     "robustness": "fastseg.measures.robustness",
     "Robustness": "fastseg.measures.robustness",
     "read_image": "fastseg.io",
@@ -70,6 +74,9 @@ if TYPE_CHECKING:
     from fastseg import plots as plots
     from fastseg import statistics as statistics
     from fastseg.cohort.evaluate_cohort import evaluate_cohort as evaluate_cohort
+    from fastseg.cohort.probabilities import (
+        evaluate_probability_cohort as evaluate_probability_cohort,
+    )
     from fastseg.cohort.rater_cohort import evaluate_rater_cohort as evaluate_rater_cohort
     from fastseg.cohort.read_results import read_results as read_results
     from fastseg.components import connected_components as connected_components
@@ -93,6 +100,7 @@ if TYPE_CHECKING:
     from fastseg.instances.evaluate_instances import evaluate_instances as evaluate_instances
     from fastseg.io import read_image as read_image
     from fastseg.io import write_image as write_image
+    from fastseg.measures.accuracy import Accuracy as Accuracy
     from fastseg.measures.robustness import Robustness as Robustness
     from fastseg.measures.robustness import robustness as robustness
     from fastseg.measures.surface_distances import SurfaceDistances as SurfaceDistances
@@ -101,6 +109,7 @@ if TYPE_CHECKING:
     from fastseg.primitives import distance_transform_edt as distance_transform_edt
     from fastseg.primitives import surface as surface
     from fastseg.primitives import surface_distances as surface_distances
+    from fastseg.probabilities.columns import list_probability_scores as list_probability_scores
     from fastseg.probabilities.evaluate_probabilities import (
         evaluate_probabilities as evaluate_probabilities,
     )
@@ -116,6 +125,7 @@ if TYPE_CHECKING:
     from fastseg.raters.results import RaterEvaluation as RaterEvaluation
     from fastseg.reports.write_report import report as report
     from fastseg.results import Evaluation as Evaluation
+    from fastseg.results.accuracy import accuracy as accuracy
     from fastseg.results.detection_curve import DetectionCurve as DetectionCurve
     from fastseg.results.detection_curve import detection_curve as detection_curve
     from fastseg.results.distance_map import DistanceMap as DistanceMap

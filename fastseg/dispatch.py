@@ -22,7 +22,7 @@ from fastseg.backends.protocol import Backend, Operations, PackedOperations
 from fastseg.errors import BackendFallbackWarning, BackendNotAvailableError, InputTypeError
 from fastseg.inputs.arrays import as_array
 from fastseg.inputs.choices import unknown
-from fastseg.inputs.device import INSTALL, memory_of
+from fastseg.inputs.device import COPY, INSTALL, memory_of
 
 #: best first
 BACKENDS: tuple[Backend, ...] = (
@@ -189,12 +189,15 @@ def choose(
         if memory not in ("cpu", asked.memory):
             raise InputTypeError(
                 f"{source}: the {asked.name} backend takes arrays in CPU memory, and these are on a GPU; copy them "
-                "(cupy.asnumpy(array), tensor.cpu()), or leave the choice of the backend to fastseg"
+                f"({COPY}), or leave the choice of the backend to fastseg"
             )
     for candidate in _in_order(asked, memory):
         if missing := _missing(candidate):
             if memory != "cpu":
-                _check_available(candidate, "an array on a GPU")
+                raise BackendNotAvailableError(
+                    f"an array on a GPU: the {candidate.name} backend is not available here ({missing}); "
+                    f"{candidate.install}, or copy the array to CPU memory ({COPY})"
+                )
             text = (
                 f"the {candidate.name} backend is not available ({missing}); running a slower one"
             )
@@ -207,7 +210,7 @@ def choose(
                 return candidate
             if memory != "cpu":
                 raise BackendNotAvailableError(
-                    f"{name} of arrays on a GPU: {reason}; copy them to CPU memory, where any number is taken"
+                    f"{name} of arrays on a GPU: {reason}; copy them to CPU memory first ({COPY})"
                 )
             text = f"{name} falls back from the {candidate.name} backend: {reason}"
         if not quiet:

@@ -21,11 +21,15 @@ from fastseg.inputs.arrays import (
     matched,
 )
 from fastseg.inputs.choices import unknown
-from fastseg.inputs.device import memory_of
+from fastseg.inputs.device import COPY, memory_of
 from fastseg.inputs.scalars import as_whole_number, shown
 from fastseg.measures.regions import Region
-from fastseg.measures.surface_areas import CODE_MEASURES
-from fastseg.measures.surface_distances import BOUNDARIES, Boundary, SurfaceDistances
+from fastseg.measures.surface_distances import (
+    BOUNDARIES,
+    Boundary,
+    SurfaceDistances,
+    operations_for,
+)
 
 EDGES = ("background", "ignore")
 
@@ -132,20 +136,23 @@ def surface_distances(
     Parameters
     ----------
     reference, prediction : array_like
-        Masks of one shape; not 0 is inside. Voxel surfaces: any number of axes; surface elements: 1 to 3.
+        Masks of one shape; not 0 is inside. Voxel surfaces: any number of axes; surface elements and
+        meshes: 1 to 3.
     spacing : float or sequence of float, optional
         Voxel size along each array axis. Default 1.
-    boundary : {"voxel", "surfel", "vertex"}
+    boundary : {"voxel", "surfel", "vertex", "mesh"}
         "voxel": the voxels of the mask with a face neighbour outside it, the outside of the image included.
         "surfel": the corners of the voxel lattice that the surface passes, each with its marching-cubes area
         (contour length in 2-D), as surface-distance has it. "vertex": the same corners, each with its share of the
         area of the voxels' faces (edges in 2-D) that meet there, as DisTorch has it.
+        "mesh": the triangles of marching cubes with corners halfway between voxel centres (segments in 2-D), each with
+        its area, from its middle to the nearest point of the other mesh, as MeshMetrics has it.
 
     Returns
     -------
     SurfaceDistances
-        Both directed sets, in C order, exact: √Σ(Δᵢ·sᵢ)² summed in axis order, as SciPy's distance transform. Where
-        a mask is empty, distances to it are inf.
+        Both directed sets, in C order, exact: √Σ(Δᵢ·sᵢ)² summed in axis order, as SciPy's distance transform; of
+        meshes as :mod:`fastseg.measures.meshes` says. Where a mask is empty, distances to it are inf.
 
     Raises
     ------
@@ -165,10 +172,12 @@ def surface_distances(
     ndim = masks[0].ndim
     if boundary not in BOUNDARIES:
         raise unknown("boundary", boundary, BOUNDARIES)
-    if boundary in CODE_MEASURES and ndim > 3:
+    if boundary != "voxel" and ndim > 3:
         raise InputError(f"boundary={boundary!r} is defined for 1 to 3 axes, not {ndim}")
     steps = as_spacing(spacing, ndim)
-    backend = dispatch.choose("surface_distances", ndim, memory=memory_of(masks[0]))
+    backend = dispatch.choose(
+        operations_for(("surface_distances",), boundary), ndim, memory=memory_of(masks[0])
+    )
     # C order: the distances come in the order in which the backend goes through the array
     first, second = backend.placed(*(in_order(mask, "C") for mask in masks))
     return backend.operations.surface_distances(first, second, Region(), steps, boundary)
@@ -272,7 +281,9 @@ def _check_output(
     if not returned:
         raise InputError(f"{name}: an array to write to was given, but return_{name} is False")
     if memory_of(output) != memory:
-        raise InputTypeError(f"{name}: the array to write to must be in the memory of the input")
+        raise InputTypeError(
+            f"{name}: the array to write to must be in the memory of the input; copy one of them ({COPY})"
+        )
     if not (memory != "cpu" or isinstance(output, np.ndarray)) or output.dtype != dtype:
         raise InputTypeError(
             f"{name}: expected a {dtype} array, got {getattr(output, 'dtype', type(output))}"

@@ -44,7 +44,8 @@ def skeletonize(mask: ArrayLike, *, method: Method = "lee") -> NDArray[np.bool_]
     Lee, Kashyap & Chu 1994, doi:10.1006/cgip.1994.1042, with neighbours at faces, edges and corners. Faces come in the
     order −y, +y, +x, −x, +z, −z and voxels in C order, where the axes are z, y, x: a mask whose axes are permuted may
     have another skeleton. Voxels count, not millimetres. As with both hosts, what is an even number of
-    voxels wide may vanish.
+    voxels wide may vanish (scikit-image#3757). Of planes scikit-image gives Zhang's skeletons unless told
+    ``method="lee"``: they have other voxels, and are not here.
 
     Examples
     --------

@@ -24,7 +24,7 @@ from fastseg.inputs.arrays import (
     is_contiguous,
 )
 from fastseg.inputs.choices import unknown
-from fastseg.inputs.device import memory_of
+from fastseg.inputs.device import COPY, memory_of
 
 Ties = Literal["lowest", "first_voxel"]
 TIES: tuple[str, ...] = get_args(Ties)
@@ -141,7 +141,9 @@ def regions_of(
 
 def _check_shapes(instances: Array, within: Array) -> None:
     if memory_of(instances) != memory_of(within):
-        raise InputTypeError("within: must lie in the memory of instances; copy one of them")
+        raise InputTypeError(
+            f"within: must lie in the memory of instances; copy one of them ({COPY})"
+        )
     if within.shape != instances.shape:
         raise InputError(
             f"within: expected the shape of instances, {instances.shape}, got {within.shape}"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from scipy import ndimage
 
-from fastseg.backends import scipy_shapes, scipy_skeletons
+from fastseg.backends import scipy_meshes, scipy_shapes, scipy_skeletons
 from fastseg.backends.scipy_signed_ranks import signed_rank_sums as signed_rank_sums
 from fastseg.backends.scipy_skeletons import skeletonize as skeletonize
 from fastseg.inputs.arrays import Array, Box, Spacing
@@ -31,12 +31,13 @@ Mask = NDArray[np.bool_]
 # what has names for up to three axes alone
 _OF_SHAPES = ("topology", "face_topology", "shape")
 # what thins masks
-_OF_SKELETONS = ("skeletonize", "skeleton_overlap")
+_OF_SKELETONS = ("skeletonize", "skeleton_overlap", "tree_overlap")
 
 # what `measure` knows, and the other operations
 _OFFERED = {
     *("surface_distributions", "surface_places", "band_overlap", *_OF_SHAPES),
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
+    "mesh_distances",
     *("connected_components", "region_components", "position_sums", "component_pair"),
     *("voronoi_regions", "probability_moments", "signed_rank_sums", *_OF_SKELETONS),
 }
@@ -124,6 +125,8 @@ def measured_masks(masks: tuple[Mask, Mask], tolerance: float, request: Request)
         found["face_topology"] = scipy_shapes.topologies(*masks, corners_connect=False)
     if "skeleton_overlap" in request.measurements:
         found["skeleton_overlap"] = scipy_skeletons.overlap(*masks)
+    if "tree_overlap" in request.measurements:
+        found["tree_overlap"] = scipy_skeletons.of_tree(*masks)
     if "shape" in request.measurements:
         first, second = (scipy_shapes.shape(mask, surfels(mask)) for mask in masks)
         found["shape"] = ShapePair(first, second, tuple(request.spacing))
@@ -183,6 +186,8 @@ def _distances_between(
     reference: Mask, prediction: Mask, spacing: Spacing, boundary: Boundary
 ) -> SurfaceDistances:
     """Look the distance transform of each surface up at the other one."""
+    if boundary == "mesh":
+        return scipy_meshes.distances_between((surfels(reference), surfels(prediction)), spacing)
     if boundary in CODE_MEASURES:
         codes = [surfels(mask) for mask in (reference, prediction)]
         surfaces = [code != 0 for code in codes]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from fastseg.measures.skeletons import SkeletonOverlap
+from fastseg.measures.trees import LEAST_BRANCH, TreeOverlap
 
 Mask = NDArray[np.bool_]
 
@@ -101,4 +102,34 @@ def overlap(reference: Mask, prediction: Mask) -> SkeletonOverlap:
         prediction_inside=int((second & reference).sum()),
         tube=int(tube.sum()),
         tube_inside=int((tube & prediction).sum()),
+    )
+
+
+def of_tree(reference: Mask, prediction: Mask) -> TreeOverlap:
+    """Count what a prediction's largest component has of the reference's skeleton and of its branches."""
+    skeleton = skeletonize(reference, reference.ndim == 3)
+    labels, count = ndimage.label(prediction)
+    largest = np.zeros(prediction.shape, bool)
+    if count:
+        largest = labels == np.bincount(labels.ravel())[1:].argmax() + 1
+    everywhere = np.ones((3,) * reference.ndim)
+    around = ndimage.convolve(
+        skeleton.astype(np.uint8), everywhere.astype(np.uint8), mode="constant"
+    )
+    pieces, _ = ndimage.label(skeleton & (around <= 3), everywhere)
+    sizes = np.bincount(pieces.ravel())
+    long_enough = np.flatnonzero(sizes >= LEAST_BRANCH)
+    long_enough = long_enough[long_enough > 0]
+    if not len(long_enough):
+        return TreeOverlap(int(skeleton.sum()), int((skeleton & largest).sum()), 0, 0)
+    nearest = ndimage.distance_transform_edt(
+        ~np.isin(pieces, long_enough), return_distances=False, return_indices=True
+    )
+    branch = np.where(skeleton, pieces[tuple(nearest)], 0)
+    shares = [largest[branch == number].mean() for number in long_enough]
+    return TreeOverlap(
+        skeleton=int(skeleton.sum()),
+        skeleton_inside=int((skeleton & largest).sum()),
+        branches=len(shares),
+        branches_found=sum(bool(share >= 0.8) for share in shares),
     )

@@ -19,6 +19,7 @@ from fastseg.cli.commands.distance_map import distance_map
 from fastseg.cli.commands.evaluate import evaluate
 from fastseg.cli.commands.info import info
 from fastseg.cli.commands.merge import merge
+from fastseg.cli.commands.probabilities import probabilities
 from fastseg.cli.commands.protocols import protocols
 from fastseg.cli.commands.rank import rank
 from fastseg.cli.commands.raters import raters
@@ -103,6 +104,7 @@ def _options(
 app.command(cls=options.CommandWithFacts)(evaluate)
 app.command()(raters)
 app.command(name="distance-map")(distance_map)
+app.command()(probabilities)
 app.command()(merge)
 app.command()(rank)
 app.command()(compare)

@@ -18,6 +18,7 @@ from fastseg.cli.progress import case_progress
 from fastseg.cli.protocols import score_lines
 from fastseg.cli.surroundings import Stopped
 from fastseg.cohort.algorithms import pair_algorithms
+from fastseg.cohort.choosing import reads_files
 from fastseg.cohort.evaluate_cohort import Told, evaluate_remaining, joined
 from fastseg.cohort.folders import nfc, printable, some
 from fastseg.cohort.joining import absent_labels, unlisted_labels
@@ -28,7 +29,7 @@ from fastseg.cohort.recording import recording
 from fastseg.errors import InputError
 from fastseg.evaluation.settings import Settings
 from fastseg.inputs.choices import did_you_mean
-from fastseg.io import image_stem, is_image_folder
+from fastseg.io import IMAGE_SUFFIXES, image_stem, is_image_folder
 from fastseg.protocols.framework.cohort_scores import COHORT
 from fastseg.results.failures import Failure
 from fastseg.results.rows import Row
@@ -44,12 +45,14 @@ def pairs(
     prediction: Path | None,
     predictions: Mapping[str, Path],
     *,
+    settings: Settings,
     shard: tuple[int, int] | None = None,
     **how: Any,
 ) -> tuple[Pairing, bool]:
     """Pair two folders, or several algorithms' with one, read a table of pairs, or take two files as one pair.
 
-    What has no partner is told. The second result is whether the pair is one of two files that were named.
+    What has no partner is told. The second result is whether the pair is one of two files that were named. Two files
+    of a kind that the settings read themselves, as tables of points are, are a pair and no table of pairs.
     """
     if predictions:
         if prediction is not None:
@@ -57,7 +60,7 @@ def pairs(
                 f"the predictions are given twice, by --prediction and as {prediction}: name each algorithm's folder"
             )
         pairing = pair_algorithms(reference, predictions, **how)
-    elif pair := _two_files(reference, prediction, how):
+    elif pair := _two_files(reference, prediction, reads_files(settings), how):
         return pair, True
     else:
         pairing = find_pairs(reference, prediction, **how)
@@ -68,14 +71,16 @@ def pairs(
     return pairing, False
 
 
-def _two_files(reference: Path, prediction: Path | None, how: Mapping[str, Any]) -> Pairing | None:
+def _two_files(
+    reference: Path, prediction: Path | None, own_files: bool, how: Mapping[str, Any]
+) -> Pairing | None:
     """Take two files as a pair; None for folders and tables, which are paired by others."""
     if prediction is None and not is_table(reference):
         raise InputError(
             f"Missing argument 'prediction': only a table of pairs (.csv, .tsv) stands alone, not {reference} "
             "(see fastseg evaluate --help)"
         )
-    if prediction is not None and not is_table(reference):
+    if prediction is not None and (own_files or not is_table(reference)):
         folders = [path.is_dir() and not is_image_folder(path) for path in (reference, prediction)]
         if folders[0] != folders[1]:
             raise InputError(
@@ -87,7 +92,8 @@ def _two_files(reference: Path, prediction: Path | None, how: Mapping[str, Any])
                 raise InputError(
                     "--reference-suffix, --prediction-suffix and --ending are for two folders"
                 )
-            name = printable(nfc(image_stem(prediction)))
+            is_image = prediction.name.lower().endswith(IMAGE_SUFFIXES) or not own_files
+            name = printable(nfc(image_stem(prediction) if is_image else prediction.stem))
             return Pairing([Case(name, reference, prediction)], [], [], [])
     return None
 
@@ -203,12 +209,9 @@ def check_outputs(
     floors: Mapping[str, float],
 ) -> None:
     """Refuse what could not be shown or written in the end, before any work is done."""
-    labels = None
-    if settings.structures is not None:
-        labels = {one.name: one.label for one in settings.structures}
     algorithms = [name for name in dict.fromkeys(case.algorithm for case in pairing.cases) if name]
     for output in kept.outputs:
-        output.check(algorithms, labels)
+        output.check(algorithms, settings.known_labels)
     for name in floors:
         if name not in settings.metric_names:
             raise InputError(
@@ -239,7 +242,7 @@ def show(
         say(text, "note")
     if text := absent_labels(evaluation, settings):
         say(text, "warning")
-    several = len(pairing.cases) > 1
+    several = max(len(pairing.cases), len(evaluation.cases)) > 1  # one table may be of many scans
     tables: list[tuple[str | None, fastseg.Evaluation]] = []
     names = ["algorithm"] if evaluation.algorithms else []
     for title, part in _grouped(evaluation, names):

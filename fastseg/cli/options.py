@@ -59,15 +59,27 @@ def parse_names(text: str) -> str | list[str]:
 
 def parse_spacing(text: str | None) -> float | list[float] | None:
     """Read one voxel size, or several separated by commas."""
-    if text is None:
-        return None
+    return None if text is None else parse_numbers(text, "spacing", "1,1,2.5")
+
+
+def parse_numbers(text: str, argument: str, example: str = "0.5,2") -> float | list[float]:
+    """Read a number, or several separated by commas."""
     try:
-        sizes = [float(size) for size in text.split(",")]
+        numbers = [float(number) for number in text.split(",")]
     except ValueError:
         raise InputError(
-            f"spacing: expected numbers separated by commas, as in 1,1,2.5, got {text!r}"
+            f"{argument}: expected numbers separated by commas, as in {example}, got {text!r}"
         ) from None
-    return sizes if len(sizes) > 1 else sizes[0]
+    return numbers if len(numbers) > 1 else numbers[0]
+
+
+def parse_boundary_width(text: str | None, labels: Any) -> Any:
+    """Read the width of the boundary band as a tolerance is read, or the word "diagonal"."""
+    from fastseg.inputs.label_files import parse_tolerance
+
+    if text is None or text == "diagonal":
+        return text
+    return parse_tolerance(text, labels, "boundary_width")
 
 
 def parse_empty(text: str) -> str | dict[str, Any]:

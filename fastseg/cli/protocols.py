@@ -13,6 +13,8 @@ from fastseg.errors import InputError
 DECIDED = (
     "metrics",
     "tolerance",
+    "boundary_width",
+    "beta",
     "boundary",
     "percentile_method",
     "empty",

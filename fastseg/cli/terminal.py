@@ -123,11 +123,18 @@ def _notes(
 ) -> Iterator[str]:
     """Yield what a reader needs to know of the table."""
     settings = evaluation.settings
-    if depend := [name for name in shown if "tolerance" in facts_of(name, settings).uses]:
-        tolerance: Any = settings.get("tolerance")
-        is_one = isinstance(tolerance, (int, float))
-        size = length_text(tolerance, settings) if is_one else "set by label"
-        yield f"{' and '.join(depend)}: the tolerance is {size}"
+    uses = {name: facts_of(name, settings).uses for name in shown}
+    width = settings.get("boundary_width")
+    bands = [name for name in shown if "boundary_width" in uses[name] and width is not None]
+    if depend := [name for name in shown if "tolerance" in uses[name] and name not in bands]:
+        yield f"{' and '.join(depend)}: the tolerance is {_length(settings['tolerance'], settings)}"
+    if bands:
+        yield f"{' and '.join(bands)}: the width of the band is {_length(width, settings)}"
+    beta = settings.get("beta", 1)
+    if not isinstance(beta, list) and beta != 1:
+        for name in shown:
+            if "beta" in uses[name]:
+                yield f"{name}: beta is {beta:g}"
     rows = evaluation.structures
     kinds = {row.empty for row in rows if row.empty_policy} - {""}
     if any(math.isnan(row.values_by_metric.get(name, 0.0)) for row in rows for name in shown):
@@ -139,6 +146,13 @@ def _notes(
     more = len(evaluation.metrics) - len(shown)
     if more:
         yield f"{more} more metrics: choose with --metrics, or write all with --output"
+
+
+def _length(value: Any, settings: Mapping[str, Any]) -> str:
+    """Write a length, or what stands for several."""
+    if isinstance(value, (int, float)):
+        return length_text(value, settings)
+    return "2 % of the image's diagonal" if value == "diagonal" else "set by label"
 
 
 def _policy(settings: Mapping[str, Any]) -> str:

@@ -21,9 +21,9 @@ _UNITS |= {f"{unit}i": 1 << 10 * i for i, unit in enumerate("kmgt", 1)}
 # What measuring takes beside the two maps, in bytes a voxel of the whole volume: as if one structure filled it, with
 # surfaces of up to a twentieth of the voxels, and even if the two lie so far apart that a transform of the volume is
 # needed. Noise, in which every other voxel is surface, takes up to seven times as much.
-_WORKING = {"voxel": 16, "surfel": 24, "vertex": 24}
+_WORKING = {"voxel": 16, "surfel": 24, "vertex": 24, "mesh": 32}
 _COUNTING = 2
-_BY_SCIPY = {"voxel": 96, "surfel": 192, "vertex": 192}
+_BY_SCIPY = {"voxel": 96, "surfel": 192, "vertex": 192, "mesh": 384}
 
 #: what a process holds without a case: the interpreter, libraries, machine code, and freed pages that it keeps
 PROCESS_BYTES = 256 << 20

@@ -16,7 +16,8 @@ from fastseg.errors import InputWarning
 from fastseg.evaluation.settings import Settings
 from fastseg.results.files import encodable
 
-_Sides = tuple[Fingerprint | None, Fingerprint | None]
+#: of the reference, the prediction, and what else the settings say that a case is evaluated with
+_Files = tuple[Fingerprint | None, ...]
 
 
 class Recording(Protocol):
@@ -65,17 +66,16 @@ class OnDisk:
     ) -> None:
         self._stream, self._cases, self._settings, self._hashed = stream, cases, settings, hashed
         self.remaining: Sequence[Case] = [case for case in cases if _key(case) not in done]
-        self._sides = {_key(case): _fingerprints(case) for case in self.remaining}
+        self._files = {_key(case): _fingerprints(case, settings) for case in self.remaining}
 
     def add(self, outcome: Outcome) -> None:
         """Append an outcome to the stream."""
-        sides = self._sides[_key(outcome.case)]
+        files = self._files[_key(outcome.case)]
         if self._hashed:
-            now = _fingerprints(outcome.case, hashed=True)
+            now = _fingerprints(outcome.case, self._settings, hashed=True)
             # what changed while it was read keeps its former time, so that it is done again
-            same = all(_unchanged(*pair) for pair in zip(sides, now, strict=True))
-            sides = now if same else sides
-        self._stream.append(Record.of(outcome, self._settings, *sides))
+            files = now if _all_unchanged(files, now) else files
+        self._stream.append(Record.of(outcome, self._settings, *files))
 
     def outcomes(self) -> Iterator[Outcome]:
         """Read them from the stream, which is all that a table is made of."""
@@ -128,12 +128,10 @@ def recording(
             case = by_key.get(record.key)
             if case is None:
                 return True  # one that was not asked for now stays in the file
-            kept = record.reference, record.prediction
-            wants_hash = any(side is not None and side.sha256 for side in kept)
-            now = _fingerprints(case, wants_hash)
-            return now[0] is not None and all(
-                _unchanged(*pair) for pair in zip(kept, now, strict=True)
-            )
+            kept = (record.reference, record.prediction, *record.further)
+            wants_hash = any(file is not None and file.sha256 for file in kept)
+            now = _fingerprints(case, settings, wants_hash)
+            return now[0] is not None and _all_unchanged(kept, now)
 
         with Stream.resumed(path, settings, stands) as (stream, done):
             yield OnDisk(stream, cases, done, settings, hashed)
@@ -146,10 +144,10 @@ def _key(case: Case) -> Key:
     return Key(encodable(case.algorithm), encodable(case.name))
 
 
-def _fingerprints(case: Case, hashed: bool = False) -> _Sides:
+def _fingerprints(case: Case, settings: Settings, hashed: bool = False) -> _Files:
     """Look at the files of a case; what cannot be looked at fails when it is read."""
-    reference, prediction = (_fingerprint(path, hashed) for path in case[1:3])
-    return reference, prediction
+    paths = (case.reference, case.prediction, *settings.further_files(case.name))
+    return tuple(_fingerprint(path, hashed) for path in paths)
 
 
 def _fingerprint(path: StrPath | None, hashed: bool) -> Fingerprint | None:
@@ -159,6 +157,12 @@ def _fingerprint(path: StrPath | None, hashed: bool) -> Fingerprint | None:
         return Fingerprint.of(path, hashed)
     except OSError:
         return None
+
+
+def _all_unchanged(some_files: _Files, others: _Files) -> bool:
+    """Tell whether all files are what they were; as many as there were."""
+    same = len(some_files) == len(others)
+    return same and all(map(_unchanged, some_files, others))
 
 
 def _unchanged(one: Fingerprint | None, other: Fingerprint | None) -> bool:

@@ -50,6 +50,8 @@ class Record:
     reference, prediction : Fingerprint or None
         The files as they were when the case was read; None for a prediction that is missing, and for what could not
         be looked at.
+    further : tuple of Fingerprint or None
+        The files of :meth:`fastseg.evaluation.settings.Settings.further_files`, as the other two.
     evaluation : Evaluation or None
     failure : Failure or None
         One of the two is None.
@@ -64,6 +66,7 @@ class Record:
     settings: Mapping[str, Any]
     reference: Fingerprint | None
     prediction: Fingerprint | None
+    further: tuple[Fingerprint | None, ...]
     evaluation: Evaluation | None
     failure: Failure | None
     fastseg: str = __version__
@@ -78,6 +81,7 @@ class Record:
         settings: Settings,
         reference: Fingerprint | None,
         prediction: Fingerprint | None,
+        *further: Fingerprint | None,
     ) -> Record:
         """Make the record of an outcome, of files that were looked at before they were read."""
         case = outcome.case
@@ -86,6 +90,7 @@ class Record:
             settings.identity,
             reference,
             prediction,
+            further,
             outcome.evaluation,
             outcome.failure,
             __version__,
@@ -102,8 +107,13 @@ class Record:
             "case": self.key.case,
             "fastseg": self.fastseg,
             "files": {
-                side: None if found is None else found.to_dict()
-                for side, found in (("reference", self.reference), ("prediction", self.prediction))
+                "reference": self.reference and self.reference.to_dict(),
+                "prediction": self.prediction and self.prediction.to_dict(),
+                **(
+                    {"further": [one.to_dict() if one else {} for one in self.further]}
+                    if self.further
+                    else {}
+                ),
             },
             "asked": plain(self.settings),
             "attributes": plain(self.attributes or {}),
@@ -157,6 +167,7 @@ class Record:
             top.object("asked"),
             _fingerprint(files, "reference", where),
             _fingerprint(files, "prediction", where),
+            tuple(_read(one, where) for one in files.list_of(dict, "further", [])),
             evaluation,
             failure,
             top.text("fastseg"),
@@ -171,7 +182,9 @@ class Record:
 
     def result(self) -> str:
         """Write what counts of it, without how long it took and which version made it, to compare two."""
-        same = replace(self, fastseg="", notes=(), seconds=0.0, reference=None, prediction=None)
+        same = replace(
+            self, fastseg="", notes=(), seconds=0.0, reference=None, prediction=None, further=()
+        )
         if same.evaluation is not None:
             about = {**same.evaluation.settings, "fastseg": "", "backend": ""}
             same = replace(same, evaluation=replace(same.evaluation, settings=about))
@@ -192,8 +205,11 @@ def _evaluation(top: Fields, where: str) -> Evaluation:
 
 
 def _fingerprint(files: Fields, side: str, where: str) -> Fingerprint | None:
-    found = files.object(side, {}) if files.has(side) else None
-    if found is None:
+    return _read(files.object(side, {}), where) if files.has(side) else None
+
+
+def _read(found: dict[str, Any], where: str) -> Fingerprint | None:
+    if not found:
         return None
     fields = Fields(found, where)
     numbers = fields.whole("size"), fields.whole("modified")

@@ -19,15 +19,15 @@ the warning are MetricsReloaded's. All distance measures of an object share one 
 * Nothing is printed, and no warning says that an option keeps its default.
 
 As in MetricsReloaded `connectivity_type` does not matter (borders are those of face neighbours), and the boundary IoU
-is measured in voxels whatever `pixdim` is. clDice and all that the class has beside (``border_distance``,
-``skeleton_versions``, ``topology_precision`` …) are left to MetricsReloaded; without it they are an AttributeError.
+is measured in voxels whatever `pixdim` is. Skeletons are scikit-image's: those of volumes are made here, those of
+planes, which are Zhang's, by scikit-image. What the class has beside (``border_distance`` …) is left to
+MetricsReloaded; without it that is an AttributeError.
 """
 
 from __future__ import annotations
 
 import importlib
 import inspect
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -37,17 +37,18 @@ from scipy import ndimage
 from fastseg.compat._support.patching import Host, Patch, host_function, rest_of
 from fastseg.compat._support.reloaded import (
     boundary_iou,
-    counts_of,
     empty_masks,
     fn,
     fp,
     masks_of,
     measured_distance,
     normalised_surface_distance,
+    skeleton_versions,
     spacing_of,
     tn,
     tp,
 )
+from fastseg.compat._support.reloaded_counts import CountMeasures, undefined
 
 __all__ = ["BinaryPairwiseMeasures"]
 
@@ -57,7 +58,7 @@ _SOURCE = "MetricsReloaded's branch main (github.com/Project-MONAI/MetricsReload
 __getattr__ = rest_of(_MODULE)
 
 
-class BinaryPairwiseMeasures:
+class BinaryPairwiseMeasures(CountMeasures):
     """Measures of a predicted mask against its reference.
 
     Parameters
@@ -161,196 +162,6 @@ class BinaryPairwiseMeasures:
         """The measures asked for, by name; `fmt` is without effect, as in MetricsReloaded."""
         return {name: self.measures_dict[name][0]() for name in self.measures}
 
-    # -------------------------------------------------------------------------------------- counts
-
-    tp, fp, fn, tn = tp, fp, fn, tn
-
-    def n_pos_ref(self) -> np.int64:
-        """Number of voxels of the reference."""
-        return np.int64(counts_of(self).tp + counts_of(self).fn)
-
-    def n_neg_ref(self) -> np.int64:
-        """Number of voxels outside the reference."""
-        return np.int64(counts_of(self).tn + counts_of(self).fp)
-
-    def n_pos_pred(self) -> np.int64:
-        """Number of voxels of the prediction."""
-        return np.int64(counts_of(self).tp + counts_of(self).fp)
-
-    def n_neg_pred(self) -> np.int64:
-        """Number of voxels outside the prediction."""
-        return np.int64(counts_of(self).tn + counts_of(self).fn)
-
-    def n_intersection(self) -> np.int64:
-        """Number of voxels in both masks."""
-        return np.int64(counts_of(self).tp)
-
-    def n_union(self) -> np.float64:
-        """Number of voxels in either mask."""
-        return self.tp() + self.fp() + self.fn()
-
-    @property
-    def flag_empty_ref(self) -> bool:
-        """Whether the reference is empty."""
-        return not self.n_pos_ref()
-
-    @property
-    def flag_empty_pred(self) -> bool:
-        """Whether the prediction is empty."""
-        return not self.n_pos_pred()
-
-    def pred_in_ref(self) -> int:
-        """1 if the masks share a voxel, else 0."""
-        return int(self.n_intersection() > 0)
-
-    # -------------------------------------------------------------------------------------- ratios
-
-    def sensitivity(self) -> float:
-        """TP / (TP + FN); nan, with a warning, if the reference is empty."""
-        if not self.n_pos_ref():
-            return _undefined("reference empty, sensitivity not defined")
-        return self.tp() / (self.tp() + self.fn())
-
-    def specificity(self) -> float:
-        """TN / (TN + FP); nan, with a warning, if the reference is full."""
-        if not self.n_neg_ref():
-            return _undefined("reference all positive, specificity not defined")
-        return self.tn() / (self.tn() + self.fp())
-
-    def recall(self) -> float:
-        """The same as :meth:`sensitivity`, but for a warning if the prediction is empty."""
-        if not self.n_pos_ref():
-            return _undefined("reference is empty, recall not defined")
-        if not self.n_pos_pred():
-            return _undefined("prediction is empty but ref not, recall not defined but set to 0", 0)
-        return self.tp() / (self.tp() + self.fn())
-
-    def positive_predictive_value(self) -> float:
-        """TP / (TP + FP); if the prediction is empty 0, or nan if both masks are, with a warning."""
-        if empty_masks(self) == 2:
-            return _undefined("ref and prediction empty ppv not defined")
-        if not self.n_pos_pred():
-            return _undefined("prediction empty, ppv not defined but set to 0", 0)
-        return self.tp() / (self.tp() + self.fp())
-
-    def negative_predictive_value(self) -> float:
-        """TN / (TN + FN); if the prediction is full 0, or nan if both masks are, with a warning."""
-        if self.n_neg_pred():
-            return self.tn() / (self.tn() + self.fn())
-        if self.n_neg_ref():
-            words = "Nothing negative in pred but should be NPV not defined but set to 0"
-            return _undefined(words, 0)
-        return _undefined("Nothing negative in either pred or ref, NPV not defined and set to nan")
-
-    def positive_predictive_values(self) -> float:
-        """The name of :meth:`positive_predictive_value` until November 2024."""
-        return self.positive_predictive_value()
-
-    def negative_predictive_values(self) -> float:
-        """The name of :meth:`negative_predictive_value` until November 2024."""
-        return self.negative_predictive_value()
-
-    def intersection_over_reference(self) -> float:
-        """TP / (TP + FN); nan, with a warning, if the reference is empty."""
-        if not self.n_pos_ref():
-            return _undefined("IoR not defined - Empty reference")
-        return self.tp() / (self.tp() + self.fn())
-
-    def intersection_over_union(self) -> float:
-        """TP / (TP + FP + FN); nan, with a warning, if both masks are empty."""
-        if empty_masks(self) == 2:
-            return _undefined("IoU not defined - Both reference and prediction are empty")
-        return self.tp() / self.n_union()
-
-    def dsc(self) -> float:
-        """Dice, 2 TP / (2 TP + FP + FN); 1, with a warning, if both masks are empty."""
-        if empty_masks(self) == 2:
-            words = "Both Prediction and Reference are empty - set to 1 as correct solution even if not defined"
-            return _undefined(words, 1)
-        return 2 * self.tp() / (2 * self.tp() + self.fp() + self.fn())
-
-    def fbeta(self) -> float:
-        """(1 + β²) PPV · recall / (β² PPV + recall); where that is undefined 1 if both masks are equal, else 0."""
-        square = np.square(self.dict_args.get("beta", 1))
-        precision, recall = self.positive_predictive_value(), self.recall()
-        denominator = square * precision + recall
-        if np.isnan(denominator) or denominator == 0:
-            return 0 if self.fp() + self.fn() > 0 else 1
-        score: float = (1 + square) * precision * recall / denominator
-        return score
-
-    def accuracy(self) -> float:
-        """(TP + TN) / N."""
-        return (self.tp() + self.tn()) / np.size(self.ref)
-
-    def balanced_accuracy(self) -> float:
-        """Mean of sensitivity and specificity."""
-        return 0.5 * self.sensitivity() + 0.5 * self.specificity()
-
-    def youden_index(self) -> float:
-        """Sensitivity + specificity − 1."""
-        return self.specificity() + self.sensitivity() - 1
-
-    def false_positive_rate(self) -> float:
-        """FP / (TN + FP)."""
-        return self.fp() / (self.tn() + self.fp())
-
-    def positive_likelihood_ratio(self) -> float:
-        """Sensitivity / (1 − specificity); nan, with a warning, where one is undefined, and for a specificity of 1."""
-        sensitivity, specificity = self.sensitivity(), self.specificity()
-        if not self.n_neg_ref():
-            return _undefined("reference all positive, specificity not defined")
-        if not self.n_pos_ref():
-            return _undefined("reference empty - sensitivity not defined")
-        if not self.fp():  # the words are MetricsReloaded's, as it spells them
-            return _undefined("Perfect specifiicty - likelihood ratio not defined")
-        return sensitivity / (1 - specificity)
-
-    def matthews_correlation_coefficient(self) -> float:
-        """(TP·TN − FP·FN) / √((TP+FP)(TP+FN)(TN+FP)(TN+FN)); nan where that divides by 0."""
-        tp, fp, fn, tn = self.tp(), self.fp(), self.fn(), self.tn()
-        product = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
-        score: float = (tp * tn - fp * fn) / np.sqrt(product)
-        return score
-
-    def expected_matching_ck(self) -> float:
-        """The accuracy that is to be expected of masks of these sizes by chance."""
-        pairs = (self.n_pos_ref(), self.n_pos_pred()), (self.n_neg_ref(), self.n_neg_pred())
-        expected: float = (
-            sum(float(ref) * float(pred) for ref, pred in pairs) / np.size(self.ref) ** 2
-        )
-        return expected
-
-    def cohens_kappa(self) -> float:
-        """(pₒ − pₑ) / (1 − pₑ), pₒ the accuracy, pₑ its expectation from both sizes; as one fraction of counts."""
-        tp, fp, fn, tn = self.tp(), self.fp(), self.fn(), self.tn()
-        score: float = 2 * (tp * tn - fp * fn) / ((tp + fp) * (fp + tn) + (tp + fn) * (fn + tn))
-        return score
-
-    def net_benefit_treated(self) -> float:
-        """TP / N − FP / N · exchange rate."""
-        n = np.size(self.pred)
-        benefit: float = self.tp() / n - self.fp() / n * self.dict_args.get("exchange_rate", 1)
-        return benefit
-
-    def normalised_expected_cost(self) -> float:
-        """Cost of the errors over that of the better of the two constant answers; default costs balance the classes."""
-        n = np.size(self.ref)
-        background, foreground = (self.tn() + self.fp()) / n, (self.tp() + self.fn()) / n
-        cost_fn = self.dict_args.get("cost_fn", 1 / (2 * foreground))
-        cost_fp = self.dict_args.get("cost_fp", 1 / (2 * background))
-        alpha = cost_fp * background / (cost_fn * foreground)
-        missed, invented = self.fn() / self.n_pos_ref(), self.fp() / self.n_neg_ref()
-        cost: float = alpha * invented + missed if alpha >= 1 else invented + 1 / alpha * missed
-        return cost
-
-    def absolute_volume_difference_ratio(self) -> float:
-        """||prediction| − |reference|| / |reference|; nan, with a warning, if the reference is empty."""
-        if not self.n_pos_ref():
-            return _undefined("Empty reference - absolute volume difference ratio not defined")
-        ratio: float = abs(self.n_pos_ref() - self.n_pos_pred()) / self.n_pos_ref()
-        return ratio
-
     # ----------------------------------------------------------------------------------- distances
 
     measured_distance = measured_distance
@@ -376,19 +187,19 @@ class BinaryPairwiseMeasures:
     def com_ref(self) -> Any:
         """Centre of mass of the reference, in voxels; -1, with a warning, if it is empty."""
         if not self.n_pos_ref():
-            return _undefined("Empty reference - centre of mass not defined", -1)
+            return undefined("Empty reference - centre of mass not defined", -1)
         return ndimage.center_of_mass(masks_of(self)[0])
 
     def com_pred(self) -> Any:
         """Centre of mass of the prediction, in voxels; -1, with a warning, if it is empty."""
         if not self.n_pos_pred():
-            return _undefined("Empty prediction - centre of mass not defined", -1)
+            return undefined("Empty prediction - centre of mass not defined", -1)
         return ndimage.center_of_mass(masks_of(self)[1])
 
     def com_dist(self) -> float:
         """Distance of the centres of mass, in the units of `pixdim`; -1, with a warning, if a mask is empty."""
         if empty_masks(self):
-            return _undefined(
+            return undefined(
                 "Impossible to calculate distance between centre of masses as either reference of prediction is empty",
                 -1,
             )
@@ -396,12 +207,28 @@ class BinaryPairwiseMeasures:
         distance: float = np.sqrt(np.sum(np.square(apart * spacing_of(self))))
         return distance
 
-    # ------------------------------------------------------------------------- MetricsReloaded's own
+    # ----------------------------------------------------------------------------------- skeletons
+
+    skeleton_versions = skeleton_versions
+
+    def topology_precision(self) -> float:
+        """Share of the prediction's skeleton that is in the reference; nan if there is none."""
+        _, skeleton = self.skeleton_versions()
+        share: float = np.sum(skeleton & masks_of(self)[0]) / np.sum(skeleton)
+        return share
+
+    def topology_sensitivity(self) -> float:
+        """Share of the reference's skeleton that is in the prediction; nan if there is none."""
+        skeleton, _ = self.skeleton_versions()
+        share: float = np.sum(skeleton & masks_of(self)[1]) / np.sum(skeleton)
+        return share
 
     def centreline_dsc(self) -> float:
-        """Centre line Dice, by MetricsReloaded; an ImportError if it is not installed."""
-        score: float = self._theirs("clDice").centreline_dsc()
-        return score
+        """Centre line Dice, the harmonic mean of topology precision and sensitivity; nan where one is or both are 0."""
+        precision, sensitivity = self.topology_precision(), self.topology_sensitivity()
+        return 2 * sensitivity * precision / (sensitivity + precision)
+
+    # ------------------------------------------------------------------------- MetricsReloaded's own
 
     def _theirs(self, wanted: str) -> Any:
         """Give an object of MetricsReloaded's class, over the same masks and with the same options."""
@@ -427,12 +254,6 @@ class BinaryPairwiseMeasures:
         except ImportError as error:
             raise AttributeError(f"{error}: {_SOURCE}") from error
         return getattr(host, name)
-
-
-def _undefined(words: str, value: float = np.nan) -> float:
-    """Warn, in MetricsReloaded's words, that a measure is undefined, and give what stands for it."""
-    warnings.warn(words, stacklevel=3)
-    return value
 
 
 # ---------------------------------------------------------------------------------------- the host
@@ -475,6 +296,7 @@ PATCHES = Host(
             measured_distance,
             normalised_surface_distance,
             boundary_iou,
+            skeleton_versions,
         )
     ),
     differs=_not_main,

@@ -13,26 +13,29 @@ differs on purpose, in the Hausdorff distance:
 * Images may have three axes, and `spacing` then three numbers; it may be a tensor, as its type says.
 * Memory grows with the image, not with the product of the voxels on and off a surface.
 
+Calibration errors, AUROC and average precision of voxels, binary and of several classes, are exact sums rounded to
+float32 once; TorchMetrics' own are off by some 1e-6, and by more beyond 2^24 voxels, where its float32 counts stop.
+Thresholds of one's own, parts of a curve and targets of one class are left to TorchMetrics.
+
 On square images distances are TorchMetrics' to a unit in the last place of float32, in which it computes.
 """
 
 from __future__ import annotations
 
-import types
-from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torchmetrics import segmentation
+from torchmetrics import classification, segmentation
+from torchmetrics.functional import classification as classify
 from torchmetrics.functional import segmentation as functional
 from torchmetrics.functional.segmentation.hausdorff_distance import (
     _hausdorff_distance_validate_args,
 )
 
 from fastseg import dispatch, threads
-from fastseg.compat._support.patching import Host, NotCovered, Patch, falls_back_to
+from fastseg.compat._support.patching import Host, NotCovered, Patch, by_way_of, falls_back_to
 from fastseg.compat._support.tensors import (
     COUNTED,
     as_bits,
@@ -40,15 +43,35 @@ from fastseg.compat._support.tensors import (
     class_overlaps,
     surface_distances,
 )
+from fastseg.compat._support.torch_curves import (
+    FUNCTIONS,
+    binary_auroc_compute,
+    binary_average_precision_compute,
+    ce_compute,
+    multiclass_auroc_compute,
+    multiclass_average_precision_compute,
+)
 from fastseg.inputs.arrays import Spacing, as_spacing
 
 __all__ = [
+    "BinaryAUROC",
+    "BinaryAveragePrecision",
+    "BinaryCalibrationError",
     "DiceScore",
     "HausdorffDistance",
     "MeanIoU",
+    "MulticlassAUROC",
+    "MulticlassAveragePrecision",
+    "MulticlassCalibrationError",
+    "binary_auroc",
+    "binary_average_precision",
+    "binary_calibration_error",
     "dice_score",
     "hausdorff_distance",
     "mean_iou",
+    "multiclass_auroc",
+    "multiclass_average_precision",
+    "multiclass_calibration_error",
 ]
 
 _FUNCTIONS = "torchmetrics.functional.segmentation"
@@ -295,43 +318,101 @@ def _directed(
 # ------------------------------------------------------------------------------------------ metrics
 
 
-def _by_way_of(function: Callable[..., Any], **ours: Callable[..., Any]) -> Any:
-    """TorchMetrics' function as it is, but for the names that it is to find ours under."""
-    theirs: Any = function
-    made = types.FunctionType(
-        theirs.__code__, {**theirs.__globals__, **ours}, theirs.__name__, theirs.__defaults__
-    )
-    made.__annotations__ = theirs.__annotations__
-    made.__module__ = __name__  # so it is pickled as this module's
-    return made
-
-
-dice_score = _by_way_of(functional.dice_score, _dice_score_update=dice_score_update)
+dice_score = by_way_of(functional.dice_score, __name__, _dice_score_update=dice_score_update)
 dice_score.__doc__ = "TorchMetrics' ``dice_score``, its counts from one pass."
 
-mean_iou = _by_way_of(functional.mean_iou, _mean_iou_update=mean_iou_update)
+mean_iou = by_way_of(functional.mean_iou, __name__, _mean_iou_update=mean_iou_update)
 mean_iou.__doc__ = "TorchMetrics' ``mean_iou``, its counts from one pass."
 
 
 class DiceScore(segmentation.DiceScore):
     """TorchMetrics' ``DiceScore``, its counts from one pass."""
 
-    update = _by_way_of(segmentation.DiceScore.update, _dice_score_update=dice_score_update)
+    update = by_way_of(
+        segmentation.DiceScore.update, __name__, _dice_score_update=dice_score_update
+    )
 
 
 class MeanIoU(segmentation.MeanIoU):
     """TorchMetrics' ``MeanIoU``, its counts from one pass."""
 
-    update = _by_way_of(segmentation.MeanIoU.update, _mean_iou_update=mean_iou_update)
+    update = by_way_of(segmentation.MeanIoU.update, __name__, _mean_iou_update=mean_iou_update)
 
 
 class HausdorffDistance(segmentation.HausdorffDistance):
     """TorchMetrics' ``HausdorffDistance`` by :func:`hausdorff_distance`: any shape, 2-D and 3-D."""
 
-    update = _by_way_of(
-        segmentation.HausdorffDistance.update, hausdorff_distance=hausdorff_distance
+    update = by_way_of(
+        segmentation.HausdorffDistance.update, __name__, hausdorff_distance=hausdorff_distance
     )
 
+
+# ------------------------------------------------------------------------------------------ probabilities
+
+_OURS: dict[str, Any] = {
+    "_ce_compute": ce_compute,
+    "_binary_auroc_compute": binary_auroc_compute,
+    "_multiclass_auroc_compute": multiclass_auroc_compute,
+    "_binary_average_precision_compute": binary_average_precision_compute,
+    "_multiclass_average_precision_compute": multiclass_average_precision_compute,
+}
+
+
+def _computing(host: Any) -> Any:
+    return by_way_of(host.compute, __name__, **_OURS)
+
+
+binary_calibration_error = by_way_of(classify.binary_calibration_error, __name__, **_OURS)
+multiclass_calibration_error = by_way_of(classify.multiclass_calibration_error, __name__, **_OURS)
+binary_auroc = by_way_of(classify.binary_auroc, __name__, **_OURS)
+multiclass_auroc = by_way_of(classify.multiclass_auroc, __name__, **_OURS)
+binary_average_precision = by_way_of(classify.binary_average_precision, __name__, **_OURS)
+multiclass_average_precision = by_way_of(classify.multiclass_average_precision, __name__, **_OURS)
+
+
+class BinaryCalibrationError(classification.BinaryCalibrationError):
+    """TorchMetrics' ``BinaryCalibrationError``, its ranges from one pass."""
+
+    compute = _computing(classification.BinaryCalibrationError)
+
+
+class MulticlassCalibrationError(classification.MulticlassCalibrationError):
+    """TorchMetrics' ``MulticlassCalibrationError``, its ranges from one pass."""
+
+    compute = _computing(classification.MulticlassCalibrationError)
+
+
+class BinaryAUROC(classification.BinaryAUROC):
+    """TorchMetrics' ``BinaryAUROC``, without thresholds from one pass."""
+
+    compute = _computing(classification.BinaryAUROC)
+
+
+class MulticlassAUROC(classification.MulticlassAUROC):
+    """TorchMetrics' ``MulticlassAUROC``, without thresholds from a pass for each class."""
+
+    compute = _computing(classification.MulticlassAUROC)
+
+
+class BinaryAveragePrecision(classification.BinaryAveragePrecision):
+    """TorchMetrics' ``BinaryAveragePrecision``, without thresholds from one pass."""
+
+    compute = _computing(classification.BinaryAveragePrecision)
+
+
+class MulticlassAveragePrecision(classification.MulticlassAveragePrecision):
+    """TorchMetrics' ``MulticlassAveragePrecision``, without thresholds from a pass for each class."""
+
+    compute = _computing(classification.MulticlassAveragePrecision)
+
+
+_HOMES = {
+    "_ce_compute": "calibration_error",
+    "_binary_auroc_compute": "auroc",
+    "_multiclass_auroc_compute": "auroc",
+    "_binary_average_precision_compute": "average_precision",
+    "_multiclass_average_precision_compute": "average_precision",
+}
 
 PATCHES = Host(
     distribution="torchmetrics",
@@ -346,6 +427,10 @@ PATCHES = Host(
              "_mean_iou_update", mean_iou_update),
             ((f"{_FUNCTIONS}.hausdorff_distance", _FUNCTIONS, "torchmetrics.segmentation.hausdorff_distance"),
              "hausdorff_distance", hausdorff_distance),
+            *(
+                ((f"{FUNCTIONS}.{home}", f"torchmetrics.classification.{home}"), name, _OURS[name])
+                for name, home in _HOMES.items()
+            ),
         )
         for module in modules
     ),

@@ -29,7 +29,7 @@ from fastseg.measures.distributions import Distribution, SurfaceDistributions
 from fastseg.measures.overlap import Overlap
 from fastseg.measures.regions import Measured, Request
 from fastseg.measures.surface_areas import CODE_MEASURES
-from fastseg.measures.surface_distances import COUNTED
+from fastseg.measures.surface_distances import COUNTED, OF_SURFACES
 
 #: gives both masks within some slices and rows of the box
 Window = Callable[[Range, Range], tuple[Words, Words]]
@@ -45,8 +45,11 @@ _LEAST_QUERIES = 1 << 10
 _SLACK = 1 + 1e-9
 # Measurements of masks as a whole, and the bytes that they take for each voxel: bits of both, and the runs of one; of
 # skeletons a byte of each mask and skeleton, and bits.
-_AT_ONCE = frozenset(("topology", "face_topology", "shape", "skeleton_overlap"))
+_OF_SKELETONS = frozenset(("skeleton_overlap", "tree_overlap"))
+_AT_ONCE = frozenset(("topology", "face_topology", "shape")) | _OF_SKELETONS
 _BYTES_OF_SHAPES, _BYTES_OF_SKELETONS = 1.0, 5.0
+# of meshes the bits of cells, and the triangles of a surface of a twentieth of the voxels
+_BYTES_OF_MESHES = 6.0
 
 
 class Block(NamedTuple):
@@ -128,11 +131,14 @@ class Blockwise:
         band: Band | None = None
         if "band_overlap" in wanted:
             band = Band(tolerance, self._reach_of_band(tolerance))
-        if "surface_distributions" in wanted:
+        at_once = wanted & _AT_ONCE
+        if self._request.boundary == "mesh":
+            at_once |= wanted & OF_SURFACES
+        elif "surface_distributions" in wanted:
             found["surface_distributions"] = self._distributions(band)
         if band is not None:
             found["band_overlap"] = self._band_overlap(band)
-        found.update(self._at_once(wanted & _AT_ONCE, tolerance))
+        found.update(self._at_once(at_once, tolerance))
         return found
 
     def _at_once(self, wanted: frozenset[str], tolerance: float) -> Measured:
@@ -140,11 +146,15 @@ class Blockwise:
         if not wanted:
             return {}
         nz, ny, nx = self._shape
-        each = _BYTES_OF_SKELETONS if "skeleton_overlap" in wanted else _BYTES_OF_SHAPES
+        each = _BYTES_OF_SKELETONS if wanted & _OF_SKELETONS else _BYTES_OF_SHAPES
+        each = _BYTES_OF_MESHES if wanted & OF_SURFACES else each
         needed = int(nz * ny * nx * each)
         if needed > self._budget.working:
+            what = f"metrics of {' and '.join(sorted(wanted))}"
+            if OF_SURFACES & wanted:
+                what = "distances between meshes (boundary='mesh')"
             raise InputError(
-                f"metrics of {' and '.join(sorted(wanted))} of a structure whose box has {nz * ny * nx} voxels take "
+                f"{what} of a structure whose box has {nz * ny * nx} voxels take "
                 f"{needed >> 20} MiB of memory, and there are {self._budget.working >> 20} MiB; ask for other metrics, "
                 "or allow more (max_memory=)"
             )

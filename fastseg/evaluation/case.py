@@ -19,8 +19,14 @@ from fastseg.errors import InputWarning
 from fastseg.evaluation.budget import Budget
 from fastseg.evaluation.naming import named_structures, unlisted_labels
 from fastseg.evaluation.pieces import PiecewisePair
-from fastseg.evaluation.rows import raise_flags, rows_of
-from fastseg.evaluation.settings import Settings, SingleSlice, are_fixed, kept
+from fastseg.evaluation.rows import raise_flags, rows_of, uncollected
+from fastseg.evaluation.settings import (
+    BoundaryWidth,
+    Settings,
+    SingleSlice,
+    are_fixed,
+    kept,
+)
 from fastseg.evaluation.structures import counts_of, regions_of, structures_of
 from fastseg.flags import FlagsArgument
 from fastseg.inputs.arrays import (
@@ -38,10 +44,13 @@ from fastseg.measures.distributions import PercentileMethod
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.mask_hint import mask_hint
 from fastseg.measures.regions import Measured, Region, Request
-from fastseg.measures.surface_distances import Boundary
+from fastseg.measures.surface_distances import Boundary, operations_for
 from fastseg.measures.tolerances import widest_within, width_of_band
 from fastseg.metrics.empty_masks import Value
 from fastseg.results import Evaluation
+
+#: the width of Cheng et al. 2021, arXiv:2103.16562
+SHARE_OF_DIAGONAL = 0.02
 
 # from `dispatch.choose` to the line that called `evaluate`
 _STACKLEVEL = 6
@@ -55,6 +64,8 @@ def evaluate(
     labels: Labels | None = None,
     metrics: str | Iterable[str] | None = None,
     tolerance: float | Mapping[str | int, float] = 1.0,
+    boundary_width: BoundaryWidth = None,
+    beta: float | Sequence[float] = 1.0,
     boundary: Boundary = "voxel",
     percentile_method: PercentileMethod = "max_of_directions",
     empty: str | Mapping[str, Value] = "worst",
@@ -89,7 +100,13 @@ def evaluate(
     tolerance : float or mapping, optional
         Tolerance of ``nsd`` and width of the ``boundary_iou`` band, in the units of the spacing: one number, or one
         for each label by name or id, with the key "default" for those that are not named.
-    boundary : {"voxel", "surfel", "vertex"}
+    boundary_width : float, mapping or "diagonal", optional
+        Width of the ``boundary_iou`` band where it is not the tolerance, in the same forms; "diagonal" is 2 % of the
+        image's diagonal, as Cheng et al. 2021 have it. For a width in voxels give ``spacing=1``.
+    beta : float or sequence of float
+        β of ``f_beta``: recall counts β times as much as precision. Several give a column each in its place:
+        ``beta=(0.5, 2)`` gives ``f0_5`` and ``f2``.
+    boundary : {"voxel", "surfel", "vertex", "mesh"}
         What the surface is, see :func:`surface_distances`.
     percentile_method : {"max_of_directions", "pooled"}
         How ``hdNN`` is taken: the larger of the two directions' percentiles (MONAI, MetricsReloaded), or the
@@ -146,6 +163,8 @@ def evaluate(
         "labels": labels,
         "metrics": metrics,
         "tolerance": tolerance,
+        "boundary_width": boundary_width,
+        "beta": beta,
         "boundary": boundary,
         "percentile_method": percentile_method,
         "empty": empty,
@@ -208,7 +227,7 @@ def _pair(
     in_pieces = first is None or second is None
     check_same_shape(*((reference, prediction) if in_pieces else (first, second)))
     backend = dispatch.choose(
-        ("joint_histogram", *sorted(settings.measurements)),
+        ("joint_histogram", *operations_for(settings.measurements, settings.boundary)),
         len(reference.shape) if first is None else first.ndim,
         settings.backend,
         memory="cpu" if in_pieces or isinstance(first, np.ndarray) else memory_of(first),
@@ -255,7 +274,11 @@ def evaluate_case(
     if not agree and (hint := mask_hint(histogram, ignored)):
         warnings.warn(hint, InputWarning, stacklevel=3)
     occur = [bool(settings.measurements) and not count.empty for count in counts]
-    widths = widths_of(tolerances, settings.measurements)
+    diagonal = math.hypot(*map(operator.mul, pair.shape, spacing))
+    bands: Sequence[float] = tolerances
+    if settings.boundary_width is not None:
+        bands = bands_of(settings, structures, tolerances, diagonal)
+    widths = widths_of(bands, settings.measurements)
     regions = regions_of(
         histogram,
         list(itertools.compress(structures, occur)),
@@ -268,18 +291,23 @@ def evaluate_case(
         () if ignored is None else (ignored,),
         furthest=furthest_of(tolerances) if settings.within_tolerance else math.inf,
     )
-    found = iter(pair.measure(regions, request) if regions else ())
-    measured = [next(found) if occurs else {} for occurs in occur]
-    rows = rows_of(
-        case,
-        settings,
-        structures,
-        counts,
-        measured,
-        tolerances,
-        math.hypot(*map(operator.mul, pair.shape, spacing)),
-        voxel_volume,
-    )
+    with uncollected(len(regions) * len(settings.metric_names)):
+        measured: list[Measured] = [{}] * len(structures)
+        places = itertools.compress(range(len(structures)), occur)
+        for place, found in zip(
+            places, pair.measure(regions, request) if regions else (), strict=True
+        ):
+            measured[place] = found
+        rows = rows_of(
+            case,
+            settings,
+            structures,
+            counts,
+            measured,
+            tolerances,
+            diagonal,
+            voxel_volume,
+        )
     if settings.flags:
         raise_flags(
             rows, settings, histogram, pair.shape, spacing, structures, measured, tolerances
@@ -326,12 +354,28 @@ def tolerances_of(settings: Settings, structures: Sequence[Structure]) -> list[f
     return [settings.tolerance] * len(structures)
 
 
-def widths_of(tolerances: Sequence[float], measurements: frozenset[str]) -> list[float]:
-    """Find the width of each structure's boundary band; 0 where none is measured."""
+def bands_of(
+    settings: Settings,
+    structures: Sequence[Structure],
+    tolerances: Sequence[float],
+    diagonal: float,
+) -> Sequence[float]:
+    """Find how wide the boundary band of each structure is meant to be, in an image of this diagonal."""
+    width = settings.boundary_width
+    if width is None:
+        return tolerances
+    if isinstance(width, Mapping):
+        any_id = settings.structures is None
+        return as_tolerances(width, structures, any_id=any_id, argument="boundary_width")
+    return [SHARE_OF_DIAGONAL * diagonal if isinstance(width, str) else width] * len(structures)
+
+
+def widths_of(bands: Sequence[float], measurements: frozenset[str]) -> list[float]:
+    """Find the width of each structure's boundary band to the last bit; 0 where none is measured."""
     if "band_overlap" not in measurements:
-        return [0.0] * len(tolerances)
-    known = {one: width_of_band(one) for one in set(tolerances)}
-    return list(map(known.__getitem__, tolerances))
+        return [0.0] * len(bands)
+    known = {one: width_of_band(one) for one in set(bands)}
+    return list(map(known.__getitem__, bands))
 
 
 def furthest_of(tolerances: Sequence[float]) -> float:

@@ -5,19 +5,31 @@ Metrics are found column by column: of thousands of structures, a column is one 
 
 from __future__ import annotations
 
+import gc
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from fastseg.evaluation.settings import Settings
 from fastseg.flags import CaseFacts, flags_of
 from fastseg.inputs.structures import Structure
+from fastseg.measures import skeletons, trees
 from fastseg.measures.joint_histogram import Counts, Empty, JointHistogram
 from fastseg.measures.regions import Measured
-from fastseg.measures.skeletons import BESIDE_NOTHING
 from fastseg.metrics import EmptyPolicy, Metric, Options
 from fastseg.metrics.registry import DEFAULTS
 from fastseg.results import Row
+
+# what is known of a mask beside an empty one, by the measurement and by which is empty
+_BESIDE_NOTHING: Mapping[str, Mapping[str, Any]] = {
+    "skeleton_overlap": skeletons.BESIDE_NOTHING,
+    "tree_overlap": trees.BESIDE_NOTHING,
+}
+# Objects from which on the collector takes a noticeable time: it doubles that of a hundred thousand rows (benchmarks:
+# many), and of all metrics of 2 500 structures (benchmarks: shapes).
+_MANY_VALUES = 1 << 12
 
 
 def rows_of(
@@ -42,9 +54,7 @@ def rows_of(
     diagonal, voxel_volume : float
         Of the image, and of a voxel.
     """
-    method = settings.percentile_method
-    different = {one: Options(one, method, voxel_volume) for one in set(tolerances)}
-    options = list(map(different.__getitem__, tolerances))
+    options = options_of(settings, tolerances, voxel_volume)
     values_of_each = values_of(settings.metrics, counts, measured, options)
     rows = []
     for structure, count, by_name in zip(structures, counts, values_of_each, strict=True):
@@ -78,14 +88,26 @@ def raise_flags(
         tuple(shape),
         tuple(spacing),
         settings.boundary,
+        not settings.within_tolerance,
         structures,
         [row.counts for row in rows],
         measured,
         tolerances,
         [row.values_by_metric for row in rows],
+        settings.boundary_width is None,
     )
     for row, flags in zip(rows, flags_of(facts, settings.flags), strict=True):
         row.__dict__["flags"] = flags
+
+
+def options_of(
+    settings: Settings, tolerances: Sequence[float], voxel_volume: float
+) -> list[Options]:
+    """Give the options of metrics for structures of these tolerances."""
+    beta = 1.0 if isinstance(settings.beta, tuple) else settings.beta  # several have names
+    method = settings.percentile_method
+    different = {one: Options(one, method, voxel_volume, beta) for one in set(tolerances)}
+    return list(map(different.__getitem__, tolerances))
 
 
 def values_of(
@@ -125,6 +147,28 @@ def fill_in(
         if metric.measurement != "counts":
             # a distance to nothing is inf, and between nothings there is none
             value = math.nan if empty == "both" else metric.worst
-            if metric.measurement == "skeleton_overlap" and empty != "both":
-                value = metric.function(BESIDE_NOTHING[empty], DEFAULTS)
+            beside_nothing = _BESIDE_NOTHING.get(metric.measurement)
+            if beside_nothing is not None and empty != "both":
+                value = metric.function(beside_nothing[empty], DEFAULTS)
         values[metric.name] = policy.value(metric, value, empty, diagonal, name)
+
+
+@contextmanager
+def uncollected(n: int) -> Iterator[None]:
+    """Pause the collector of cycles while so many rows, or values of some, are made, if they are many.
+
+    Rows are in no cycles, and grow by one at a time: the collector goes through all that there are each time they are a
+    quarter more. Where several threads make rows, the first that is done lets it go on.
+
+    Parameters
+    ----------
+    n : int
+    """
+    if n < _MANY_VALUES or not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -8,12 +8,13 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from fastseg import dispatch, io
-from fastseg.errors import InputTypeError
+from fastseg.errors import InputError, InputTypeError
 from fastseg.flags import Chosen, FlagsArgument, as_flags
 from fastseg.inputs.arrays import Spacing, as_label, as_spacing
 from fastseg.inputs.choices import unknown
-from fastseg.inputs.scalars import as_flag, as_tolerance, is_scalar, shown
+from fastseg.inputs.scalars import as_flag, as_number, as_tolerance, is_scalar, shown
 from fastseg.inputs.structures import (
+    Label,
     Labels,
     Structure,
     as_structures,
@@ -24,9 +25,13 @@ from fastseg.measures.distributions import PERCENTILE_METHODS, PercentileMethod
 from fastseg.measures.surface_distances import BOUNDARIES, Boundary
 from fastseg.metrics import FROM_HISTOGRAM, EmptyPolicy, Metric, as_policy, resolve
 from fastseg.metrics.empty_masks import Value
+from fastseg.metrics.overlap import names_of_betas, with_betas
 from fastseg.threads import lazy
 
 SingleSlice = Literal["plane", "volume"]
+
+#: the width of the band of boundary_iou; None is the tolerance, "diagonal" 2 % of the image's diagonal
+BoundaryWidth = float | Mapping[str | int, float] | Literal["diagonal"] | None
 
 #: what a map with an axis of one entry is: a slice measured in its plane, or a volume, all of which is surface
 SINGLE_SLICE: tuple[SingleSlice, ...] = ("plane", "volume")
@@ -46,7 +51,9 @@ class Settings:
         None stands for all labels that are found.
     metric_names : tuple of str
     tolerance : float or mapping
-    boundary : {"voxel", "surfel", "vertex"}
+    boundary_width : float, mapping, "diagonal" or None
+    beta : float or tuple of float
+    boundary : {"voxel", "surfel", "vertex", "mesh"}
     percentile_method : {"max_of_directions", "pooled"}
     policy : EmptyPolicy
     ignore_label : int or None
@@ -62,6 +69,8 @@ class Settings:
     structures: tuple[Structure, ...] | None
     metric_names: tuple[str, ...]
     tolerance: float | Mapping[str | int, float]
+    boundary_width: BoundaryWidth
+    beta: float | tuple[float, ...]
     boundary: Boundary
     percentile_method: PercentileMethod
     policy: EmptyPolicy
@@ -81,6 +90,8 @@ class Settings:
         labels: Labels | None = None,
         metrics: str | Iterable[str] | None = None,
         tolerance: float | Mapping[str | int, float] = 1.0,
+        boundary_width: BoundaryWidth = None,
+        beta: float | Sequence[float] = 1.0,
         boundary: Boundary = "voxel",
         percentile_method: PercentileMethod = "max_of_directions",
         empty: str | Mapping[str, Value] = "worst",
@@ -107,6 +118,10 @@ class Settings:
         tolerance = as_tolerance_or_mapping(tolerance)
         if isinstance(tolerance, dict) and structures is not None:
             as_tolerances(tolerance, structures, any_id=False)
+        width = _as_boundary_width(boundary_width)
+        if isinstance(width, dict) and structures is not None:
+            as_tolerances(width, structures, any_id=False, argument="boundary_width")
+        betas = _as_betas(beta)
         dispatch.check_backend(backend)
         if single_slice not in SINGLE_SLICE:
             raise unknown("single_slice", single_slice, SINGLE_SLICE)
@@ -114,8 +129,10 @@ class Settings:
         return cls(
             _as_voxel_size(spacing),
             structures,
-            tuple(metric.name for metric in chosen),
+            with_betas([metric.name for metric in chosen], betas),
             tolerance,
+            width,
+            betas,
             boundary,
             percentile_method,
             policy,
@@ -155,6 +172,8 @@ class Settings:
         return {
             "labels": None if structures is None else {one.name: one.label for one in structures},
             "tolerance": self.tolerance,
+            "boundary_width": self.boundary_width,
+            "beta": list(self.beta) if isinstance(self.beta, tuple) else self.beta,
             "boundary": self.boundary,
             "percentile_method": self.percentile_method,
             "empty": self.policy.to_plain(),
@@ -174,9 +193,6 @@ class Settings:
         to the bit.
         """
         structures = self.structures
-        tolerance = self.tolerance
-        if isinstance(tolerance, Mapping):
-            tolerance = {str(key): float(size) for key, size in tolerance.items()}
         spacing = self.spacing
         return {
             **self.plain,
@@ -184,9 +200,21 @@ class Settings:
             if structures is None
             else {one.name: [list(one.reference), list(one.prediction)] for one in structures},
             "metrics": list(self.metric_names),
-            "tolerance": tolerance,
+            "tolerance": _with_text_keys(self.tolerance),
+            "boundary_width": _with_text_keys(self.boundary_width),
             "spacing": list(spacing) if isinstance(spacing, tuple) else spacing,
         }
+
+    @property
+    def known_labels(self) -> Mapping[str, Label] | None:
+        """The labels of the rows that are known before anything is read, by their names; None if none is."""
+        if self.structures is None:
+            return None
+        return {one.name: one.label for one in self.structures}
+
+    def further_files(self, case: str) -> tuple[str, ...]:
+        """List the files that a case is evaluated with beside its two: a later run sees whether they changed."""
+        return ()
 
     @property
     def grid_rules(self) -> io.GridRules:
@@ -219,6 +247,43 @@ def are_fixed(values: Collection[Any]) -> bool:
             if not types <= FIXED or bool in types:
                 return False
     return True
+
+
+def _with_text_keys(value: Any) -> Any:
+    """Give a mapping of labels to lengths as JSON gives it back; anything else as it is."""
+    if isinstance(value, Mapping):
+        return {str(key): float(size) for key, size in value.items()}
+    return value
+
+
+def _as_boundary_width(value: Any) -> BoundaryWidth:
+    """Check the width of the boundary band: a positive length, one for each label, or 2 % of the diagonal."""
+    if value is None:
+        return None
+    if isinstance(value, (str, bytes)):
+        if value == "diagonal":
+            return "diagonal"
+        raise unknown("boundary_width", value, ["diagonal"])
+    widths = as_tolerance_or_mapping(value, "boundary_width")
+    for width in widths.values() if isinstance(widths, dict) else [widths]:
+        if not width:
+            raise InputError("boundary_width: expected a number above 0, got 0: the band is empty")
+    return widths
+
+
+def _as_betas(value: Any) -> float | tuple[float, ...]:
+    """Check one β, or several, each of which gets a column; one in a list is one."""
+    if isinstance(value, (str, bytes, Mapping)):
+        raise InputTypeError(f"beta: expected a number, or several, got {shown(value)}")
+    betas = [as_number(one, "beta") for one in ([value] if is_scalar(value) else value)]
+    if not betas or not all(0 <= beta < 1e6 for beta in betas):
+        raise InputError(f"beta: expected a number of at least 0, or several, got {shown(value)}")
+    names = names_of_betas(betas)
+    if len(set(names)) < len(betas) or any(
+        float(name[1:].replace("_", ".")) != beta for name, beta in zip(names, betas, strict=True)
+    ):
+        raise InputError(f"beta: each number once and up to six decimal places, got {shown(value)}")
+    return tuple(betas) if len(betas) > 1 else betas[0]
 
 
 def _as_voxel_size(spacing: Any) -> float | Spacing | None:

@@ -46,19 +46,25 @@ class CaseFacts:
         Of the maps, along the array's axes.
     boundary : {"voxel", "surfel", …}
         What surfaces are.
+    all_distances : bool
+        Whether distances beyond the tolerance are known too: who asks for nsd alone does not need them.
     structures, counts, measured, tolerances, values : sequences (n,)
         Of each structure: which labels it is, its voxels, what was measured of it, its tolerance, its metrics.
+    band_is_tolerance : bool
+        Whether the tolerance is the width of boundary_iou's band, too.
     """
 
     histogram: JointHistogram
     shape: tuple[int, ...]
     spacing: tuple[float, ...]
     boundary: str
+    all_distances: bool
     structures: Sequence[Structure]
     counts: Sequence[Counts]
     measured: Sequence[Measured]
     tolerances: Sequence[float]
     values: Sequence[Mapping[str, float]]
+    band_is_tolerance: bool = True
 
     @lazy
     def voxels(self) -> NDArray[np.int64]:
@@ -121,7 +127,9 @@ class CaseFacts:
     @lazy
     def surfaces(self) -> Surfaces:
         """The distances between the surfaces of each structure, side by side."""
-        return Surfaces.of([found.get("surface_distributions") for found in self.measured])
+        return Surfaces.of(
+            [found.get("surface_distributions") for found in self.measured], self.all_distances
+        )
 
     @lazy
     def voxel_sides(self) -> list[float]:

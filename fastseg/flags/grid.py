@@ -49,7 +49,9 @@ def anisotropic_voxels(facts: CaseFacts) -> NDArray[np.float64]:
 )
 def tolerance_below_voxel(facts: CaseFacts) -> NDArray[np.float64]:
     """Compare the tolerance with a voxel; nan where no metric uses it, and of a tolerance of 0, which means it."""
-    used = ~np.isnan(facts.column("nsd")) | ~np.isnan(facts.column("boundary_iou"))
+    used = ~np.isnan(facts.column("nsd"))
+    if facts.band_is_tolerance:
+        used |= ~np.isnan(facts.column("boundary_iou"))
     tolerances = np.array(facts.tolerances, np.float64)
     with np.errstate(divide="ignore"):
         ratio = min(facts.voxel_sides, default=np.nan) / tolerances

@@ -20,13 +20,18 @@ class Surfaces:
     """
 
     def __init__(
-        self, n: int, parts: Sequence[tuple[NDArray[np.intp], Segments, NDArray[np.intp]]]
+        self,
+        n: int,
+        parts: Sequence[tuple[NDArray[np.intp], Segments, NDArray[np.intp]]],
+        all_distances: bool,
     ) -> None:
-        self._n, self._parts = n, parts
+        self._n, self._parts, self._all_distances = n, parts, all_distances
 
     @classmethod
-    def of(cls, measured: Sequence[SurfaceReductions | None]) -> Surfaces:
-        """Put what was measured of each structure side by side."""
+    def of(
+        cls, measured: Sequence[SurfaceReductions | None], all_distances: bool = True
+    ) -> Surfaces:
+        """Put what was measured of each structure side by side; `all_distances` tells whether far ones are known."""
         homes: dict[int, tuple[ManyDistributions, list[int], list[int]]] = {}
         alone: list[int] = []
         for row, found in enumerate(measured):
@@ -44,7 +49,7 @@ class Surfaces:
         if alone:
             sides = [side for row in alone for side in measured[row].distributions]  # type: ignore[union-attr]
             parts.append((np.array(alone, np.intp), Segments.of(sides), np.arange(len(alone))))
-        return cls(len(measured), parts)
+        return cls(len(measured), parts, all_distances)
 
     def _column(self, take: Callable[[Segments], NDArray[np.generic]]) -> Floats:
         found = np.full((self._n, 2), np.nan)
@@ -66,6 +71,8 @@ class Surfaces:
         return self._column(lambda segments: segments.totals)
 
     def percentile(self, percentile: float) -> Floats:
-        """Give a percentile of the distances from each surface to the other one."""
+        """Give a percentile of the distances from each surface to the other one; nan unless all are known."""
+        if not self._all_distances:
+            return np.full((self._n, 2), np.nan)
         with np.errstate(invalid="ignore"):  # between infinite ones there is none
             return self._column(lambda segments: segments.percentile(percentile))

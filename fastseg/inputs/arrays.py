@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg.errors import InputError, InputTypeError
-from fastseg.inputs.device import as_device_array, is_on_device
+from fastseg.inputs.device import COPY, as_device_array, is_on_device
 from fastseg.inputs.scalars import as_number, as_whole_number, is_scalar, shown
 from fastseg.inputs.shapes import hint_for_shapes, too_many_axes
 from fastseg.inputs.tensors import shared, widened
@@ -146,7 +146,7 @@ def _check_same_memory(reference: Any, prediction: Any) -> None:
     if places[0] != places[1]:
         raise InputTypeError(
             f"reference and prediction must lie in one memory, the reference is {places[0]} and the prediction "
-            f"{places[1]}; copy one of them to where the other is"
+            f"{places[1]}; copy one of them to where the other is ({COPY})"
         )
 
 

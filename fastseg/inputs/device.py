@@ -16,6 +16,9 @@ INSTALL = (
     'pip install "fastseg-metrics[cuda12]" (or [cuda13], by the CUDA version that nvidia-smi shows)'
 )
 
+#: how an array is copied from a GPU, for whoever refuses one
+COPY = "array.get() of CuPy, tensor.cpu() of torch"
+
 _GPU_KINDS = (2, 10, 13)  # DLPack's codes for CUDA, ROCm and CUDA managed memory
 
 
@@ -49,7 +52,7 @@ def as_device_array(value: Any, name: str) -> DeviceArray:
     except ImportError as error:
         raise InputTypeError(
             f"{name}: a {kind} on a GPU needs CuPy, which is not available here ({type(error).__name__}: {error}); "
-            f"{INSTALL}, or copy the array to CPU memory first"
+            f"{INSTALL}, or copy the array to CPU memory first ({COPY})"
         ) from error
     if isinstance(value, cupy.ndarray):
         return value
@@ -57,6 +60,28 @@ def as_device_array(value: Any, name: str) -> DeviceArray:
         return cupy.from_dlpack(value) if hasattr(value, "__dlpack__") else cupy.asarray(value)
     except (AttributeError, BufferError, RuntimeError, TypeError, ValueError) as error:
         raise cannot_be_shared(value, name, "CuPy", error) from error
+
+
+def check_in_cpu_memory(value: Any, name: str, what: str) -> None:
+    """Raise for an array on a GPU where there are kernels for CPU memory alone.
+
+    Parameters
+    ----------
+    value : object
+    name : str
+        What the caller knows it as.
+    what : str
+        What is evaluated of it, as in "instances".
+
+    Raises
+    ------
+    InputTypeError
+        That says how to copy it; nothing is copied in silence.
+    """
+    if not isinstance(value, np.ndarray) and is_on_device(value):
+        raise InputTypeError(
+            f"{name}: {what} are evaluated in CPU memory, and this array is on a GPU; copy it ({COPY})"
+        )
 
 
 def memory_of(array: Any) -> str:

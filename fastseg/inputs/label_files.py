@@ -100,7 +100,7 @@ def parse_labels(text: str | None) -> tuple[list[int] | Labels | None, int | Non
 
 
 def parse_tolerance(
-    text: str, labels: Sequence[int] | Labels | None
+    text: str, labels: Sequence[int] | Labels | None, argument: str = "tolerance"
 ) -> float | dict[str | int, float]:
     """Read a number, name=number pairs separated by commas, or a JSON or YAML file of names to numbers.
 
@@ -117,14 +117,14 @@ def parse_tolerance(
         pairs = [part.partition("=") for part in text.split(",")]
         if not all(equals for _, equals, _ in pairs):
             raise InputError(
-                f"tolerance: expected a number, name=number pairs separated by commas, or a file, got {text!r}"
+                f"{argument}: expected a number, name=number pairs separated by commas, or a file, got {text!r}"
             )
-        _check_unique((name.strip() for name, _, _ in pairs), "tolerance", "the name")
+        _check_unique((name.strip() for name, _, _ in pairs), argument, "the name")
         found = {name.strip(): _as_number(number) for name, _, number in pairs}
     tolerances: dict[str | int, float] = {}
     for key, value in found.items():
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise InputError(f"tolerance: expected a number for {str(key)!r}, got {value!r}")
+            raise InputError(f"{argument}: expected a number for {str(key)!r}, got {value!r}")
         named = isinstance(labels, dict) and key in labels
         whole = None if named else _WHOLE.fullmatch(str(key))
         tolerances[int(whole[1]) if whole else str(key)] = value

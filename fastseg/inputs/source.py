@@ -9,9 +9,8 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
-from fastseg.errors import InputTypeError
 from fastseg.inputs.arrays import Array, Box, Spacing, as_label_map
-from fastseg.inputs.device import memory_of
+from fastseg.inputs.device import check_in_cpu_memory
 from fastseg.inputs.whole_numbers import nothing_left
 
 # Bytes of a map on disk.
@@ -173,11 +172,7 @@ def whole_map(source: Source, what: str) -> Array:
     """
     array = source.array
     if array is not None:
-        if memory_of(array) != "cpu":
-            raise InputTypeError(
-                f"{source.name or 'label map'}: {what} are evaluated in CPU memory, and this array is on a GPU; copy "
-                "it (cupy.asnumpy(array), tensor.cpu())"
-            )
+        check_in_cpu_memory(array, source.name or "label map", what)
         return array
     labels = source.window(tuple(slice(0, size) for size in source.shape))
     if isinstance(source, RoundedSource) and not labels.any():

@@ -95,8 +95,8 @@ def _as_label_or_region(value: object, argument: str) -> Label:
 Tolerances = dict[str | int, float]
 
 
-def as_tolerance_or_mapping(tolerance: object) -> float | Tolerances:
-    """Read ``tolerance=``: one number, or one for each label by name or id, all of them checked.
+def as_tolerance_or_mapping(tolerance: object, argument: str = "tolerance") -> float | Tolerances:
+    """Read ``tolerance=`` or a like argument: one number, or one for each label by name or id, all of them checked.
 
     Raises
     ------
@@ -104,24 +104,28 @@ def as_tolerance_or_mapping(tolerance: object) -> float | Tolerances:
         For what is no tolerance, a key that is neither a name nor an id, and a label given twice.
     """
     if not isinstance(tolerance, Mapping):
-        return as_tolerance(tolerance)
+        return as_tolerance(tolerance, argument)
     tolerances: Tolerances = {}
     for given, value in tolerance.items():
-        key = str(given) if isinstance(given, str) else _as_id(given)
+        key = str(given) if isinstance(given, str) else _as_id(given, argument)
         if key in tolerances:
-            raise InputError(f"tolerance: the label {key!r} is given twice")
-        tolerances[key] = as_tolerance(value, f"tolerance of {key!r}")
+            raise InputError(f"{argument}: the label {key!r} is given twice")
+        tolerances[key] = as_tolerance(value, f"{argument} of {key!r}")
     return tolerances
 
 
-def _as_id(key: object) -> int:
+def _as_id(key: object, argument: str) -> int:
     if isinstance(key, bool):
-        raise InputTypeError(f"tolerance: keys are names or ids of labels, got {key!r}")
-    return as_whole_number(key, "tolerance", "keys are names or ids of labels")
+        raise InputTypeError(f"{argument}: keys are names or ids of labels, got {key!r}")
+    return as_whole_number(key, argument, "keys are names or ids of labels")
 
 
 def as_tolerances(
-    tolerance: Mapping[str | int, float], wanted: Sequence[Structure], *, any_id: bool
+    tolerance: Mapping[str | int, float],
+    wanted: Sequence[Structure],
+    *,
+    any_id: bool,
+    argument: str = "tolerance",
 ) -> list[float]:
     """Find the tolerance of each structure in a mapping that :func:`as_tolerance_or_mapping` has read.
 
@@ -131,6 +135,8 @@ def as_tolerances(
     wanted : sequence of Structure
     any_id : bool
         Allow ids that this case does not have.
+    argument : str
+        What the caller knows it as.
     """
     known: dict[str | int, None] = {"default": None}
     for structure in wanted:
@@ -141,7 +147,7 @@ def as_tolerances(
         is_id = isinstance(key, int) or key.isdecimal()  # as text where it comes from JSON
         if key not in known and not (any_id and is_id):
             raise InputError(
-                f"tolerance: {key!r} is no label that is evaluated; {did_you_mean(key, known)}"
+                f"{argument}: {key!r} is no label that is evaluated; {did_you_mean(key, known)}"
             )
     chosen = []
     for structure in wanted:
@@ -149,7 +155,7 @@ def as_tolerances(
         given = [tolerance[key] for key in keys if key in tolerance]
         if not given:
             raise InputError(
-                f"tolerance: none given for label {structure.name!r} ({label_text(structure.label)}); "
+                f"{argument}: none given for label {structure.name!r} ({label_text(structure.label)}); "
                 "name it, or add 'default'"
             )
         chosen.append(given[0])

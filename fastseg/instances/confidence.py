@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import warnings
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from fastseg import io
 from fastseg.errors import InputError, InputTypeError, InputWarning
 from fastseg.inputs.arrays import as_array
 from fastseg.inputs.choices import did_you_mean, unknown
-from fastseg.inputs.device import is_on_device
+from fastseg.inputs.device import check_in_cpu_memory
 from fastseg.inputs.scalars import as_number
 from fastseg.inputs.source import Source
 from fastseg.instances.case_instances import CaseInstances
@@ -29,6 +30,37 @@ Floats = NDArray[np.float64]
 #: how an instance's confidence is made of the probabilities of its voxels
 OfVoxels = Literal["max", "mean"]
 OF_VOXELS: tuple[OfVoxels, ...] = ("max", "mean")
+
+
+def image_of_case(place: str, case: str) -> Path:
+    """Find the image at some place: that of a case, where it is a folder of them.
+
+    Raises
+    ------
+    InputError
+        If the folder has no image of the case's name, or several.
+    """
+    path = Path(place)
+    if not path.is_dir() or io.is_image_folder(path):
+        return path
+    name = path / case
+    beside: Mapping[str, list[Path]] = {}
+    if name.parent.is_dir():
+        beside = _images_by_stem(name.parent, name.parent.stat().st_mtime_ns)
+    found = beside.get(name.name, [])
+    if len(found) != 1:
+        have = f"{len(found)} images" if found else "no image"
+        raise InputError(f"confidence: {have} of the case {case!r:.200} in {place}")
+    return found[0]
+
+
+@functools.lru_cache(maxsize=8)
+def _images_by_stem(folder: Path, modified: int) -> Mapping[str, list[Path]]:
+    """List a folder once for all its cases, as long as it is not modified."""
+    found: dict[str, list[Path]] = {}
+    for path in folder.iterdir():
+        found.setdefault(io.image_stem(path), []).append(path)
+    return found
 
 
 class Confidences:
@@ -61,23 +93,8 @@ class Confidences:
 
     @classmethod
     def of_case(cls, place: str, case: str, of_voxels: OfVoxels) -> Confidences:
-        """Take the image at some place: that of a case, where it is a folder of them.
-
-        Raises
-        ------
-        InputError
-            If the folder has no image of the case's name, or several.
-        """
-        path = Path(place)
-        if path.is_dir() and not io.is_image_folder(path):
-            name = path / case
-            beside = name.parent.iterdir() if name.parent.is_dir() else ()
-            found = [one for one in beside if io.image_stem(one) == name.name]
-            if len(found) != 1:
-                have = f"{len(found)} images" if found else "no image"
-                raise InputError(f"confidence: {have} of the case {case!r:.200} in {place}")
-            path = found[0]
-        return cls(path, of_voxels)
+        """Take the image at some place, see :func:`image_of_case`."""
+        return cls(image_of_case(place, case), of_voxels)
 
     def __bool__(self) -> bool:
         known = (self._by_id, self._by_name, self._voxels, self._image)
@@ -165,13 +182,8 @@ def _by_id(given: Mapping[Any, Any]) -> dict[int, float]:
 
 
 def _probabilities(given: Any) -> NDArray[Any]:
-    array = as_array(given, "confidence")
-    if is_on_device(array):
-        raise InputTypeError(
-            "confidence: instances are evaluated in CPU memory, and this array is on a GPU; copy it "
-            "(cupy.asnumpy(array), tensor.cpu())"
-        )
-    return array
+    check_in_cpu_memory(given, "confidence", "instances")
+    return as_array(given, "confidence")
 
 
 def as_of_voxels(of_voxels: str) -> OfVoxels:

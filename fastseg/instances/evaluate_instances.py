@@ -15,6 +15,7 @@ from fastseg import dispatch, io
 from fastseg.backends.protocol import Backend
 from fastseg.errors import InputWarning
 from fastseg.evaluation.case import (
+    bands_of,
     geometry_of,
     in_plane,
     kept_axes,
@@ -22,7 +23,8 @@ from fastseg.evaluation.case import (
     tolerances_of,
 )
 from fastseg.evaluation.naming import named_structures, unlisted_labels
-from fastseg.evaluation.settings import SingleSlice, are_fixed
+from fastseg.evaluation.rows import uncollected
+from fastseg.evaluation.settings import BoundaryWidth, SingleSlice, are_fixed
 from fastseg.evaluation.structures import structures_of
 from fastseg.inputs.arrays import Array, check_same_shape, matched
 from fastseg.inputs.source import Source, whole_map
@@ -37,12 +39,11 @@ from fastseg.instances.partners import Partners
 from fastseg.instances.rows import rows_of_case
 from fastseg.instances.settings import InstanceSettings, kept
 from fastseg.instances.structure_instances import CaseMaps, structure_instances
-from fastseg.instances.uncollected import uncollected
 from fastseg.instances.voronoi import rows_of_regions
 from fastseg.measures.distributions import PercentileMethod
 from fastseg.measures.joint_histogram import JointHistogram
 from fastseg.measures.mask_hint import mask_hint
-from fastseg.measures.surface_distances import Boundary
+from fastseg.measures.surface_distances import Boundary, operations_for
 from fastseg.metrics.empty_masks import Value
 from fastseg.results import Evaluation
 from fastseg.results.score_facts import SCORES
@@ -83,6 +84,8 @@ def evaluate_instances(
     confidence: Any = None,
     confidence_of: OfVoxels = "max",
     tolerance: float | Mapping[str | int, float] = 1.0,
+    boundary_width: BoundaryWidth = None,
+    beta: float | Sequence[float] = 1.0,
     boundary: Boundary = "voxel",
     percentile_method: PercentileMethod = "max_of_directions",
     empty: str | Mapping[str, Value] = "worst",
@@ -155,7 +158,7 @@ def evaluate_instances(
         such mappings; or the probability of each voxel. In :func:`evaluate_cohort` a folder with an image of each case.
     confidence_of : {"max", "mean"}
         What an instance's confidence is of the probabilities of its voxels.
-    tolerance, boundary, percentile_method, ignore_label, backend, case, single_slice
+    tolerance, boundary_width, beta, boundary, percentile_method, ignore_label, backend, case, single_slice
         As in :func:`evaluate`. Ignored voxels are background before components are found.
     empty : str or mapping
         As in :func:`evaluate`; also what an instance without a partner is worth, and so what it costs in the means over
@@ -224,6 +227,8 @@ def evaluate_instances(
         "size_classes": size_classes,
         "regions": regions,
         "tolerance": tolerance,
+        "boundary_width": boundary_width,
+        "beta": beta,
         "boundary": boundary,
         "percentile_method": percentile_method,
         "empty": empty,
@@ -286,17 +291,20 @@ def evaluate_instances_case(
     rules = settings.rules(len(shape), len(axes))
     case_maps = CaseMaps(backend.operations, maps, histogram)
     found = CaseInstances(structure_instances(case_maps, structures, rules), len(axes))
+    tolerances = tolerances_of(settings, structures)
+    diagonal = math.hypot(*map(operator.mul, maps[0].shape, spacing))
     facts = CaseFacts(
         case,
         settings,
         n_ignored,
-        math.hypot(*map(operator.mul, maps[0].shape, spacing)),
+        diagonal,
         voxel_volume,
         shape,
         axes,
-        tolerances_of(settings, structures),
+        tolerances,
+        bands_of(settings, structures, tolerances, diagonal),
     )
-    measuring = Measuring(case_maps, settings, spacing, facts.tolerances)
+    measuring = Measuring(case_maps, settings, spacing, facts.tolerances, facts.bands)
     of_wholes = measuring.wholes(found.structures)
     if settings.regions == "voronoi":
         rows = rows_of_regions(found.structures, facts, spacing, of_wholes)
@@ -349,7 +357,7 @@ def _maps(
     check_same_shape(*maps)
     measurements = settings.measurements | settings.measured_of(settings.structure_metrics)
     backend = dispatch.choose(
-        (*_OPERATIONS, *sorted(measurements)),
+        (*_OPERATIONS, *operations_for(measurements, settings.boundary)),
         maps[0].ndim,
         settings.backend,
         stacklevel=_STACKLEVEL,

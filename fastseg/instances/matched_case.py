@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastseg.evaluation.rows import options_of
 from fastseg.instances.case_instances import CaseInstances
 from fastseg.instances.partners import Floats, Partners
 from fastseg.instances.settings import InstanceSettings
@@ -29,8 +30,8 @@ class CaseFacts(NamedTuple):
         Of the image, and of a voxel.
     shape : tuple of int
         Of the maps as they were given; `axes` are those that they were measured along.
-    tolerances : sequence of float
-        Of each structure.
+    tolerances, bands : sequence of float
+        Of each structure: its tolerance, and the width of its boundary band.
     """
 
     case: str
@@ -41,11 +42,11 @@ class CaseFacts(NamedTuple):
     shape: tuple[int, ...]
     axes: tuple[int, ...]
     tolerances: Sequence[float]
+    bands: Sequence[float]
 
     def options(self) -> list[Options]:
         """Give the options of metrics for each structure."""
-        method = self.settings.percentile_method
-        return [Options(one, method, self.voxel_volume) for one in self.tolerances]
+        return options_of(self.settings, self.tolerances, self.voxel_volume)
 
 
 @dataclass(frozen=True, eq=False)

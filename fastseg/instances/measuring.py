@@ -32,14 +32,15 @@ class Measuring:
     case : CaseMaps
     settings : InstanceSettings
     spacing : tuple of float
-    tolerances : sequence of float
-        Of each structure.
+    tolerances, bands : sequence of float
+        Of each structure: its tolerance, and the width of its boundary band.
     """
 
     case: CaseMaps
     settings: InstanceSettings
     spacing: Spacing
     tolerances: Sequence[float]
+    bands: Sequence[float]
 
     def _request(self, metrics: Iterable[Metric]) -> Request:
         """Ask for what some metrics are functions of."""
@@ -55,7 +56,7 @@ class Measuring:
         if not request.measurements or not len(found.matching.scores):
             return []
         structures = found.instances.structures
-        widths = widths_of(self.tolerances, request.measurements)
+        widths = widths_of(self.bands, request.measurements)
         regions = _regions(found, widths)
         measured: list[Sequence[Measured]] = [[]] * len(structures)
         wanted = [place for place, own in enumerate(regions) if len(own)]
@@ -88,7 +89,7 @@ class Measuring:
         wholes: list[Measured] = [{} for _ in structures]
         if not request.measurements:
             return wholes
-        widths = widths_of(self.tolerances, request.measurements)
+        widths = widths_of(self.bands, request.measurements)
         places = [place for place, one in enumerate(structures) if not one.counts.empty]
         regions = [
             Region(one.structure.reference, one.structure.prediction, one.box, widths[place])

@@ -17,10 +17,11 @@ from fastseg.inputs.choices import unknown
 from fastseg.inputs.scalars import as_flag, as_number, as_whole_number, is_scalar, shown
 from fastseg.inputs.structures import SIDES
 from fastseg.instances.components import COMPONENTS, Components, SideRules
-from fastseg.instances.confidence import OfVoxels, as_of_voxels
+from fastseg.instances.confidence import OfVoxels, as_of_voxels, image_of_case
 from fastseg.instances.matching import RULES
 from fastseg.instances.scores import score_named
 from fastseg.metrics import FROM_HISTOGRAM, MEASUREMENTS, Metric, list_metrics, resolve
+from fastseg.metrics.overlap import with_betas
 from fastseg.threads import lazy
 
 _Value = TypeVar("_Value")
@@ -115,7 +116,8 @@ class InstanceSettings(SpecialSettings):
             whole = list(resolve(structure_metrics, of="structures"))
         if not isinstance(matching, str) or matching not in RULES:
             raise unknown("matching", matching, RULES)
-        order = [metric.name for metric in of_instances]
+        order = with_betas([metric.name for metric in of_instances], base.beta)
+        whole_names = with_betas([metric.name for metric in whole], base.beta)
         detection_names = (*(metric.name for metric in detection), *_by_size(size_classes))
         if _as_regions(regions) == "voronoi":
             detection_names = ()
@@ -125,7 +127,7 @@ class InstanceSettings(SpecialSettings):
 
         return cls(
             **{field.name: getattr(base, field.name) for field in fields(Settings)}
-            | {"metric_names": tuple(order)},
+            | {"metric_names": order},
             components=_sided("components", components, _as_components),
             connectivity=_as_connectivity(connectivity, "connectivity"),
             dilation=_sided("dilation", dilation, _as_count),
@@ -138,7 +140,7 @@ class InstanceSettings(SpecialSettings):
             many_to_one=as_flag(many_to_one, "many_to_one"),
             together=as_flag(together, "together"),
             detection_names=detection_names,
-            structure_names=tuple(sorted((metric.name for metric in whole), key=place_of)),
+            structure_names=tuple(sorted(whole_names, key=place_of)),
             confidence=_as_place(confidence),
             confidence_of=as_of_voxels(confidence_of),
             partition_names=tuple(metric.name for metric in partition),
@@ -195,6 +197,13 @@ class InstanceSettings(SpecialSettings):
             )
             for metric in self.metrics
         }
+
+    def further_files(self, case: str) -> tuple[str, ...]:
+        """Give the image of confidences; none where it cannot be told which it is, which fails later."""
+        try:
+            return () if self.confidence is None else (str(image_of_case(self.confidence, case)),)
+        except InputError:
+            return ()
 
     def measured_of(self, metrics: Iterable[Metric]) -> frozenset[str]:
         """Tell what a backend has to measure for some metrics."""

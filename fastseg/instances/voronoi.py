@@ -68,7 +68,7 @@ def rows_of_regions(
 ) -> list[Row]:
     """Make all rows of a case: of each structure, and of each of its reference instances."""
     settings, options = facts.settings, facts.options()
-    widths = widths_of(facts.tolerances, settings.measurements)
+    widths = widths_of(facts.bands, settings.measurements)
     counts = [one.counts._replace(tn=one.counts.tn - facts.n_ignored) for one in structures]
     values = values_of(settings.structure_metrics, counts, of_wholes, options)
     rows: list[Row] = []

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from fastseg.errors import InputError, InputTypeError
 from fastseg.inputs.arrays import as_array, as_spacing
-from fastseg.inputs.device import is_on_device
+from fastseg.inputs.device import COPY, is_on_device
 from fastseg.inputs.scalars import shown
 from fastseg.inputs.shapes import hint_for_shapes
 from fastseg.io.formats import is_image_path, open_image
@@ -119,9 +119,7 @@ def write_image(
         like = array if like is None and spacing is None else like
         array = array.array
     if is_on_device(array):
-        raise InputTypeError(
-            "array: lies on a GPU; copy it before it is written (cupy.asnumpy(array), tensor.cpu())"
-        )
+        raise InputTypeError(f"array: it is on a GPU; copy it before it is written ({COPY})")
     voxels = as_array(array, "array")
     if like is not None and spacing is not None:
         raise InputError("spacing: the voxel size comes with like; give one of both")

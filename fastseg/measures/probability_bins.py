@@ -7,6 +7,7 @@ reliability table splits the bin that it goes through, so that no voxel is on th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -21,10 +22,12 @@ Integers = NDArray[np.int64]
 #: bits of a float32 that a bin does not tell apart
 LOW_BITS = 12
 _HALF = 0x3F000000
-_LOWER = _HALF >> LOW_BITS
-_TOP = _LOWER + ((_HALF - 1) >> LOW_BITS)
+#: bins of p below one half; from there on they are of 1 - p
+LOWER_BINS = _HALF >> LOW_BITS
+#: the upper bits of 1 - p and its bin add up to this
+TOP = LOWER_BINS + ((_HALF - 1) >> LOW_BITS)
 #: how many bins there are before any is split: the smallest 1 - p but 0 is 2⁻²⁴
-BINS = _TOP - ((0x33800000 - 1) >> LOW_BITS) + 2
+BINS = TOP - ((0x33800000 - 1) >> LOW_BITS) + 2
 _LOW_MASK = (1 << LOW_BITS) - 1
 
 
@@ -44,7 +47,7 @@ class Cuts:
     def _places(self) -> tuple[Integers, Integers]:
         """The bin of each cut, and the low bits from which on it is split."""
         bins, low = places_of(self.values)
-        return bins, low + (bins >= _LOWER)  # above one half low bits ascend as p descends
+        return bins, low + (bins >= LOWER_BINS)  # above one half low bits ascend as p descends
 
     @lazy
     def split(self) -> NDArray[np.uint16]:
@@ -100,14 +103,14 @@ def places_of(probabilities: NDArray[np.float32]) -> tuple[Integers, Integers]:
     bits = folded.astype(np.float32).view(np.uint32).astype(np.int64)
     bits -= upper & (bits != 0)
     bins = bits >> LOW_BITS
-    bins = np.where(upper, np.minimum(_TOP - bins, BINS - 1), bins)
+    bins = np.where(upper, np.minimum(TOP - bins, BINS - 1), bins)
     return bins, bits & _LOW_MASK
 
 
 def scale_of(bins: Integers) -> tuple[Floats, Floats]:
     """Find p where the low bits are 0, and by how much it changes with each of them."""
-    upper = bins >= _LOWER
-    bits = np.where(upper, _TOP - bins, bins) << LOW_BITS
+    upper = bins >= LOWER_BINS
+    bits = np.where(upper, TOP - bins, bins) << LOW_BITS
     exponent = np.maximum(bits >> 23, 1)
     ulp = np.ldexp(1.0, exponent - 150)
     start = bits.astype(np.uint32).view(np.float32).astype(np.float64)
@@ -140,3 +143,14 @@ class Moments(NamedTuple):
         """Take the rows of a whole table, (2, rows, 3), in which there is something."""
         rows = (dense[0, :, 0] | dense[1, :, 0]).nonzero()[0]
         return cls(rows.astype(np.int64), np.ascontiguousarray(dense[:, rows]), wrong)
+
+    @classmethod
+    def merged(cls, parts: Sequence[Moments]) -> Moments:
+        """Add up the rows of tables with the same cuts."""
+        rows, place = np.unique(np.concatenate([part.rows for part in parts]), return_inverse=True)
+        moments = np.zeros((2, len(rows), 3), np.int64)
+        start = 0
+        for part in parts:
+            moments[:, place[start : start + len(part.rows)]] += part.moments
+            start += len(part.rows)
+        return cls(rows, moments, sum(part.wrong for part in parts))

@@ -6,6 +6,7 @@ A row holds voxels of one probability, or of a fine bin of them, of which the me
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +72,7 @@ class ProbabilityTable:
         return cls(counts[:, order], means[:, order], spreads[:, order], low[order], high[order])
 
     @classmethod
-    def of_values(cls, values: Floats, inside: NDArray[np.bool_]) -> ProbabilityTable:
+    def of_values(cls, values: NDArray[Any], inside: NDArray[np.bool_]) -> ProbabilityTable:
         """Make a row of each different value, by sorting: of float32 or float64 probabilities, none of them below 0."""
         bits = (values + values.dtype.type(0)).view(f"u{values.itemsize}")
         keys = np.sort((bits << bits.dtype.type(1)) | inside)

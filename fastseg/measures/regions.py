@@ -103,7 +103,7 @@ class Request(NamedTuple):
         Names of measurements, as a backend's ``measure`` knows them.
     spacing : tuple of float
         Voxel size along each array axis.
-    boundary : {"voxel", "surfel", "vertex"}
+    boundary : {"voxel", "surfel", "vertex", "mesh"}
     ignored : tuple of int
         Labels of the reference whose voxels belong to neither mask.
     one_way : bool

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastseg.errors import InputError, InputTypeError
-from fastseg.inputs.scalars import as_number, is_scalar, shown
+from fastseg.inputs.scalars import as_flag, as_number, is_scalar, shown
 
 
 @dataclass(frozen=True)
@@ -19,16 +19,22 @@ class Robustness:
     ----------
     levels, means : tuple of float
         Levels, ascending, from 0, the clean images, on; and the mean of the metric at each.
+    sds : tuple of float
+        Standard deviation at each level, nan of one value.
     counts : tuple of int
-        How many values that is the mean of.
+        How many values that is of.
     alpha : float
         The weight of level s is alpha to the power s.
+    larger_is_better : bool
+        Of the metric.
     """
 
     levels: tuple[float, ...]
     means: tuple[float, ...]
+    sds: tuple[float, ...]
     counts: tuple[int, ...]
     alpha: float
+    larger_is_better: bool
 
     @property
     def clean(self) -> float:
@@ -36,23 +42,37 @@ class Robustness:
         return self.means[0]
 
     @property
-    def _weighted(self) -> list[tuple[float, float]]:
-        pairs = zip(self.levels[1:], self.means[1:], strict=True)
-        return [(self.alpha**level, mean) for level, mean in pairs]
+    def _weights(self) -> list[float]:
+        return [self.alpha**level for level in self.levels[1:]]
+
+    def _overall(self, values: tuple[float, ...]) -> float:
+        terms = zip(self._weights, values[1:], strict=True)
+        return (math.fsum(w * x for w, x in terms) + values[0]) / (math.fsum(self._weights) + 1)
+
+    def _change(self, values: tuple[float, ...]) -> float:
+        terms = zip(self._weights, values[1:], strict=True)
+        return math.fsum(w * (x - values[0]) for w, x in terms) / math.fsum(self._weights)
 
     @property
     def weighted_mean(self) -> float:
         """ROOD-MRI's mean: (Σ αˢ·mₛ + m₀) / (Σ αˢ + 1)."""
-        return (math.fsum(w * m for w, m in self._weighted) + self.clean) / (
-            math.fsum(w for w, _ in self._weighted) + 1
-        )
+        return self._overall(self.means)
 
     @property
     def degradation(self) -> float:
-        """ROOD-MRI's degradation: Σ αˢ·(m₀ - mₛ) / Σ αˢ, positive where values fall."""
-        return math.fsum(w * (self.clean - m) for w, m in self._weighted) / math.fsum(
-            w for w, _ in self._weighted
-        )
+        """ROOD-MRI's degradation: Σ αˢ·(m₀ - mₛ) / Σ αˢ, of the other sign where smaller is better."""
+        change = self._change(self.means)
+        return 0.0 - change if self.larger_is_better else change
+
+    @property
+    def weighted_sd(self) -> float:
+        """ROOD-MRI's standard deviation over cases, as the weighted mean; nan where a level has one value."""
+        return self._overall(self.sds)
+
+    @property
+    def sd_increase(self) -> float:
+        """ROOD-MRI's degradation of it: Σ αˢ·(sdₛ - sd₀) / Σ αˢ, positive where values spread more."""
+        return self._change(self.sds)
 
     @property
     def area(self) -> float:
@@ -76,20 +96,27 @@ class Robustness:
             "clean": self.clean,
             "weighted_mean": self.weighted_mean,
             "degradation": self.degradation,
+            "weighted_sd": self.weighted_sd,
+            "sd_increase": self.sd_increase,
             "area": self.area,
             "slope": self.slope,
         }
 
     def to_dict(self) -> list[dict[str, Any]]:
-        """Give the curve as a list of rows: ``level``, ``mean``, ``count``, ``loss`` (clean minus mean)."""
+        """Give the curve as a list of rows: ``level``, ``mean``, ``sd``, ``count``, ``loss`` (what worsened)."""
+        sign = 1 if self.larger_is_better else -1
+        columns = zip(self.levels, self.means, self.sds, self.counts, strict=True)
         return [
-            {"level": level, "mean": mean, "count": count, "loss": self.clean - mean}
-            for level, mean, count in zip(self.levels, self.means, self.counts, strict=True)
+            {"level": level, "mean": m, "sd": sd, "count": count, "loss": sign * (self.clean - m)}
+            for level, m, sd, count in columns
         ]
 
 
 def robustness(
-    scores: Mapping[float, float | Iterable[float]], *, alpha: float = 2 / 3
+    scores: Mapping[float, float | Iterable[float]],
+    *,
+    alpha: float = 2 / 3,
+    larger_is_better: bool = True,
 ) -> Robustness:
     """Sum up how a metric changes with the level of noise or of an artefact.
 
@@ -100,6 +127,8 @@ def robustness(
         and so on are ROOD-MRI's severities.
     alpha : float
         Above 0, at most 1. The weight of level s is alpha to the power s, in ROOD-MRI's scores.
+    larger_is_better : bool
+        False for distances and errors, so that a degradation is positive where they grow.
 
     Returns
     -------
@@ -114,15 +143,17 @@ def robustness(
 
     Notes
     -----
-    The weighted mean is (Σ αˢ·mₛ + m₀) / (Σ αˢ + 1) and the degradation Σ αˢ·(m₀ - mₛ) / Σ αˢ, over s > 0 (ROOD-MRI).
+    The weighted mean is (Σ αˢ·mₛ + m₀) / (Σ αˢ + 1) and the degradation Σ αˢ·(m₀ - mₛ) / Σ αˢ over s > 0, of the other
+    sign where smaller is better; the standard deviations over cases are weighted alike (ROOD-MRI, Boone et al. 2023,
+    doi:10.1016/j.neuroimage.2023.120289). Of several artefacts, ROOD-MRI takes the mean of each score.
     The area is that under the curve divided by its largest level, and the slope that of the line of least squares.
 
     Examples
     --------
     >>> import fastseg
     >>> found = fastseg.robustness({0: [0.9, 0.8], 1: [0.8, 0.7], 2: 0.6, 3: 0.4})
-    >>> {name: round(value, 4) for name, value in found.scores.items()}
-    {'clean': 0.85, 'weighted_mean': 0.7208, 'degradation': 0.2211, 'area': 0.6583, 'slope': -0.15}
+    >>> round(found.weighted_mean, 4), round(found.degradation, 4), round(found.area, 4), round(found.slope, 4)
+    (0.7208, 0.2211, 0.6583, -0.15)
     """
     if not isinstance(scores, Mapping):
         raise InputTypeError(
@@ -145,9 +176,23 @@ def robustness(
         raise InputError(
             f"scores: expected level 0, the clean images, and at least one more, got {shown(levels)}"
         )
-    means = tuple(_mean(curve[level]) for level in levels)
-    return Robustness(tuple(levels), means, tuple(len(curve[one]) for one in levels), weight)
+    columns = [curve[level] for level in levels]
+    return Robustness(
+        tuple(levels),
+        tuple(map(_mean, columns)),
+        tuple(map(_sd, columns)),
+        tuple(map(len, columns)),
+        weight,
+        as_flag(larger_is_better, "larger_is_better"),
+    )
 
 
 def _mean(values: list[float]) -> float:
     return math.fsum(values) / len(values) if all(map(math.isfinite, values)) else math.nan
+
+
+def _sd(values: list[float]) -> float:
+    mean = _mean(values)
+    if len(values) < 2 or math.isnan(mean):
+        return math.nan
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))

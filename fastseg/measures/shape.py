@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
-from typing import NamedTuple
+from itertools import combinations_with_replacement, product
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,28 +48,22 @@ class ShapePair(NamedTuple):
     @property
     def areas(self) -> tuple[float, float]:
         """The area of the marching cubes' surface of both; in a plane a length."""
-        return self._measured(surfel_measures(self.spacing))
+        return self._measured(area_numbers(self.spacing))
 
     @property
     def crofton_areas(self) -> tuple[float, float]:
         """The area of both by Crofton's formula; in a plane a length."""
-        return self._measured(crofton_measures(self.spacing))
+        return self._measured(crofton_numbers(self.spacing))
 
-    def _measured(self, table: NDArray[np.float64]) -> tuple[float, float]:
-        first, second = (
-            math.fsum((shape.codes * table).tolist()) for shape in (self.reference, self.prediction)
-        )
-        return first, second
+    def _measured(self, table: WholeNumbers) -> tuple[float, float]:
+        return table.sum(self.reference.codes), table.sum(self.prediction.codes)
 
     @property
     def center_distance(self) -> float:
         """The distance between both centres of mass; nan if a mask is empty."""
-        both = self.reference.size * self.prediction.size
-        if not both:
-            return math.nan
-        # in whole numbers, so that it does not depend on where positions are counted from
-        steps = [step / both * unit for step, unit in zip(self._offset, self.spacing, strict=True)]
-        return math.sqrt(math.fsum(step * step for step in steps))
+        return distance_of_centers(
+            self.reference.size, self.prediction.size, self._offset, self.spacing
+        )
 
     @property
     def mahalanobis(self) -> float:
@@ -77,28 +72,13 @@ class ShapePair(NamedTuple):
         It does not depend on the spacing. 0 for equal centres, inf where both masks are flat and lie beside each other.
         """
         n, m = self.reference.size, self.prediction.size
-        if not n * m:
-            return math.nan
+        first, second = self.reference, self.prediction
         spread = [
-            [
-                m * (n * pp - p * q) + n * (m * rr - r * s)
-                for pp, rr, q, s in zip(
-                    *rows, self.reference.sums, self.prediction.sums, strict=True
-                )
-            ]
-            for *rows, p, r in zip(
-                self.reference.products,
-                self.prediction.products,
-                self.reference.sums,
-                self.prediction.sums,
-                strict=True,
-            )
+            m * (n * first.products[i][j] - first.sums[i] * first.sums[j])
+            + n * (m * second.products[i][j] - second.sums[i] * second.sums[j])
+            for i, j in combinations_with_replacement(range(len(self.spacing)), 2)
         ]
-        found = _quadratic_form(spread, self._offset)
-        if found is None:
-            return math.inf
-        numerator, denominator = found
-        return math.sqrt(numerator * (n + m) / (denominator * n * m))
+        return mahalanobis_of(n, m, spread, self._offset)
 
     @property
     def _offset(self) -> list[int]:
@@ -109,8 +89,126 @@ class ShapePair(NamedTuple):
         ]
 
 
-def _quadratic_form(matrix: list[list[int]], vector: list[int]) -> tuple[int, int] | None:
-    """Give vᵀ M⁻¹ v of a symmetric matrix without negative eigenvalues as a fraction; None if M x = v has no solution.
+class Shapes(Protocol):
+    """What is known of the shapes of both masks of a structure, by themselves or among many."""
+
+    @property
+    def areas(self) -> tuple[float, float]:
+        """As of :class:`ShapePair`, and so are the others."""
+
+    @property
+    def crofton_areas(self) -> tuple[float, float]:
+        """Of both masks."""
+
+    @property
+    def center_distance(self) -> float:
+        """Of one mask from the other."""
+
+    @property
+    def mahalanobis(self) -> float:
+        """The same in standard deviations."""
+
+
+class WholeNumbers(NamedTuple):
+    """A table of float64 as whole numbers, which are these numbers times a power of two."""
+
+    values: tuple[int, ...]
+    exponent: int
+
+    @classmethod
+    def of(cls, table: NDArray[np.float64]) -> WholeNumbers:
+        """Take the greatest power of two of which all numbers are multiples."""
+        ratios = [value.as_integer_ratio() for value in table.tolist()]
+        exponent = max(denominator.bit_length() - 1 for _, denominator in ratios)
+        values = tuple((value << exponent) // denominator for value, denominator in ratios)
+        return cls(values, -exponent)
+
+    def sum(self, counts: NDArray[np.int64]) -> float:
+        """Add up the numbers, each as often as it occurs, and round once."""
+        places = counts.nonzero()[0].tolist()
+        found = sum(
+            self.values[i] * n for i, n in zip(places, counts[places].tolist(), strict=True)
+        )
+        return math.ldexp(found, self.exponent)
+
+
+@functools.lru_cache(maxsize=64)
+def area_numbers(spacing: Spacing) -> WholeNumbers:
+    """Give :func:`fastseg.measures.surface_areas.surfel_measures` as whole numbers."""
+    return WholeNumbers.of(surfel_measures(spacing))
+
+
+@functools.lru_cache(maxsize=64)
+def crofton_numbers(spacing: Spacing) -> WholeNumbers:
+    """Give :func:`crofton_measures` as whole numbers."""
+    return WholeNumbers.of(crofton_measures(spacing))
+
+
+def distance_of_centers(n: int, m: int, offset: Sequence[int], spacing: Spacing) -> float:
+    """Measure from one centre of mass to the other; nan if a mask is empty.
+
+    Parameters
+    ----------
+    n, m : int
+        Voxels of the reference and of the prediction.
+    offset : sequence of int
+        How far one centre lies behind the other, times both.
+    spacing : tuple of float
+    """
+    both = n * m
+    if not both:
+        return math.nan
+    # in whole numbers, so that it does not depend on where positions are counted from
+    steps = [step / both * unit for step, unit in zip(offset, spacing, strict=True)]
+    return math.sqrt(math.fsum([step * step for step in steps]))
+
+
+def mahalanobis_of(n: int, m: int, spread: Sequence[int], offset: Sequence[int]) -> float:
+    """Measure in units of the pooled standard deviation.
+
+    Parameters
+    ----------
+    n, m, offset
+        As of :func:`distance_of_centers`.
+    spread : sequence of int
+        The pooled covariance of each two axes, the first with all, the second with itself and those behind it, …, times
+        n · m · (n + m).
+    """
+    if not n * m:
+        return math.nan
+    found = _quadratic_form(spread, offset)
+    if found is None:
+        return math.inf
+    numerator, denominator = found
+    return math.sqrt(numerator * (n + m) / (denominator * n * m))
+
+
+def _quadratic_form(spread: Sequence[int], vector: Sequence[int]) -> tuple[int, int] | None:
+    """Give vᵀ M⁻¹ v of a symmetric matrix, none of its eigenvalues negative, as a fraction; None without a solution."""
+    if len(vector) == 3:
+        aa, ab, ac, bb, bc, cc = spread
+        x, y, z = vector
+        # the rows of the adjugate
+        first, second, third = bb * cc - bc * bc, ac * bc - ab * cc, ab * bc - ac * bb
+        determinant = aa * first + ab * second + ac * third
+        if determinant:
+            form = x * (x * first + 2 * (y * second + z * third))
+            form += y * (y * (aa * cc - ac * ac) + 2 * z * (ab * ac - aa * bc))
+            return form + z * z * (aa * bb - ab * ab), determinant
+    if len(vector) == 2:
+        aa, ab, bb = spread
+        x, y = vector
+        if determinant := aa * bb - ab * ab:
+            return x * x * bb - 2 * x * y * ab + y * y * aa, determinant
+    size = len(vector)
+    matrix = [[0] * size for _ in vector]
+    for (i, j), value in zip(combinations_with_replacement(range(size), 2), spread, strict=True):
+        matrix[i][j] = matrix[j][i] = value
+    return _reduced(matrix, vector)
+
+
+def _reduced(matrix: list[list[int]], vector: Sequence[int]) -> tuple[int, int] | None:
+    """Give the form by elimination.
 
     The matrix is reduced with v beside it, without a division: what has been taken off a corner of 0 under v is the
     form. Rows of 0 on the diagonal are rows of 0.

@@ -112,14 +112,14 @@ def _area(code: int, spacing: Spacing) -> float:
 def _area_vectors(code: int) -> list[Vertex]:
     """Eight times the area vector of each triangle of a code."""
     vectors: list[Vertex] = []
-    for loop in _loops(code):
+    for loop in loops(code):
         vectors += max(
             _cuts(loop), key=lambda cut: round(sum(math.hypot(*vector) for vector in cut), 9)
         )
     return vectors
 
 
-def _loops(code: int) -> list[list[Vertex]]:
+def loops(code: int) -> list[list[Vertex]]:
     """Trace the closed polygons in which the boundary of the set corners meets the cube's faces."""
 
     def is_set(corner: Vertex) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, get_args
 
@@ -12,13 +13,22 @@ from fastseg import threads
 from fastseg.measures.distributions import Distribution, SurfaceReductions
 from fastseg.threads import lazy
 
-Boundary = Literal["voxel", "surfel", "vertex"]
+Boundary = Literal["voxel", "surfel", "vertex", "mesh"]
 BOUNDARIES: tuple[str, ...] = get_args(Boundary)
 #: those whose elements have areas, and count the same in percentiles all the same
 COUNTED = frozenset({"vertex"})
 
+#: measurements that depend on the boundary
+OF_SURFACES = frozenset(("surface_distances", "surface_distributions"))
+
 Floats = NDArray[np.float64]
 Codes = NDArray[np.uint8]
+
+
+def operations_for(measurements: Iterable[str], boundary: Boundary) -> tuple[str, ...]:
+    """List what a backend has to offer for some measurements: meshes are an operation of their own."""
+    names = tuple(sorted(measurements))
+    return (*names, "mesh_distances") if boundary == "mesh" and OF_SURFACES & {*names} else names
 
 
 @dataclass(frozen=True)
@@ -32,7 +42,8 @@ class SurfaceDistances(SurfaceReductions):
     reference_to_prediction, prediction_to_reference : float64 ndarray (n,)
         One distance per surface element, in C order of the array, in the units of the spacing.
     reference_codes, prediction_codes : uint8 ndarray (n,) or None
-        Which of the voxels around each surface element are set; None for ``boundary="voxel"``.
+        Which of the voxels around each surface element are set, or which of the areas a triangle of a mesh has; None
+        for ``boundary="voxel"``.
     code_areas : float64 ndarray or None
         Area of a surface element (length in 2-D) of each code.
     counted : bool

@@ -6,6 +6,7 @@ Each gives nan where its formula divides by 0; what then stands in the table is 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from fastseg.measures.joint_histogram import Counts
 from fastseg.metrics.registry import DEFAULTS, Function, Options, family, metric
@@ -66,12 +67,34 @@ def balanced_accuracy(counts: Counts, options: Options = DEFAULTS) -> float:
 
 @metric(
     "counts",
-    formula="(1 + β²) TP / ((1 + β²) TP + β² FN + FP), β = 1",
+    formula="(1 + β²) TP / ((1 + β²) TP + β² FN + FP)",
     source="van Rijsbergen 1979",
+    uses=("beta",),
 )
 def f_beta(counts: Counts, options: Options = DEFAULTS) -> float:
-    """F-beta score with β = 1, which is Dice; ask for ``f2`` or ``f0_5`` for another β."""
-    return f_score(1.0)(counts, options)
+    """F-beta score: recall counts β times as much as precision; β is 1, which is Dice, unless `beta` is given."""
+    return f_score(options.beta)(counts)
+
+
+def with_betas(names: Iterable[str], betas: float | tuple[float, ...]) -> tuple[str, ...]:
+    """Put one name for each β in the place of f_beta, where there are several.
+
+    Examples
+    --------
+    >>> with_betas(["dice", "f_beta"], (0.5, 2.0))
+    ('dice', 'f0_5', 'f2')
+    """
+    if not isinstance(betas, tuple):
+        return tuple(names)
+    several = names_of_betas(betas)
+    return tuple(
+        dict.fromkeys(one for name in names for one in (several if name == "f_beta" else [name]))
+    )
+
+
+def names_of_betas(betas: Iterable[float]) -> list[str]:
+    """Name the F-beta score of each β, as in f0_5, with up to six decimal places."""
+    return [f"f{beta:.6f}".rstrip("0").rstrip(".").replace(".", "_") for beta in betas]
 
 
 @family(r"f(\d+(?:[._]\d+)?)", "f2", "f_beta", "(1 + β²) TP / ((1 + β²) TP + β² FN + FP)")

@@ -92,8 +92,8 @@ exceeds τ, the tolerance, by no more than a millionth of it is within τ.
             gives="fastseg.measures.overlap.Overlap",
             title="Of boundary bands",
             about="""
-Rτ and Pτ are the voxels of each mask that lie nearer than τ, the tolerance, to its own voxel surface; what lies τ away
-but for a rounding is not nearer.
+Rτ and Pτ are the voxels of each mask that lie nearer than τ, the width of the band, to its own voxel surface; what lies
+τ away but for a rounding is not nearer. The width is the tolerance unless `boundary_width` is given.
 """,
             group="surface",
         ),
@@ -130,9 +130,25 @@ outside it if they share a corner. Asked for by name.
             title="Of skeletons",
             about="""
 Asked for by name, or with the others of `metrics="topology"`. S(M) is the skeleton of a mask as `skeletonize` finds it,
-of a plane from the four sides in it; U(M) are the voxels of M that at most two steps across faces lead to from S(M).
+of a plane from the four sides in it: Lee's, which scikit-image gives of planes with `method="lee"` alone, else Zhang's,
+whose voxels are others. A structure an even number of voxels wide may have none (scikit-image#3757). U(M) are the
+voxels of M that at most two steps across faces lead to from S(M), as nnU-Net's Skeleton Recall dilates it twice.
 """,
             group="topology",
+            by_default=False,
+        ),
+        Measurement(
+            name="tree_overlap",
+            from_histogram=False,
+            gives="fastseg.measures.trees.TreeOverlap",
+            title="Of trees",
+            about="""
+Asked for by name, of airways and vessels. S(R) is the skeleton of the reference, L(P) the largest component of the
+prediction, connected by faces, the first of equally large ones. The skeleton's voxels with more than two neighbours of
+its own are taken out; what hangs together by corners and has at least five voxels is a branch, and every voxel of the
+skeleton is of the branch that is nearest in voxels, whatever their spacing. ATM'22 gives the same in percent, with
+quirks of its own: protocol `atm22`.
+""",
             by_default=False,
         ),
         Measurement(
@@ -186,6 +202,7 @@ class Options(NamedTuple):
     tolerance: float = 1.0
     percentile_method: PercentileMethod = "max_of_directions"
     voxel_volume: float = 1.0
+    beta: float = 1.0
 
 
 DEFAULTS = Options()

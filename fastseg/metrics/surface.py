@@ -109,9 +109,9 @@ def nsd(distances: SurfaceReductions, options: Options = DEFAULTS) -> float:
     "band_overlap",
     formula="|Rτ ∩ Pτ| / |Rτ ∪ Pτ|, Mτ = voxels of M nearer than τ(1 − 10⁻⁶) to M's surface",
     source="Cheng et al. 2021, arXiv:2103.16562",
-    uses=("tolerance",),
+    uses=("tolerance", "boundary_width"),
 )
 def boundary_iou(band: Overlap, options: Options = DEFAULTS) -> float:
-    """Intersection over union of the inner boundary bands of width τ, the tolerance."""
+    """Intersection over union of the inner boundary bands of width τ, the tolerance unless told otherwise."""
     union = band.reference + band.prediction - band.both
     return band.both / union if union else math.nan

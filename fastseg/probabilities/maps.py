@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+import zipfile
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from fastseg import io
 from fastseg.errors import InputError, InputTypeError, InputWarning
 from fastseg.inputs.arrays import as_array
 from fastseg.inputs.choices import unknown
-from fastseg.inputs.device import is_on_device
+from fastseg.inputs.device import check_in_cpu_memory
 from fastseg.inputs.scalars import as_whole_number, shown
 from fastseg.inputs.source import Source
 from fastseg.io.objects import as_opened
@@ -138,6 +139,10 @@ def as_logits(logits: Logits, channels: int) -> Literal["", "sigmoid", "softmax"
 def _opened(given: Any, reference: Source, rules: io.GridRules) -> Any:
     """Read an image, in the reference's order of axes where both have a grid; an array is what it is."""
     if isinstance(given, (str, os.PathLike)):
+        if _is_of_nnunet(given):
+            # (channels, z, y, x), whatever reader nnU-Net was given; images with a grid are read as (x, y, z)
+            array = io.open_image(given).read().array
+            return array if reference.grid is None else np.moveaxis(array.T, -1, 0)
         image = io.open_image(given)
     else:
         opened = as_opened(given, "probabilities")
@@ -157,13 +162,21 @@ def _opened(given: Any, reference: Source, rules: io.GridRules) -> Any:
     return array if how.prediction is None else how.prediction.applied(array)
 
 
+def _is_of_nnunet(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a file holds what nnU-Net writes: one array of this name, or of that of its first version."""
+    if not os.fspath(path).lower().endswith(".npz"):
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name.removesuffix(".npy") for name in archive.namelist()]
+    except (OSError, zipfile.BadZipFile):
+        return False  # which is told where it is read
+    return names in (["probabilities"], ["softmax"])
+
+
 def _as_floats(given: Any) -> NDArray[Any]:
+    check_in_cpu_memory(given, "probabilities", "probabilities")
     array = as_array(given, "probabilities")
-    if is_on_device(array):
-        raise InputTypeError(
-            "probabilities: they are evaluated in CPU memory, and this array is on a GPU; copy it "
-            "(cupy.asnumpy(array), tensor.cpu())"
-        )
     if array.dtype.kind != "f":
         raise InputTypeError(
             f"probabilities: expected floats from 0 to 1, got dtype {array.dtype}; label maps are for "

@@ -175,6 +175,7 @@ CELLPOSE = Protocol(
         "is given. boundary_scores is not covered. The script that was run is that of 4.2.1.1."
     ),
     axes="zyx",
+    more_rows={"instances": 1, "instances@0.5": 1},
     scores=(
         Score("aggregated_jaccard_index"),
         Score("threshold", None),

@@ -128,6 +128,7 @@ MEDSEGFM = Protocol(
         "of commit 914e00f."
     ),
     axes="zyx",
+    more_rows={ALL_CLASSES: 1, "1": 1},
     scores=(
         Score("DSC"),
         Score("NSD"),

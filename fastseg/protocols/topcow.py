@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fastseg.errors import InputError, MissingPackageError
+from fastseg.errors import InputError
 from fastseg.inputs.arrays import Array
+from fastseg.inputs.c_order import c_ordered
 from fastseg.inputs.structures import Structure
 from fastseg.measures.joint_histogram import Counts
 from fastseg.protocols.framework.label_pair import LabelPair
@@ -91,7 +92,7 @@ def evaluate(pair: LabelPair, options: Options) -> list[Row]:
         means = dict.fromkeys(means, math.nan)
         scores[_MERGED] = dict(means)
     if options["cldice"]:
-        scores[_MERGED]["clDice"] = _centreline_dice(parts)
+        scores[_MERGED]["clDice"] = _centreline_dice(pair, parts)
     detections = {
         name: _detection(pair, VESSELS[name], options["iou_threshold"]) for name in OPTIONAL
     }
@@ -192,24 +193,17 @@ def _surface_distances(
     return np.concatenate([found[found != 0], np.zeros(zeros)]) if zeros else found
 
 
-def _centreline_dice(parts: Maps) -> float:
+def _centreline_dice(pair: LabelPair, parts: Maps) -> float:
     """Take the harmonic mean of how much of each skeleton lies in the other mask; 0 where it is of nothing.
 
     The arrays are SimpleITK's, and its script turns them to x, y, z before they are thinned: the order matters.
     """
-    try:
-        from skimage.morphology import skeletonize
-    except ImportError:
-        raise MissingPackageError(
-            "topcow: clDice needs the skeletons of scikit-image: pip install scikit-image; cldice=False leaves it out",
-            name="skimage",
-        ) from None
-    masks = [labels.T != 0 for labels in (parts.prediction, parts.reference)]
+    masks = [c_ordered(labels.T != 0) for labels in (parts.prediction, parts.reference)]
     shares = []
     for mask, other in zip(masks, reversed(masks), strict=True):
-        skeleton = skeletonize(np.ascontiguousarray(mask), method="lee") != 0
-        size = int(skeleton.sum())
-        shares.append(int((skeleton & other).sum()) / size if size else 0.0)
+        skeleton = pair.backend.operations.skeletonize(mask, mask.shape[0] > 1)
+        size = int(np.count_nonzero(skeleton))
+        shares.append(int(np.count_nonzero(skeleton & other)) / size if size else 0.0)
     precision, sensitivity = shares
     if precision + sensitivity == 0:
         return 0.0
@@ -258,7 +252,7 @@ TOPCOW = Protocol(
         "the centreline Dice of all vessels; whether the four vessels that many people lack are detected; and of "
         "either half of the circle its graph, and whether its vessels have the right neighbours and components and lie "
         "on their side. A score's name in the organiser's file is that of the column, _ and that of the structure. "
-        "clDice needs scikit-image, whose skeletons it takes; cldice=False leaves it out. Cropping to a region of "
+        "clDice is of skeletons as scikit-image has them; cldice=False leaves it out. Cropping to a region of "
         "interest is up to the caller. The copies of the script's modules that were read and run are those of commits "
         "25ca839, 30441dd, b57fef7 and da955fe."
     ),
@@ -307,6 +301,7 @@ TOPCOW = Protocol(
     ),
     evaluate=evaluate,
     aggregate=aggregate,
+    more_rows=dict.fromkeys((_MERGED, "ClsAvgDice"), tuple(NAMES)),
 )
 
 PROTOCOLS = (TOPCOW,)

@@ -14,7 +14,7 @@ import numpy as np
 from fastseg import io, threads
 from fastseg.errors import GridMismatchError, InputError, InputTypeError, InputWarning
 from fastseg.inputs.arrays import Array, Spacing, as_label_map, as_spacing, check_same_shape
-from fastseg.inputs.device import is_on_device
+from fastseg.inputs.device import check_in_cpu_memory
 from fastseg.inputs.scalars import shown
 from fastseg.inputs.source import whole_map
 from fastseg.io import PreparedPair
@@ -54,11 +54,7 @@ def as_maps(
     values = [*values, *samples]
     names = [*names, *(f"sample {number}" for number in range(1, len(samples) + 1))]
     for value, name in zip(values, names, strict=True):
-        if is_on_device(value):
-            raise InputTypeError(
-                f"{name}: lies on a GPU, for which there is no kernel of raters; copy it, as in array.get() of CuPy "
-                "or tensor.cpu() of torch"
-            )
+        check_in_cpu_memory(value, name, "raters")
     if all(isinstance(value, np.ndarray) for value in values):
         arrays = [as_label_map(value, name) for value, name in zip(values, names, strict=True)]
         grid, of_image = None, None

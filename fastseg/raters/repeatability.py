@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastseg.errors import InputError, InputTypeError
+from fastseg.inputs.device import check_in_cpu_memory
 from fastseg.results.table import text_table
 
 
@@ -152,6 +153,7 @@ def repeatability(measurements: ArrayLike, truth: ArrayLike | None = None) -> Re
 
 
 def _numbers(given: ArrayLike, argument: str, expected: str) -> NDArray[np.float64]:
+    check_in_cpu_memory(given, argument, "repeated measurements")
     try:
         values = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -12,8 +12,8 @@ from fastseg.statistics import Ranking, ScoreTable, TaskRanking
 
 #: boxes beyond which each structure gets a figure of its own
 _BOXES = 40
-#: figures of one kind; what they leave out is said
-_MOST = 12
+#: figures of distributions, rankings that are drawn, tasks of a line; what they leave out is said
+_MOST, _RANKINGS, _TASKS = 8, 5, 12
 #: cases beyond which the lines of a podium are a wall
 _PODIUM_CASES = 300
 
@@ -85,7 +85,12 @@ def _ranks(table: ScoreTable, ranking: Ranking) -> tuple[list[Figure], list[str]
     if len(tasks) > 1:
         tasks.insert(0, ranking.consensus())
     found: list[Figure] = []
-    for one in tasks[:_MOST]:
+    for metric in dict.fromkeys(one.metric for one in ranking.tasks):
+        own = tuple(one for one in ranking.tasks if one.metric == metric)
+        if 1 < len(own) <= _TASKS:
+            draw = functools.partial(plots.rank_lines, Ranking(own, ranking.settings))
+            found.append(_drawn("ranks", f"Ranks by {metric} in all structures", draw))
+    for one in tasks[:_RANKINGS]:
         name = _name(one)
         if len(one.samples):
             title = f"How stable the ranks are: {name}"
@@ -93,14 +98,16 @@ def _ranks(table: ScoreTable, ranking: Ranking) -> tuple[list[Figure], list[str]
         if one.task != "consensus":
             title = f"Who is significantly better: {name}"
             found.append(_drawn("significance", title, functools.partial(plots.significance, one)))
-    for one in ranking.tasks[: _MOST // 3]:
+    for one in ranking.tasks[: _RANKINGS - 1]:
         if one.n_cases <= _PODIUM_CASES:
             title = f"Places of the algorithms in each case: {_name(one)}"
             draw = functools.partial(plots.podium, table, one.metric, one.task or None)
             found.append(_drawn("podium", title, draw))
     notes = []
-    if len(tasks) > _MOST:
-        notes.append(f"Ranks: figures of the first {_MOST} of {len(tasks)} rankings.")
+    if len(tasks) > _RANKINGS:
+        notes.append(
+            f"Ranks: figures of {_RANKINGS} of {len(tasks)} rankings; the table above has all of them."
+        )
     return found, notes
 
 

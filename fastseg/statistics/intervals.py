@@ -197,8 +197,15 @@ def _interval(
     if n < 2 or not np.isfinite(estimate) or not drawn.samples:
         return estimate, np.nan, np.nan
     kept = {what: None if one is None else one[defined] for what, one in groups.items()}
+    # without groups every sample has n cases
+    divided = statistic == "mean" and not any(one is not None for one in kept.values())
     found = np.concatenate(
-        [aggregated(values, weights, statistic)[:, 0] for weights in drawn.of(n, within, **kept)]
+        [
+            (weights @ values)[:, 0] / n
+            if divided
+            else aggregated(values, weights, statistic)[:, 0]
+            for weights in drawn.of(n, within, **kept)
+        ]
     )
     tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
     if kind == "bca":

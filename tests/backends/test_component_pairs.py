@@ -69,7 +69,7 @@ def test_what_is_measured_is_that_of_painted_volumes(
 ) -> None:
     """Small ones go through one loop; of others masks are taken out."""
     if not small:
-        monkeypatch.setattr("fastseg.backends.numba.small_structures._MOST_WORDS", 0)
+        monkeypatch.setattr("fastseg.backends.numba.batches._MOST_WORDS", 0)
     rng = np.random.default_rng(1)
     compared = 0
     for seed in range(60):

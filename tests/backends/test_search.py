@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 import fastseg
+from fastseg.backends.numba import batches as _batches
 from fastseg.backends.numba import nearest as _nearest
-from fastseg.backends.numba import small_structures as _small_structures
 from tests.oracle import hard_cases
 
 Mask = NDArray[np.bool_]
@@ -67,7 +67,7 @@ def searched(
         found[1] += [sum(stop - start for start, stop in search.unanswered) for search in searches]
 
     monkeypatch.setattr(_nearest, "_search_further", spy)
-    monkeypatch.setattr(_small_structures, "_MOST_WORDS", 0)  # none goes another way
+    monkeypatch.setattr(_batches, "_MOST_WORDS", 0)  # none goes another way
 
     def search(masks: Any, **options: Any) -> tuple[list[int], list[int], list[Any]]:
         found[:] = [], []

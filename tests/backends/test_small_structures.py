@@ -17,7 +17,7 @@ import fastseg
 from fastseg import threads
 from fastseg.backends import numba as numba_backend
 from fastseg.backends import scipy as scipy_backend
-from fastseg.backends.numba import small_structures
+from fastseg.backends.numba import batches, small_structures
 from fastseg.backends.shared.volume import Volume
 from fastseg.measures.many_distributions import OneOfMany
 from fastseg.measures.regions import ManyRegions, Region, Request
@@ -33,7 +33,7 @@ LISTS = frozenset(("surface_distances",))
 @contextmanager
 def one_by_one() -> Iterator[None]:
     """No structure is small."""
-    with mock.patch.object(small_structures, "_MOST_WORDS", 0):
+    with mock.patch.object(batches, "_MOST_WORDS", 0):
         yield
 
 
@@ -195,16 +195,16 @@ def limits(**changed: int) -> Iterator[None]:
     """Other limits of the loop."""
     with ExitStack() as stack:
         for name, value in changed.items():
-            stack.enter_context(mock.patch.object(small_structures, name, value))
+            module = batches if hasattr(batches, name) else small_structures
+            stack.enter_context(mock.patch.object(module, name, value))
         yield
 
 
 def small_and_others(pair: tuple[Array, Array], regions: Any, **changed: int) -> list[bool]:
     """Which of some regions the loop has measured."""
     with limits(**changed):
-        found = small_structures.measure(
-            (Volume.of(pair[0]), Volume.of(pair[1])), regions, Request(ALL, (1.0,) * 3)
-        )
+        candidates = batches.Candidates((Volume.of(pair[0]), Volume.of(pair[1])), regions)
+        found = small_structures.measure(candidates, Request(ALL, (1.0,) * 3))
     return [measured is not None for measured in found]
 
 
@@ -246,8 +246,8 @@ def test_nothing_depends_on_how_structures_are_cut_into_chunks() -> None:
             fastseg.set_num_threads(n)
             for words in (1, 100, 1 << 20):
                 with (
-                    mock.patch.object(small_structures, "_CHUNK_WORDS", words),
-                    mock.patch.object(small_structures, "_COST_OF_A_WORD", 1 << 20),
+                    mock.patch.object(batches, "_CHUNK_WORDS", words),
+                    mock.patch.object(small_structures, "COST_OF_A_WORD", 1 << 20),
                 ):
                     assert rows(*pair, spacing=SPACINGS[3]) == expected
     finally:

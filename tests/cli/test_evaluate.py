@@ -22,6 +22,7 @@ from fastseg.backends import numba as numba_backend
 from fastseg.cli import evaluating
 from fastseg.cohort import one_case
 from fastseg.cohort.pairing import pair_folders
+from fastseg.protocols.framework.settings import ProtocolSettings
 from tests import processes
 
 SCIPY = ("--backend", "scipy")
@@ -412,3 +413,59 @@ def test_a_table_is_joined_from_what_was_written(call: Call, folders: tuple[str,
     assert joined.settings["unit"] == "voxels"
     content = json.loads(Path("o.json").read_text())
     assert {entry["label"] for entry in content["summary_by_label"]} == {"1", "2"}
+
+
+@pytest.mark.parametrize("protocol", ["topcow", "medsegfm", "cellpose"])
+def test_a_format_that_cannot_hold_a_protocols_rows_is_refused_first(
+    protocol: str, pair: tuple[str, str], call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two rows of one label summary.json can keep but one: that was told after all cases were evaluated."""
+    monkeypatch.setattr(evaluating, "evaluate_all", None)  # nothing is
+    status, out, errors = call(
+        "evaluate", *pair, "--protocol", protocol, "--output", "nnunet:summary.json"
+    )
+    assert (status, out) == (2, "")
+    assert "both have the label" in errors[-1]
+    assert not Path("summary.json").exists()
+
+
+def test_rows_that_protocols_are_known_to_have_are_there() -> None:
+    labels = np.random.default_rng(3).integers(0, 4, (9, 9, 9)).astype(np.uint8)
+    for name in ("topcow", "medsegfm", "cellpose"):
+        options: dict[str, Any] = {"cldice": False} if name == "topcow" else {}
+        rows = fastseg.evaluate_protocol(name, labels, labels, **options).structures
+        known = ProtocolSettings.of(name).known_labels
+        assert known
+        assert known.items() <= {row.name: row.label for row in rows}.items()
+
+
+def test_two_tables_of_points_are_a_pair(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Call
+) -> None:
+    """LUNA16's, each of all scans; a .csv was taken for a table of pairs, so that only such a one could name them."""
+    monkeypatch.chdir(tmp_path)
+    nodules = "seriesuid,coordX,coordY,coordZ,diameter_mm\na,1,2,3,6\na,30,20,3,8\nb,1,1,1,5\n"
+    candidates = (
+        "seriesuid,coordX,coordY,coordZ,probability\na,1,2,4,0.9\na,50,20,3,0.8\nb,1,1,2,0.3\n"
+    )
+    Path("nodules.csv").write_text(nodules, encoding="utf-8")
+    Path("candidates.csv").write_text(candidates, encoding="utf-8")
+    arguments = "nodules.csv", "candidates.csv", "--protocol", "luna16"
+    status, out, errors = call(
+        "evaluate", *arguments, "--output", "scores.csv", "--output", "a.jsonl"
+    )
+    assert (status, errors) == (0, [])
+    assert "Means over 2 cases" in out
+    assert "CPM" in out
+    with open("scores.csv", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["level"] == "structure"]
+    assert [(row["case"], row["True positives"]) for row in rows] == [("a", "1.0"), ("b", "1.0")]
+    one = fastseg.evaluate_protocol("luna16", "nodules.csv", "candidates.csv")
+    assert [row["Sensitivity"] for row in one.structures] == [
+        float(row["Sensitivity"]) for row in rows
+    ]
+    status, _, errors = call("evaluate", *arguments, "--output", "a.jsonl", "--resume")
+    assert (status, errors) == (0, ["fastseg: note: 1 of 1 cases are in a.jsonl already"])
+    status, _, errors = call("evaluate", *arguments[:2], "--protocol", "kits23")
+    assert status == 2
+    assert "a table of pairs names the predictions" in errors[-1]

@@ -148,6 +148,43 @@ def test_blank_lines_cost_no_outcome(folders: Path, counted: list[str]) -> None:
         assert keys() == list("012345")
 
 
+@pytest.mark.parametrize("hashed", [False, True])
+def test_a_changed_image_of_confidences_is_done_again(
+    folders: Path, counted: list[str], hashed: bool
+) -> None:
+    """It is a file of the case like the other two: of one that changed, or came anew, the rows are made again."""
+    Path("c").mkdir()
+    for i in range(6):
+        np.save(f"c/{i}.npy", np.full((5, 4, 3), 0.5, np.float32))
+    options = {"instances": True, "confidence": "c", "hashed": hashed, "resume": True}
+    run(**options)
+    counted.clear()
+    run(**options)
+    assert counted == []
+    np.save("c/2.npy", np.full((5, 4, 3), 0.25, np.float32))
+    os.utime("c/2.npy", ns=(1, 1))
+    os.utime("c/3.npy", ns=(1, 1))
+    found = run(**options)
+    assert counted == (["2"] if hashed else ["2", "3"])
+    assert {row.instance.confidence for row in found.case("2").instances() if row.instance} >= {
+        0.25
+    }
+    [line] = [record for record in read_stream("o.jsonl") if record.key.case == "2"]
+    [kept] = line.further
+    assert kept is not None
+    assert kept.path.endswith("c/2.npy")
+
+
+def test_a_changed_table_that_an_option_names_is_done_again(folders: Path) -> None:
+    """As of LUNA16's nodules that do not count."""
+    from fastseg.protocols.framework.settings import ProtocolSettings
+
+    Path("more.csv").write_text("coordX,coordY,coordZ,diameter_mm\n", encoding="utf-8")
+    settings = ProtocolSettings.of("luna16", excluded="more.csv")
+    assert settings.further_files("0") == ("more.csv",)
+    assert ProtocolSettings.of("kits23").further_files("0") == ()
+
+
 def test_a_changed_file_is_done_again(folders: Path, counted: list[str]) -> None:
     run()
     np.save("p/2.npy", _map(7))

@@ -27,6 +27,7 @@ from fastseg.compat._support.patching import Host
 from fastseg.compat.metrics_reloaded import BinaryPairwiseMeasures
 from tests.compat.cases import Pair, extreme_pairs, filled_pairs, has_empty, with_spacings
 from tests.compat.parity import count_calls, observed
+from tests.oracle.trees import trees
 
 if importlib.util.find_spec("MetricsReloaded") is None:
     host: Any = None
@@ -353,10 +354,10 @@ class Main:
     def absolute_volume_difference_ratio(self) -> int:
         return -1
 
-    def centreline_dsc(self) -> float:
-        return 0.25
+    def skeleton_versions(self) -> int:
+        return -1
 
-    def skeleton_versions(self) -> Any:
+    def border_distance(self) -> Any:
         return self.given, self.dict_args
 
 
@@ -399,13 +400,12 @@ def test_what_is_not_here_is_left_to_the_host(beside: Callable[[Any], None]) -> 
     beside(Main)
     options = {"nsd": 2}
     measures = BinaryPairwiseMeasures(BLOCK, FULL, ["dsc"], 2, (1, 2), True, options)
-    given, _ = measures.skeleton_versions()
+    given, _ = measures.border_distance()
     assert given[0] is BLOCK
     assert given[1] is FULL
     assert given[2:] == (["dsc"], 2, (1, 2), True, options)
     measures.dict_args = {"nsd": 3}
-    assert measures.skeleton_versions()[1] == {"nsd": 3}
-    assert BinaryPairwiseMeasures(BLOCK, FULL, ["cldice"]).to_dict_meas() == {"cldice": 0.25}
+    assert measures.border_distance()[1] == {"nsd": 3}
     assert measures.tp() == 6
     with pytest.raises(AttributeError, match="dice"):
         measures.dice()
@@ -416,7 +416,7 @@ def test_what_is_not_here_is_left_to_the_host(beside: Callable[[Any], None]) -> 
 @pytest.mark.skipif(host is not None, reason="MetricsReloaded is installed")
 def test_what_is_nowhere_says_where_it_would_be() -> None:
     measures = BinaryPairwiseMeasures(BLOCK, FULL)
-    for name in ("border_distance", "skeleton_versions", "topology_precision", "fppi"):
+    for name in ("border_distance", "fppi", "list_labels"):
         with pytest.raises(AttributeError, match=f"does not cover .*{name}.*branch main"):
             getattr(measures, name)
         assert not hasattr(measures, name)
@@ -514,11 +514,34 @@ def test_wrong_input() -> None:
         BinaryPairwiseMeasures(mask, mask, ["dice"]).to_dict_meas()
 
 
-@pytest.mark.skipif(host is not None, reason="MetricsReloaded is installed")
-def test_cldice_is_left_to_the_host() -> None:
-    mask = np.ones((3, 4), int)
-    with pytest.raises(ImportError, match="install MetricsReloaded"):
-        BinaryPairwiseMeasures(mask, mask, ["cldice"]).to_dict_meas()
+@pytest.mark.parametrize("axes", [2, 3])
+def test_skeletons_are_scikit_images(axes: int) -> None:
+    morphology = pytest.importorskip("skimage.morphology")
+    for reference, prediction in trees(300, axes, axes=(axes,)):
+        masks = reference.astype(int), prediction.astype(int)
+        measures = BinaryPairwiseMeasures(masks[1], masks[0])
+        first, second = map(morphology.skeletonize, masks)
+        found = measures.skeleton_versions()
+        np.testing.assert_array_equal(found[0], first)
+        np.testing.assert_array_equal(found[1], second)
+        with np.errstate(invalid="ignore"):
+            precision = np.sum(second * masks[0]) / np.sum(second)
+            sensitivity = np.sum(first * masks[1]) / np.sum(first)
+            expected = 2 * sensitivity * precision / (sensitivity + precision)
+            values = measures.topology_precision(), measures.topology_sensitivity()
+            np.testing.assert_array_equal(values, (precision, sensitivity))
+            np.testing.assert_array_equal(measures.centreline_dsc(), expected)
+
+
+def test_skeletons_of_volumes_need_no_host() -> None:
+    line = np.zeros((3, 3, 9), int)
+    line[1, 1, 1:8] = 1
+    half = line.copy()
+    half[..., 4:] = 0
+    measures = BinaryPairwiseMeasures(half, line, ["cldice"])
+    assert measures.to_dict_meas() == {"cldice": 2 * (3 / 7) / (1 + 3 / 7)}
+    with pytest.warns(RuntimeWarning, match="invalid value"):
+        assert math.isnan(BinaryPairwiseMeasures(0 * line, line).centreline_dsc())
 
 
 @needs_host

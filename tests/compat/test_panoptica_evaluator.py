@@ -16,7 +16,9 @@ import pytest
 from fastseg import compat
 from fastseg.compat import panoptica as ours
 from fastseg.compat._support import panoptica_evaluator as support
+from fastseg.compat._support.panoptica_values import other_value
 from tests.compat.parity import observed
+from tests.oracle.trees import trees
 from tests.protocols.panoptic_twin import maps
 
 pytest.importorskip("panoptica")
@@ -328,6 +330,17 @@ def held_of(*maps: Any) -> Callable[[Any], Any]:
 def test_skeletons_are_the_hosts() -> None:
     options = {**SEMANTIC, "instance_metrics": [Metric.clDSC], "global_metrics": [Metric.clDSC]}
     assert both(options, results, "clDSC")
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_centreline_dice_of_two_masks() -> None:
+    """Volumes are thinned here, planes by the host: as it has them, in its types."""
+    for i, (reference, prediction) in enumerate(trees(60, 4, axes=(3, 2, 3))):
+        kind = (bool, np.uint8)[i % 2]
+        masks = reference.astype(kind, order="F" if i % 3 == 1 else "C"), prediction.astype(kind)
+        expected, found = Metric.clDSC(*masks), other_value(Metric.clDSC, *masks)
+        np.testing.assert_array_equal(found, expected)
+        assert type(found) is type(expected)
 
 
 def test_a_patched_host_gives_the_same(asked: collections.Counter[str]) -> None:

@@ -17,8 +17,13 @@ from tests.compat.parity import observed, outcome, same, same_words, warned
 metrics = pytest.importorskip("skimage.metrics")
 
 measure = pytest.importorskip("skimage.measure")
+morphology = pytest.importorskip("skimage.morphology")
 
-theirs = {name: getattr(measure if name == "label" else metrics, name) for name in ours.__all__}
+HOMES = {
+    **dict.fromkeys(("euler_number", "label", "perimeter_crofton"), measure),
+    "skeletonize": morphology,
+}
+theirs = {name: getattr(HOMES.get(name, metrics), name) for name in ours.__all__}
 PAIRS = cases.filled_pairs() + cases.extreme_pairs()
 MAPS = cases.label_maps()
 SMALL = np.array([[0, 1, 1, 2], [2, 2, 0, 5]])
@@ -205,7 +210,7 @@ def test_patched() -> None:
 
     with compat.patched("skimage"):
         for name in theirs:
-            home = measure if name == "label" else metrics
+            home = HOMES.get(name, metrics)
             assert getattr(home, name) is getattr(ours, name)
         assert skimage.metrics.set_metrics.hausdorff_pair is ours.hausdorff_pair
         for first, second in itertools.pairwise([SMALL, OTHER, SMALL > 0]):
@@ -216,7 +221,7 @@ def test_patched() -> None:
         table = theirs["contingency_table"](SMALL, OTHER, sparse_type="array")
         same(metrics.adapted_rand_error(table=table), theirs["adapted_rand_error"](table=table))
     for name, function in theirs.items():
-        assert getattr(measure if name == "label" else metrics, name) is function
+        assert getattr(HOMES.get(name, metrics), name) is function
     assert ours.mean_squared_error is metrics.mean_squared_error
 
 

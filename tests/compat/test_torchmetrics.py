@@ -16,7 +16,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("torchmetrics")
 
 import torchmetrics  # noqa: E402
-from torchmetrics import segmentation  # noqa: E402
+from torchmetrics import classification, segmentation  # noqa: E402
+from torchmetrics.functional import classification as classify  # noqa: E402
 from torchmetrics.functional import segmentation as functional  # noqa: E402
 
 import fastseg  # noqa: E402
@@ -310,7 +311,8 @@ def test_the_mean_distance_of_volumes() -> None:
 
 @pytest.mark.parametrize("name", ours.__all__)
 def test_signatures(name: str) -> None:
-    theirs: Any = getattr(functional, name, None) or getattr(segmentation, name)
+    homes = (functional, segmentation, classify, classification)
+    theirs: Any = next(getattr(home, name) for home in homes if hasattr(home, name))
     first, second = (
         [
             (each.name, each.kind, each.default)

@@ -15,7 +15,6 @@ import SimpleITK
 import fastseg
 from fastseg.__main__ import main
 from fastseg.errors import InputError, InputTypeError, InputWarning
-from fastseg.inputs import source
 from tests.io.files import DIRECTIONS, affine_of
 from tests.oracle import naive
 
@@ -200,13 +199,6 @@ def test_wrong_options_are_refused(options: Any, error: type[Exception], message
         found.save("map.nii", direction="boht")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="dtype: expected float32 or float64"):
         found.save("map.nii", dtype=np.int16)
-
-
-def test_arrays_on_a_gpu_have_to_be_copied(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Arrays that only say that they are on a GPU stand in for those that are."""
-    monkeypatch.setattr(source, "memory_of", lambda array: "cuda")
-    with pytest.raises(InputTypeError, match="is on a GPU; copy it"):
-        fastseg.distance_map(square(4, 3), square(4, 5))
 
 
 # ---------------------------------------------------------------------------- files

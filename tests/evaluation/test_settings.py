@@ -51,6 +51,8 @@ def test_the_table_says_what_it_was_made_with() -> None:
         "unit": "mm",
         "labels": {"liver": 1, "both": (1, 2)},
         "tolerance": {"liver": 2, "default": 1},
+        "boundary_width": None,
+        "beta": 1.0,
         "boundary": "surfel",
         "percentile_method": "pooled",
         "empty": {"default": "nan", "hd99_5": 7.0},

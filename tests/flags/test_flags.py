@@ -136,6 +136,16 @@ def test_thousands_of_structures_have_the_flags_of_each_alone() -> None:
     assert [row.flags for row in scipy] == [row.flags for row in together]
 
 
+def test_what_is_only_known_within_the_tolerance_raises_no_flag_of_distances() -> None:
+    far = CUBE.copy()
+    far[0:4, 0:4, 33:39] = 1
+    assert "percentile_at_a_jump" in flags(CUBE, far, metrics=["nsd", "hd"])
+    assert "percentile_at_a_jump" not in flags(CUBE, far, metrics=["nsd"])
+    inner = box((11, 29), (11, 29), (11, 29))
+    assert "one_layer_too_large" not in flags(inner, CUBE, metrics=["nsd", "dice"])
+    assert "anisotropic_voxels" in flags(inner, CUBE, metrics=["nsd"], spacing=(4, 1, 1))
+
+
 def test_flags_say_what_they_mean() -> None:
     flags = list_flags()
     assert len(flags) >= 16

@@ -8,6 +8,7 @@ from numpy.testing import assert_array_equal
 
 import fastseg
 from fastseg.backends import scipy_packed
+from fastseg_kernels._thinning import VOXELS
 from fastseg_kernels.cpu import skeleton
 
 
@@ -17,7 +18,7 @@ def test_voxels_come_back(width: int) -> None:
     mask = rng.random((3, 4, width)) < 0.8
     mask[1, 1] = False
     words = scipy_packed.pack(mask, (1,), tuple(slice(0, size) for size in mask.shape), False)
-    shape = 5, 6, -(-width // skeleton.VOXELS)
+    shape = 5, 6, -(-width // VOXELS)
     spread, due = np.zeros((2, *shape), np.uint64)
     rows = np.zeros(shape[:2], np.uint8)
     skeleton.spread(words, width, spread, due, rows)

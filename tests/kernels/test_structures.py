@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastseg.backends.numba.nearest import nearest_offsets
 from fastseg.backends.shared.offsets import ball
+from fastseg_kernels._boxes import words_of
 from fastseg_kernels.cpu import structures
 from tests.oracle import naive
 
@@ -20,7 +21,7 @@ REACH = np.array([2, 3, 5], np.int64)
 
 def as_bits(mask: Array, reach: Any = REACH) -> Array:
     """The words of a mask (nz, ny, nx): one bit after the other, with the zeros of its layout."""
-    row_bits, slice_bits, n_words, guard = structures.words_of(*mask.shape, *reach)
+    row_bits, slice_bits, n_words, guard = words_of(*mask.shape, *reach)
     bits = np.zeros(64 * n_words, bool)
     for z, y, x in np.argwhere(mask):
         bits[64 * guard + z * slice_bits + y * row_bits + x] = True
@@ -29,7 +30,7 @@ def as_bits(mask: Array, reach: Any = REACH) -> Array:
 
 def packed(labels: Array, values: list[list[int]], boxes: Any, reach: Any = REACH) -> Array:
     boxes = np.array(boxes, np.int64)
-    n_words = structures.words_of(*boxes.T[3:], *reach)[2]
+    n_words = words_of(*boxes.T[3:], *reach)[2]
     words = np.zeros(n_words.sum(), np.uint64)
     starts = np.cumsum([0, *map(len, values)])
     flat = np.array([value for of_one in values for value in of_one], np.uint64)
@@ -67,7 +68,7 @@ def measured(
         [np.concatenate([as_bits(pair[side], reach) for pair in pairs]) for side in (0, 1)]
     )
     boxes = np.array([(0, 0, 0, *first.shape) for first, _ in pairs], np.int64)
-    largest = int(structures.words_of(*boxes.T[3:], *reach)[2].max())
+    largest = int(words_of(*boxes.T[3:], *reach)[2].max())
     room, in_order = changed.pop("room", 100_000), changed.pop("in_order", False)
     places = changed.pop("places", 64 * largest)
     bands, ends = np.full((len(pairs), 3), -7), np.full((len(pairs), 2), -7)

@@ -24,6 +24,22 @@ def test_the_formulas_of_rood_mri() -> None:
         assert found.area == pytest.approx(((m[1:] + m[:-1]) / 2).sum() / 5)
 
 
+def test_what_smaller_is_better_of_and_standard_deviations() -> None:
+    """As ROOD-MRI's calculate_metrics has them: the degradation of a distance is positive where it grows."""
+    rng = np.random.default_rng(81)
+    values = rng.random((4, 7)) + np.arange(4)[:, None]
+    scores: dict[float, Any] = dict(enumerate(values.tolist()))
+    found = fastseg.robustness(scores, larger_is_better=False, alpha=0.5)
+    w, m, sd = 0.5 ** np.arange(1, 4), values.mean(axis=1), values.std(axis=1, ddof=1)
+    assert found.degradation == pytest.approx((w * (m[1:] - m[0])).sum() / w.sum())
+    assert found.degradation == -fastseg.robustness(scores, alpha=0.5).degradation
+    assert found.weighted_sd == pytest.approx(((w * sd[1:]).sum() + sd[0]) / (w.sum() + 1))
+    assert found.sd_increase == pytest.approx((w * (sd[1:] - sd[0])).sum() / w.sum())
+    assert found.to_dict()[3]["loss"] == pytest.approx(m[3] - m[0])
+    assert found.to_dict()[3]["sd"] == pytest.approx(sd[3])
+    assert math.isnan(fastseg.robustness({0: [1, 2], 1: 3}).weighted_sd)
+
+
 def test_a_line_and_its_table() -> None:
     found = fastseg.robustness({2.0: [0.5, 0.7], 0: 0.8, 0.5: np.array([0.75])})
     assert found.slope == pytest.approx(-0.1)

@@ -163,6 +163,32 @@ def test_crofton_is_scikit_images_in_a_plane() -> None:
         assert found == pytest.approx(expected, rel=1e-12, abs=1e-12)
 
 
+def test_crofton_is_itks_where_voxels_are_cubes() -> None:
+    """At unequal spacing ITK weighs directions otherwise: a sphere's area differs by less than 0.1 %."""
+    sitk = pytest.importorskip("SimpleITK")
+
+    def by_itk(mask: Mask, spacing: tuple[float, ...]) -> float:
+        image = sitk.GetImageFromArray(mask.astype(np.uint8))
+        image.SetSpacing(spacing[::-1])
+        measure = sitk.LabelShapeStatisticsImageFilter()
+        measure.ComputePerimeterOn()
+        measure.Execute(image)
+        return float(measure.GetPerimeter(1))
+
+    rng = np.random.default_rng(10)
+    for _ in range(40):
+        ndim = int(rng.integers(2, 4))
+        mask = np.pad(rng.random(rng.integers(1, 12, ndim)) < rng.uniform(0.1, 1), 1)
+        mask[(1,) * ndim] = True
+        spacing = (float(rng.choice([0.5, 1, 2])),) * ndim
+        found = shapes("numba", mask, mask, spacing).crofton_areas[0]
+        assert found == pytest.approx(by_itk(mask, spacing), rel=1e-12)
+    z, y, x = np.ogrid[-32:32:2, -32:32, -32:32]
+    sphere = np.asarray(z * z + y * y + x * x < 25**2)
+    found = shapes("numba", sphere, sphere, (2.0, 1.0, 1.0)).crofton_areas[0]
+    assert found == pytest.approx(by_itk(sphere, (2.0, 1.0, 1.0)), rel=1e-3)
+
+
 # ---------------------------------------------------------------------------- through evaluate
 
 

@@ -190,6 +190,27 @@ def test_the_euler_number_is_scikit_images(kind: str) -> None:
         assert topology_of("numba", mask, kind).euler == expected
 
 
+def betti_of_cubes(cells: dict[str, Any]) -> tuple[int, ...]:
+    gudhi = pytest.importorskip("gudhi")
+    cubes = gudhi.CubicalComplex(**cells)
+    cubes.compute_persistence(homology_coeff_field=2, min_persistence=-1)
+    numbers = [*cubes.persistent_betti_numbers(0.0, 0.5), 0, 0, 0]
+    return tuple(map(int, numbers[:3]))
+
+
+def test_betti_numbers_are_gudhis() -> None:
+    """Voxels as closed cubes are connected by corners, as vertices of cubes by faces."""
+    rng = np.random.default_rng(9)
+    for _ in range(100):
+        mask = noise(rng, int(rng.integers(2, 4)))[0]
+        if not mask.any():
+            continue
+        values = np.where(mask, 0.0, 1.0)
+        by_corners, by_faces = (topology_of("numba", mask, kind).betti for kind in KINDS)
+        assert by_corners == betti_of_cubes({"top_dimensional_cells": values})
+        assert by_faces == betti_of_cubes({"vertices": values})
+
+
 # ---------------------------------------------------------------------------- metrics
 
 

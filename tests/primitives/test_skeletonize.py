@@ -198,9 +198,9 @@ def test_the_argument_is_left_alone() -> None:
     fastseg.skeletonize(mask)
 
 
-def test_tables_of_euler_changes() -> None:
+def test_tables_ofeuler_changes() -> None:
     """Both halves of a neighbourhood together tell what the voxel does to the Euler number."""
-    before, behind = skeletons._euler_changes()
+    before, behind = skeletons.euler_changes()
     rng = np.random.default_rng(6)
     for density in np.linspace(0.05, 0.95, 60):
         block = rng.random((3, 3, 3)) < density

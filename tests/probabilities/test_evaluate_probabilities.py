@@ -13,11 +13,11 @@ from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
 import fastseg
-import fastseg.probabilities.evaluate_probabilities
+import fastseg.probabilities.tables
 from fastseg.errors import InputError, InputTypeError
 from fastseg.measures.probability_bins import BINS, Cuts, places_of
 
-MODULE = sys.modules["fastseg.probabilities.evaluate_probabilities"]
+MODULE = sys.modules["fastseg.probabilities.tables"]
 SMALLEST = 2.0**-149
 
 KINDS = ("uniform", "sigmoid", "8 bits", "float16", "extremes", "near both ends", "float64")

@@ -152,7 +152,7 @@ OTHER_WRONG: list[tuple[str, Any, Any, str]] = [
     ("nndetection", A, B, "expected a mapping with boxes"),
     ("luna16", None, CANDIDATES, "got None"),
     ("luna16", 3, CANDIDATES, "got 3"),
-    ("luna16", NODULES, OnADevice(), "got OnADevice"),
+    ("luna16", NODULES, OnADevice(), "copy it"),
     ("luna16", NODULES * np.nan, CANDIDATES, "4 cells are not finite"),
     ("luna16", A, B, "one row a point"),
     ("panopticapi", None, PANOPTIC, "expected the path"),

@@ -130,7 +130,7 @@ class OnDevice:
 
 
 def test_a_map_on_a_gpu_is_to_be_copied() -> None:
-    with pytest.raises(InputTypeError, match="rater 2: lies on a GPU.*copy it"):
+    with pytest.raises(InputTypeError, match="rater 2: .* on a GPU; copy it"):
         fastseg.consensus([np.array([0, 1]), OnDevice()])
 
 

@@ -60,6 +60,8 @@ _require_a_device()
 
 def unsupported(operation: str, ndim: int) -> str | None:
     """Say why an operation is not offered, at all or for so many axes."""
+    if operation == "mesh_distances":
+        return "boundary='mesh' is measured on the CPU alone"
     if operation not in _OFFERED:
         return f"the cupy backend has no {operation}"
     if ndim > 3 and operation != "distance_transform_edt":

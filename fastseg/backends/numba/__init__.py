@@ -11,16 +11,18 @@ from numpy.typing import DTypeLike, NDArray
 
 from fastseg import threads
 from fastseg.backends.numba import allocator as _allocator
-from fastseg.backends.numba import small_structures as _small_structures
 from fastseg.backends.numba import transform as _transform
+from fastseg.backends.numba.batches import measure_in_loops
 from fastseg.backends.numba.component_pairs import RunPair
 from fastseg.backends.numba.components import (
     Components,
     connected_components,
 )
 from fastseg.backends.numba.histogram import joint_histogram
+from fastseg.backends.numba.loops import LOOPS
 from fastseg.backends.numba.many_components import OneComponent, region_components
 from fastseg.backends.numba.masks import Mask
+from fastseg.backends.numba.meshes import distances_between as mesh_distances
 from fastseg.backends.numba.probabilities import probability_moments
 from fastseg.backends.numba.regions import between, measured
 from fastseg.backends.numba.shapes import OFFERED as _OF_CODES
@@ -60,13 +62,18 @@ _LARGE_BOX = 1 << 24
 # What a voxel of a smaller one costs, on the scale of `threads.LEAST_COST`.
 _COST_OF_A_VOXEL = 8
 
-# what `measure` makes of masks one by one, small ones too
-_OF_SHAPES = _OF_CODES | {"skeleton_overlap", "surface_places"}
-
 # what `measure` knows, and the other operations
 _OFFERED = {
-    *("surface_distributions", "band_overlap", *_OF_SHAPES),
+    *(
+        "surface_distributions",
+        "band_overlap",
+        "skeleton_overlap",
+        "tree_overlap",
+        "surface_places",
+    ),
+    *_OF_CODES,
     *("joint_histogram", "surface", "surface_distances", "distance_transform_edt"),
+    "mesh_distances",
     *("connected_components", "region_components", "position_sums", "component_pair"),
     *("voronoi_regions", "probability_moments", "skeletonize", "signed_rank_sums"),
 }
@@ -78,7 +85,7 @@ def unsupported(operation: str, ndim: int) -> str | None:
     """Say why an operation is not offered, at all or for so many axes."""
     if operation not in _OFFERED:
         return f"the numba backend has no {operation}"
-    if operation in ("skeletonize", "skeleton_overlap") and ndim not in (2, 3):
+    if operation in ("skeletonize", "skeleton_overlap", "tree_overlap") and ndim not in (2, 3):
         return f"skeletons have 2 or 3 axes, not {ndim}"
     if ndim > 3 and operation != "distance_transform_edt":
         return f"numba kernels take up to 3 axes, not {ndim}"
@@ -90,23 +97,16 @@ def measure(
 ) -> list[Measured]:
     """Measure small regions in one loop, those with large boxes one by one on all threads, the others side by side.
 
-    Shapes are measured of small ones too, beside what the loop finds.
+    Shapes are found in a loop of their own, skeletons of small ones too beside what the loops find.
     """
     volumes = Volume.of(reference), Volume.of(prediction)
-    shapes = request.measurements & _OF_SHAPES
-    others_than = request._replace(measurements=request.measurements - shapes)
-    small: list[Measured | None] = [None] * len(regions)
-    if others_than.measurements:
-        small = _small_structures.measure(volumes, regions, others_than)
-    if None not in small and not shapes:
-        return cast(list[Measured], small)
-    others = [region for region, found in zip(regions, small, strict=True) if found is None]
-    rest = iter(_one_by_one(*volumes, others, request))
-    if len(others) == len(regions) or not shapes:
-        return [next(rest) if found is None else found for found in small]
-    known = [region for region, found in zip(regions, small, strict=True) if found is not None]
-    added = iter(_one_by_one(*volumes, known, request._replace(measurements=shapes)))
-    return [next(rest) if found is None else {**found, **next(added)} for found in small]
+    return measure_in_loops(
+        LOOPS,
+        volumes,
+        regions,
+        request,
+        lambda others, wanted: _one_by_one(*volumes, others, wanted),
+    )
 
 
 def _one_by_one(
@@ -146,6 +146,9 @@ def surface_distances(
     reference: Array, prediction: Array, region: Region, spacing: Spacing, boundary: Boundary
 ) -> SurfaceDistances:
     """Ask, for each surface element of one mask, for the nearest one of the other."""
+    if boundary == "mesh":
+        volumes = Volume.of(reference), Volume.of(prediction)
+        return mesh_distances(masks_of(Mask.of, *volumes, region), spacing)
     # no name for the masks, which so are gone before the search: of whole images they are half of all memory
     surfaces = surfaces_of(
         masks_of(Mask.of, Volume.of(reference), Volume.of(prediction), region), spacing, boundary

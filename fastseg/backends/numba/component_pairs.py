@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg import threads
-from fastseg.backends.numba import small_structures
+from fastseg.backends.numba.batches import measure_in_loops
 from fastseg.backends.numba.components import Components
 from fastseg.backends.numba.histogram import power_of_two
+from fastseg.backends.numba.loops import LOOPS
 from fastseg.backends.numba.masks import Mask
 from fastseg.backends.numba.regions import measured
 from fastseg.backends.shared.offsets import Words
@@ -103,18 +104,20 @@ class RunPair:
         )
 
     def measure(self, regions: Sequence[Region], request: Request) -> list[Measured]:
-        """Measure small regions in one loop, the others one by one."""
+        """Measure small regions in compiled loops, the others one by one."""
         if any(region.box is None for region in regions):
             regions = [
                 region if region.box is not None else region._replace(box=self._whole)
                 for region in regions
             ]
         sides = self.reference, self.prediction
-        small = small_structures.measure(sides, regions, request)
-        return [
-            self._one(regions[place], request) if found is None else found
-            for place, found in enumerate(small)
-        ]
+        return measure_in_loops(
+            LOOPS,
+            sides,
+            regions,
+            request,
+            lambda others, wanted: [self._one(region, wanted) for region in others],
+        )
 
     @property
     def _whole(self) -> Box:

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from fastseg.backends.numba import nearest
 from fastseg.backends.numba.bands import band_overlap
 from fastseg.backends.numba.masks import Mask
+from fastseg.backends.numba.meshes import distances_between as mesh_distances
 from fastseg.backends.numba.places import PackedPlaces
 from fastseg.backends.numba.shapes import shapes_of
-from fastseg.backends.numba.skeletons import skeleton_overlap
+from fastseg.backends.numba.skeletons import skeletons_of
 from fastseg.backends.numba.surfaces import Surfaces, surfaces_of
 from fastseg.backends.numba.tally import TalliedDistances
 from fastseg.backends.shared.geometry import ordered_codes
@@ -23,7 +24,7 @@ from fastseg.inputs.arrays import Spacing
 from fastseg.measures.distributions import SurfaceDistributions
 from fastseg.measures.regions import Request
 from fastseg.measures.surface_areas import CODE_MEASURES
-from fastseg.measures.surface_distances import COUNTED, Boundary, SurfaceDistances
+from fastseg.measures.surface_distances import COUNTED, OF_SURFACES, Boundary, SurfaceDistances
 
 
 def measured(
@@ -33,17 +34,23 @@ def measured(
     masks = take()
     found: dict[str, Any] = {}
     found.update(shapes_of(masks, request.spacing, request.measurements))
-    if "skeleton_overlap" in request.measurements:
-        found["skeleton_overlap"] = skeleton_overlap(masks)
+    found.update(skeletons_of(masks, request.measurements))
     if "band_overlap" in request.measurements:
         found["band_overlap"] = band_overlap(masks, request.spacing, tolerance)
-    boundary = request.boundary
+    if "surface_places" in request.measurements:
+        found["surface_places"] = PackedPlaces.of(masks, request.spacing)
+    boundary, wanted = request.boundary, OF_SURFACES & request.measurements
+    if boundary == "mesh" and wanted:
+        distances = mesh_distances(masks, request.spacing)
+        both = {
+            "surface_distances": distances,
+            "surface_distributions": SurfaceDistributions(*distances.distributions),
+        }
+        return {**found, **{name: both[name] for name in wanted}}
     if "surface_distances" in request.measurements:
         found["surface_distances"] = between(
             surfaces_of(masks, request.spacing, boundary), request.spacing, boundary
         )
-    if "surface_places" in request.measurements:
-        found["surface_places"] = PackedPlaces.of(masks, request.spacing)
     if "surface_distributions" in request.measurements:
         areas = kinds = None
         if boundary in CODE_MEASURES:

@@ -8,10 +8,14 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
+from fastseg.backends.numba.components import Components
 from fastseg.backends.numba.masks import Mask
 from fastseg.backends.numba.surfaces import Part
 from fastseg.backends.shared.volume import Volume
+from fastseg.inputs.c_order import c_ordered
 from fastseg.measures.skeletons import SkeletonOverlap
+from fastseg.measures.trees import TreeOverlap, branches_of, tree_overlap, with_nearest
+from fastseg_kernels._thinning import VOXELS
 from fastseg_kernels.cpu import masks as mask_kernels
 from fastseg_kernels.cpu import skeleton as kernels
 
@@ -21,18 +25,18 @@ _Places = NDArray[np.intp]
 
 def skeletonize(mask: NDArray[np.bool_], all_faces: bool) -> NDArray[np.bool_]:
     """Thin a bool array of two or three axes, whose order decides what goes first."""
-    ordered = np.ascontiguousarray(mask)
+    ordered = c_ordered(mask)
     volume = Volume.of(ordered, reverse=False)
     packed = Mask.of(volume, (1,), None)
     skeleton = np.zeros(volume.labels.shape, np.uint8)  # most of its pages are never written to
     part = Part.used([packed])
     (z, y, w), (nz, ny, nw) = part.start, part.words
     words = np.ascontiguousarray(packed.words[z : z + nz, y : y + ny, w : w + nw])
-    row_words = -(-part.width // kernels.VOXELS)
+    row_words = -(-part.width // VOXELS)
     spread, due = np.zeros((2, nz + 2, ny + 2, row_words), np.uint64)
     rows = np.zeros((nz + 2, ny + 2), np.uint8)
     kernels.spread(words, part.width, spread, due, rows)
-    places, candidates = np.empty((2, int(np.count_nonzero(spread))), np.uint64)
+    room = np.empty((3, int(np.count_nonzero(spread))), np.uint64)
     kernels.thin(
         spread.reshape(-1),
         due.reshape(-1),
@@ -40,16 +44,15 @@ def skeletonize(mask: NDArray[np.bool_], all_faces: bool) -> NDArray[np.bool_]:
         row_words,
         ny + 2,
         6 if all_faces else 4,
-        *_euler_changes(),
-        places,
-        candidates,
+        *euler_changes(),
+        *room,
     )
     kernels.paint(spread, z, y, 64 * w, skeleton)
     return skeleton.reshape(ordered.shape).view(np.bool_)
 
 
 @functools.cache
-def _euler_changes() -> tuple[Bytes, Bytes]:
+def euler_changes() -> tuple[Bytes, Bytes]:
     """Tabulate what a voxel does to the Euler characteristic, times 8, in the four octants before and behind it.
 
     Of the union of closed voxels, an octant has a corner, halves of six edges, quarters of twelve faces and eighths of
@@ -89,10 +92,27 @@ def _euler_changes() -> tuple[Bytes, Bytes]:
     return tables[0], tables[1]
 
 
-def skeleton_overlap(masks: tuple[Mask, Mask]) -> SkeletonOverlap:
+def skeletons_of(
+    masks: tuple[Mask, Mask], wanted: frozenset[str]
+) -> dict[str, SkeletonOverlap | TreeOverlap]:
+    """Measure what is wanted of the skeletons of two masks; the reference's is found once."""
+    found: dict[str, SkeletonOverlap | TreeOverlap] = {}
+    if not wanted & {"skeleton_overlap", "tree_overlap"}:
+        return found
+    reference = _unpacked(masks[0])
+    skeleton = _places(reference)
+    if "skeleton_overlap" in wanted:
+        found["skeleton_overlap"] = _overlap(skeleton, reference, _unpacked(masks[1]))
+    if "tree_overlap" in wanted:
+        found["tree_overlap"] = _tree_overlap(skeleton, reference.shape, masks[1])
+    return found
+
+
+def _overlap(
+    first: _Places, reference: NDArray[np.bool_], prediction: NDArray[np.bool_]
+) -> SkeletonOverlap:
     """Count what the skeletons of two masks have in the other mask."""
-    reference, prediction = map(_unpacked, masks)
-    first, second = (_places(mask) for mask in (reference, prediction))
+    second = _places(prediction)
     tube = _tube(first, reference)
     inside_prediction, inside_reference = prediction.reshape(-1), reference.reshape(-1)
     return SkeletonOverlap(
@@ -105,12 +125,23 @@ def skeleton_overlap(masks: tuple[Mask, Mask]) -> SkeletonOverlap:
     )
 
 
+def _tree_overlap(skeleton: _Places, shape: tuple[int, ...], prediction: Mask) -> TreeOverlap:
+    """Count what the largest component of a mask has of a skeleton and of its branches."""
+    inside = np.zeros(len(skeleton), bool)
+    components = Components.of_mask(prediction, 1)
+    if components.count:
+        largest = int(components.sizes.argmax()) + 1
+        inside = components.numbers_at(np.unravel_index(skeleton, shape)) == largest
+    branches, _ = branches_of(skeleton, shape)
+    return tree_overlap(with_nearest(branches, skeleton, shape), inside)
+
+
 def _unpacked(mask: Mask) -> NDArray[np.bool_]:
     """Give a mask as bool array with the axes of its map."""
     unpacked = np.empty(mask.shape, np.uint8)
     mask_kernels.unpack(mask.words, unpacked)
     found = unpacked.reshape(mask.shape[3 - mask.ndim :]).view(np.bool_)
-    return np.ascontiguousarray(found.T) if mask.volume.reverse else found
+    return c_ordered(found.T) if mask.volume.reverse else found
 
 
 def _places(mask: NDArray[np.bool_]) -> _Places:

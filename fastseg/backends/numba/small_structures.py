@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg import threads
-from fastseg.backends.numba.components import Components
+from fastseg.backends.numba.batches import COST_OF_A_WORD, Candidates, Packed
 from fastseg.backends.numba.nearest import nearest_offsets
-from fastseg.backends.shared.offsets import Floats, Offsets, Words, ball
-from fastseg.backends.shared.volume import Volume
+from fastseg.backends.shared.offsets import Floats, Offsets, ball
 from fastseg.inputs.arrays import Spacing
 from fastseg.measures.distributions import (
     Distribution,
@@ -22,23 +21,16 @@ from fastseg.measures.distributions import (
 )
 from fastseg.measures.many_distributions import ManyDistributions, OneOfMany
 from fastseg.measures.overlap import Overlap
-from fastseg.measures.regions import ManyRegions, Measured, Region, Request
+from fastseg.measures.regions import ManyRegions, Measured, Request
 from fastseg.measures.surface_distances import SurfaceDistances
 from fastseg_kernels.cpu import structures
 
-# Words of a mask, with the zeros between its rows, up to which a structure is small: the copies that are at work then
-# lie in the second cache.
-_MOST_WORDS = 1 << 13
-# Words of the masks that are packed together, before they are measured.
-_CHUNK_WORDS = 1 << 14
 # Pairs of voxels that may be compared where the nearest offsets do not answer: as long as the general way takes.
 _MOST_PAIRS = 1 << 18
 # Surface voxels of which the coordinates are kept to compare them.
 _MOST_PLACES = 1 << 13
 # Offsets of a band: with more, the zeros between the rows would be most of the words.
 _LARGEST_BALL = 1 << 10
-# What a word costs, on the scale of `threads.LEAST_COST`.
-_COST_OF_A_WORD = 64
 # From so many structures on, metrics are found for all of them at once.
 _MANY = 8
 
@@ -49,7 +41,6 @@ _OFFERED = (
 )
 
 Integers = NDArray[np.int64]
-Map = Volume | Components
 
 
 class _Shifts(NamedTuple):
@@ -83,106 +74,6 @@ def _shifts(
     return _Shifts(near, kinds, different, of_band, reach)
 
 
-class _Batch(NamedTuple):
-    """Small structures that are measured alike.
-
-    Attributes
-    ----------
-    places : int64 ndarray (n,)
-        Which of the regions they are.
-    boxes : int64 ndarray (n, 6)
-        Start and size along z, y, x.
-    n_words : int64 ndarray (n,)
-        Words of each one's masks.
-    shifts : _Shifts
-    """
-
-    places: Integers
-    boxes: Integers
-    n_words: Integers
-    shifts: _Shifts
-
-    @classmethod
-    def of(cls, places: Integers, boxes: Integers, shifts: _Shifts) -> _Batch:
-        """Take those structures that are small."""
-        if len(boxes) == 1:  # most often, and whole numbers are faster than arrays of one
-            sizes = boxes[0, 3:].tolist(), shifts.reach.tolist()
-            n_words = np.array(structures.words_of(*sizes[0], *sizes[1])[2:3], np.int64)
-        else:
-            _, _, n_words, _ = structures.words_of(*boxes.T[3:], *shifts.reach)
-        small = n_words <= _MOST_WORDS
-        if small.all():
-            return cls(places, boxes, n_words, shifts)
-        return cls(places[small], boxes[small], n_words[small], shifts)
-
-    def chunks(self, n_words: int) -> Iterator[tuple[int, int]]:
-        """Cut them into runs whose words lie in the cache together, and of which each thread has some."""
-        if len(self.n_words) == 1:
-            yield 0, 1
-            return
-        step = min(_CHUNK_WORDS, n_words // (4 * threads.get_num_threads()) + 1)
-        before = np.cumsum(self.n_words) - self.n_words
-        first = 0
-        while first < len(before):
-            stop = int(np.searchsorted(before, before[first] + step, side="left"))
-            yield first, stop
-            first = stop
-
-
-class _Labels(NamedTuple):
-    """The labels of each structure on one side, as the bits that they are."""
-
-    volume: Volume
-    values: Words
-    starts: Integers
-
-    @classmethod
-    def of(
-        cls, volume: Volume, labels: Sequence[tuple[int, ...]], places: Sequence[int]
-    ) -> _Labels:
-        """Take the labels at some places that the volume's type can hold."""
-        values: list[int] = []
-        starts = [0]
-        for place in places:
-            values += volume.bits_of(labels[place])
-            starts.append(len(values))
-        return cls(volume, np.array(values, np.uint64), np.array(starts, np.int64))
-
-    def pack(self, boxes: Integers, reach: Integers, first: int, stop: int, words: Words) -> None:
-        """Set the bits of some structures, which have these boxes."""
-        labels, starts = self.volume.labels, self.starts[first : stop + 1]
-        structures.pack[labels.dtype](labels, self.values, starts, boxes, reach, words)
-
-
-class _Numbers(NamedTuple):
-    """The components of each structure on one side."""
-
-    components: Components
-    values: Words
-    starts: Integers
-
-    @classmethod
-    def of(
-        cls, components: Components, numbers: Sequence[tuple[int, ...]], places: Sequence[int]
-    ) -> _Numbers:
-        """Take the numbers at some places."""
-        counts = [len(numbers[place]) for place in places]
-        values = [number for place in places for number in numbers[place]]
-        return cls(components, np.array(values, np.uint64), np.cumsum([0, *counts]))
-
-    @property
-    def volume(self) -> Volume:
-        """What they were found in."""
-        return self.components.volume
-
-    def pack(self, boxes: Integers, reach: Integers, first: int, stop: int, words: Words) -> None:
-        """Set the bits of some structures, which have these boxes."""
-        row_bits, slice_bits, n_words, guard = structures.words_of(*boxes.T[3:], *reach)
-        first_bits = 64 * (np.cumsum(n_words) - n_words + guard)
-        layout = np.stack([row_bits, slice_bits, first_bits], axis=1)
-        self.components.take(self.values, self.starts[first : stop + 1], boxes, layout, words)
-
-
 class _Found(NamedTuple):
     """What was found of some structures: as `ManyDistributions` takes it, -1 for an end of what was given up.
 
@@ -195,10 +86,9 @@ class _Found(NamedTuple):
     bands: Integers
 
 
-def measure(
-    maps: tuple[Map, Map], regions: Sequence[Region], request: Request
-) -> list[Measured | None]:
-    """Measure those regions that are small, of label maps or components; None for every other one."""
+def measure(candidates: Candidates, request: Request) -> list[Measured | None]:
+    """Measure those structures that are small, of label maps or components; None for every other one."""
+    regions = candidates.regions
     measured: list[Measured | None] = [None] * len(regions)
     if request.boundary != "voxel" or not any(map(request.measurements.issubset, _OFFERED)):
         return measured
@@ -213,92 +103,53 @@ def measure(
     for place, one in enumerate(widths):
         by_width.setdefault(one, []).append(place)
     for width, places in by_width.items():
-        _measure_alike(maps, regions, request, width, places, measured)
+        _measure_alike(candidates, request, width, places, measured)
     return measured
 
 
 def _measure_alike(
-    maps: tuple[Map, Map],
-    regions: Sequence[Region],
+    candidates: Candidates,
     request: Request,
     width: float | None,
     places: list[int],
     measured: list[Measured | None],
 ) -> None:
-    """Measure those of some regions that are small, with bands of one width or none."""
+    """Measure those at some places that are small, with bands of one width or none."""
     in_order = "surface_distances" in request.measurements
-    volume = maps[0] if isinstance(maps[0], Volume) else maps[0].volume
+    volume = candidates.volume
     order = 2 if in_order and request.one_way else int(in_order)
     wants_distances = in_order or "surface_distributions" in request.measurements
     spacing = volume.spacing(request.spacing)
     shifts = _shifts(spacing, volume.ndim, volume.reverse, wants_distances, width)
     if shifts is None:
         return
-    boxes, *labels = _unpacked(volume, regions, places)
-    batch = _Batch.of(np.array(places), boxes, shifts)
-    small = batch.places.tolist()
+    packed = candidates.small(np.array(places), shifts.reach)
+    small = packed.places.tolist()
     if not small:
         return
-    sides = [
-        _Labels.of(of_side, labels[side], small)
-        if isinstance(of_side, Volume)
-        else _Numbers.of(of_side, labels[side], small)
-        for side, of_side in enumerate(maps)
-    ]
-    ignored = None
-    if request.ignored:
-        ignored = _Labels.of(volume, [request.ignored], [0] * len(small))
-    n_words = int(batch.n_words.sum())
+    n_words = int(packed.n_words.sum())
     parts = threads.run(
-        lambda chunk: _measured(batch, sides, ignored, spacing, order, *chunk),
-        batch.chunks(n_words),
-        _COST_OF_A_WORD * n_words,
+        lambda chunk: _measured(packed, shifts, spacing, order, *chunk),
+        packed.chunks(n_words),
+        COST_OF_A_WORD * n_words,
     )
     wanted = wants_distances, in_order, width is not None
     for place, found in zip(small, _each(parts, *wanted), strict=True):
         measured[place] = found
 
 
-def _unpacked(
-    volume: Volume, regions: Sequence[Region], places: list[int]
-) -> tuple[Integers, Sequence[tuple[int, ...]], Sequence[tuple[int, ...]]]:
-    """Give the boxes of some regions, start and size along z, y, x, and the labels of all, on either side."""
-    if isinstance(regions, ManyRegions):
-        starts, sizes = regions.starts[places], regions.stops[places] - regions.starts[places]
-        if volume.reverse:
-            starts, sizes = starts[:, ::-1], sizes[:, ::-1]
-        boxes = np.ones((len(places), 6), np.int64)
-        boxes[:, : 3 - volume.ndim] = 0
-        boxes[:, 3 - volume.ndim : 3], boxes[:, 6 - volume.ndim :] = starts, sizes
-        return boxes, regions.reference, regions.prediction
-    parts, reference, prediction = [], [], []
-    for region in regions:
-        reference.append(region.reference)
-        prediction.append(region.prediction)
-    for place in places:
-        parts.append(volume.part(regions[place].box))  # noqa: PERF401
-    return np.array(parts, np.int64).reshape(-1, 6), reference, prediction
-
-
 def _measured(
-    batch: _Batch,
-    sides: Sequence[_Labels | _Numbers],
-    ignored: _Labels | None,
+    packed: Packed,
+    shifts: _Shifts,
     spacing: Spacing,
     in_order: int,
     first: int,
     stop: int,
 ) -> _Found:
-    """Pack some structures of a batch, and measure them; distances are listed as the kernel's `in_order` says."""
-    volume, shifts = sides[0].volume, batch.shifts
-    boxes, n_words = batch.boxes[first:stop], batch.n_words[first:stop]
-    masks = np.zeros((2, int(n_words.sum())), np.uint64)
-    for side, words in zip(sides, masks, strict=True):
-        side.pack(boxes, shifts.reach, first, stop, words)
-    if ignored is not None:
-        left_out = np.zeros_like(masks[0])
-        ignored.pack(boxes, shifts.reach, first, stop, left_out)
-        masks &= ~left_out
+    """Pack some structures, and measure them; distances are listed as the kernel's `in_order` says."""
+    volume = packed.volume
+    boxes, n_words = packed.boxes[first:stop], packed.n_words[first:stop]
+    masks = packed.words(first, stop)
     largest = int(n_words.max())
     most_places, n_kinds = min(64 * largest, _MOST_PLACES), len(shifts.distances)
     room = (

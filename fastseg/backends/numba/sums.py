@@ -16,6 +16,7 @@ from fastseg.backends.numba.components import Components
 from fastseg.backends.shared.volume import Volume
 from fastseg.inputs.arrays import Array
 from fastseg.measures.label_sides import LabelBoxes
+from fastseg_kernels._boxes import words_of
 from fastseg_kernels.cpu import structures
 from fastseg_kernels.cpu.components import runs as run_kernels
 
@@ -61,7 +62,7 @@ def _of_small_ones(volume: Volume, boxes: LabelBoxes) -> Longs | None:
         return None
     starts = np.minimum(starts, np.subtract(volume.labels.shape, shape))
     reach = np.array([0, 0, 1], np.int64)
-    _, _, n_words, guard = structures.words_of(*shape, *reach.tolist())
+    _, _, n_words, guard = words_of(*shape, *reach.tolist())
     words = np.zeros((n, n_words), np.uint64)
     places = np.concatenate([starts, np.broadcast_to(np.array(shape), (n, 3))], axis=1)
     bits = boxes.labels.view(f"u{boxes.labels.itemsize}").astype(np.uint64)

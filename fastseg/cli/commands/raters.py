@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from fastseg.cli import options
-from fastseg.cli.commands.evaluate import OUTPUTS, RUNNING
+from fastseg.cli.evaluate_options import OUTPUTS, RUNNING
 
 
 def raters(

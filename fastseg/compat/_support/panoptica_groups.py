@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from fastseg.backends.protocol import Operations
 from fastseg.compat._support.masks import operations_for
+from fastseg.compat._support.panoptica_values import other_value, value_of_counts, value_of_surfaces
 from fastseg.compat._support.patching import NotCovered
 from fastseg.inputs.arrays import Array, Box, Spacing, as_spacing, in_order, matched
 from fastseg.measures.component_pairs import ComponentPair, PaintedPair
@@ -25,7 +25,6 @@ from fastseg.threads import lazy
 # Voxels around what there is that the host keeps when it crops.
 _MARGIN = 2
 _SUMS = "labels whose sum the host takes for background"
-_UNIT = 0.5  # the host's threshold of the surface Dice where it knows no spacing
 
 
 @dataclass(frozen=True, eq=False)
@@ -284,7 +283,8 @@ class Group:
 
         def measured(some: Matches) -> dict[str, list[float]]:
             def other(name: str, place: int) -> Any:
-                return by_name[name](*self.masks_of(some, place), voxelspacing=given)
+                masks = self.masks_of(some, place)
+                return other_value(by_name[name], *masks, voxelspacing=given)
 
             return panoptic.scored(
                 self.pair, some, list(by_name), spacing, given_spacing=given, other=other
@@ -316,7 +316,7 @@ class Group:
                 metric.name, found.reference_to_prediction, found.prediction_to_reference
             )
         first, second = (mask[self._crop_box].astype(np.uint8) for mask in self._masks)
-        return metric(reference_arr=first, prediction_arr=second)
+        return other_value(metric, first, second)
 
     def regions(self) -> Regions:
         """Give each voxel to the nearest reference instance."""
@@ -359,24 +359,7 @@ class Regions:
                 metric.name, both.reference_to_prediction, both.prediction_to_reference
             )
         first, second = ((one == label).astype(np.uint8) for one in self.maps)
-        return metric(reference_arr=first, prediction_arr=second)
-
-
-def value_of_counts(name: str, both: int, reference: int, prediction: int) -> Any:
-    """Reduce numbers of voxels as the host does, in its types."""
-    if name == "DSC":
-        return 2 * np.int64(both) / np.int64(reference + prediction)
-    if name == "IOU":
-        return np.int64(both) / np.int64(reference + prediction - both)
-    difference = (float(prediction) - float(reference)) / float(reference)
-    return difference if name == "RVD" else abs(difference)
-
-
-def value_of_surfaces(name: str, there: Any, back: Any) -> Any:
-    """Reduce distances in voxels as the host does, to which no spacing was told."""
-    if name == "NSD":
-        warnings.warn(panoptic.WARNING_OF_A_THRESHOLD, stacklevel=2)
-    return panoptic.reduce_distances(name, there, back, _UNIT)
+        return other_value(metric, first, second)
 
 
 def group_of(maps: MapPair, label_group: Any, plan: Any) -> Group:

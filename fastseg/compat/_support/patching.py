@@ -15,6 +15,7 @@ import importlib
 import importlib.metadata
 import inspect
 import re
+import types
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from types import ModuleType
@@ -247,3 +248,15 @@ def rest_of(module: str) -> Callable[[str], Any]:
         return getattr(host, name)
 
     return get
+
+
+def by_way_of(function: Callable[..., Any], home: str, **ours: Callable[..., Any]) -> Any:
+    """Make a host's function as it is, but for names that it is to find ours under; `home` is the module it is of."""
+    theirs: Any = function
+    made = types.FunctionType(
+        theirs.__code__, {**theirs.__globals__, **ours}, theirs.__name__, theirs.__defaults__
+    )
+    made.__annotations__ = theirs.__annotations__
+    made.__doc__ = theirs.__doc__
+    made.__module__ = home  # so it is pickled as this module's
+    return made

@@ -23,6 +23,7 @@ from fastseg.compat._support.masks import (
     pair_counts,
 )
 from fastseg.compat._support.patching import NotCovered
+from fastseg.compat._support.skimage_shapes import skeletonize
 from fastseg.inputs.arrays import Spacing, matched
 from fastseg.measures.joint_histogram import Counts
 from fastseg.measures.regions import Region, Request
@@ -167,3 +168,17 @@ def boundary_iou(measures: Any) -> float:
         warnings.warn("Union empty for boundary iou - not defined", stacklevel=2)
         return np.nan
     return np.float64(both / union)
+
+
+def skeleton_versions(measures: Any) -> tuple[Mask, Mask]:
+    """The skeletons of the reference and of the prediction.
+
+    They are scikit-image's voxel for voxel: of volumes they are made here, of planes, where they are Zhang's, by it.
+    """
+
+    def compute() -> tuple[Mask, Mask]:
+        reference, prediction = map(skeletonize, masks_of(measures))
+        return reference, prediction
+
+    skeletons: tuple[Mask, Mask] = _kept(measures, "skeletons", compute)
+    return skeletons

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,6 +11,7 @@ from fastseg.protocols.framework.options import Options
 from fastseg.protocols.framework.registry import find_protocol
 from fastseg.protocols.framework.settings import PROTOCOL
 from fastseg.results import Evaluation
+from fastseg.results.summary import mean_of
 
 #: the key under which the settings of an evaluation of several cases hold them
 COHORT = "cohort_scores"
@@ -29,8 +29,8 @@ def protocol_scores(evaluation: Evaluation) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        By the organiser's names. Where it has no rule of its own, the means over cases: ``"liver/Dice"`` of each
-        structure and score.
+        By the organiser's names. Where it has no rule of its own, the means over cases, as a summary has them:
+        ``"liver/Dice"`` of each structure and score.
 
     Raises
     ------
@@ -72,13 +72,7 @@ def protocol_scores(evaluation: Evaluation) -> dict[str, float]:
     for row in evaluation.structures:
         for score, value in row.values_by_metric.items():
             values.setdefault(f"{row.name}/{score}", []).append(value)
-    return {name: _mean(held) for name, held in values.items()}
-
-
-def _mean(values: list[float]) -> float:
-    """Average the defined values; infinite ones count."""
-    defined = [value for value in values if not math.isnan(value)]
-    return sum(defined) / len(defined) if defined else math.nan
+    return {name: mean_of(held) for name, held in values.items()}
 
 
 def with_cohort_scores(evaluation: Evaluation) -> Evaluation:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 #: from a protocol's name to the module of :mod:`fastseg.protocols` that has it in its ``PROTOCOLS``
 HOMES: dict[str, str] = {
+    "aiib23": "atm22",
     "anima": "anima",
+    "atm22": "atm22",
     "autopet3": "autopet",
     "autopet4": "autopet",
     "brats2023": "brats2023",

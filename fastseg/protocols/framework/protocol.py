@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from fastseg.inputs.structures import Label
 from fastseg.protocols.framework.options import Options
 from fastseg.results.rows import Row
 
@@ -88,6 +89,9 @@ class Protocol:
         gave. It gives rows.
     labels : mapping or None
         What is evaluated unless told otherwise, as ``labels=`` of :func:`fastseg.evaluate`; None for all labels.
+    more_rows : mapping of str to label
+        Rows that its table has whatever is evaluated, with their labels, where two of them have one label: formats that
+        know rows by their labels are refused before anything is evaluated.
     axes : {"xyz", "zyx"}
         How its script holds arrays: images are handed over so, and numbers of components, by which ties are decided,
         follow from it. Plain arrays are taken as they are.
@@ -115,6 +119,7 @@ class Protocol:
     scores: tuple[Score, ...]
     evaluate: Callable[[Any, Options], Sequence[Row]]
     labels: Any = None
+    more_rows: Mapping[str, Label] = field(default_factory=dict)
     axes: Axes = "xyz"
     rules: Rules = field(default_factory=Rules)
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from fastseg.evaluation.special_settings import SpecialSettings
 from fastseg.inputs.choices import unknown
 from fastseg.inputs.scalars import shown
 from fastseg.inputs.source import Source
-from fastseg.inputs.structures import Labels
+from fastseg.inputs.structures import Label, Labels
 from fastseg.protocols.framework.checked_options import checked_options
 from fastseg.protocols.framework.label_pair import LabelPair
 from fastseg.protocols.framework.options import Options
@@ -106,6 +107,18 @@ class ProtocolSettings(SpecialSettings):
     def reads_files(self) -> bool:
         """Whether its inputs are of a kind of their own."""
         return self.protocol.opens is not None
+
+    @property
+    def known_labels(self) -> Mapping[str, Label] | None:
+        """The labels of the rows that are known before anything is read; of some protocols, of their own rows."""
+        return self.protocol.more_rows or super().known_labels
+
+    def further_files(self, case: str) -> tuple[str, ...]:
+        """List the files that options name, as tables of what is excluded are."""
+        texts = [
+            str(one) for one in self.option_values.values() if isinstance(one, (str, os.PathLike))
+        ]
+        return tuple(text for text in texts if os.path.isfile(text))
 
     @lazy
     def plain(self) -> Mapping[str, Any]:

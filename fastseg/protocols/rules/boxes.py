@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg.errors import InputError, InputTypeError
+from fastseg.inputs.device import check_in_cpu_memory
 from fastseg.inputs.scalars import shown
 
 Floating = NDArray[Any]
@@ -141,7 +142,10 @@ def _array(held: Mapping[str, Any], names: Sequence[str], argument: str) -> NDAr
 def _mapping(given: Any, argument: str) -> Mapping[str, Any]:
     """Take a mapping, or read a file that holds one."""
     if isinstance(given, Mapping):
+        for name, value in given.items():
+            check_in_cpu_memory(value, f"{argument}[{name!r}]", "boxes")
         return given
+    check_in_cpu_memory(given, argument, "boxes")
     if not isinstance(given, (str, os.PathLike)):
         raise InputTypeError(
             f"{argument}: expected a mapping with boxes, or a file of .npz, .pkl or .json, got {type(given).__name__}"

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from fastseg import dispatch, io
 from fastseg.backends.protocol import Backend
-from fastseg.errors import InputError, InputTypeError, InputWarning
+from fastseg.errors import InputError, InputWarning
 from fastseg.inputs.arrays import Array, Box, Spacing, as_array, as_label_map, matched
-from fastseg.inputs.device import is_on_device
+from fastseg.inputs.device import check_in_cpu_memory
 from fastseg.io.image import Image, Opened
 from fastseg.io.objects import as_opened
 from fastseg.io.same_grid import aligned
@@ -87,11 +87,7 @@ def _opened(value: Any, name: str) -> Opened:
     """Open a file's header, or take what is in memory."""
     if isinstance(value, (str, os.PathLike)):
         return io.open_image(value)
-    if is_on_device(value):
-        raise InputTypeError(
-            f"{name}: detections are evaluated in CPU memory, and this array is on a GPU; copy it "
-            "(cupy.asnumpy(array), tensor.cpu())"
-        )
+    check_in_cpu_memory(value, name, "detections")
     opened = as_opened(value, name)
     return Image(as_array(value, name), None, name).opened() if opened is None else opened
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fastseg.errors import InputError, InputTypeError, MissingPackageError
 from fastseg.inputs.arrays import Array, as_label_map, check_same_shape
+from fastseg.inputs.device import check_in_cpu_memory
 from fastseg.inputs.scalars import shown
 
 Ids = NDArray[np.int32]
@@ -101,6 +102,7 @@ def opened(reference: Any, prediction: Any, case: str) -> PanopticPairs:
     """
     if isinstance(reference, (str, os.PathLike)):
         return _of_files(Path(reference), prediction)
+    check_in_cpu_memory(reference, "reference", "panoptic images")
     if not isinstance(reference, Mapping):
         raise InputTypeError(
             "reference: expected the path of a COCO panoptic JSON file, or a mapping with map, segments_info and "
@@ -202,6 +204,7 @@ def _of_mapping(given: Any, side: str) -> PanopticImage:
             f"{side}: expected a mapping with map and segments_info, got {shown(given)}"
         )
     image = _field(given, "map", side)
+    check_in_cpu_memory(image, f"{side}['map']", "panoptic images")
     is_path = isinstance(image, (str, os.PathLike))
     ids = _read_png(Path(image)) if is_path else as_ids(np.asarray(image), side)
     return PanopticImage(ids, _segments(given, side))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fastseg.errors import InputError, InputTypeError
 from fastseg.inputs.choices import did_you_mean
+from fastseg.inputs.device import check_in_cpu_memory
 from fastseg.inputs.scalars import shown
 
 Floats = NDArray[np.float64]
@@ -89,6 +90,7 @@ def read_points(
         held = given.to_dict("list")
         header = [str(name) for name in held]
         return _from_columns(header, list(held.values()), columns, optional, argument)
+    check_in_cpu_memory(given, argument, "points")
     try:
         array = np.asarray(given, np.float64)
     except (TypeError, ValueError) as error:

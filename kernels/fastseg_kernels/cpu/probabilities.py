@@ -1,12 +1,15 @@
 """How the probabilities of voxels are distributed in and outside a structure: counts and moments of fine bins.
 
 Idea: the bits of a positive float are in the order of its value, so that their upper ones number bins whose width is
-in proportion to the value: 2¹¹ bins an octave. Above one half the same is done with 1 - p, which is exact there, so
-that bins are as fine near 1 as near 0. The lower twelve bits are whole numbers, of which sums and sums of squares are
-kept: within a bin the probability is a linear function of them. The count and the sum share a word. A few bins, those
-that an edge of a reliability table goes through, are split in two.
+in proportion to the value: 2¹¹ bins an octave. From one half on the same is done with 1 - p, which is exact there, so
+that bins are as fine near 1 as near 0; its sign is set, so that both kinds are told apart by the same bits. The lower
+twelve bits are whole numbers, of which sums and sums of squares are kept: within a bin the probability is a linear
+function of them. The count and the sum share a word. A few bins, those that an edge of a reliability table goes
+through, are split in two.
 
-Cost: one read of both maps, three look-ups and two additions to one line of the cache a voxel.
+Cost: one read of both maps. Voxels go by groups of 64. What is equal to all of its group, as most of a background is,
+is counted by comparing vectors; others take two additions to one line of the cache each. Only where a group comes near
+an edge, or has voxels of several labels, is anything looked up for each of its voxels.
 
 Exactness: whole numbers alone, which do not depend on the order of voxels. Whether all voxels of a bin have one value
 follows from them.
@@ -18,105 +21,147 @@ from fastseg_kernels._jit import f32, i32, i64, kernel, read, u8, u16, u32, u64,
 
 #: bits of a float that a bin does not tell apart
 LOW_BITS = 12
-
-#: the bits of 0.5: below it the bins of p, from it on those of 1 - p
-HALF = 0x3F000000
-LOWER_BINS = HALF >> LOW_BITS
-#: bins of 1 - p, whose smallest value but 0 is 2⁻²⁴, and one for p = 1
-UPPER_BINS = ((HALF - 1) >> LOW_BITS) - ((0x33800000 - 1) >> LOW_BITS) + 2
-BINS = LOWER_BINS + UPPER_BINS
+#: upper bits of floats, of 0 to below 1/2 and, with their sign, of 1 - p
+KEYS = 1 << (32 - LOW_BITS)
 
 #: the count lies above this bit of a word, the sum of the low bits below it
-COUNT_SHIFT = 36
+COUNT_SHIFT = 38
 #: voxels whose low bits have room there
 MOST_VOXELS = 1 << (COUNT_SHIFT - LOW_BITS)
 
-#: voxels that are folded at once
-BLOCK = 2048
-#: voxels that are added at once where all are equal, as most of a background are
-GROUP = 32
+#: voxels that are looked at together
+GROUP = 64
+
+#: upper bits of a key that tell whether bins of it are split
+COARSE_BITS = 16
 
 _LOW_MASK = (1 << LOW_BITS) - 1
-_TOP = LOWER_BINS + ((HALF - 1) >> LOW_BITS)
+# Times a float it is the next one towards 0, of the other sign: so that bins of 1 - p hold their upper end.
+_JUST_BELOW = -(1 - 2.0**-24)
 
 
 @kernel(
     read(f32, 1),  # probabilities
+    read(u32, 1),  # bits: the same memory
     read(u8, 1),  # labels
     read(i64, 1),  # class_of_label: 256 entries
-    read(u16, 1),  # split: of each bin, the low bits from which on it is another one
-    read(i32, 1),  # beyond: the number of that one
-    write(f32, 1),  # folded: a block of probabilities, or of 1 - p
-    write(u32, 1),  # folded_bits: the same memory
-    write(u32, 2),  # places: bin and low bits of a block
-    write(u64, 3),  # table: class, bin, (count and sum of low bits, sum of their squares)
+    f32,  # least: where p and 1 - p are less, no bin is split
+    read(u8, 1),  # is_split: of each upper half of a key, whether a bin of it is split
+    read(u16, 1),  # split: of each key, the low bits from which on it is another bin
+    read(i32, 1),  # beyond: the row of that one
+    write(f32, 1),  # folded: a group of probabilities, or of 1 - p with the sign set
+    write(u32, 1),  # keys: the same memory
+    write(u64, 3),  # table: class, row, (count and sum of low bits, sum of their squares)
 )
 def probability_moments(
-    probabilities, labels, class_of_label, split, beyond, folded, folded_bits, places, table
+    probabilities, bits, labels, class_of_label, least, is_split, split, beyond, folded, keys, table
 ):
     """Add voxels to a table, and return how many that count are no probabilities: these are in no bin.
 
-    At most `MOST_VOXELS` may come into one table.
+    At most `MOST_VOXELS` - 1 may come into one table. A key's row is that of its number.
     """
     wrong = np.int64(0)
     half = np.float32(0.5)
     one = np.float32(1)
     zero = np.float32(0)
+    just_below = np.float32(_JUST_BELOW)
+    unit = np.uint64(1 << COUNT_SHIFT)
+    low_mask = np.uint64(_LOW_MASK)
     size = np.uint64(probabilities.size)
+    whole = np.uint64(GROUP)
+    # equal voxels that are not in the table yet
+    run = np.uint64(0)
+    run_bits = np.uint32(0)
+    run_kind = np.uint64(0)
+    run_row = np.uint64(0)
+    run_low = np.uint64(0)
     start = np.uint64(0)
     while start < size:
-        block = min(np.uint64(BLOCK), size - start)
-        for j in range(block):
-            p = probabilities[start + j]
-            q = one - p
-            folded[j] = (q if p >= half else p) + zero  # a zero with a sign loses it
-        largest = np.uint32(0)
-        for j in range(block):
-            bits = folded_bits[j]
-            largest = max(largest, bits)
-            upper = np.uint32(probabilities[start + j] >= half)
-            bits = np.uint32(bits - (upper & np.uint32(bits != np.uint32(0))))
-            row = np.uint32(bits >> np.uint32(LOW_BITS))
-            mirrored = min(np.uint32(np.uint32(_TOP) - row), np.uint32(BINS - 1))
-            places[0, j] = mirrored if upper != 0 else row
-            places[1, j] = bits & np.uint32(_LOW_MASK)
-        j = np.uint64(0)
-        while j < block:
-            group = min(np.uint64(GROUP), block - j)
-            own = labels[start + j]
-            bits = folded_bits[j]
-            row = np.uint64(places[0, j])
-            if largest > np.uint32(HALF) and bits > np.uint32(HALF):
-                wrong += class_of_label[np.uint64(own)] < 2
-                j += np.uint64(1)
-                continue
-            differ = np.uint32(0)
-            if largest > np.uint32(HALF):
-                group = np.uint64(1)
-            elif group == np.uint64(GROUP):
-                for k in range(j, j + np.uint64(GROUP)):
-                    differ |= (folded_bits[k] ^ bits) | (places[0, k] ^ np.uint32(row))
-                    differ |= np.uint32(labels[start + k] ^ own)
-            else:
-                differ = np.uint32(1)
-            if differ == np.uint32(0):
-                low = np.uint64(places[1, j])
+        group = min(whole, size - start)
+        singly = group < whole
+        apart = np.uint32(0)
+        near = np.uint32(0)
+        kind = np.uint64(class_of_label[np.uint64(labels[start])])
+        if not singly:
+            own = labels[start]
+            first = bits[start]
+            several = np.uint8(0)
+            for k in range(whole):
+                several |= labels[start + k] ^ own
+            apart = np.uint32(several)
+            if apart == np.uint32(0) and bits[start + np.uint64(GROUP - 1)] == first:
+                differ = np.uint32(0)
+                for k in range(whole):
+                    differ |= bits[start + k] ^ first
+                if differ == np.uint32(0):
+                    if run != np.uint64(0) and first == run_bits and kind == run_kind:
+                        run += whole
+                        start += whole
+                        continue
+                    p = probabilities[start]
+                    if p >= zero and p <= one:
+                        if run != np.uint64(0):
+                            table[run_kind, run_row, np.uint64(0)] += run * (unit | run_low)
+                            table[run_kind, run_row, np.uint64(1)] += run * (run_low * run_low)
+                        folded[0] = (one - p) * just_below if p >= half else p + zero
+                        key = np.uint64(keys[0])
+                        run_row = key >> np.uint64(LOW_BITS)
+                        run_low = key & low_mask
+                        if run_low >= np.uint64(split[run_row]):
+                            run_row = np.uint64(beyond[run_row])
+                        run_bits = first
+                        run_kind = kind
+                        run = whole
+                        start += whole
+                        continue
+            outside = np.uint32(0)
+            for k in range(whole):
+                p = probabilities[start + k]
+                rest = one - p
+                upper = p >= half
+                folded[k] = rest * just_below if upper else p + zero  # a zero with a sign loses it
+                outside |= np.uint32(not (p >= zero and p <= one))
+                near |= np.uint32((rest if upper else p) >= least)
+            singly = outside != np.uint32(0)
+        if singly:
+            for j in range(group):
+                p = probabilities[start + j]
+                kind = np.uint64(class_of_label[np.uint64(labels[start + j])])
+                if not (p >= zero and p <= one):
+                    wrong += kind < np.uint64(2)
+                    continue
+                folded[0] = (one - p) * just_below if p >= half else p + zero
+                key = np.uint64(keys[0])
+                row = key >> np.uint64(LOW_BITS)
+                low = key & low_mask
                 if low >= np.uint64(split[row]):
                     row = np.uint64(beyond[row])
-                kind = np.uint64(class_of_label[np.uint64(own)])
-                joined = (np.uint64(1) << np.uint64(COUNT_SHIFT)) | low
-                table[kind, row, np.uint64(0)] += group * joined
-                table[kind, row, np.uint64(1)] += group * (low * low)
-            else:
-                for k in range(j, j + group):
-                    row = np.uint64(places[0, k])
-                    low = np.uint64(places[1, k])
-                    if low >= np.uint64(split[row]):
-                        row = np.uint64(beyond[row])
-                    kind = np.uint64(class_of_label[np.uint64(labels[start + k])])
-                    joined = (np.uint64(1) << np.uint64(COUNT_SHIFT)) | low
-                    table[kind, row, np.uint64(0)] += joined
-                    table[kind, row, np.uint64(1)] += low * low
-            j += group
-        start += block
+                table[kind, row, np.uint64(0)] += unit | low
+                table[kind, row, np.uint64(1)] += low * low
+        elif (near | apart) == np.uint32(0):
+            for k in range(whole):
+                key = np.uint64(keys[k])
+                row = key >> np.uint64(LOW_BITS)
+                low = key & low_mask
+                joined = table[kind, row, np.uint64(0)]
+                squares = table[kind, row, np.uint64(1)]
+                table[kind, row, np.uint64(0)] = joined + (unit | low)
+                table[kind, row, np.uint64(1)] = squares + low * low
+        else:
+            for k in range(whole):
+                key = np.uint64(keys[k])
+                row = key >> np.uint64(LOW_BITS)
+                low = key & low_mask
+                kind = np.uint64(class_of_label[np.uint64(labels[start + k])])
+                near = np.uint32(is_split[key >> np.uint64(COARSE_BITS)])
+                if near != np.uint32(0) and low >= np.uint64(split[row]):
+                    row = np.uint64(beyond[row])
+                joined = table[kind, row, np.uint64(0)]
+                squares = table[kind, row, np.uint64(1)]
+                table[kind, row, np.uint64(0)] = joined + (unit | low)
+                table[kind, row, np.uint64(1)] = squares + low * low
+        start += group
+    if run != np.uint64(0):
+        table[run_kind, run_row, np.uint64(0)] += run * (unit | run_low)
+        table[run_kind, run_row, np.uint64(1)] += run * (run_low * run_low)
     return wrong

@@ -17,6 +17,7 @@ them lie as many zeros as the furthest offset leads.
 
 import numpy as np
 
+from fastseg_kernels._boxes import shifted, words_of_box
 from fastseg_kernels._intrinsics import (
     flattened,
     lanes_of,
@@ -42,21 +43,6 @@ def _signature(label):
         read(i64, 1),  # reach along z, y, x
         write(u64, 1),  # words
     )
-
-
-def words_of(nz, ny, nx, reach_z, reach_y, reach_x):
-    """Compute the bits from row to row and from slice to slice of a box, its words, and how many at either end are 0.
-
-    Whole numbers, or arrays of these.
-    """
-    row_bits = nx + reach_x
-    slice_bits = (ny + reach_y) * row_bits
-    guard = (reach_z * slice_bits + reach_y * row_bits + reach_x) // 64 + 2
-    bits = (nz - 1) * slice_bits + (ny - 1) * row_bits + nx
-    return row_bits, slice_bits, (bits + 63) // 64 + 2 * guard, guard
-
-
-_words_of = inlined(words_of)
 
 
 @inlined
@@ -99,7 +85,7 @@ def pack(labels, values, value_starts, boxes, reach, words):
     slice_size = np.uint64(labels.shape[1]) * row_size
     base = np.int64(0)
     for i in range(np.uint64(boxes.shape[0])):
-        row_bits, slice_bits, n_words, guard = _words_of(
+        row_bits, slice_bits, n_words, guard = words_of_box(
             boxes[i, 3], boxes[i, 4], boxes[i, 5], reach[0], reach[1], reach[2]
         )
         start = np.uint64(boxes[i, 0]) * slice_size + np.uint64(boxes[i, 1]) * row_size
@@ -125,16 +111,6 @@ def pack(labels, values, value_starts, boxes, reach, words):
 
 
 @inlined
-def _shifted(words, place, step):
-    """Read the 64 bits that lie `step` bits behind the word at `place`."""
-    at = np.uint64(np.int64(place) + (step >> 6))
-    bit = np.uint64(step & 63)
-    return (words[at] >> bit) | (
-        (words[at + np.uint64(1)] << np.uint64(1)) << (np.uint64(63) - bit)
-    )
-
-
-@inlined
 def _write_surface(words, start, first, stop, row_step, slice_step, surface, target):
     """Write the surface of some words of a structure to `surface`, from `target` on, and count its voxels.
 
@@ -147,9 +123,9 @@ def _write_surface(words, start, first, stop, row_step, slice_step, surface, tar
         if mask == 0:  # as most words of a whole image are
             surface[target + w] = 0
             continue
-        inside = _shifted(words, at, np.int64(1)) & _shifted(words, at, np.int64(-1))
-        inside &= _shifted(words, at, row_step) & _shifted(words, at, -row_step)
-        inside &= _shifted(words, at, slice_step) & _shifted(words, at, -slice_step)
+        inside = shifted(words, at, np.int64(1)) & shifted(words, at, np.int64(-1))
+        inside &= shifted(words, at, row_step) & shifted(words, at, -row_step)
+        inside &= shifted(words, at, slice_step) & shifted(words, at, -slice_step)
         bits = mask & ~inside
         surface[target + w] = bits
         count += popcount(bits)
@@ -163,7 +139,7 @@ def _band_word(mask, surface, place, steps):
     for i in range(np.uint64(steps.size)):
         if mask & ~near == 0:
             break
-        near |= _shifted(surface, place, steps[i])
+        near |= shifted(surface, place, steps[i])
     return mask & near
 
 
@@ -307,7 +283,7 @@ def measure(
     out = np.uint64(0)
     base = np.uint64(0)
     for i in range(np.uint64(boxes.shape[0])):
-        row_bits, slice_bits, n_words, n_zeros = _words_of(
+        row_bits, slice_bits, n_words, n_zeros = words_of_box(
             boxes[i, 3], boxes[i, 4], boxes[i, 5], reach[0], reach[1], reach[2]
         )
         of_masks = base
@@ -369,7 +345,7 @@ def measure(
                 remaining = word = flat[queries + w]
                 if remaining != 0:
                     for j in range(n_offsets):
-                        hits = remaining & _shifted(flat, targets + w, steps[j])
+                        hits = remaining & shifted(flat, targets + w, steps[j])
                         if hits != 0:
                             kind = np.uint64(kinds[j])
                             found[kind] += popcount(hits)

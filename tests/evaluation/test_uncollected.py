@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import fastseg
-from fastseg.instances import uncollected as module
-from fastseg.instances.uncollected import uncollected
+from fastseg.evaluation import rows as module
+from fastseg.evaluation.rows import uncollected
 
 
 def test_paused_for_many_rows_and_on_again() -> None:
@@ -37,7 +37,7 @@ def test_one_who_has_turned_it_off_finds_it_off() -> None:
 
 
 def test_an_evaluation_leaves_it_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MANY_ROWS", 0)
+    monkeypatch.setattr(module, "_MANY_VALUES", 0)
     labels = np.array([[1, 1, 0, 2, 2]])
     evaluation = fastseg.evaluate_instances(labels, labels, components="given", metrics="dice")
     assert len(evaluation.instances("instances")) == 2
