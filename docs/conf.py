@@ -70,12 +70,32 @@ class HelpOfCommand(Directive):
         return [nodes.literal_block(text, text, language="text")]
 
 
+class FigureOfCode(Directive):
+    """Code that draws, and the figure that it leaves as `ax`; the code of a page runs from the top on."""
+
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        """Show the code, and draw."""
+        from fastseg import plots
+
+        environment = self.state.document.settings.env
+        text = "\n".join(self.content)
+        names = environment.temp_data.setdefault("fastseg-figure", {})
+        with plots.detached():
+            exec(compile(text, environment.docname, "exec"), names)
+            svg = plots.figure_svg(names["ax"].figure, description="the figure of this code")
+        code = nodes.literal_block(text, text, language="python")
+        return [code, nodes.raw("", f"<p>{svg}</p>", format="html")]
+
+
 def tables_are_pages(app: Sphinx, page: str, source: list[str]) -> None:
     """Lead links to the tables of benchmarks/, which lie outside of this folder, to the pages that include them."""
     source[0] = re.sub(r"\]\(\.\./benchmarks/results/(\w+)\.md", r"](/measured/\1.md", source[0])
 
 
 def setup(app: Sphinx) -> None:
-    """Add the directive `fastseg-help`, and the look at each page before it is read."""
+    """Add the directives `fastseg-help` and `fastseg-figure`, and the look at each page before it is read."""
     app.add_directive("fastseg-help", HelpOfCommand)
+    app.add_directive("fastseg-figure", FigureOfCode)
     app.connect("source-read", tables_are_pages)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastseg.errors import InputError, InputTypeError
+from fastseg.inputs.figures import draw
 from fastseg.inputs.scalars import as_flag, as_number, is_scalar, shown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,29 @@ class Robustness:
             "area": self.area,
             "slope": self.slope,
         }
+
+    def plot(self, kind: str = "degradation", **options: Any) -> Axes:
+        """Draw a figure with matplotlib, which the extra ``plots`` installs.
+
+        Parameters
+        ----------
+        kind : {"degradation"}
+            A function of :mod:`fastseg.plots`, which says what is drawn.
+        **options
+            Its own, as ``label="dice"`` and ``ax=…``.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ValueError, TypeError
+            For another kind, and for options that it does not have.
+        ImportError
+            Without matplotlib.
+        """
+        return draw(self, "Robustness", kind, options)
 
     def to_dict(self) -> list[dict[str, Any]]:
         """Give the curve as a list of rows: ``level``, ``mean``, ``sd``, ``count``, ``loss`` (what worsened)."""

@@ -13,11 +13,12 @@ from fastseg.plots.style import (
     axes_for,
     colour,
     counted,
+    evenly,
     ink,
+    legend,
     marker,
     note,
     nothing_to_draw,
-    words,
 )
 from fastseg.raters.repeatability import repeatability
 from fastseg.results import Evaluation
@@ -25,6 +26,11 @@ from fastseg.results.units import unit_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+
+#: of more, so many are drawn beside the tenth as many that differ most
+POINTS = 2000
 
 
 def bland_altman(
@@ -60,7 +66,8 @@ def bland_altman(
     Notes
     -----
     Differences are prediction less reference; the limits are bias ± 1.96 standard deviations of the differences, as
-    :func:`fastseg.repeatability` has them. Volumes that are not finite are counted and left out.
+    :func:`fastseg.repeatability` has them. Volumes that are not finite are counted and left out. Of more than 2 000
+    points, 2 000 and the 200 that differ most are drawn.
 
     References
     ----------
@@ -79,19 +86,24 @@ def bland_altman(
     if not len(pairs):
         return nothing_to_draw(ax, "no volumes")
     means, differences = pairs.mean(1), pairs[:, 1] - pairs[:, 0]
+    drawn = np.zeros(len(pairs), bool)
+    drawn[evenly(len(pairs), POINTS)] = True
+    drawn[np.argsort(-np.abs(differences - differences.mean()), kind="stable")[: POINTS // 10]] = (
+        True
+    )
     different = list(dict.fromkeys(names.tolist()))
-    legend = 1 < len(different) <= len(PALETTE)
+    told_apart = 1 < len(different) <= len(PALETTE)
+    signs: list[Line2D] = []
     for number, name in enumerate(different):
-        chosen = names == name
-        ax.plot(
+        chosen = drawn & (names == name)
+        signs += ax.plot(
             *(means[chosen], differences[chosen]),
             linestyle="none",
-            marker=marker(number) if legend else "o",
-            color=colour(number if legend else 0),
+            marker=marker(number) if told_apart else "o",
+            color=colour(number if told_apart else 0),
             markersize=5,
             alpha=0.75,
             markeredgewidth=0,
-            label=words(name, 28),
         )
     found = repeatability(pairs)
     low, high = found.limits_of_agreement
@@ -101,14 +113,15 @@ def bland_altman(
         if np.isfinite(value):
             ax.axhline(value, color=ink(), linestyle=style, linewidth=1.2)
             ax.text(
-                *(1.01, value, f"{name}\n{value:.4g}"),
+                *(1.01, value, f"{name}\n{value:.4g}".replace("-", "−")),
                 transform=ax.get_yaxis_transform(),
                 va="center",
                 fontsize="small",
             )
-    if legend:
-        ax.legend(fontsize="small", frameon=False, loc="best")
-    note(ax, counted(len(pairs), left_out))
+    if told_apart:
+        legend(ax, different, signs)
+    told = counted(len(pairs), left_out)
+    note(ax, told + f", {drawn.sum()} of them drawn" * (not drawn.all()))
     return ax
 
 

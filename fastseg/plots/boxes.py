@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -93,7 +94,7 @@ def _rows(groups: list[Group]) -> list[float]:
     """Place groups one below the other, with a gap between structures of several algorithms."""
     rows, row = [0.0], 0.0
     several = len({group.algorithm for group in groups}) > 1
-    for before, group in zip(groups, groups[1:], strict=False):
+    for before, group in itertools.pairwise(groups):
         row += 1.5 if several and before.task != group.task else 1.0
         rows.append(row)
     return rows
@@ -132,7 +133,7 @@ def _group(
         # the golden section spreads neighbours, and the same figure has the same bytes
         spread = np.arange(len(defined)) * 0.6180339887498949 % 1
         below = row + 0.17 + 0.25 * spread
-        ax.plot(defined, below, ".", color=one, markersize=3.5, alpha=0.7, markeredgewidth=0)
+        ax.plot(defined, below, ".", color=one, markersize=3.5, alpha=0.85, markeredgewidth=0)
     finite = values[np.isfinite(values)]
     if len(finite) >= LEAST_OF_CLOUD and finite.min() < finite.max():
         where, thick = cloud(finite)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastseg.errors import InputError
-from fastseg.plots.style import COLOUR_MAP, axes_for, ink, note, words
+from fastseg.plots.style import COLOUR_MAP, axes_for, ink, note, nothing_to_draw, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,6 +63,8 @@ def heat(
             f"shape {table.shape}"
         )
     ax = axes_for(ax, 2.4 + 0.5 * len(columns), 1.6 + 0.3 * len(rows))
+    if not table.size:
+        return nothing_to_draw(ax, "no numbers")
     import matplotlib
     from matplotlib.patches import Rectangle
 
@@ -73,18 +75,17 @@ def heat(
     )
     if least == most:
         least, most = least - 0.5, most + 0.5
-    if table.size:
-        # one colour a cell as a mesh: text in an SVG, where an image would be pixels
-        mesh = ax.pcolormesh(
-            np.arange(len(columns) + 1) - 0.5,
-            np.arange(len(rows) + 1) - 0.5,
-            np.ma.masked_invalid(np.clip(table, least, most)),
-            cmap=COLOUR_MAP,
-            vmin=least,
-            vmax=most,
-        )
-        figure = ax.figure
-        figure.colorbar(mesh, ax=ax, label=words(label, 60), fraction=0.05, pad=0.02)
+    # one colour a cell as a mesh: text in an SVG, where an image would be pixels
+    mesh = ax.pcolormesh(
+        np.arange(len(columns) + 1) - 0.5,
+        np.arange(len(rows) + 1) - 0.5,
+        np.ma.masked_invalid(np.clip(table, least, most)),
+        cmap=COLOUR_MAP,
+        vmin=least,
+        vmax=most,
+    )
+    figure = ax.figure
+    figure.colorbar(mesh, ax=ax, label=words(label, 60), fraction=0.05, pad=0.02)
     numbers = table.size <= _WITH_NUMBERS
     shades = matplotlib.colormaps[COLOUR_MAP]
     for row, column in np.ndindex(table.shape):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -40,7 +40,7 @@ def rank_lines(ranking: Ranking, *, ax: Axes | None = None) -> Axes:
     ranks = np.stack([one.ranks for one in parts])
     ax = axes_for(ax, max(4.0, 2.2 + 0.8 * len(parts)), max(2.6, 1.4 + 0.24 * n))
     x = np.arange(len(parts))
-    for number, name in enumerate(algorithms):
+    for number in range(n):
         ax.plot(
             *(x, ranks[:, number]),
             color=colour(number),
@@ -49,7 +49,6 @@ def rank_lines(ranking: Ranking, *, ax: Axes | None = None) -> Axes:
             linewidth=1.4,
             alpha=0.85,
             linestyle=("-", "--", ":")[number // len(PALETTE) % 3],
-            label=words(name, 24),
         )
     # algorithms of one rank share a line of text
     for rank in np.unique(ranks[-1]).tolist():
@@ -57,12 +56,13 @@ def rank_lines(ranking: Ranking, *, ax: Axes | None = None) -> Axes:
             words(name, 24) for name, one in zip(algorithms, ranks[-1], strict=True) if one == rank
         ]
         told = ", ".join(tied[:3]) + (f" and {len(tied) - 3} more" if len(tied) > 3 else "")
-        ax.text(x[-1] + 0.12, rank, told, va="center", fontsize="small")
+        place: Any = {"transform": ax.get_yaxis_transform(), "va": "center"}
+        ax.text(1.02, rank, told, fontsize="small", **place)
     names = ["\n".join(words(part, 20) for part in (one.task, one.metric) if part) for one in parts]
     ax.set_xticks(
         x, names, rotation=0 if len(parts) <= 6 else 45, ha="center" if len(parts) <= 6 else "right"
     )
-    ax.set_xlim(-0.3, len(parts) - 0.7)
+    ax.set_xlim(-0.2, len(parts) - 0.8)
     ax.set_ylim(n + 0.5, 0.5)
     ax.set_yticks(np.arange(1, n + 1, max(1, n // 20)))
     ax.set_ylabel("rank, 1 is best")

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastseg.plots.style import axes_for, colour, counted, ink, marker, note, words
+from fastseg.plots.style import axes_for, colour, counted, ink, legend, marker, note, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
     from fastseg.measures.robustness import Robustness
 
@@ -47,17 +48,17 @@ def degradation(
     ax = axes_for(ax, 5.6, 3.6)
     undefined = 0
     counts: dict[float, set[int]] = {}
-    for number, (name, one) in enumerate(curves.items()):
+    lines: list[Line2D] = []
+    for number, one in enumerate(curves.values()):
         means = np.array(one.means, np.float64)
         undefined += int(np.isnan(means).sum())
-        ax.plot(
+        lines += ax.plot(
             *(one.levels, means),
             color=colour(number),
             marker=marker(number),
             markersize=5,
             linewidth=1.6,
             linestyle=("-", "--", ":")[number // 8 % 3],
-            label=words(name, 28),
         )
         if np.isfinite(means[0]):
             ax.axhline(means[0], color=colour(number), linestyle=":", linewidth=1, alpha=0.7)
@@ -78,7 +79,7 @@ def degradation(
     ax.grid(color=ink(), alpha=0.12)
     ax.set_axisbelow(True)
     if any(curves):
-        ax.legend(fontsize="small", frameon=False)
+        legend(ax, list(curves), lines)
     if undefined:
         note(ax, counted(sum(len(one.means) for one in curves.values()) - undefined, undefined))
     return ax

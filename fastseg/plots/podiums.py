@@ -10,9 +10,12 @@ from scipy.stats import rankdata
 from fastseg.plots.scores import scores_of
 from fastseg.plots.style import (
     InfinitePlaces,
+    above_the_bars,
     axes_for,
     colour,
+    evenly,
     ink,
+    legend,
     marker,
     note,
     nothing_to_draw,
@@ -21,6 +24,14 @@ from fastseg.plots.style import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+
+#: of more cases, so many are drawn and all are counted
+CASES = 300
+
+#: the share of the height that bars have
+_BARS = 0.2
 
 
 def podium(
@@ -33,8 +44,9 @@ def podium(
 ) -> Axes:
     """Draw each case's values in the order of its algorithms, and how often each algorithm has which place.
 
-    Above, a line leads through the values of a case from its best to its worst; each place has room for all
-    algorithms, in one order. Below, bars count how often an algorithm has the place; equal values share the better one.
+    A line leads through the values of a case from its best to its worst; each place has room for all
+    algorithms, in one order. Bars below count how often an algorithm has the place; equal values share the better one.
+    Of more than 300 cases, 300 are drawn and all are counted.
 
     Parameters
     ----------
@@ -81,27 +93,30 @@ def podium(
     best_first = np.argsort(np.where(np.isnan(values), n + 1.0, ranks).mean(0), kind="stable")
     slots = np.empty(n)
     slots[best_first] = (np.arange(n) + 0.5) / n * 0.84 + 0.08
-    axis = InfinitePlaces([values.ravel()])
+    within = (steps < shown) & ~np.isnan(values)
+    axis = InfinitePlaces([values[within]])
     drawn = axis(values)
     x = steps + slots[None]
-    for case in range(len(values)):
-        order = np.argsort(steps[case])[:shown]
-        order = order[~np.isnan(values[case, order])]
-        ax.plot(
-            x[case, order], drawn[case, order], color=ink(), alpha=0.15, linewidth=0.6, zorder=1
-        )
-    bars = ax.inset_axes((0.0, -0.42, 1.0, 0.27), sharex=ax)
+    chosen = evenly(len(values), CASES)
+    order = np.argsort(steps[chosen], axis=1)[:, :shown]
+    # one line with gaps: undefined values have the last places, and then comes the next case
+    path = [
+        np.pad(np.take_along_axis(one[chosen], order, 1), ((0, 0), (0, 1)), constant_values=np.nan)
+        for one in (x, drawn)
+    ]
+    ax.plot(*(one.ravel() for one in path), color=ink(), alpha=0.25, linewidth=0.5, zorder=1)
+    bars = ax.inset_axes((0.0, 0.0, 1.0, _BARS))
+    signs: list[Line2D] = []
     for number in best_first.tolist():
-        there = (steps[:, number] < shown) & ~np.isnan(values[:, number])
+        there = chosen[within[chosen, number]]
         one, sign = colour(number), marker(number)
-        ax.plot(
+        signs += ax.plot(
             *(x[there, number], drawn[there, number]),
             linestyle="none",
             marker=sign,
             color=one,
             markersize=4.5 if n <= 12 else 3,
             markeredgewidth=0,
-            label=words(matrix.algorithms[number], 24),
             zorder=2,
         )
         defined = ranks[~np.isnan(values[:, number]), number]
@@ -111,18 +126,22 @@ def podium(
         ax.axvline(step, color=ink(), alpha=0.15, linewidth=0.8)
         bars.axvline(step, color=ink(), alpha=0.15, linewidth=0.8)
     axis.mark(ax, "y")
+    above_the_bars(ax, _BARS)
     ax.set_xlim(0, shown)
-    ax.set_xticks([])
-    bars.set_xticks(np.arange(shown) + 0.5, [str(step + 1) for step in range(shown)])
-    bars.set_xlabel("place" + (f" (the first {shown} of {n})" if shown < n else ""))
+    bars.set_xlim(0, shown)
+    bars.set_xticks([])
+    bars.yaxis.tick_right()
+    bars.locator_params("y", integer=True, nbins=3)
     bars.set_ylabel("cases")
-    ax.legend(
-        loc="upper left",
-        bbox_to_anchor=(1.01, 1),
-        fontsize="small",
-        frameon=False,
-        ncols=1 + n // 24,
-    )
+    bars.yaxis.set_label_position("right")
+    ax.set_xticks(np.arange(shown) + 0.5, [str(step + 1) for step in range(shown)])
+    ax.tick_params("x", length=0)
+    ax.set_xlabel("place" + (f" (the first {shown} of {n})" if shown < n else ""))
+    if n > 1:
+        names = [matrix.algorithms[number] for number in best_first.tolist()]
+        place: Any = {"loc": "upper left", "bbox_to_anchor": (1.08, 1)}
+        legend(ax, names, signs, ncols=1 + n // 24, **place)
     told = f"n = {len(values)} cases" + (f", {undefined} values undefined" * bool(undefined))
+    told += f", {CASES} of them drawn" * (len(values) > CASES)
     note(ax, f"{words(matrix.task)}: {told}" if matrix.task else told)
     return ax

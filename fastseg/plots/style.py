@@ -15,12 +15,13 @@ from fastseg.results.files import encodable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
-#: Okabe and Ito's colours without black and yellow, and two of Tol's: told apart by who sees red as green, and ordered
-#: so that neighbours differ in grey
+#: five of Okabe and Ito's colours and three of Tol's: told apart by who sees red as green, ordered so that neighbours
+#: differ in grey, and seen on white and on black
 PALETTE = (
-    *("#0072b2", "#e69f00", "#882255", "#56b4e9"),
-    *("#d55e00", "#009e73", "#cc79a7", "#999933"),
+    *("#0072b2", "#e69f00", "#aa4499", "#56b4e9"),
+    *("#d55e00", "#009e73", "#cc6677", "#999933"),
 )
 
 #: with the colours, 8 of them and 7 of these, 56 algorithms have a sign of their own
@@ -105,6 +106,11 @@ def words(name: str, width: int = 40) -> str:
     return (line if len(line) <= width else line[: width - 1] + "…").replace("$", r"\$")
 
 
+def evenly(n: int, most: int) -> NDArray[np.intp]:
+    """Choose at most so many of n places, in equal steps from the first to the last."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.intp))
+
+
 def counted(n: int, undefined: int = 0, infinite: int = 0) -> str:
     """Say how many values there are, and how many of them no axis has a place for."""
     parts = [f"n = {n}"]
@@ -118,6 +124,12 @@ def counted(n: int, undefined: int = 0, infinite: int = 0) -> str:
 def note(ax: Axes, text: str) -> None:
     """Write a line in small letters above the axes, to the right."""
     ax.set_title(text, loc="right", fontsize="small", color=ink(), alpha=0.75)
+
+
+def legend(ax: Axes, names: Sequence[str], lines: Sequence[Line2D], **options: Any) -> None:
+    """Say what the signs of lines stand for; a name may begin with an underscore, which matplotlib leaves out."""
+    labels = [f" {name}" if name.startswith("_") else name for name in map(words, names)]
+    ax.legend(list(lines), labels, fontsize="small", frameon=False, **options)
 
 
 def nothing_to_draw(ax: Axes, why: str) -> Axes:
@@ -160,7 +172,7 @@ class InfinitePlaces:
         (ax.set_xlim if axis == "x" else ax.set_ylim)(low, high)
         ends = [(self.low - self.gap, "−∞")] * self.has_small
         ends += [(self.high + self.gap, "∞")] * self.has_large
-        for place, text in ends:
+        for place, _ in ends:
             line(place, color=ink(), alpha=0.5, linestyle=":", linewidth=1)
         if ends:
             ticks: Any = ax.get_xticks() if axis == "x" else ax.get_yticks()
@@ -170,3 +182,16 @@ class InfinitePlaces:
             (ax.set_xticks if axis == "x" else ax.set_yticks)(
                 kept + [place for place, _ in ends], labels
             )
+
+
+def above_the_bars(ax: Axes, share: float) -> None:
+    """Make room for bars in the lower share of the axes: data and ticks of the y axis stay above."""
+    low, high = ax.get_ylim()
+    labels = [text.get_text() for text in ax.get_yticklabels()]
+    ticks = [
+        (tick, label)
+        for tick, label in zip(ax.get_yticks().tolist(), labels, strict=True)
+        if low <= tick <= high
+    ]
+    ax.set_yticks([tick for tick, _ in ticks], [label for _, label in ticks])
+    ax.set_ylim(low - (high - low) * share / (1 - share), high)

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from fastseg.plots.rankings import ranking_of
 from fastseg.plots.style import PALETTE, axes_for, ink, note, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from fastseg.statistics import TaskRanking
-
 #: of more algorithms the p-values would be too small to read
 _WITH_NUMBERS = 12
 
 
-def significance(ranking: TaskRanking, *, alpha: float = 0.05, ax: Axes | None = None) -> Axes:
+def significance(
+    source: Any,
+    metric: str | None = None,
+    task: str | None = None,
+    *,
+    alpha: float = 0.05,
+    ax: Axes | None = None,
+    **options: Any,
+) -> Axes:
     """Draw which algorithm is significantly better than which: one-sided Wilcoxon tests, by Holm's method.
 
     A filled square: the algorithm of the row is better than that of the column at the level `alpha`. p-values stand in
@@ -25,11 +33,15 @@ def significance(ranking: TaskRanking, *, alpha: float = 0.05, ax: Axes | None =
 
     Parameters
     ----------
-    ranking : TaskRanking
-        As in ``rank(…)["liver", "dice"]``.
+    source : TaskRanking, Ranking, Evaluation, DataFrame, path, or a mapping of names to them
+        A ranking, or scores of several algorithms that :func:`~fastseg.statistics.rank` is to rank.
+    metric, task : str, optional
+        Which ranking; Dice, or the first metric, where that is to be made; a task is needed where there are several.
     alpha : float
         Level of the tests of all pairs together.
     ax : matplotlib.axes.Axes, optional
+    **options
+        Of the ranking that is to be made, as in ``undefined="worst"``.
 
     Returns
     -------
@@ -37,39 +49,36 @@ def significance(ranking: TaskRanking, *, alpha: float = 0.05, ax: Axes | None =
 
     Raises
     ------
+    ValueError, TypeError
+        For what cannot be ranked, and where it is not said which of several rankings.
     ImportError
         Without matplotlib.
     """
+    ranking = ranking_of(source, metric, task, options)
     n = len(ranking.algorithms)
     size = 1.8 + max(0.24, 0.55 - 0.02 * n) * n
     ax = axes_for(ax, size + 0.6, size)
     order = ranking.order
     p_values = ranking.p_values[np.ix_(order, order)]
-    from matplotlib.patches import Rectangle
-
-    for row in range(n):
-        for column in range(n):
-            if row == column:
-                continue
-            p_value = float(p_values[row, column])
-            better = p_value < alpha
-            square = Rectangle(
-                (column - 0.45, row - 0.45),
-                *(0.9, 0.9),
-                facecolor=PALETTE[0] if better else "none",
-                edgecolor=ink(),
-                linewidth=0.4,
-                alpha=1.0 if better else 0.5,
-            )
-            ax.add_patch(square)
-            if n <= _WITH_NUMBERS:
-                text = "–" if np.isnan(p_value) else _p_text(p_value)
+    better = p_values < alpha
+    if n > _WITH_NUMBERS:  # as few outlines as there are runs of squares: each is text in an SVG
+        _rectangles(ax, _runs(better), True)
+        edges = np.repeat(np.arange(n - 1) + 0.5, 3)
+        ends = np.tile([-0.5, n - 0.5, np.nan], n - 1)
+        for across, along in ((edges, ends), (ends, edges)):
+            ax.plot(across, along, color=ink(), linewidth=0.4, alpha=0.3)
+    else:
+        _rectangles(ax, [(row, column, 0.9) for row, column in _places(better)], True)
+        others = [(row, column, 0.9) for row, column in _places(~better) if row != column]
+        _rectangles(ax, others, False)
+        for row, column in np.ndindex(n, n):
+            if row != column:
                 ax.text(
-                    *(column, row, text),
+                    *(column, row, _p_text(float(p_values[row, column]))),
                     ha="center",
                     va="center",
                     fontsize="x-small" if n > 6 else "small",
-                    color="white" if better else ink(),
+                    color="white" if better[row, column] else ink(),
                 )
     names = [words(ranking.algorithms[place], 28) for place in order.tolist()]
     ax.set_xticks(
@@ -88,5 +97,49 @@ def significance(ranking: TaskRanking, *, alpha: float = 0.05, ax: Axes | None =
     return ax
 
 
+def _places(there: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Give row and column of each square."""
+    return [(row, column) for row, column in np.argwhere(there).tolist()]
+
+
+def _runs(there: NDArray[np.bool_]) -> list[tuple[int, int, float]]:
+    """Give the row, the first column and the length of each run of squares."""
+    found: list[tuple[int, int, float]] = []
+    for row, line in enumerate(there):
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], line, [False]]).astype(np.int8)))
+        found += [(row, first, last - first) for first, last in edges.reshape(-1, 2).tolist()]
+    return found
+
+
+def _rectangles(ax: Axes, places: list[tuple[int, int, float]], filled: bool) -> None:
+    """Draw squares, or runs of them, as one outline."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    if not places:
+        return
+    unit = Path.unit_rectangle()
+    corners, codes = np.array(unit.vertices, np.float64), unit.codes
+    parts = []
+    for row, column, length in places:
+        across, gap = (0.9, 0.05) if length == 0.9 else (1.0, 0.0)
+        first = np.array([column - 0.5 + gap, row - 0.5 + gap])
+        parts.append(Path(corners * (length, across) + first, codes))
+    face = PALETTE[0] if filled else "none"
+    ax.add_patch(
+        PathPatch(
+            Path.make_compound_path(*parts),
+            facecolor=face,
+            edgecolor=ink(),
+            linewidth=0.4,
+            alpha=1 if filled else 0.5,
+        )
+    )
+
+
 def _p_text(p_value: float) -> str:
-    return "<.001" if p_value < 0.001 else f"{p_value:.3f}".lstrip("0") if p_value < 1 else "1"
+    if np.isnan(p_value):
+        return "–"
+    if p_value < 0.001:
+        return "<.001"
+    return f"{p_value:.3f}".lstrip("0") if p_value < 0.9995 else "1"

@@ -6,11 +6,15 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fastseg.inputs.figures import draw
 from fastseg.inputs.structures import Label
 from fastseg.results import Evaluation
 from fastseg.results.files import csv_text, written
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Records = list[dict[str, Any]]
 
@@ -135,6 +139,29 @@ class ProbabilityEvaluation(Evaluation):
         names = ("case", "structure", *_OF_RELIABILITY)
         records = self.reliability_table()
         return written(csv_text(names, records), path)
+
+    def plot(self, kind: str = "reliability", **options: Any) -> Axes:
+        """Draw a figure with matplotlib, which the extra ``plots`` installs.
+
+        Parameters
+        ----------
+        kind : {"reliability", "box"}
+            A function of :mod:`fastseg.plots`, which says what is drawn.
+        **options
+            Its own, as ``structure="liver"`` and ``ax=…``.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ValueError, TypeError
+            For another kind, and for options that it does not have.
+        ImportError
+            Without matplotlib.
+        """
+        return draw(self, "ProbabilityEvaluation", kind, options)
 
     def _curves(self, structure: Label | str | None, case: str | None) -> Curves:
         rows = self.rows if case is None else self.case(case).rows

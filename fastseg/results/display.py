@@ -43,7 +43,7 @@ OF_INSTANCES = (
 
 def text_of(rows: Sequence[Row], metrics: Sequence[str], settings: Mapping[str, Any]) -> str:
     """Write rows as a table of text, and how many metrics it leaves out."""
-    shown = _shown(metrics)
+    shown = shown_metrics(metrics)
     header, cells = _table(rows, shown, settings)
     text = text_table(header, cells, left=("algorithm", "case", "name", "empty"))
     more = len(metrics) - len(shown)
@@ -54,7 +54,7 @@ def text_of(rows: Sequence[Row], metrics: Sequence[str], settings: Mapping[str, 
 
 def html_of(rows: Sequence[Row], metrics: Sequence[str], settings: Mapping[str, Any]) -> str:
     """Write the same table as HTML."""
-    return html_table(*_table(rows, _shown(metrics), settings))
+    return html_table(*_table(rows, shown_metrics(metrics), settings))
 
 
 def failed_text(failures: Sequence[Failure]) -> str:
@@ -67,7 +67,13 @@ def failed_text(failures: Sequence[Failure]) -> str:
     return f"{len(failures)} case{'s' * (more > 0)} failed: {told}{others}"
 
 
-def _shown(metrics: Sequence[str]) -> list[str]:
+def flags_text(counts: Mapping[str, int]) -> str:
+    """Name the flags that were raised, and how often each was; "" if none was."""
+    told = ", ".join(f"{encodable(name)} {many}" for name, many in counts.items())
+    return f"flags: {told}: .flags tells what they mean" if told else ""
+
+
+def shown_metrics(metrics: Sequence[str]) -> list[str]:
     """Choose the best-known metrics where there are too many."""
     known = OF_INSTANCES if "panoptic_quality" in metrics else BEST_KNOWN
     best = [name for name in known if name in metrics]
@@ -80,11 +86,11 @@ def _table(
     """Make header and cells, without the columns of algorithms, cases and empty masks where these tell nothing."""
     columns: dict[str, list[str]] = {}
     if len({row.algorithm for row in rows}) > 1:
-        columns["algorithm"] = [_shortened(row.algorithm) for row in rows]
+        columns["algorithm"] = [shortened(row.algorithm) for row in rows]
     if len({row.case for row in rows}) > 1:
         columns["case"] = [row.case for row in rows]
-    columns["label"] = [_shortened(label_text(row.label)) for row in rows]
-    columns["name"] = [_shortened(row.name) for row in rows]
+    columns["label"] = [shortened(label_text(row.label)) for row in rows]
+    columns["name"] = [shortened(row.name) for row in rows]
     for name, unit in units_of(shown, settings).items():
         columns[f"{name} [{unit}]" if unit else name] = [_cell(row, name) for row in rows]
     if any(row.empty for row in rows):
@@ -98,6 +104,6 @@ def _cell(row: Row, name: str) -> str:
     return f"{row[name]:.4g}" if name in row.values_by_metric else ""
 
 
-def _shortened(text: str, width: int = 32) -> str:
+def shortened(text: str, width: int = 32) -> str:
     """Shorten a name: a region of many labels would fill the line."""
     return text if len(text) <= width else text[: width - 1] + "…"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import html
 import os
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fastseg.errors import InputError, InputTypeError
 from fastseg.inputs.choices import did_you_mean
+from fastseg.inputs.figures import draw
 from fastseg.inputs.structures import Label
-from fastseg.results.display import NOTHING, failed_text, html_of, text_of
+from fastseg.results.display import NOTHING, failed_text, flags_text, html_of, text_of
 from fastseg.results.failures import Failure
 from fastseg.results.files import csv_text, written
 from fastseg.results.frames import dataframe
@@ -25,6 +27,7 @@ from fastseg.threads import lazy
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.axes import Axes
 
     from fastseg.results.flag_table import FlagTable
 
@@ -432,6 +435,29 @@ class Evaluation:
         text = json_text(self.rows, self.metrics, self.settings, self.failures, summary, by_label)
         return written(text, path)
 
+    def plot(self, kind: str = "box", **options: Any) -> Axes:
+        """Draw a figure with matplotlib, which the extra ``plots`` installs.
+
+        Parameters
+        ----------
+        kind : {"box", "podium", "stability", "significance", "bland_altman"}
+            A function of :mod:`fastseg.plots`, which says what is drawn.
+        **options
+            Its own, as ``metric="hd95"`` and ``ax=…``, and of the ranking that some of them need.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ValueError, TypeError
+            For another kind, and for options that it does not have.
+        ImportError
+            Without matplotlib.
+        """
+        return draw(self, "Evaluation", kind, options)
+
     # ------------------------------------------------------------------------------- for people
 
     def __str__(self) -> str:
@@ -441,14 +467,22 @@ class Evaluation:
         text = text_of(self.structures or self.rows, self.metrics, self.settings)
         if more := self.structures and len(self.rows) - len(self.structures):
             text += f"\n({more} rows of instances: .instances())"
+        if flags := flags_text(self.flags.counts):
+            text += "\n" + textwrap.fill(f"({flags})", 110, break_on_hyphens=False)
         return f"{text}\n({failed})" if failed else text
 
     def _repr_html_(self) -> str:
         failed = html.escape(failed_text(self.failures))
         if not self.rows:
             return f"<p>{failed or NOTHING}</p>"
-        table = html_of(self.structures or self.rows, self.metrics, self.settings)
-        return f"{table}<p>{failed}</p>" if failed else table
+        from fastseg.results.notebook import boxes_html, flags_html
+
+        rows = self.structures or self.rows
+        table = html_of(rows, self.metrics, self.settings)
+        flags, boxes = flags_html(self.flags), boxes_html(rows, self.metrics, self.settings)
+        # what sums up many rows stands above them, where it is seen
+        parts = [boxes, flags, table] if boxes else [table, flags]
+        return "".join([*parts, f"<p>{failed}</p>" if failed else ""])
 
 
 def _named(

@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastseg.inputs.choices import did_you_mean
+from fastseg.inputs.figures import draw
 from fastseg.statistics.ranks import kendall_taus, ranks_of
 from fastseg.statistics.result_table import ResultTable
 from fastseg.threads import lazy
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.axes import Axes
 
 #: below which intervals and rankings by few cases are told to be uncertain (André et al., BRIDGE at MICCAI 2025)
 FEW_CASES = 50
@@ -92,6 +94,29 @@ class TaskRanking:
                 f"unstable: half of the samples have τ below {np.nanmedian(self.taus):.2f}"
             )
         return tuple(found)
+
+    def plot(self, kind: str = "stability", **options: Any) -> Axes:
+        """Draw a figure with matplotlib, which the extra ``plots`` installs.
+
+        Parameters
+        ----------
+        kind : {"stability", "significance"}
+            A function of :mod:`fastseg.plots`, which says what is drawn.
+        **options
+            Its own, as ``confidence=0.9`` and ``ax=…``.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ValueError, TypeError
+            For another kind, and for options that it does not have.
+        ImportError
+            Without matplotlib.
+        """
+        return draw(self, "TaskRanking", kind, options)
 
     def to_dict(self) -> list[dict[str, Any]]:
         """Give a row for each algorithm, best first."""
@@ -188,6 +213,29 @@ class Ranking(Mapping[str, TaskRanking]):
             min(one.n_cases for one in self.tasks),
             sum(one.n_undefined for one in self.tasks),
         )
+
+    def plot(self, kind: str = "rank_lines", **options: Any) -> Axes:
+        """Draw a figure with matplotlib, which the extra ``plots`` installs.
+
+        Parameters
+        ----------
+        kind : {"rank_lines", "stability", "significance"}
+            A function of :mod:`fastseg.plots`, which says what is drawn.
+        **options
+            Its own, as ``task="liver"``, ``metric="dice"`` and ``ax=…``.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ValueError, TypeError
+            For another kind, and for options that it does not have.
+        ImportError
+            Without matplotlib.
+        """
+        return draw(self, "Ranking", kind, options)
 
     def to_dict(self) -> list[dict[str, Any]]:
         """Give a row for each task, metric and algorithm, best first; the consensus of several follows."""

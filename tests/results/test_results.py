@@ -185,8 +185,7 @@ def test_text_and_notebook_tables_show_units_and_what_is_left_out(evaluation: Ev
     assert "more metrics" in text
     assert "case" not in text.splitlines()[0]
     assert text.splitlines()[2].endswith("both")
-    html = evaluation._repr_html_()
-    assert html.count("<tr>") == 4
+    assert evaluation._repr_html_().partition("<details>")[0].count("<tr>") == 4
     few = fastseg.evaluate(BLOCK, BLOCK, metrics=["hd97", "youden"], labels={"<b>": 1})
     assert "hd97" in str(few)
     assert "more metrics" not in str(few)
