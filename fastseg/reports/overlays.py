@@ -147,8 +147,8 @@ def _caption(pair: Pair, far: LargestDistance, index: tuple[int, ...]) -> str:
         x, y, z = (float(part) for part in (pair.affine @ [*index, 1])[:3])
         at += f", {x:.1f}, {y:.1f}, {z:.1f} mm in RAS+"
     if np.isinf(far.distance):
-        missing = "reference" if far.too_far else "prediction"
-        return f"The {missing} has no such structure; the ring is in the middle of the other, {at}."
+        missing, other = ("reference", "prediction")[:: 1 if far.too_far else -1]
+        return f"The {missing} has no such structure; the ring is on that of the {other}, {at}."
     if far.distance == 0:
         return "Both surfaces are the same."
     side = "goes beyond the reference" if far.too_far else "falls short of the reference"

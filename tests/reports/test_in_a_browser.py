@@ -1,4 +1,4 @@
-"""The page in a real browser: no error, no request, and it sorts, filters, searches, opens a case, changes theme, prints."""
+"""The page in a browser: no error, no request; it sorts, filters, searches, opens a case, changes theme, prints."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_rows_are_sorted_by_mouse_and_by_keyboard(opened: Opened) -> None:
     assert heading.get_attribute("aria-sort") == "descending"
     assert heading.get_attribute("scope") == "col"
     by_case = page.locator("#rows-table thead th").first
-    by_case.locator("[tabindex='0']").or_(by_case).first.focus()
+    by_case.get_by_role("button").focus()
     page.keyboard.press("Enter")
     page.wait_for_selector("#rows-table th[aria-sort=ascending]:has-text('Case')")
     assert opened.column(1) == sorted(opened.column(1))
@@ -203,7 +203,7 @@ _CONTRAST = """() => {
     const [a, b] = [light(mixed), light(rgb)];
     const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
     if (ratio < 4.5 && !element.closest(".disabled, [aria-disabled=true]"))
-      found.push(`${element.tagName}.${element.className}: ${ratio.toFixed(2)} ${element.textContent.trim().slice(0, 40)}`);
+      found.push([element.tagName, element.className, ratio.toFixed(2), element.textContent.slice(0, 40)].join(" "));
   }
   return found;
 }"""

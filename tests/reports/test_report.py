@@ -1,8 +1,9 @@
-"""The page as a text: what stands in it, that it is well formed, that odd names stay names, that it is whole or not there."""
+"""The page as a text: what stands in it, that it is well formed, that odd names stay names, that it is whole."""
 
 from __future__ import annotations
 
 import html.parser
+import itertools
 import json
 import re
 import warnings
@@ -108,7 +109,7 @@ def test_every_section_is_there_and_told_to_a_screen_reader(made: Any) -> None:
     assert text.count("<caption>") == len(page.all("table")) - 2  # rows and case have headings
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
     assert len(page.all("svg")) > 8
 
 
