@@ -312,7 +312,10 @@ def test_a_page_is_whole_or_not_there(
 )
 def test_wrong_input_is_told(options: dict[str, Any], message: str, tmp_path: Path) -> None:
     mask = np.ones((4, 4), bool)
-    given = {"source": fastseg.evaluate(mask, mask), "output": tmp_path / "page.html"} | options
+    given: dict[str, Any] = {
+        "source": fastseg.evaluate(mask, mask),
+        "output": tmp_path / "page.html",
+    } | options
     with pytest.raises((InputError, InputTypeError), match=re.escape(message)):
         fastseg.report(given.pop("source"), given.pop("output"), **given)
     assert not [*tmp_path.iterdir()]

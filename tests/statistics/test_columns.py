@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -140,7 +141,7 @@ def test_a_stream_that_is_odd_is_looked_at_closely(
     lines = results.read_text().splitlines(keepends=True)
     record = json.loads(lines[0])
     row = record["rows"][0]
-    first = {
+    changes: dict[str, Callable[[], str | None]] = {
         "cut": lambda: lines[0][:-100] + "\n",
         "twice": lambda: lines[0] + lines[0],
         "true": lambda: row.update(dice=True),
@@ -151,7 +152,8 @@ def test_a_stream_that_is_odd_is_looked_at_closely(
         "newer": lambda: record.update(format=9),
         "metrics": lambda: record.update(metrics=["dice", "hd95"]),
         "latin": lambda: lines[0],
-    }[harm]()
+    }
+    first = changes[harm]()
     path = tmp_path / "odd.jsonl"
     text = (first or json.dumps(record) + "\n") + "".join(lines[1:])
     path.write_bytes(
