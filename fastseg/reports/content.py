@@ -90,23 +90,40 @@ def summary(
     for part in parts:
         found = intervals(replace(part, absent=()), list(metrics), samples=samples)
         notes.update(dict.fromkeys(found.notes))
+        # where the mean is infinite
+        medians = {
+            name: _medians(part, name)
+            for name in {row["metric"] for row in found if row["infinite"]}
+        }
         for row in found:
             entry = rows.setdefault(
                 (row["algorithm"], row["task"]),
                 {"algorithm": row["algorithm"], "task": row["task"], "metrics": {}},
             )
-            entry["metrics"][row["metric"]] = row | {"median": _median(part, row)}
+            entry["metrics"][row["metric"]] = row | (
+                {"median": medians[row["metric"]][row["algorithm"], row["task"]]}
+                if row["infinite"]
+                else {}
+            )
     return list(rows.values()), shortened(_grouped(notes))
 
 
-def _median(part: ScoreTable, row: Mapping[str, Any]) -> float:
-    """Give the median where the mean is infinite; nan elsewhere."""
-    if not row["infinite"]:
-        return np.nan
-    chosen = part.algorithm.is_one_of([row["algorithm"]], "algorithm")
-    chosen &= part.task.is_one_of([row["task"]], "task")
-    values = part.metrics[row["metric"]][chosen]
-    return float(np.nanmedian(values))
+def _medians(part: ScoreTable, metric: str) -> dict[tuple[str, str], float]:
+    """Give the median of the defined values of each algorithm and task."""
+    values = part.metrics[metric]
+    defined = ~np.isnan(values)
+    group = part.algorithm.codes.astype(np.int64) * len(part.tasks) + part.task.codes
+    group, values = group[defined], values[defined]
+    order = np.lexsort((values, group))
+    group, values = group[order], values[order]
+    there, first, many = np.unique(group, return_index=True, return_counts=True)
+    low, high = values[first + (many - 1) // 2], values[first + many // 2]
+    return {
+        (part.algorithms[one // len(part.tasks)], part.tasks[one % len(part.tasks)]): float(
+            a if a == b else (a + b) / 2
+        )
+        for one, a, b in zip(there.tolist(), low.tolist(), high.tolist(), strict=True)
+    }
 
 
 def _grouped(notes: Iterable[str]) -> list[str]:
