@@ -15,6 +15,7 @@ from fastseg.flags import RaisedFlags, list_flags
 from fastseg.results.units import units_of
 from fastseg.statistics import Ranking, ScoreTable, TaskRanking, intervals, rank
 from fastseg.statistics.ranking import Method
+from fastseg.statistics.ranking_results import FEW_CASES
 from fastseg.statistics.score_table import Column
 
 #: values of an attribute beyond which it makes no subgroups
@@ -133,7 +134,9 @@ def _grouped(notes: Iterable[str]) -> list[str]:
         where, _, what = note.partition(": ")
         if "undefined" in what or "infinite" in what:  # stand in the table, number by number
             continue
-        by_text.setdefault(what.partition(": ")[2] or what, []).append(where)
+        if "values: below" in what:
+            what = f"fewer than {FEW_CASES} values, so that the interval is too narrow"
+        by_text.setdefault(what, []).append(where)
     return [
         f"{where[0]}: {what}" if len(where) == 1 else f"{len(where)} of the intervals: {what}"
         for what, where in by_text.items()

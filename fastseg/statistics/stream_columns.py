@@ -60,16 +60,24 @@ def _no_constant(name: str) -> Any:
 _decode = json.JSONDecoder(parse_constant=_no_constant).decode
 
 
+class _Numbers(dict[Any, int]):
+    """Numbers for what is looked up, in the order in which it is."""
+
+    def __missing__(self, text: Any) -> int:
+        number = self[text] = len(self)
+        return number
+
+
 class _Texts:
     """A column of texts that grows."""
 
     def __init__(self) -> None:
         self.codes = array("i")
-        self._numbers: dict[Any, int] = {}
+        self._numbers = _Numbers()
 
     def extend(self, texts: Sequence[Any]) -> None:
         numbers = self._numbers
-        self.codes.extend([numbers.setdefault(text, len(numbers)) for text in texts])
+        self.codes.extend([numbers[text] for text in texts])
 
     def column(self, order: NDArray[np.intp], also: Sequence[str] = ()) -> Column:
         names = [label_text(name) if name is None else str(name) for name in self._numbers]
@@ -145,8 +153,9 @@ class _Stream:
         for name, texts in self._facts.items():
             texts.extend([row.get(name, "" if name == "flags" else None) for row in rows])
         attributes = rows[0].get("attributes", {}) if rows else {}
-        if any(row.get("attributes", {}) != attributes for row in rows):
-            raise _Closer("attributes of rows differ")
+        for row in rows:
+            if row.get("attributes", {}) != attributes:
+                raise _Closer("attributes of rows differ")
         self._attributes[key] = {_text(name): _text(value) for name, value in attributes.items()}
 
     def _known_settings(
