@@ -45,7 +45,10 @@ def _consensus(method: Any) -> Call:
 #: for each public function that takes arrays, calls with one on a GPU that there is no kernel for
 CALLS: dict[str, list[Call]] = {
     "evaluate": [
-        *map(_with_metrics, ("topology", "shape", "cl_dice", "euler_error_faces")),
+        *map(
+            _with_metrics,
+            ("topology", "shape", "cl_dice", "tree_length_detected", "euler_error_faces"),
+        ),
         lambda on: fastseg.evaluate(on(LABELS), LABELS),
         lambda on: fastseg.evaluate(LABELS, on(LABELS)),
         lambda on: fastseg.evaluate(on(LABELS), on(LABELS), backend="numba"),
@@ -210,4 +213,4 @@ def test_every_measurement_without_a_kernel_is_called() -> None:
             if entry.of == "structures" and name not in FROM_HISTOGRAM and cupy.unsupported(name, 3)
         }
     forget()
-    assert without == {"topology", "face_topology", "skeleton_overlap", "shape"}
+    assert without == {"topology", "face_topology", "skeleton_overlap", "tree_overlap", "shape"}

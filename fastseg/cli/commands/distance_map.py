@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fastseg.cli import evaluate_options as shared
 from fastseg.cli import options
 
 
@@ -40,33 +41,13 @@ def distance_map(
         ),
     ] = "0",
     dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
-    ignore_label: Annotated[
-        int | None, typer.Option(help="Leave out the voxels that have this label in the reference.")
-    ] = None,
-    spacing: Annotated[
-        str | None,
-        typer.Option(help="Voxel size along each axis, in place of the files' own: 1,1,2.5"),
-    ] = None,
-    grid_tolerance: Annotated[
-        float,
-        typer.Option(
-            help="How far apart, in voxels, the corners of two files of one grid may lie."
-        ),
-    ] = 0.03,
-    ignore_grid: Annotated[
-        bool,
-        typer.Option(
-            "--ignore-grid", help="Compare the shapes of two files, and not their places."
-        ),
-    ] = False,
-    reorient: Annotated[
-        bool,
-        typer.Option("--reorient", help="Undo flips and permutations of the axes of one lattice."),
-    ] = False,
-    single_slice: Annotated[
-        str, typer.Option(help="Maps with an axis of one entry: plane or volume.")
-    ] = "plane",
-    backend: Annotated[str | None, typer.Option(help="numba or scipy. Default: the best.")] = None,
+    ignore_label: shared.IgnoreLabel = None,
+    spacing: shared.Spacing = None,
+    grid_tolerance: shared.GridTolerance = 0.03,
+    ignore_grid: shared.IgnoreGrid = False,
+    reorient: shared.Reorient = False,
+    single_slice: shared.SingleSlice = "plane",
+    backend: shared.Backend = None,
 ) -> None:
     """Show where two segmentations lie apart: signed distances on their surfaces, and where the largest is.
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from fastseg.cli import evaluate_options as shared
 from fastseg.cli import options
 from fastseg.cli.evaluate_options import OUTPUTS, RUNNING
 
@@ -59,34 +60,18 @@ def raters(
             help="Of Krippendorff's alpha of all labels together: nominal, ordinal, interval, or several of them."
         ),
     ] = "nominal",
-    spacing: Annotated[
-        str | None,
-        typer.Option(help="Voxel size along each axis, in place of the files' own: 1,1,2.5"),
-    ] = None,
-    grid_tolerance: Annotated[
-        float,
-        typer.Option(
-            help="How far apart, in voxels, the corners of two files of one grid may lie."
-        ),
-    ] = 0.03,
-    ignore_grid: Annotated[
-        bool,
-        typer.Option("--ignore-grid", help="Compare the shapes of files, and not their places."),
-    ] = False,
-    reorient: Annotated[
-        bool,
-        typer.Option("--reorient", help="Undo flips and permutations of the axes of one lattice."),
-    ] = False,
+    spacing: shared.Spacing = None,
+    grid_tolerance: shared.GridTolerance = 0.03,
+    ignore_grid: shared.IgnoreGrid = False,
+    reorient: shared.Reorient = False,
     rater_suffix: Annotated[
         str,
         typer.Option(
             help="Of folders: what raters' names have at the end, before .nii.gz or the like, that is not the case's."
         ),
     ] = "",
-    prediction_suffix: Annotated[str, typer.Option(help="The same for predictions: _pred")] = "",
-    ending: Annotated[
-        str | None, typer.Option(help="Of folders: take only files that end so: .nii.gz")
-    ] = None,
+    prediction_suffix: shared.PredictionSuffix = "",
+    ending: shared.Ending = None,
     seed: Annotated[int, typer.Option(help="Of the draws for intervals.")] = 0,
     outputs: Annotated[
         list[Path] | None,
