@@ -65,6 +65,7 @@ _HOMES = {
     "robustness": "fastseg.measures.robustness",
     "Robustness": "fastseg.measures.robustness",
     "read_image": "fastseg.io",
+    "report": "fastseg.reports.write_report",
     "read_results": "fastseg.cohort.read_results",
     "write_image": "fastseg.io",
 }
@@ -125,6 +126,7 @@ if TYPE_CHECKING:
     from fastseg.raters.evaluate_raters import evaluate_raters as evaluate_raters
     from fastseg.raters.repeatability import repeatability as repeatability
     from fastseg.raters.results import RaterEvaluation as RaterEvaluation
+    from fastseg.reports.write_report import report as report
     from fastseg.results import Evaluation as Evaluation
     from fastseg.results.accuracy import accuracy as accuracy
     from fastseg.results.detection_curve import DetectionCurve as DetectionCurve

@@ -25,6 +25,7 @@ from fastseg.cli.commands.probabilities import probabilities
 from fastseg.cli.commands.protocols import protocols
 from fastseg.cli.commands.rank import rank
 from fastseg.cli.commands.raters import raters
+from fastseg.cli.commands.report import report
 from fastseg.cli.commands.run_script import run_script
 from fastseg.cli.commands.stress import stress
 from fastseg.cli.commands.warm import warm
@@ -112,6 +113,7 @@ app.command()(intervals)
 app.command()(rank)
 app.command()(compare)
 app.command()(stress)
+app.command()(report)
 app.command()(protocols)
 app.command()(flags)
 app.command()(demo)

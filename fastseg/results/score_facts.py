@@ -6,7 +6,7 @@ protocol has them; what neither knows, as in a table of another version, has no 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from fastseg.errors import InputError
@@ -35,3 +35,9 @@ def facts_of(name: str, settings: Mapping[str, Any]) -> ScoreFacts:
     except InputError:
         return ScoreFacts()
     return ScoreFacts(metric.unit, metric.larger_is_better, metric.uses)
+
+
+def directions_of(names: Iterable[str], settings: Mapping[str, Any]) -> dict[str, bool]:
+    """Tell of the columns of which it is known whether larger is better."""
+    larger = {name: facts_of(name, settings).larger_is_better for name in names}
+    return {name: told for name, told in larger.items() if told is not None}

@@ -58,7 +58,11 @@ def _means(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray
     infinite = np.isinf(values)
     finite = np.where(defined & ~infinite, values, 0.0)
     with np.errstate(invalid="ignore"):
-        found: NDArray[np.float64] = _sums(weights, finite) / (weights @ defined.astype(np.float64))
+        # sums of whole numbers are exact, whichever way they are made
+        counted = (
+            weights.sum(1, keepdims=True) if defined.all() else weights @ defined.astype(np.float64)
+        )
+        found: NDArray[np.float64] = _sums(weights, finite) / counted
     for sign in (1.0, -1.0):
         of_sign = infinite & (np.sign(values) == sign)
         if of_sign.any():

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastseg.cohort.read_results import read_results
+from fastseg.cohort.stream import is_stream
 from fastseg.errors import InputError, InputTypeError
 from fastseg.inputs.choices import unknown
+from fastseg.inputs.structures import label_text
 from fastseg.metrics import canonical, find
 from fastseg.results import Evaluation
 from fastseg.results.missing import missing_predictions
 from fastseg.results.problems import PROBLEM
 from fastseg.results.rows import Level, columns
-from fastseg.results.score_facts import facts_of
-from fastseg.statistics.score_table import Column, ScoreTable
+from fastseg.results.score_facts import directions_of
+from fastseg.statistics.parquet_columns import columns_of_parquet
+from fastseg.statistics.score_table import FACTS, Column, Origin, ScoreTable
+from fastseg.statistics.stream_columns import columns_of_stream
 from fastseg.statistics.text_tables import as_numbers, is_of_groups, read_text_table
 
 if TYPE_CHECKING:
@@ -123,15 +128,7 @@ def as_names(metric: str | Sequence[str], who: str) -> list[str]:
 
 
 def _with_directions(table: ScoreTable, directions: Mapping[str, bool]) -> ScoreTable:
-    return ScoreTable(
-        table.algorithm,
-        table.case,
-        table.task,
-        table.metrics,
-        table.attributes,
-        directions,
-        table.absent,
-    )
+    return replace(table, larger_is_better=directions)
 
 
 def _table_of(
@@ -177,28 +174,17 @@ def _named(table: ScoreTable, name: str) -> ScoreTable:
             f"{name}: has several algorithms already ({', '.join(table.algorithms):.80}); give it in a list"
         )
     absent = tuple((name, case, reason) for _, case, reason in table.absent)
-    return ScoreTable(
-        Column(table.algorithm.codes, (name,)),
-        table.case,
-        table.task,
-        table.metrics,
-        table.attributes,
-        table.larger_is_better,
-        absent,
+    origins = tuple(
+        one._replace(files={(name, case): pair for (_, case), pair in one.files.items()})
+        for one in table.origins
     )
+    column = Column(table.algorithm.codes, (name,))
+    return replace(table, algorithm=column, absent=absent, origins=origins)
 
 
 def _of_metrics(table: ScoreTable, metrics: Sequence[str]) -> ScoreTable:
     found = {name: table.metrics[name] for name in map(table.metric, metrics)}
-    return ScoreTable(
-        table.algorithm,
-        table.case,
-        table.task,
-        found,
-        table.attributes,
-        table.larger_is_better,
-        table.absent,
-    )
+    return replace(table, metrics=found)
 
 
 def _joined(parts: Sequence[ScoreTable]) -> ScoreTable:
@@ -219,6 +205,13 @@ def _joined(parts: Sequence[ScoreTable]) -> ScoreTable:
 
     metrics = dict.fromkeys(name for part in parts for name in part.metrics)
     attributes = dict.fromkeys(name for part in parts for name in part.attributes)
+    facts = dict.fromkeys(name for part in parts for name in part.facts)
+
+    def texts(held: Callable[[ScoreTable], Mapping[str, Column]], name: str) -> Column:
+        return column(
+            lambda part: held(part).get(name, Column(np.zeros(len(part), np.int32), ("",)))
+        )
+
     return ScoreTable(
         column(lambda part: part.algorithm),
         column(lambda part: part.case),
@@ -229,20 +222,17 @@ def _joined(parts: Sequence[ScoreTable]) -> ScoreTable:
             )
             for name in metrics
         },
-        {
-            name: column(
-                lambda part, name=name: part.attributes.get(  # type: ignore[misc]
-                    name, Column(np.zeros(len(part), np.int32), ("",))
-                )
-            )
-            for name in attributes
-        },
+        {name: texts(lambda part: part.attributes, name) for name in attributes},
         {name: told for part in parts for name, told in part.larger_is_better.items()},
         tuple(dict.fromkeys(one for part in parts for one in part.absent)),
+        {name: texts(lambda part: part.facts, name) for name in facts},
+        tuple(origin for part in parts for origin in part.origins),
     )
 
 
-def _of_evaluation(evaluation: Evaluation, metrics: list[str] | None, level: Level) -> ScoreTable:
+def _of_evaluation(
+    evaluation: Evaluation, metrics: list[str] | None, level: Level, name: str = ""
+) -> ScoreTable:
     rows = [row for row in evaluation.rows if row.level == level]
     absent = [(one.algorithm, one.case, one.reason) for one in evaluation.failures]
     absent += [
@@ -262,23 +252,31 @@ def _of_evaluation(evaluation: Evaluation, metrics: list[str] | None, level: Lev
             for name in names
         },
         {name: Column.of(row.attributes.get(name, "") for row in rows) for name in attributes},
-        _directions(names, evaluation.settings),
+        directions_of(names, evaluation.settings),
         tuple(dict.fromkeys(absent)),
+        {fact: Column.of(_text(getattr(row, fact)) for row in rows) for fact in FACTS},
+        (Origin(name, evaluation.settings),),
     )
     return table if metrics is None else _of_metrics(table, metrics)
 
 
-def _directions(names: Iterable[str], settings: Mapping[str, Any]) -> dict[str, bool]:
-    """Tell of the metrics that are known whether larger is better, where either is."""
-    larger = {name: facts_of(name, settings).larger_is_better for name in names}
-    return {name: told for name, told in larger.items() if told is not None}
+def _text(value: Any) -> str:
+    """Write a fact of a row; what has none is empty."""
+    return "" if value is None else label_text(value) if isinstance(value, tuple) else str(value)
 
 
 def _of_file(
     path: Path, metrics: list[str] | None, names: tuple[str | None, ...], level: Level
 ) -> ScoreTable:
     if path.suffix in _OURS:
-        return _of_evaluation(read_results(path), metrics, level)
+        table = None
+        if path.suffix == ".parquet":
+            table = columns_of_parquet(path, level)
+        elif is_stream(path):
+            table = columns_of_stream(path, level)
+        if table is None:  # not a stream, or one that has to be looked at closely
+            return _of_evaluation(read_results(path), metrics, level, str(path))
+        return table if metrics is None else _of_metrics(table, metrics)
     if path.suffix not in (".csv", ".tsv"):
         raise InputError(
             f"{path}: expected a file of results: .jsonl, .json, .parquet, .csv or .tsv"
@@ -295,6 +293,8 @@ def _of_frame(
     level: Level,
 ) -> ScoreTable:
     """Read a table of any origin; our own rows without a level are problems, and those of the other level left out."""
+    import pandas
+
     absent: list[tuple[str, str, str]] = []
     if {"level", "case"} <= set(frame.columns):
         lost = frame["level"].isna() | (frame["level"] == "")
@@ -317,11 +317,17 @@ def _of_frame(
     value = names[3]
     scores = _scores_of(frame, metrics, value, {*found.values()} - {None}, where)
 
-    def texts(kind: str) -> list[str]:
-        name = found[kind]
+    def texts(name: str | None, also: Iterable[str] = ()) -> Column:
         if name is None:
-            return [""] * len(frame)
-        return ["" if one is None or one != one else str(one) for one in frame[name].tolist()]
+            return Column(np.zeros(len(frame), np.int32), ("",) if len(frame) else ())
+        codes, uniques = pandas.factorize(frame[name], use_na_sentinel=False)
+        told = ["" if one is None or one != one else _shown(one) for one in uniques.tolist()]
+        numbers: dict[str, int] = {}
+        merged = np.array([numbers.setdefault(text, len(numbers)) for text in told], np.int32)
+        return Column(
+            merged[codes] if len(merged) else np.zeros(0, np.int32),
+            tuple(dict.fromkeys((*numbers, *also))),
+        )
 
     others = [
         str(name)
@@ -331,21 +337,23 @@ def _of_frame(
         and name not in _own_columns(list(scores))
         and is_of_groups(frame[name])
     ]
-    tasks = texts("task")
+    ours = "level" in frame.columns
     return ScoreTable(
-        Column.of(texts("algorithm")),
-        Column.of(texts("case"), also=(case for _, case, _ in absent)),
-        Column.of(tasks),
+        texts(found["algorithm"]),
+        texts(found["case"], also=[case for _, case, _ in absent]),
+        texts(found["task"]),
         {name: as_numbers(frame, column, where) for name, column in scores.items()},
-        {
-            name: Column.of(
-                "" if one is None or one != one else str(one) for one in frame[name].tolist()
-            )
-            for name in others
-        },
-        _directions(scores, {}),
+        {name: texts(name) for name in others},
+        directions_of(scores, {}),
         tuple(dict.fromkeys(absent)),
+        {name: texts(name) for name in FACTS if ours and name in frame.columns},
+        (Origin(where if os.path.exists(where) else ""),),
     )
+
+
+def _shown(value: Any) -> str:
+    """Write a value of a column; whole numbers that share a column with nothing are floats to pandas."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _is_metric(name: str) -> bool:

@@ -14,6 +14,9 @@ from fastseg.statistics.aggregates import Aggregate, aggregated
 #: entries of a block of samples: what is computed of them stays in the cache, and no large matrix is made
 _BLOCK = 1 << 20
 
+#: entries of samples that are kept for the next column
+_HELD = 1 << 25
+
 
 def as_samples(samples: int) -> int:
     """Check the number of bootstrap samples."""

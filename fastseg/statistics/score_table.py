@@ -13,6 +13,9 @@ from fastseg.errors import InputError
 from fastseg.inputs.choices import unknown
 from fastseg.metrics import canonical
 
+#: what is known of the rows of an evaluation beside their scores, by the names of its table's columns
+FACTS = ("label", "reference_label", "prediction_label", "empty", "empty_policy", "flags")
+
 
 class Column(NamedTuple):
     """Texts, each of which occurs many times.
@@ -37,6 +40,16 @@ class Column(NamedTuple):
             numbers.setdefault(name, len(numbers))
         return cls(np.array(codes, np.int32), tuple(numbers))
 
+    @classmethod
+    def in_order(cls, codes: NDArray[np.integer], names: Sequence[str]) -> Column:
+        """Number names anew, in the order in which rows have them first; names that no row has follow."""
+        there, first = np.unique(codes, return_index=True)
+        rest = np.setdiff1d(np.arange(len(names)), there)
+        order = np.concatenate([there[np.argsort(first)], rest]).astype(np.intp)
+        places = np.empty(len(names), np.int32)
+        places[order] = np.arange(len(names), dtype=np.int32)
+        return cls(places[codes], tuple(names[place] for place in order.tolist()))
+
     def of_rows(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> Column:
         """Give the column of some of the rows, with all its names."""
         return Column(self.codes[chosen], self.names)
@@ -56,6 +69,24 @@ class Column(NamedTuple):
                 raise unknown(what, name, self.names)
         found: NDArray[np.bool_] = np.isin(self.codes, [places[name] for name in wanted])
         return found
+
+
+class Origin(NamedTuple):
+    """Where some rows of a table come from.
+
+    Attributes
+    ----------
+    name : str
+        The file, as it was given; "" for what was in memory.
+    settings : mapping
+        What its numbers depend on, as far as all of its cases have it in common.
+    files : mapping of (algorithm, case) to (str, str or None)
+        The images of the reference and of the prediction; None where that is missing. Empty where nobody knows.
+    """
+
+    name: str
+    settings: Mapping[str, Any] = {}
+    files: Mapping[tuple[str, str], tuple[str, str | None]] = {}
 
 
 class ScoreMatrix(NamedTuple):
@@ -95,6 +126,10 @@ class ScoreTable:
         Of the metrics of which it is known.
     absent : tuple of (algorithm, case, reason)
         What has no rows, or has rows that nobody predicted.
+    facts : mapping of str to Column
+        What else is known of each row, as text: `FACTS`, where the source has them.
+    origins : tuple of Origin
+        Settings and images behind the rows, of the sources that know them.
     """
 
     algorithm: Column
@@ -104,6 +139,8 @@ class ScoreTable:
     attributes: Mapping[str, Column] = field(default_factory=dict)
     larger_is_better: Mapping[str, bool] = field(default_factory=dict)
     absent: tuple[tuple[str, str, str], ...] = ()
+    facts: Mapping[str, Column] = field(default_factory=dict)
+    origins: tuple[Origin, ...] = ()
 
     def __len__(self) -> int:
         return len(self.case.codes)
@@ -187,6 +224,7 @@ class ScoreTable:
             task=_named_again(self.task.of_rows(chosen)),
             metrics={name: values[chosen] for name, values in self.metrics.items()},
             attributes={name: held.of_rows(chosen) for name, held in self.attributes.items()},
+            facts={name: held.of_rows(chosen) for name, held in self.facts.items()},
             absent=self.absent if absent is None else absent,
         )
 

@@ -40,7 +40,7 @@ FLOORS = (
     ("cohort",),
     ("statistics",),
     ("plots",),
-    ("report", "stressing"),
+    ("reports", "stressing"),
     ("compat",),
     ("cli", "__main__"),
 )

@@ -8,9 +8,9 @@ in the column ``problem``. The key ``fastseg`` of the schema's metadata holds se
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastseg.errors import InputError
 from fastseg.flags import RaisedFlags
@@ -20,6 +20,7 @@ from fastseg.io.replacing import replacing
 from fastseg.measures.joint_histogram import Counts
 from fastseg.results.attributes import Attributes
 from fastseg.results.evaluation import Evaluation
+from fastseg.results.failures import Failure
 from fastseg.results.files import encodable
 from fastseg.results.instance import NUMBERS, Instance
 from fastseg.results.json_table import json_text
@@ -38,6 +39,15 @@ def _arrow() -> tuple[Any, Any]:
     return require("pyarrow", "Parquet", "parquet"), require(
         "pyarrow.parquet", "Parquet", "parquet"
     )
+
+
+class Content(NamedTuple):
+    """What a file holds: the rows as a table of Arrow, with what has none at its end, and all beside them."""
+
+    table: Any
+    metrics: tuple[str, ...]
+    settings: Mapping[str, Any]
+    failures: tuple[Failure, ...]
 
 
 def write(evaluation: Evaluation, path: Path, options: WriteOptions = DEFAULTS) -> None:
@@ -103,6 +113,24 @@ def read(path: Path) -> Evaluation:
     OSError
         For a file that cannot be read.
     """
+    table, metrics, settings, failures = read_table(path)
+    try:
+        rows = _rows(table.to_pydict(), table.column_names, metrics)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: its columns are not those that fastseg writes") from error
+    return Evaluation(rows, metrics, settings, failures)
+
+
+def read_table(path: Path) -> Content:
+    """Read the columns, and all that is beside them.
+
+    Raises
+    ------
+    InputError
+        For another Parquet file, and for one that is damaged.
+    OSError
+        For a file that cannot be read.
+    """
     arrow, parquet = _arrow()
     with open(path, "rb") as file:  # arrow's errors of missing files have no number
         try:
@@ -117,11 +145,7 @@ def read(path: Path) -> Evaluation:
             f"{path}: expected what fastseg wrote; this Parquet file has no settings of an evaluation"
         )
     _, metrics, settings, failures = read_json(about.decode("utf-8"))
-    try:
-        rows = _rows(table.to_pydict(), table.column_names, metrics)
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: its columns are not those that fastseg writes") from error
-    return Evaluation(rows, metrics, settings, failures)
+    return Content(table, metrics, settings, failures)
 
 
 def _rows(

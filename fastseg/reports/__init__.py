@@ -1,0 +1,1 @@
+"""The report: one page that can be mailed, from results that were written before."""
