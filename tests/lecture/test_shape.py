@@ -96,11 +96,11 @@ FIVE_SHAPES = Pitfall(
     uncovered="The distances tell them apart, each in another way: `hd` and `hd95` have different orders, and so do "
     "averages and `nsd`. The definitions are the defaults: voxel surfaces on a grid of spacing 1, `assd` "
     "pooled over both surfaces, `masd` the mean of two means, `hd95` the larger of two percentiles, `nsd` "
-    'within 1. With `percentile_method="pooled"` there is a tolerance of 1.5 that does it, on wilder '
-    "masks, and none of 1: where at least 0.95 of the surfaces is within 1 and nothing beyond √2, as the "
-    "first row says, the pooled percentile is below 1.03. Tolerances below 1 are ruled out by that row, "
-    "too, as averages would be below 0.1, and those of 2 or more by the fifth, all of which would be "
-    "within.",
+    "within 1. A search found none with that `hd95` and a tolerance of 1.5. With "
+    '`percentile_method="pooled"` a tolerance of 1.5 does it, on wilder masks, and none of 1 can: where '
+    "at least 0.95 of the surfaces is within 1 and nothing beyond √2, as the first row says, the pooled "
+    "percentile is below 1.03. Tolerances below 1 are ruled out by that row, too, as averages would be "
+    "below 0.1, and those of 2 or more by the fifth, all of which would be within.",
     metrics=("dice", "iou", "hd", "hd95", "assd", "masd", "nsd"),
     panels=tuple(
         Panel(f"prediction {number}", FIVE_REFERENCE, mask) for number, mask in enumerate(FIVE, 1)
