@@ -118,6 +118,7 @@ CALLS: dict[str, list[Call]] = {
         lambda on: fastseg.accuracy(POINTS, on(POINTS[:, 0])),
     ],
     "repeatability": [lambda on: fastseg.repeatability(on(POINTS))],
+    "stress": [lambda on: fastseg.stress(on(LABELS))],
     "explain": [],
 }
 
@@ -125,6 +126,8 @@ CALLS: dict[str, list[Call]] = {
 WITHOUT_ARRAYS = {
     "current_backend",
     "detection_curve",
+    "list_stress_errors",
+    "report",
     "evaluate_cohort",
     "evaluate_probability_cohort",
     "evaluate_rater_cohort",
