@@ -6,9 +6,8 @@ import pkgutil
 from fastseg.errors import EmptyMaskError
 from fastseg.measures.joint_histogram import Counts, Empty
 from fastseg.metrics.empty_masks import POLICIES, EmptyPolicy, as_policy
+from fastseg.metrics.measurements import FROM_HISTOGRAM, MEASUREMENTS
 from fastseg.metrics.registry import (
-    FROM_HISTOGRAM,
-    MEASUREMENTS,
     Metric,
     Options,
     canonical,
