@@ -52,9 +52,14 @@ class GroupWithFacts(typer.core.TyperGroup):
         super().format_help(ctx, formatter)
 
 
+def split_names(text: str) -> list[str]:
+    """Read names separated by commas."""
+    return [name.strip() for name in text.split(",")]
+
+
 def parse_names(text: str) -> str | list[str]:
     """Read names separated by commas, or the word "all"."""
-    return "all" if text.strip() == "all" else [name.strip() for name in text.split(",")]
+    return "all" if text.strip() == "all" else split_names(text)
 
 
 def parse_spacing(text: str | None) -> float | list[float] | None:

@@ -89,16 +89,25 @@ def read_table(sources: list[str], metrics: list[str] | None, **columns: Any) ->
     given: list[Any] = []
     names: set[str] = set()
     for source in sources:
-        name, found, path = source.partition("=")
-        if not found or Path(source).exists():
-            name, path = "", source
-        options.check_there(Path(path))
+        name, path = _named(source)
+        options.check_there(path)
         if name in names:
             raise InputError(f"{name}: two files are called so")
         names |= {name} - {""}
-        part: Any = {name: Path(path)} if name else Path(path)
+        part: Any = {name: path} if name else path
         given.append(part)
     return score_table(given, metrics=metrics, **columns)
+
+
+def check_output(output: Path, sources: list[str]) -> None:
+    """Refuse an output that could not be written in the end, or is one of the tables, before any work is done."""
+    options.check_output(output, [str(_named(source)[1]) for source in sources])
+
+
+def _named(source: str) -> tuple[str, Path]:
+    """Tell the name that an algorithm is given, "" where it is none, from its file."""
+    name, found, path = source.partition("=")
+    return ("", Path(source)) if not found or Path(source).exists() else (name, Path(path))
 
 
 def undefined_of(text: str | None) -> Any:
@@ -123,7 +132,7 @@ def aggregate_of(text: str) -> Any:
 
 def names_of(text: str) -> list[str]:
     """Split names at commas."""
-    return [name.strip() for name in text.split(",") if name.strip()]
+    return [name for name in options.split_names(text) if name]
 
 
 def show(table: ResultTable, output: Path | None) -> None:

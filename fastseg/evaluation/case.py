@@ -17,7 +17,7 @@ from fastseg._version import __version__
 from fastseg.backends.protocol import Backend
 from fastseg.errors import InputWarning
 from fastseg.evaluation.budget import Budget
-from fastseg.evaluation.naming import named_structures, unlisted_labels
+from fastseg.evaluation.naming import unlisted_labels
 from fastseg.evaluation.pieces import PiecewisePair
 from fastseg.evaluation.rows import raise_flags, rows_of, uncollected
 from fastseg.evaluation.settings import (
@@ -27,7 +27,7 @@ from fastseg.evaluation.settings import (
     are_fixed,
     kept,
 )
-from fastseg.evaluation.structures import counts_of, regions_of, structures_of
+from fastseg.evaluation.structures import counts_of, regions_of, structures_in
 from fastseg.flags import FlagsArgument
 from fastseg.inputs.arrays import (
     Array,
@@ -264,10 +264,7 @@ def evaluate_case(
     pair = _pair(reference, prediction, settings, budget)
     ignored = settings.ignore_label
     histogram = pair.histogram().without(ignored)
-    if reference.segments or prediction.segments:
-        structures = named_structures(settings, histogram, reference, prediction)
-    else:
-        structures = structures_of(settings, histogram)
+    structures = structures_in(settings, histogram, reference, prediction)
     tolerances = tolerances_of(settings, structures)
     counts = counts_of(histogram, structures)
     agree = settings.structures is not None or any(map(operator.attrgetter("tp"), counts))

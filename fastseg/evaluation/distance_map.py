@@ -11,9 +11,8 @@ from typing import Any
 from fastseg import dispatch, io
 from fastseg.errors import InputError, InputWarning
 from fastseg.evaluation.case import geometry_of, in_plane, kept_axes, open_pair
-from fastseg.evaluation.naming import named_structures
 from fastseg.evaluation.settings import Settings, SingleSlice
-from fastseg.evaluation.structures import counts_of, regions_of, structures_of
+from fastseg.evaluation.structures import counts_of, regions_of, structures_in
 from fastseg.inputs.arrays import check_same_shape, matched
 from fastseg.inputs.choices import unknown
 from fastseg.inputs.device import memory_of
@@ -126,11 +125,7 @@ def distance_map(
     )
     one, other = chosen.placed(*matched(*maps))
     histogram = chosen.operations.joint_histogram(one, other).without(settings.ignore_label)
-    structures: Sequence[Structure]
-    if first.segments or second.segments:
-        structures = named_structures(settings, histogram, first, second)
-    else:
-        structures = structures_of(settings, histogram)
+    structures = structures_in(settings, histogram, first, second)
     counts = counts_of(histogram, structures)
     agree = settings.structures is not None or any(one.tp for one in counts)
     if not agree and (hint := mask_hint(histogram, settings.ignore_label)):

@@ -56,7 +56,7 @@ def named_structures(
         warnings.warn(
             f"{reference.name} and {prediction.name} call no segment the same: their labels are compared",
             InputWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     names_of = {
         labels[0]: name

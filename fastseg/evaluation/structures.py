@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fastseg.errors import InputError
+from fastseg.evaluation.naming import named_structures
 from fastseg.evaluation.settings import Settings
+from fastseg.inputs.source import Source
 from fastseg.inputs.structures import Structure
 from fastseg.measures.joint_histogram import Counts, JointHistogram
 from fastseg.measures.regions import ManyRegions, Region
 
 # Up to so many structures a look-up each takes less time than array operations.
 _FEW = 8
+
+
+def structures_in(
+    settings: Settings, histogram: JointHistogram, reference: Source, prediction: Source
+) -> Sequence[Structure]:
+    """List what to evaluate: by the names that a file has for its segments, or else by labels."""
+    if reference.segments or prediction.segments:
+        return named_structures(settings, histogram, reference, prediction)
+    return structures_of(settings, histogram)
 
 
 def structures_of(settings: Settings, histogram: JointHistogram) -> Sequence[Structure]:

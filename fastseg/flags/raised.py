@@ -6,6 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 
+def rounded(measured: float) -> float:
+    """Round what a flag measured to four digits, as tables have it."""
+    return float(f"{measured:.4g}")
+
+
 class RaisedFlag(NamedTuple):
     """A flag that was raised of a row.
 
@@ -19,6 +24,11 @@ class RaisedFlag(NamedTuple):
 
     name: str
     measured: float
+
+    @classmethod
+    def of(cls, name: str, measured: float) -> RaisedFlag:
+        """Round what was measured."""
+        return cls(name, rounded(measured))
 
     def __str__(self) -> str:
         return f"{self.name}={self.measured:g}"
@@ -52,8 +62,9 @@ class RaisedFlags:
         self._held, self._find, self._place = tuple(held), find, place
 
     def _found(self) -> tuple[RaisedFlag, ...]:
-        if self._find is not None:
-            self._held, self._find = tuple(self._find(self._place)), None
+        find = self._find  # another thread may be done with it meanwhile, and has found the same
+        if find is not None:
+            self._held, self._find = tuple(find(self._place)), None
         return self._held
 
     def __getitem__(self, place: int) -> RaisedFlag:

@@ -33,7 +33,7 @@ class _Found:
             for name, threshold in self._chosen:
                 measured = find(name).function(facts)
                 for row in (measured > threshold).nonzero()[0].tolist():
-                    raised[row].append(RaisedFlag(name, float(f"{measured[row]:.4g}")))
+                    raised[row].append(RaisedFlag.of(name, measured[row]))
             # what was measured may be large, and is let go; two threads that come here at once find the same
             self._raised, self._facts = raised, None
         return self._raised[place]

@@ -66,5 +66,5 @@ def rater_flags(
     for flag in RATER_FLAGS:
         measured = flag.function(own, between, larger_is_better)
         if measured > flag.threshold:
-            raised.append(RaisedFlag(flag.name, float(f"{measured:.4g}")))
+            raised.append(RaisedFlag.of(flag.name, measured))
     return RaisedFlags(raised) if raised else NO_FLAGS

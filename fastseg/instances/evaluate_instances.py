@@ -22,10 +22,10 @@ from fastseg.evaluation.case import (
     open_pair,
     tolerances_of,
 )
-from fastseg.evaluation.naming import named_structures, unlisted_labels
-from fastseg.evaluation.rows import raise_flags, uncollected
+from fastseg.evaluation.naming import unlisted_labels
+from fastseg.evaluation.rows import raise_flags
 from fastseg.evaluation.settings import BoundaryWidth, SingleSlice, all_within_tolerance, are_fixed
-from fastseg.evaluation.structures import structures_of
+from fastseg.evaluation.structures import structures_in
 from fastseg.flags import FlagsArgument
 from fastseg.inputs.arrays import Array, check_same_shape, matched
 from fastseg.inputs.source import Source, whole_map
@@ -318,8 +318,7 @@ def evaluate_instances_case(
         confidences.check(given, settings.grid_rules, names)
         matched_case = _matched(found, settings, confidences, maps[0].shape)
         of_pairs = measuring.pairs(matched_case)
-        with uncollected(len(matched_case.partners.is_pair)):
-            rows = rows_of_case(matched_case, facts, of_pairs, of_wholes)
+        rows = rows_of_case(matched_case, facts, of_pairs, of_wholes)
     if settings.flags:
         raise_flags(
             [row for row in rows if row.level == "structure"],
@@ -402,6 +401,4 @@ def _structures(
             kept = [label for label in side.labels.tolist() if label != settings.ignore_label]
             of_sides.append(tuple(label for label in kept if label))
         return [Structure(ALL_INSTANCES, 1, of_sides[0], of_sides[1])]
-    if reference.segments or prediction.segments:
-        return named_structures(settings, histogram, reference, prediction)
-    return structures_of(settings, histogram)
+    return structures_in(settings, histogram, reference, prediction)

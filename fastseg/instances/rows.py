@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from fastseg.evaluation.rows import fill_in, values_of
+from fastseg.evaluation.rows import fill_in, uncollected, values_of
 from fastseg.inputs.structures import Label, Structure
 from fastseg.instances.instance_rows import instance_rows
 from fastseg.instances.matched_case import CaseFacts, MatchedCase
@@ -38,7 +36,7 @@ def rows_of_case(
     of_wholes : sequence of mapping
         What was measured of each structure as a whole.
     """
-    with _uncollected():
+    with uncollected(len(found.partners.is_pair)):
         return _rows_of_case(found, facts, of_pairs, of_wholes)
 
 
@@ -67,18 +65,6 @@ def _rows_of_case(
         rows.append(structure_row(structure, counts[place], facts, of_whole))
         rows += members
     return rows
-
-
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Let no garbage be collected: all objects of a hundred thousand rows live, and are enough to look for it often."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def structure_row(

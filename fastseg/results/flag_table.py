@@ -10,6 +10,7 @@ import numpy as np
 from fastseg.errors import InputError
 from fastseg.flags import Flag, list_flags
 from fastseg.flags.cohort import COHORT_FLAGS, CohortFlag
+from fastseg.flags.raised import rounded
 from fastseg.flags.raters import RATER_FLAGS, RaterFlag
 from fastseg.metrics import find
 from fastseg.results.files import encodable
@@ -131,6 +132,7 @@ def _of_cohort(rows: Sequence[Row], metrics: Sequence[str]) -> list[FlagRow]:
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row.algorithm, row.name), []).append(row)
+    best = {metric: _best_of(metric) for metric in metrics}
     found: dict[tuple[str, str, str], FlagRow] = {}
     for (algorithm, name), members in groups.items():
         if len(members) < 2:
@@ -139,11 +141,12 @@ def _of_cohort(rows: Sequence[Row], metrics: Sequence[str]) -> list[FlagRow]:
             values = np.array([row.values_by_metric.get(metric, np.nan) for row in members])
             defined = values[~np.isnan(values)]
             for flag in COHORT_FLAGS:
-                measured = flag.function(defined, _best_of(metric), len(values) - len(defined))
+                measured = flag.function(defined, best[metric], len(values) - len(defined))
                 if measured > flag.threshold:
                     key = (flag.name, algorithm, name)
-                    rounded = float(f"{measured:.4g}")
-                    told = FlagRow(flag.name, algorithm, "", name, metric, rounded, flag.threshold)
+                    told = FlagRow(
+                        flag.name, algorithm, "", name, metric, rounded(measured), flag.threshold
+                    )
                     found.setdefault(key, told)
     return list(found.values())
 

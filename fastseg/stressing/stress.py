@@ -13,9 +13,8 @@ import numpy as np
 from fastseg import dispatch, io, threads
 from fastseg.errors import InputError, InputWarning
 from fastseg.evaluation.case import geometry_of, in_plane, tolerances_of
-from fastseg.evaluation.naming import named_structures
 from fastseg.evaluation.settings import Settings, SingleSlice
-from fastseg.evaluation.structures import structures_of
+from fastseg.evaluation.structures import structures_in
 from fastseg.inputs.arrays import Array, Spacing
 from fastseg.inputs.device import memory_of
 from fastseg.inputs.scalars import as_flag, as_whole_number
@@ -142,7 +141,7 @@ def stress(
     )
     histogram = chosen_backend.operations.joint_histogram(*chosen_backend.placed(array, array))
     histogram = histogram.without(ignore_label)
-    found = _structures(settings, histogram, source)
+    found = structures_in(settings, histogram, source, source)
     stressed = _stressed(found, histogram, array, sizes, _slice_axis(sizes, read.source), number)
     tolerances = tolerances_of(settings, found)
     measurer = Measurer(
@@ -183,15 +182,6 @@ def _instance_settings(settings: Settings) -> InstanceSettings:
         structure_metrics=[],
         backend=settings.backend,
     )
-
-
-def _structures(
-    settings: Settings, histogram: JointHistogram, source: Source
-) -> Sequence[Structure]:
-    """List the structures, by the names that the file has for them if it has any."""
-    if source.segments:
-        return named_structures(settings, histogram, source, source)
-    return structures_of(settings, histogram)
 
 
 def _slice_axis(spacing: Spacing, source: Source) -> int:

@@ -93,6 +93,8 @@ def test_tables_of_others_are_ranked(
         (["rank", "unet.json", "other.json", "--undefined", "most"], "worst, drop or a number"),
         (["compare", "unet.json", "other.json", "--first", "x"], "'x'"),
         (["compare", "unet.json", "other.json", "-o", "unet.json"], "unet.json"),
+        (["rank", "A=unet.json", "B=other.json", "-o", "unet.json"], "would overwrite"),
+        (["intervals", "A=unet.json", "-o", "unet.json"], "would overwrite"),
         (["compare", "bad.csv", "other.json"], "bad.csv"),
     ],
 )

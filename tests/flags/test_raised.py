@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -59,3 +61,16 @@ def test_flags_are_found_once_and_only_if_looked_at() -> None:
     assert len(flags) == 1
     assert flags == RaisedFlags([RaisedFlag("small_structure", 0.5)])
     assert asked == [1]
+
+
+def test_threads_that_look_at_once_find_the_same() -> None:
+    """Who comes while another looks must not call what is no longer there."""
+    switching = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(300):
+            flags = RaisedFlags(find=lambda place: [RaisedFlag("small_structure", 0.5)])
+            with ThreadPoolExecutor(4) as pool:
+                assert list(pool.map(len, [flags] * 8)) == [1] * 8
+    finally:
+        sys.setswitchinterval(switching)

@@ -151,7 +151,7 @@ def evaluate(
         missing=missing,
         shard=options.parse_shard(shard),
     )
-    columns = [name.strip() for name in by.split(",")] if by else []
+    columns = options.split_names(by) if by else []
     low = options.parse_floors(floors or [])
     evaluating.check_outputs(pairing, settings, kept, columns, low)
     if not quiet:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fastseg.cli import options, tables
+from fastseg.cli import tables
 from fastseg.errors import InputError
 
 
@@ -50,7 +50,7 @@ def intervals(
     from fastseg import statistics
 
     if output is not None:
-        options.check_output(output, sources)
+        tables.check_output(output, sources)
     floors = _floors(floor)
     names = list(floors) or tables.names_of(metric)
     table = tables.read_table(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fastseg.cli import options, tables
+from fastseg.cli import tables
 
 
 def rank(
@@ -38,7 +38,7 @@ def rank(
     from fastseg import statistics
 
     if output is not None:
-        options.check_output(output, sources)
+        tables.check_output(output, sources)
     names = tables.names_of(metric)
     table = tables.read_table(
         sources,

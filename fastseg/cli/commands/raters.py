@@ -118,7 +118,7 @@ def raters(
         "metrics": options.parse_names(metrics),
         "tolerance": tolerance,
         "consensus": method,
-        "levels": [one.strip() for one in levels.split(",")],
+        "levels": options.split_names(levels),
         "seed": seed,
         "grid_tolerance": grid_tolerance,
         "ignore_grid": ignore_grid,

@@ -54,12 +54,9 @@ def report(
     """
     from fastseg.reports.write_report import report as write
 
-    if any(
-        Path(given.partition("=")[2] or given).absolute() == output.absolute() for given in sources
-    ):
-        raise InputError(f"{output}: the output would overwrite what is read")
     if not output.absolute().parent.is_dir():
         raise InputError(f"{output}: there is no folder {output.absolute().parent}")
+    tables.check_output(output, sources)
     table = tables.read_table(
         sources,
         None,

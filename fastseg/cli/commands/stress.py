@@ -81,7 +81,7 @@ def stress(
         spacing=options.parse_spacing(spacing),
         labels=chosen,
         metrics=None if metrics is None else options.parse_names(metrics),
-        errors=None if errors is None else [name.strip() for name in errors.split(",")],
+        errors=None if errors is None else options.split_names(errors),
         severities=severities,
         seed=seed,
         instances=instances,
