@@ -1,0 +1,111 @@
+"""A subject: a fine map of tissues, from which an image of any resolution is made; and an image with its truth."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+#: voxels of the tissue map along each axis of a voxel of the image
+FINE = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """A body of which all is known.
+
+    Parameters
+    ----------
+    name : str
+        ``test_00``, as its files are called.
+    tissues : (X, Y, Z) uint8 array
+        What fills each fine voxel. Values below 100 are the anatomy's labels, 0 what is not named; from 100 on come
+        tissues that nobody looks for (bone, fat), which are background in the truth.
+    spacing : float
+        Millimetres of a fine voxel, on all axes.
+    means : mapping
+        The intensity of each tissue in this subject.
+    texture : float
+        Standard deviation of the smooth variation within a tissue.
+    seed : int
+        Of all that is drawn for this subject.
+    """
+
+    name: str
+    tissues: NDArray[np.uint8]
+    spacing: float
+    means: Mapping[int, float]
+    texture: float
+    seed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """An image and, where it is known to the caller, its truth.
+
+    Parameters
+    ----------
+    name : str
+        Of the subject.
+    image : (X, Y, Z) float32 array
+    truth : (X, Y, Z) uint8 array or None
+        The anatomy's labels; a method that segments gets None.
+    spacing : float
+        Millimetres of a voxel.
+    seeds : mapping
+        A voxel deep in each structure, as a person would click it: what ``uses_seeds`` methods may look at.
+    """
+
+    name: str
+    image: NDArray[np.float32]
+    truth: NDArray[np.uint8] | None
+    spacing: float
+    seeds: Mapping[int, tuple[int, int, int]]
+
+
+def truth_of(subject: Subject, block: int = FINE) -> NDArray[np.uint8]:
+    """Give each voxel the label that fills most of it; the smaller label of two that fill as much."""
+    labels = np.where(subject.tissues < 100, subject.tissues, 0).astype(np.uint8)
+    values = np.unique(labels)
+    shares = np.stack([blocks((labels == value).astype(np.float32), block) for value in values])
+    return np.ascontiguousarray(values[shares.argmax(0)])
+
+
+def render(subject: Subject, means: Mapping[int, float] | None = None) -> NDArray[np.float32]:
+    """Make the fine image, without noise: the mean of each tissue and a smooth texture."""
+    table = np.zeros(256, np.float32)
+    for tissue, mean in (subject.means if means is None else means).items():
+        table[tissue] = mean
+    rng = np.random.default_rng(subject.seed)
+    texture = ndimage.gaussian_filter(rng.standard_normal(subject.tissues.shape, np.float32), 2)
+    return np.asarray(table[subject.tissues] + subject.texture / texture.std() * texture)
+
+
+def blocks(fine: NDArray[np.float32], block: int) -> NDArray[np.float32]:
+    """Mean of blocks of voxels; what is left over at the end of an axis is cut off."""
+    size = [n // block for n in fine.shape]
+    cut = fine[tuple(slice(n * block) for n in size)]
+    return np.asarray(cut.reshape(size[0], block, size[1], block, size[2], block).mean((1, 3, 5)))
+
+
+def clean_image(subject: Subject, means: Mapping[int, float] | None = None) -> NDArray[np.float32]:
+    """Image the subject at its own resolution, with the little noise that any image has."""
+    image = blocks(render(subject, means), FINE)
+    rng = np.random.default_rng(subject.seed + 1)
+    return np.asarray(image + rng.normal(0, 2, image.shape), np.float32)
+
+
+def seeds_of(truth: NDArray[np.uint8]) -> dict[int, tuple[int, int, int]]:
+    """Find the voxel of each label that is farthest from everything else."""
+    seeds = {}
+    for label in np.unique(truth[truth > 0]).tolist():
+        depth: NDArray[Any] = ndimage.distance_transform_edt(np.pad(truth == label, 1))[
+            1:-1, 1:-1, 1:-1
+        ]
+        x, y, z = np.unravel_index(int(depth.argmax()), depth.shape)
+        seeds[label] = (int(x), int(y), int(z))
+    return seeds
