@@ -4,7 +4,7 @@
 
     settings.json                                     what the run was asked for
     images/organs/noise-3/test_00.nii                 images, and training ones: images/organs/clean-0/train_00.nii
-    truths/organs/test_00.nii.gz                      by subject; the levels of `shape`: truths/organs/shape-3/…
+    truths/organs/test_00.nii.gz                      by subject; of other bodies and raters: truths/organs/shape-3/…
     models/organs/otsu.pickle, .jsonl                 what was learned, and the records of learning
     prepared/organs/registrations/noise-3/test_00.npz what several methods share
     predictions/otsu/organs/noise-3/test_00.nii.gz
@@ -44,6 +44,9 @@ class Condition:
 
 CLEAN = Condition("clean", 0)
 
+#: Under these the truth is another one than the subject's usual.
+OTHER_TRUTHS = ("shape", "rater_noise")
+
 
 @dataclasses.dataclass(frozen=True)
 class Folder:
@@ -55,7 +58,7 @@ class Folder:
         return self.root / "images" / anatomy / str(condition) / f"{subject}.nii"
 
     def truth(self, anatomy: str, condition: Condition, subject: str) -> Path:
-        below = (str(condition),) if condition.difficulty == "shape" else ()
+        below = (str(condition),) if condition.difficulty in OTHER_TRUTHS else ()
         return self.root.joinpath("truths", anatomy, *below, f"{subject}.nii.gz")
 
     def model(self, anatomy: str, name: str) -> Path:
