@@ -1,0 +1,75 @@
+"""Random smooth fields and deformations, drawn in millimetres: the same draw for any resolution and any strength."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import interpolate, ndimage
+
+#: the deformation is composed of two to the power of this equal steps
+HALVINGS = 6
+
+Axes = Sequence[NDArray[np.float64]]
+
+
+def axes_of(extent: Sequence[float], spacing: float) -> list[NDArray[np.float64]]:
+    """Give the centres of the voxels along each axis of a box, from its corner."""
+    return [(np.arange(round(side / spacing)) + 0.5) * spacing for side in extent]
+
+
+def stream(seed: int, purpose: int) -> np.random.Generator:
+    """Give each purpose its own draws, so that one that draws more does not shift the others."""
+    return np.random.default_rng([seed, purpose])
+
+
+def smooth_noise(
+    rng: np.random.Generator, extent: Sequence[float], sigma: float, axes: Axes, count: int
+) -> NDArray[np.float32]:
+    """Draw fields of standard deviation 1 everywhere, whose points are alike within about `sigma` millimetres.
+
+    Each is a sum of Gaussian bells on a lattice of that spacing, which is reckoned axis by axis.
+    """
+    bells = []
+    for side, axis in zip(extent, axes, strict=True):
+        knots = np.arange(-3, np.ceil(side / sigma) + 4) * sigma
+        bell = np.exp(-0.5 * ((axis[:, None] - knots) / sigma) ** 2)
+        bells.append((bell / np.linalg.norm(bell, axis=1, keepdims=True)).astype(np.float32))
+    heights = rng.standard_normal((count, *(bell.shape[1] for bell in bells)), np.float32)
+    return _along_axes(heights, bells)
+
+
+def deformation(
+    rng: np.random.Generator, extent: Sequence[float], sigma: float, size: float, axes: Axes
+) -> NDArray[np.float32]:
+    """Draw a smooth and invertible deformation as (3, X, Y, Z) displacements in millimetres.
+
+    It is a flow for a unit of time along a random velocity of `size` millimetres (its standard deviation on each
+    axis), composed of many small steps: invertible however far it goes, where displacements that are merely scaled
+    fold the space onto itself.
+    """
+    step = sigma / 3
+    lattice = [np.arange(-sigma, side + sigma + step, step) for side in extent]
+    flow = size * smooth_noise(rng, extent, sigma, lattice, 3) / (2**HALVINGS * step)
+    places = np.stack(np.meshgrid(*(np.arange(len(one)) for one in lattice), indexing="ij"))
+    for _ in range(HALVINGS):
+        reached = places + flow
+        flow = flow + np.stack(
+            [ndimage.map_coordinates(one, reached, order=1, mode="nearest") for one in flow]
+        )
+    splines = [
+        interpolate.make_interp_spline(one, np.eye(len(one)), k=3)(axis).astype(np.float32)
+        for one, axis in zip(lattice, axes, strict=True)
+    ]
+    return _along_axes((flow * step).astype(np.float32), splines)
+
+
+def _along_axes(
+    fields: NDArray[np.float32], matrices: Sequence[NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """Multiply each of the last three axes by its matrix."""
+    for matrix in matrices:
+        # the axis that was multiplied goes to the end, so that after three all are in their places again
+        fields = np.tensordot(fields, matrix, (1, 1))
+    return np.ascontiguousarray(fields)
