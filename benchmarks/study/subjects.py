@@ -13,6 +13,9 @@ from scipy import ndimage
 #: voxels of the tissue map along each axis of a voxel of the image
 FINE = 2
 
+#: standard deviation of the noise that any image has
+NOISE = 2.0
+
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
@@ -100,7 +103,7 @@ def clean_image(subject: Subject, means: Mapping[int, float] | None = None) -> N
     """Image the subject at its own resolution, with the little noise that any image has."""
     image = blocks(render(subject, means), FINE)
     rng = np.random.default_rng(subject.seed + 1)
-    return np.asarray(image + rng.normal(0, 2, image.shape), np.float32)
+    return np.asarray(image + rng.normal(0, NOISE, image.shape), np.float32)
 
 
 def seeds_of(truth: NDArray[np.uint8]) -> dict[int, tuple[int, int, int]]:
