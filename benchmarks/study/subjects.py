@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+Voxel = tuple[int, int, int]
+
 #: voxels of the tissue map along each axis of a voxel of the image
 FINE = 2
 
@@ -60,14 +62,15 @@ class Sample:
     spacing : float
         Millimetres of a voxel.
     seeds : mapping
-        A voxel deep in each structure, as a person would click it: what ``uses_seeds`` methods may look at.
+        A voxel deep in each sizeable part of each structure (a kidney on each side), as a person would click them: what
+        ``uses_seeds`` methods may look at.
     """
 
     name: str
     image: NDArray[np.float32]
     truth: NDArray[np.uint8] | None
     spacing: float
-    seeds: Mapping[int, tuple[int, int, int]]
+    seeds: Mapping[int, tuple[Voxel, ...]]
 
     def unknown(self, seeds: bool = False) -> Sample:
         """Take away what a method may not see: the truth, and the seeds if nobody clicked."""
@@ -106,13 +109,21 @@ def clean_image(subject: Subject, means: Mapping[int, float] | None = None) -> N
     return np.asarray(image + rng.normal(0, NOISE, image.shape), np.float32)
 
 
-def seeds_of(truth: NDArray[np.uint8]) -> dict[int, tuple[int, int, int]]:
-    """Find the voxel of each label that is farthest from everything else."""
+def seeds_of(truth: NDArray[np.uint8]) -> dict[int, tuple[Voxel, ...]]:
+    """Find the deepest voxel of each part with a tenth of its label's voxels, of the largest part first."""
     seeds = {}
-    for label in np.unique(truth[truth > 0]).tolist():
-        depth: NDArray[Any] = ndimage.distance_transform_edt(np.pad(truth == label, 1))[
-            1:-1, 1:-1, 1:-1
-        ]
-        x, y, z = np.unravel_index(int(depth.argmax()), depth.shape)
-        seeds[label] = (int(x), int(y), int(z))
+    for label, box in enumerate(ndimage.find_objects(truth), 1):
+        if box is None:
+            continue
+        parts, count = ndimage.label(np.pad(truth[box] == label, 1))
+        # the margin keeps the box's faces outside
+        depth: NDArray[Any] = ndimage.distance_transform_edt(parts)
+        sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]
+        found = [part + 1 for part in range(count) if sizes[part] * 10 >= sizes.sum()]
+        found = sorted(found or [int(sizes.argmax()) + 1], key=lambda part: -sizes[part - 1])
+        deepest = ndimage.maximum_position(depth, parts, found)
+        corner = [side.start - 1 for side in box]
+        seeds[label] = tuple(
+            (int(x) + corner[0], int(y) + corner[1], int(z) + corner[2]) for x, y, z in deepest
+        )
     return seeds

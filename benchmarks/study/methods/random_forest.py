@@ -1,0 +1,103 @@
+"""Random forest: each voxel by itself, from values and edges around it at several scales and its place in the body."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from sklearn.ensemble import RandomForestClassifier
+
+from benchmarks.study.intensities import body_of, finite, truth
+from benchmarks.study.methods import Arrays, Fitting, Method
+from benchmarks.study.subjects import Sample
+
+#: voxels of each label, and three times as many of the background, that each training subject gives
+VOXELS = 600
+DEPTH = 14
+#: millimetres
+SCALES = (3.0, 6.0, 12.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """The forest; None where training subjects have no body to learn from."""
+
+    forest: RandomForestClassifier | None
+
+
+def fit(fitting: Fitting) -> Model:
+    """Train the trees on as many voxels of each structure, drawn at random."""
+    if not fitting.training:
+        raise ValueError("There are no training subjects to learn from.")
+    rng = np.random.default_rng(fitting.settings.seed)
+    features, labels = [], []
+    for sample in fitting.training:
+        image = finite(sample.image)
+        body = body_of(image)
+        found = truth(sample)[body]
+        chosen = []
+        for label in [0, *fitting.anatomy.labels.values()]:
+            voxels = np.flatnonzero(found == label)
+            many = min(VOXELS if label else 3 * VOXELS, voxels.size)
+            chosen.append(rng.choice(voxels, many, replace=False))
+        taken = np.concatenate(chosen)
+        features.append(features_of(image, body, sample.spacing)[taken])
+        labels.append(found[taken])
+    learned = np.concatenate(labels)
+    if learned.size == 0:
+        return Model(None)
+    forest = RandomForestClassifier(
+        n_estimators=fitting.settings.trees,
+        max_depth=DEPTH,
+        min_samples_leaf=3,
+        max_features="sqrt",
+        n_jobs=1,
+        random_state=fitting.settings.seed,
+    )
+    forest.fit(np.concatenate(features), learned)
+    fitting.log(
+        {
+            "voxels": int(learned.size),
+            "nodes": int(sum(tree.tree_.node_count for tree in forest.estimators_)),
+            "importances": [round(float(value), 4) for value in forest.feature_importances_],
+        }
+    )
+    return Model(forest)
+
+
+def features_of(
+    image: NDArray[np.float32], body: NDArray[np.bool_], spacing: float
+) -> NDArray[np.float32]:
+    """Describe each voxel of the body: values, edges and blobs at several scales, and its place in the body's box."""
+    columns = [image[body]]
+    for scale in SCALES:
+        smooth = ndimage.gaussian_filter(image, scale / spacing)
+        columns.append(smooth[body])
+        columns.append(ndimage.generic_gradient_magnitude(smooth, ndimage.prewitt)[body])
+        columns.append(ndimage.laplace(smooth)[body])
+    places = np.argwhere(body).astype(np.float32)
+    corner, size = places.min(0, initial=np.inf), np.ptp(places, axis=0) if len(places) else 1
+    return np.column_stack([*columns, (places - corner) / np.maximum(size, 1)]).astype(np.float32)
+
+
+def segment(model: Model, sample: Sample, prepared: Arrays) -> NDArray[np.uint8]:
+    """Ask the trees about each voxel of the body."""
+    image = finite(sample.image)
+    labels = np.zeros(image.shape, np.uint8)
+    body = body_of(image)
+    if model.forest is not None and body.any():
+        labels[body] = model.forest.predict(features_of(image, body, sample.spacing))
+    return labels
+
+
+METHOD = Method(
+    title="Random forest",
+    section="4.6.1",
+    library="scikit-learn",
+    knows_places=True,
+    fit=fit,
+    segment=segment,
+    expected={},
+)
