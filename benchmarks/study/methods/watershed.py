@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,30 +51,50 @@ class Model:
 
 
 def fit(fitting: Fitting) -> Model:
-    """Learn what values mean, and choose what makes a marker by the mean Dice on training subjects."""
+    """Learn what flat voxels' values mean, and choose what makes a marker by the mean Dice on training subjects."""
     structures = structures_of(fitting.anatomy, fitting.training)
-    known = len(structures.names)
-    counts = np.zeros((known + 1, len(EDGES) - 1), np.float64)
-    for sample in fitting.training:
-        image = finite(sample.image)
-        body = body_of(image)
-        numbers = structures.index[truth(sample)]
-        counts += joint_histogram(binned(image[body]), numbers[body], len(EDGES) - 1, known)
-    # neighbouring bins lend each other voxels, and a bin that is still empty is nothing certain
-    smooth = ndimage.gaussian_filter1d(counts, 1, axis=1)
-    shares = smooth / np.maximum(smooth.sum(0), 1e-6)
-    likely, probability = shares.argmax(0), shares.max(0)
-    samples = fitting.training[:SUBJECTS]
     models = [
-        Model(structures, likely, probability, *chosen)
-        for chosen in itertools.product(CERTAIN, FLAT, SMALLEST)
+        Model(structures, likely, probability, certain, flat, smallest)
+        for flat in FLAT
+        for likely, probability in [meanings(structures, fitting.training, flat)]
+        for certain, smallest in itertools.product(CERTAIN, SMALLEST)
     ]
-    dices = [np.mean([dice_of(model, sample) for sample in samples]) for model in models]
+    samples = fitting.training[:SUBJECTS]
+    dices = [float(np.mean([dice_of(model, sample) for sample in samples])) for model in models]
     best = models[int(np.argmax(dices))]
     fitting.log(
         {"certain": best.certain, "flat": best.flat, "smallest": best.smallest, "dice": max(dices)}
     )
     return best
+
+
+def meanings(
+    structures: Structures, training: Sequence[Sample], flat: float
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Give the likeliest structure of each bin of values, and how likely that is, where the image is flat."""
+    known = len(structures.names)
+    counts = np.zeros((known + 1, len(EDGES) - 1), np.float64)
+    for sample in training:
+        image = finite(sample.image)
+        where = flat_of(steepness_of(image), body_of(image), flat)
+        numbers = structures.index[truth(sample)]
+        counts += joint_histogram(binned(image[where]), numbers[where], len(EDGES) - 1, known)
+    # neighbouring bins lend each other voxels, and a bin that is still empty is nothing certain
+    smooth = ndimage.gaussian_filter1d(counts, 1, axis=1)
+    shares = smooth / np.maximum(smooth.sum(0), 1e-6)
+    return shares.argmax(0), shares.max(0)
+
+
+def steepness_of(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give the magnitude of the gradient, hardly smoothed: structures may be two voxels wide."""
+    return np.asarray(ndimage.gaussian_gradient_magnitude(image, 0.5))
+
+
+def flat_of(
+    steepness: NDArray[np.float32], body: NDArray[np.bool_], flat: float
+) -> NDArray[np.bool_]:
+    """Find the least steep share of the body's voxels."""
+    return body & (steepness <= np.quantile(steepness[body], flat)) if body.any() else body
 
 
 def dice_of(model: Model, sample: Sample) -> float:
@@ -96,10 +117,9 @@ def segment(model: Model, sample: Sample, prepared: Arrays) -> NDArray[np.uint8]
     labels = np.zeros(image.shape, np.uint8)
     if not body.any():
         return labels
-    steepness = ndimage.gaussian_gradient_magnitude(image, 0.5)
+    steepness = steepness_of(image)
     bins = binned(image)
-    marked = body & (model.probability[bins] >= model.certain)
-    marked &= steepness <= np.quantile(steepness[body], model.flat)
+    marked = flat_of(steepness, body, model.flat) & (model.probability[bins] >= model.certain)
     # 0 is no marker, 1 is none of the structures
     markers = np.where(marked, model.likely[bins] + 1, 0)
     if model.smallest > 1:
