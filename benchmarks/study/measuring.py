@@ -1,9 +1,10 @@
 """fastseg measures every label map that the methods made.
 
 One table of pairs a target, ``pairs/organs-organs.csv``: case "noise-3/test_00", algorithm, difficulty, severity (which
-is the level: the results have a column of that name already), subject. Beside the difficulties of images stand two of the reference, for clean images: under ``rater_noise`` it was drawn again
-by another rater, and the algorithm ``truth`` (a method without a fault) is measured as well; under ``tolerance`` the
-same maps are measured by other tolerances, in files of their own, ``results/organs-organs-tolerance-3.jsonl``.
+is the level: the results have a column of that name already), subject. Beside the difficulties of images stand two of
+the reference, for clean images: under ``rater_noise`` it was drawn again by another rater, and the algorithm ``truth``
+(a method without a fault) is measured as well; under ``tolerance`` the same maps are measured by other tolerances, in
+files of their own, ``results/organs-organs-tolerance-3.jsonl``.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def compare(plan: Plan, folder: Folder) -> list[Record]:
     for name in plan.anatomies:
         found = anatomy(name)
         labels = found.targets[found.whole]
-        pairs = [*pairs_of(plan, folder, name)]
+        pairs = [*itertools.islice(pairs_of(plan, folder, name), plan.settings.compared)]
         if not pairs:
             continue
         spacing = folder.sample(name, CLEAN, plan.subjects("test")[0]).spacing
@@ -71,7 +71,7 @@ def pairs_of(plan: Plan, folder: Folder, name: str) -> Any:
     conditions = [CLEAN]
     if len(plan.conditions(name)) > 1:
         conditions.append(Condition("noise", plan.settings.levels[len(plan.settings.levels) // 2]))
-    for condition, method in itertools.product(conditions, plan.methods):
+    for method, condition in itertools.product(plan.methods, conditions):
         path = folder.prediction(method, name, condition, subject)
         if path.exists():
             truth = folder.truth(name, condition, subject)

@@ -24,6 +24,8 @@ class Settings:
     steps: int
     #: of them, how many are validated on all validation subjects after the step
     validated_steps: int
+    #: pairs of an anatomy that MONAI and surface-distance measure too
+    compared: int
     seed: int = 20
 
 
@@ -39,6 +41,7 @@ FULL = Settings(
     trees=40,
     steps=800,
     validated_steps=25,
+    compared=34,
 )
 
 QUICK = Settings(
@@ -53,4 +56,5 @@ QUICK = Settings(
     trees=5,
     steps=12,
     validated_steps=3,
+    compared=5,
 )
