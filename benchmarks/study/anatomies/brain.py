@@ -25,10 +25,9 @@ import nibabel
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.spatial.transform import Rotation
 
 from benchmarks.study.anatomies import Anatomy
-from benchmarks.study.anatomies.deformations import axes_of, deformation, smooth_noise, stream
+from benchmarks.study.anatomies.deformations import axes_of, deformation, held, smooth_noise, stream
 from benchmarks.study.settings import Settings
 from benchmarks.study.subjects import FINE, Subject
 
@@ -190,16 +189,6 @@ def _sample(field: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[
     return np.asarray(found, np.float32)
 
 
-def _held(points: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
-    """Turn and scale the head a little, as it is held in the scanner: the same at every variability."""
-    rng = stream(seed, 5)
-    turn = Rotation.from_rotvec(np.radians(rng.uniform(-4, 4, 3))).as_matrix()
-    matrix = (turn * rng.uniform(1, 1.08, 3)).astype(np.float32)
-    middle = (np.asarray(EXTENT, np.float32) / 2)[:, None, None, None]
-    moved = np.tensordot(matrix, points - middle, 1) + middle
-    return np.asarray(moved + rng.uniform(-3, 3, (3, 1, 1, 1)).astype(np.float32))
-
-
 def _around_mass(
     points: NDArray[np.float32], seed: int, radius: float
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -224,7 +213,7 @@ def subject(settings: Settings, name: str, seed: int, variability: float) -> Sub
     spacing = settings.spacing / FINE
     axes = axes_of(EXTENT, spacing)
     places = np.stack(np.meshgrid(*axes, indexing="ij")).astype(np.float32)
-    places = _held(places, seed)
+    places = held(stream(seed, 5), places, EXTENT, 4)
     places += deformation(stream(seed, 0), EXTENT, 18.0, 2.2 * variability, axes)
     inside = _sample(known.shares[0], places) < 0.5
     points, mass = _around_mass(places[:, inside], seed, 10 * max(0.0, variability - MASS_FROM))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy import interpolate, ndimage
+from scipy.spatial.transform import Rotation
 
 #: the deformation is composed of two to the power of this equal steps
 HALVINGS = 6
@@ -37,7 +38,7 @@ def smooth_noise(
         bell = np.exp(-0.5 * ((axis[:, None] - knots) / sigma) ** 2)
         bells.append((bell / np.linalg.norm(bell, axis=1, keepdims=True)).astype(np.float32))
     heights = rng.standard_normal((count, *(bell.shape[1] for bell in bells)), np.float32)
-    return _along_axes(heights, bells)
+    return along_axes(heights, bells)
 
 
 def deformation(
@@ -58,14 +59,33 @@ def deformation(
         flow = flow + np.stack(
             [ndimage.map_coordinates(one, reached, order=1, mode="nearest") for one in flow]
         )
-    splines = [
-        interpolate.make_interp_spline(one, np.eye(len(one)), k=3)(axis).astype(np.float32)
-        for one, axis in zip(lattice, axes, strict=True)
-    ]
-    return _along_axes((flow * step).astype(np.float32), splines)
+    splines = [spline(one, axis, 3) for one, axis in zip(lattice, axes, strict=True)]
+    return along_axes((flow * step).astype(np.float32), splines)
 
 
-def _along_axes(
+def spline(
+    knots: NDArray[np.float64], places: NDArray[np.float64], degree: int
+) -> NDArray[np.float32]:
+    """Give the matrix that takes values at `knots` to those of their spline at `places`."""
+    found = interpolate.make_interp_spline(knots, np.eye(len(knots)), k=degree)(places)
+    return np.asarray(found, np.float32)
+
+
+def held(
+    rng: np.random.Generator, points: NDArray[np.float32], extent: Sequence[float], degrees: float
+) -> NDArray[np.float32]:
+    """Turn, shift and shrink a body a little, as each lies in the scanner: (3, X, Y, Z) points are taken to its own.
+
+    It is no variability of shape, so it is as large for every subject.
+    """
+    turn = Rotation.from_rotvec(np.radians(rng.uniform(-degrees, degrees, 3))).as_matrix()
+    matrix = (turn * rng.uniform(1, 1.08, 3)).astype(np.float32)
+    middle = np.asarray(extent, np.float32)[:, None, None, None] / 2
+    shift = rng.uniform(-3, 3, (3, 1, 1, 1)).astype(np.float32)
+    return np.asarray(np.tensordot(matrix, points - middle, 1) + middle + shift)
+
+
+def along_axes(
     fields: NDArray[np.float32], matrices: Sequence[NDArray[np.float32]]
 ) -> NDArray[np.float32]:
     """Multiply each of the last three axes by its matrix."""

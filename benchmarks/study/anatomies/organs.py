@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.study.anatomies import Anatomy
-from benchmarks.study.anatomies.deformations import axes_of, deformation, smooth_noise, stream
+from benchmarks.study.anatomies.deformations import axes_of, deformation, held, smooth_noise, stream
 from benchmarks.study.settings import Settings
 from benchmarks.study.subjects import FINE, Subject
 
 LABELS = {"liver": 1, "spleen": 2, "kidneys": 3, "aorta": 4, "tumour": 5}
 LIVER, SPLEEN, KIDNEYS, AORTA, TUMOUR = LABELS.values()
-FAT, MUSCLE, BONE, STOMACH = 100, 101, 102, 103
+FAT, MUSCLE, BONE, STOMACH, BOWEL = 100, 101, 102, 103, 104
 
 #: CT-like, and one for each tissue, so that thresholds can tell all of them apart where voxels hold one tissue alone
 MEANS = {
@@ -38,6 +38,7 @@ MEANS = {
     MUSCLE: 85.0,
     BONE: 250.0,
     STOMACH: 65.0,
+    BOWEL: 75.0,
 }
 
 #: millimetres of the box that is imaged
@@ -132,6 +133,7 @@ def subject(settings: Settings, name: str, seed: int, variability: float) -> Sub
     axes = axes_of(EXTENT, spacing)
     moved = bodies(seed, variability)
     points = np.stack(np.meshgrid(*axes, indexing="ij")).astype(np.float32)
+    points = held(stream(seed, 6), points, EXTENT, 2)
     points += deformation(stream(seed, 3), EXTENT, 24.0, 2.5 * variability, axes)
     bumps = variability * smooth_noise(stream(seed, 4), EXTENT, 8.0, axes, 1)[0]
     tissues = np.zeros(points.shape[1:], np.uint8)
@@ -142,6 +144,10 @@ def subject(settings: Settings, name: str, seed: int, variability: float) -> Sub
     tissues[wall > 0] = FAT
     tissues[wall > np.float32(0.1)] = MUSCLE
     tissues[cavity] = FAT
+    # loops of bowel fill the front, below the stomach
+    loops = smooth_noise(stream(seed, 7), EXTENT, 14.0, axes, 1)[0] > np.float32(0.3)
+    low_front = (points[1] > 84) & (points[2] < 84)
+    tissues[loops & low_front & (wall > np.float32(0.24))] = BOWEL
     depths = {part: body.depth(points) + bumps for part, body in moved.items()}
     tissues[(depths["stomach"] > 0) & cavity] = STOMACH
     liver = np.maximum(depths["liver"], depths["left lobe"]) > 0
