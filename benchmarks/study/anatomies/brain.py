@@ -189,22 +189,25 @@ def _sample(field: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[
     return np.asarray(found, np.float32)
 
 
-def _around_mass(
-    points: NDArray[np.float32], seed: int, radius: float
+def mass_centre(seed: int) -> NDArray[np.float32]:
+    """Draw where a mass grows, whether or not there is one."""
+    places = template().deep_white
+    return places[int(stream(seed, 1).integers(len(places)))]
+
+
+def around_mass(
+    points: NDArray[np.float32], centre: NDArray[np.float32], radius: float
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Find where points came from before a mass grew, and which of them are in it.
+    """Find where (3, N) points came from before a mass grew, and which of them are in it.
 
     Each shell around the centre keeps its volume, so the cubes of its radii grow by that of the mass.
     """
-    rng = stream(seed, 1)
-    places = template().deep_white
-    centre = places[int(rng.integers(len(places)))][:, None]
     if radius <= 0:
         return points, np.zeros(points.shape[1], bool)
-    away = points - centre
+    away = points - centre[:, None]
     distance = np.maximum(np.sqrt((away**2).sum(0)), np.float32(1e-3))
     before = np.cbrt(np.maximum(distance**3 - np.float32(radius) ** 3, 0))
-    return centre + away * (before / distance), distance < radius
+    return centre[:, None] + away * (before / distance), distance < radius
 
 
 def subject(settings: Settings, name: str, seed: int, variability: float) -> Subject:
@@ -216,7 +219,8 @@ def subject(settings: Settings, name: str, seed: int, variability: float) -> Sub
     places = held(stream(seed, 5), places, EXTENT, 4)
     places += deformation(stream(seed, 0), EXTENT, 18.0, 2.2 * variability, axes)
     inside = _sample(known.shares[0], places) < 0.5
-    points, mass = _around_mass(places[:, inside], seed, 10 * max(0.0, variability - MASS_FROM))
+    radius = 10 * max(0.0, variability - MASS_FROM)
+    points, mass = around_mass(places[:, inside], mass_centre(seed), radius)
 
     growth = np.float32(1.5 * stream(seed, 2).uniform() * variability)
     distance = _sample(known.from_ventricles, points)

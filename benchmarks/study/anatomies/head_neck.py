@@ -1,9 +1,10 @@
 """Heads of eleven patients, as an oncologist outlined their organs on CT; the images are made.
 
 What is real is the shape and the place of the named structures, and of the spinal canal, resampled from slices of
-2.5 mm. What is not: every intensity (there is no CT beside the outlines), the skull (a shell around the brain), the
-vertebrae (a ring around the canal) and the rest of the head (one tissue in a smooth hull around what was outlined).
-Two of the scans end within the brain. Tissues that look alike on CT are given intensities as far apart as thresholds need, and only clean images are made.
+2.5 mm; two of the scans end within the brain. What is not: every intensity (there is no CT beside the outlines), the
+skull (a shell around the brain), the vertebrae (a ring around the canal) and the rest of the head (one tissue in a
+smooth hull around what was outlined). Tissues that look alike on CT are given intensities as far apart as thresholds
+need, and only clean images are made.
 
 Each name of a subject stands for one patient, whatever the seed and the variability. The data lies beside the project,
 in ``shared/data/head_neck`` of one of the folders above; without it this anatomy is left out.
