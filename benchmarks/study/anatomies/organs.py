@@ -124,7 +124,7 @@ def aorta(seed: int, variability: float, points: NDArray[np.float32]) -> NDArray
         )
         < np.float32(0.62) * wide
     )
-    return np.where(z > parting, trunk, branches)
+    return np.asarray(np.where(z > parting, trunk, branches), bool)
 
 
 def subject(settings: Settings, name: str, seed: int, variability: float) -> Subject:
