@@ -1,10 +1,11 @@
 """Brains from the average of many: nilearn's MNI152 tissues, with four deep structures of the AAL atlas.
 
-A subject is the template, deformed smoothly, and then what no smooth deformation of another subject can undo: which
-tissue a voxel holds is decided by the template's probabilities with smooth noise of 3 mm added, so that sulci open and
-close, and the ventricles are widened by up to 1.5 mm, pushing the rest aside. Variability multiplies all of it, and
-from 2 on a round mass grows in the white matter of one side, 10 mm of radius for each unit above 2: it pushes the brain
-aside as an incompressible body would, and it is none of the structures.
+A subject is the template, deformed smoothly (by 1.7 mm on each axis, standard deviation), and then what no smooth
+deformation of another subject can undo: which tissue a voxel holds is decided by the template's probabilities with
+noise of 3 mm grain added, so that sulci open and close, and the ventricles are widened by up to 1.5 mm, pushing the
+rest aside. Variability multiplies all of it, and from 2 on a round mass grows in the white matter of one side, 10 mm of
+radius for each unit above 2: it pushes the brain aside as an incompressible body would, and it is none of the
+structures.
 
 The brain is extracted, as papers that compare methods do: with skull and scalp, which are as bright as white matter
 and as dark as fluid, no threshold could separate the tissues, and nothing else would be measured than that.
@@ -219,7 +220,7 @@ def subject(settings: Settings, name: str, seed: int, variability: float) -> Sub
     axes = axes_of(EXTENT, spacing)
     places = np.stack(np.meshgrid(*axes, indexing="ij")).astype(np.float32)
     places = held(stream(seed, 5), places, EXTENT, 4)
-    places += deformation(stream(seed, 0), EXTENT, 18.0, 2.2 * variability, axes)
+    places += deformation(stream(seed, 0), EXTENT, 18.0, 1.7 * variability, axes)
     inside = _sample(known.shares[0], places) < 0.5
     radius = 10 * max(0.0, variability - MASS_FROM)
     points, mass = around_mass(places[:, inside], mass_centre(seed), radius)
