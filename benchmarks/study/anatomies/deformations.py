@@ -17,7 +17,7 @@ Axes = Sequence[NDArray[np.float64]]
 
 def axes_of(extent: Sequence[float], spacing: float) -> list[NDArray[np.float64]]:
     """Give the centres of the voxels along each axis of a box, from its corner."""
-    return [(np.arange(round(side / spacing)) + 0.5) * spacing for side in extent]
+    return [np.arange(0.5, round(side / spacing)) * spacing for side in extent]
 
 
 def stream(seed: int, purpose: int) -> np.random.Generator:

@@ -1,9 +1,10 @@
 """Heads of eleven patients, as an oncologist outlined their organs on CT; the images are made.
 
 What is real is the shape and the place of the named structures, and of the spinal canal, resampled from slices of
-2.5 mm. What is not: every intensity (there is no CT beside the outlines), the skull (a shell around the brain), the
-vertebrae (a ring around the canal) and the rest of the head (one tissue in a smooth hull around what was outlined).
-Two of the scans end within the brain. Tissues that look alike on CT are given intensities as far apart as thresholds need, and only clean images are made.
+2.5 mm; two of the scans end within the brain. What is not: every intensity (there is no CT beside the outlines), the
+skull (a shell around the brain), the vertebrae (a ring around the canal) and the rest of the head (one tissue in a
+smooth hull around what was outlined). Tissues that look alike on CT are given intensities as far apart as thresholds
+need, and only clean images are made.
 
 Each name of a subject stands for one patient, whatever the seed and the variability. The data lies beside the project,
 in ``shared/data/head_neck`` of one of the folders above; without it this anatomy is left out.
@@ -118,9 +119,9 @@ def _far(mask: NDArray[np.bool_], spacing: float) -> NDArray[np.float32]:
 
 def _head(inside: NDArray[np.bool_], spacing: float) -> NDArray[np.bool_]:
     """Wrap what was outlined in a smooth hull: 48 mm outwards and 36 mm back."""
-    # what lies below the box goes on as its lowest slice does
+    # what reaches the box's faces goes on beyond them
     room = round(48 / spacing) + 1
-    wide = np.pad(inside, ((room, room), (room, room), (room, room)), mode="edge")
+    wide = np.pad(inside, room, mode="edge")
     grown = _far(wide, spacing) < 48
     hull = _far(~grown, spacing) > 36
     return np.asarray(hull[room:-room, room:-room, room:-room])
@@ -134,15 +135,14 @@ def subject(settings: Settings, name: str, seed: int, variability: float) -> Sub
     spacing = settings.spacing / FINE
     shares = _shares(folder, name, axes_of(EXTENT, spacing))
     # skull, vertebrae and hull need no fine grid
-    coarse = shares[:, ::3, ::3, ::3] > 0.5
+    step = 3 * spacing
+    coarse = np.asarray(shares[:, ::3, ::3, ::3] > 0.5)
     size = np.asarray(shares.shape[1:])
     back = [spline(np.arange(0, n, 3.0), np.arange(n, dtype=float), 1) for n in size]
     brain, canal = coarse[list(PARTS).index(BRAIN)], coarse[list(PARTS).index(CANAL)]
     stem = coarse[list(PARTS).index(BRAINSTEM)]
-    head = _head(coarse.any(0), 3 * spacing)
-    fields = np.stack(
-        [head.astype(np.float32), _far(brain | stem, 3 * spacing), _far(canal, 3 * spacing)]
-    )
+    head = _head(np.asarray(coarse.any(0)), step).astype(np.float32)
+    fields = np.stack([head, _far(brain | stem, step), _far(canal, step)])
     hull, from_brain, from_canal = along_axes(fields, back)
 
     tissues = np.where(hull > 0.5, SOFT, 0).astype(np.uint8)
@@ -172,7 +172,7 @@ ANATOMY = Anatomy(
     subject=subject,
     sources=(
         "Outlines of eleven CTs by an oncologist, merged into label maps, from google-deepmind/tcia-ct-scan-dataset "
-        "(CC BY 4.0); not part of the project.",
+        "(4 MB, CC BY 4.0); not part of the project.",
     ),
     missing=missing,
     difficulties=False,

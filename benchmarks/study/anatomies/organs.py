@@ -1,7 +1,8 @@
 """An abdomen of bodies that are known analytically: ellipsoids, tubes and spheres in a slab of fat, muscle and bone.
 
-Each subject moves, turns and stretches them, roughens their surfaces and deforms the whole smoothly. Variability
-multiplies all of it, and what is above 1 is abnormal as well:
+Each subject moves them by up to 6 mm on each axis, stretches them by up to 12 %, turns them by up to 7 degrees,
+roughens their surfaces by 1 mm and deforms the whole smoothly by 2.5 mm (standard deviations). Variability multiplies
+all of it, and what is above 1 is abnormal as well:
 
 * the aorta bulges by 5 mm for each unit above 1: an aneurysm of about 38 mm at variability 3;
 * the first tumour is wider by half its usual width for each unit above 1;
@@ -124,7 +125,7 @@ def aorta(seed: int, variability: float, points: NDArray[np.float32]) -> NDArray
         )
         < np.float32(0.62) * wide
     )
-    return np.where(z > parting, trunk, branches)
+    return np.asarray(np.where(z > parting, trunk, branches), bool)
 
 
 def subject(settings: Settings, name: str, seed: int, variability: float) -> Subject:
