@@ -181,17 +181,30 @@ def test_another_rater_draws_the_same_structures(subject):
 
 def test_another_rater_is_as_far_away_as_asked_for():
     offsets = (
-        np.indices((64, 64, 64), np.float32) - np.array([31.7, 31.2, 30.9])[:, None, None, None]
+        np.indices((48, 48, 48), np.float32) - np.array([23.7, 23.2, 22.9])[:, None, None, None]
     )
-    truth = ((offsets**2).sum(0) < 24**2).astype(np.uint8)
-    distances = []
-    for strength in RATER_STRENGTHS:
-        other = redrawn(truth, 1.0, strength, 3)
-        row = fastseg.evaluate(other, truth, spacing=1.0, metrics=["assd"]).rows[0]
-        distances.append(row.values_by_metric["assd"])
-        # the mean distance of a normal displacement is 0.8 of its standard deviation
-        assert 0.5 * strength < distances[-1] < strength, (strength, distances)
-    assert all(np.diff(distances) > 0)
+    truth = ((offsets**2).sum(0) < 17**2).astype(np.uint8)
+    for spacing in (1.0, 3.0):
+        distances = []
+        for strength in RATER_STRENGTHS:
+            pairs = [(redrawn(truth, spacing, strength, seed), truth) for seed in (1, 2)]
+            rows = [
+                fastseg.evaluate(*pair, spacing=spacing, metrics=["assd"]).rows[0] for pair in pairs
+            ]
+            distances.append(np.mean([row.values_by_metric["assd"] for row in rows]))
+            # the mean size of what is normally distributed is 0.8 of its standard deviation
+            assert 0.5 * strength < distances[-1] < strength, (spacing, strength, distances)
+        assert all(np.diff(distances) > 0)
+
+
+def test_what_is_thin_stays_whole_for_another_rater():
+    truth = np.zeros((32, 32, 32), np.uint8)
+    truth[4:28, 4:28, 15] = 1
+    truth[8:24, 8:24, 17:24] = 2
+    other = redrawn(truth, 3.0, 0.5, 1)
+    for label in (1, 2):
+        same = np.count_nonzero((other == label) & (truth == label))
+        assert same > 0.95 * np.count_nonzero(truth == label)
 
 
 def test_a_rater_who_draws_larger():
@@ -206,6 +219,32 @@ def test_a_rater_who_draws_larger():
         assert radius - 20 == pytest.approx(larger, abs=0.35)
         both = inside & (other > 0)
         assert (other[both] == truth[both]).mean() > 0.99
+
+
+def test_a_sheet_of_all_levels(subject, tmp_path):
+    pytest.importorskip("matplotlib")
+    from matplotlib.image import imread
+
+    from benchmarks.study.figures.difficulties import draw, images_of
+    from benchmarks.study.folder import Condition, Folder, write_nifti
+
+    folder = Folder(tmp_path)
+    clean = clean_image(subject)
+    write_nifti(folder.image("organs", Condition("clean", 0), "test_00"), clean, 3.0)
+    for name in ("noise", "anisotropy"):
+        for level in (1, 3):
+            image = difficulty(name).image(subject, difficulty(name).strengths[level - 1], 4)
+            write_nifti(folder.image("organs", Condition(name, level), "test_00"), image, 3.0)
+    images = images_of(folder, "organs", "test_00", (1, 3))
+    assert {name: len(row) for name, row in images.items()} == {"noise": 3, "anisotropy": 3}
+    np.testing.assert_array_equal(images["noise"][0], clean)
+    path = tmp_path / "figures" / "difficulties.png"
+    draw(images, path, (1, 3))
+    sheet = imread(path)
+    assert sheet.shape[1] == 900
+    # the corners are of the page, and dark and bright voxels are both there
+    assert (sheet[:5, :5] == 1).all()
+    assert sheet[..., 0].min() < 0.1
 
 
 def test_tolerances_are_in_order():

@@ -10,16 +10,19 @@ from benchmarks.study.subjects import Subject, clean_image
 
 
 def image(subject: Subject, strength: float, seed: int) -> NDArray[np.float32]:
-    """Move the means of all tissues towards that of the body; noise and texture stay as strong as they are."""
+    """Move the means of all tissues towards their common one; noise and texture stay as strong as they are."""
+    del seed  # nothing is drawn that a clean image has not drawn
     return clean_image(subject, nearer(subject, strength))
 
 
 def nearer(subject: Subject, contrast: float) -> dict[int, float]:
-    """Give the means at this share of their differences; what surrounds the body keeps its own."""
-    counts = np.bincount(subject.tissues.ravel(), minlength=256)
-    within = [tissue for tissue in subject.means if tissue > 0 and counts[tissue]]
-    common = sum(counts[tissue] * subject.means[tissue] for tissue in within)
-    common /= sum(counts[tissue] for tissue in within)
+    """Give the means at this share of their differences; what surrounds the body keeps its own.
+
+    Each tissue counts once: in the mean of all voxels fat or muscle would, and a change of brightness is none of
+    contrast.
+    """
+    within = [mean for tissue, mean in subject.means.items() if tissue > 0]
+    common = sum(within) / len(within)
     return {
         tissue: common + contrast * (mean - common) if tissue > 0 else mean
         for tissue, mean in subject.means.items()

@@ -24,7 +24,7 @@ def image(subject: Subject, strength: float, seed: int) -> NDArray[np.float32]:
     )
     translations = _directions(rng) * strength
     rotations = _directions(rng) * strength / 2
-    motion = torchio.transforms.Motion(rotations, translations, times, "linear")
+    motion = torchio.transforms.Motion(rotations, translations, times, "bspline")
     # TorchIO takes the last axis for that of phase encoding; it is the body's front to back here
     turned = clean_image(subject).transpose(0, 2, 1)
     moved = transformed(motion, turned, FINE * subject.spacing)
@@ -41,6 +41,6 @@ DIFFICULTY = Difficulty(
     title="Motion",
     section="2.5",
     unit="millimetres of each of four movements, with half as many degrees",
-    strengths=(2, 4, 7, 11, 16),
+    strengths=(1, 2, 3.5, 5.5, 8),
     image=image,
 )

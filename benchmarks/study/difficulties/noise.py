@@ -22,6 +22,6 @@ DIFFICULTY = Difficulty(
     title="Noise",
     section="2.1",
     unit="standard deviation, where tissues span 250",
-    strengths=(10, 20, 35, 50, 75),
+    strengths=(5, 10, 20, 35, 60),
     image=image,
 )

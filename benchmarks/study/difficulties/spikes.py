@@ -28,6 +28,6 @@ DIFFICULTY = Difficulty(
     title="Spikes",
     section="2.5",
     unit="height of the wave, where tissues span 250",
-    strengths=(15, 30, 50, 75, 110),
+    strengths=(8, 15, 25, 40, 65),
     image=image,
 )

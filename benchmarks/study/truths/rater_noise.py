@@ -2,9 +2,10 @@
 
 A map has no boundaries finer than its voxels. Where one runs between two voxels is estimated from the neighbourhood
 (a smoothed indicator of each label), so a movement of a part of a voxel moves the right share of the voxels along an
-oblique or curved surface, and the mean displacement is what was asked for. Along a flat face that follows the grid,
-movements below half a voxel change nothing. Labels thinner than the smoothing, about two voxels, move with what
-surrounds them, and stay if nothing moves.
+oblique or curved surface. The mean distance of two maps is about 0.8 of the strength, as the mean size of anything
+that is normally distributed is, on fine grids; with voxels of 3 mm, 0.4 to 0.8 of it were measured from 1 mm on, and
+0.2 to 0.7 at 0.5 mm. Below half a voxel nothing changes along a flat face that follows the grid, nor where a label is
+a single voxel thin, of which smoothing knows no boundary. The field is no rougher than two voxels.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ TOLERANCES_MM = (1.0, 2.0, 3.0, 4.0, 5.0)
 FIELD_MM = 6.0
 #: standard deviation of the Gaussian that finds boundaries, in voxels
 BOUNDARY = 0.8
+#: by how much a voxel's own label must lead after smoothing, or it is taken for a thin part
+LEAD = 0.03
 
 
 def redrawn(
@@ -56,7 +59,7 @@ def redrawn(
     for axis in range(3):
         # the mirrored edge keeps the field as strong there as elsewhere
         drawn = rng.standard_normal(truth.shape, np.float32)
-        field = ndimage.gaussian_filter(drawn, FIELD_MM / spacing, mode="reflect")
+        field = ndimage.gaussian_filter(drawn, max(FIELD_MM / spacing, 2.0), mode="reflect")
         place[axis] += strength_mm / spacing / field.std() * field
     if systematic_mm:
         place += systematic_mm / spacing * _inwards(truth > 0)
@@ -71,14 +74,15 @@ def redrawn(
 
 
 def _beliefs(truth: NDArray[np.uint8], values: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Give each label's smoothed indicator, raised where its own voxels would otherwise go to a neighbour."""
+    """Give each label's smoothed indicator; but a voxel that smoothing all but gives away is its own label's alone."""
     own = np.stack([truth == value for value in values])
     smooth = np.stack(
         [ndimage.gaussian_filter(mask.astype(np.float32), BOUNDARY, mode="nearest") for mask in own]
     )
     others = np.where(own, np.float32(-np.inf), smooth).max(0)
-    lacking = np.maximum(others - np.where(own, smooth, 0).sum(0), 0) + np.float32(1e-3)
-    return np.asarray(np.where(own, smooth + lacking, smooth), np.float32)
+    # a voxel of a flat face leads by a half, one of a sheet by nothing
+    lost = np.where(own, smooth, np.float32(0)).sum(0) < others + LEAD
+    return np.asarray(np.where(lost, own, smooth), np.float32)
 
 
 def _inwards(named: NDArray[np.bool_]) -> NDArray[np.float32]:
