@@ -14,10 +14,13 @@ from benchmarks.study.methods import Arrays, Fitting, Method
 from benchmarks.study.subjects import Sample
 
 #: voxels of each label, and three times as many of the background, that each training subject gives
-VOXELS = 600
-DEPTH = 14
+VOXELS = 2000
+DEPTH = 16
 #: millimetres
 SCALES = (3.0, 6.0, 12.0)
+#: how far to each side a voxel looks, and at which of the scales
+AWAY = 15.0
+SIDES = 6.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +56,7 @@ def fit(fitting: Fitting) -> Model:
         max_depth=DEPTH,
         min_samples_leaf=3,
         max_features="sqrt",
+        max_samples=0.5,
         n_jobs=1,
         random_state=fitting.settings.seed,
     )
@@ -70,15 +74,22 @@ def fit(fitting: Fitting) -> Model:
 def features_of(
     image: NDArray[np.float32], body: NDArray[np.bool_], spacing: float
 ) -> NDArray[np.float32]:
-    """Describe each voxel of the body: values, edges and blobs at several scales, and its place in the body's box."""
+    """Describe each voxel of the body: values, edges and blobs at each scale, what lies to each side, and its place."""
     columns = [image[body]]
+    away = max(round(AWAY / spacing), 1)
     for scale in SCALES:
         smooth = ndimage.gaussian_filter(image, scale / spacing)
         columns.append(smooth[body])
         columns.append(ndimage.generic_gradient_magnitude(smooth, ndimage.prewitt)[body])
         columns.append(ndimage.laplace(smooth)[body])
+        if scale == SIDES:
+            columns += [
+                ndimage.shift(smooth, side, order=0, mode="nearest")[body]
+                for side in (*np.diag([away] * 3), *np.diag([-away] * 3))
+            ]
     places = np.argwhere(body).astype(np.float32)
     corner, size = places.min(0, initial=np.inf), np.ptp(places, axis=0) if len(places) else 1
+    # relative to the box around the body, as bodies lie differently in images
     return np.column_stack([*columns, (places - corner) / np.maximum(size, 1)]).astype(np.float32)
 
 

@@ -1,7 +1,7 @@
 """Region growing: from the seeds that a person clicks, through neighbours that are like what has been reached so far.
 
-Where regions meet, the structure that grew best in training has precedence; what this cuts off from its seeds is left
-out, so that every part of the result still holds a seed.
+Where regions overlap, as they do where one leaks, a voxel goes to the structure whose seeds are nearest in value; what
+this cuts off from its seeds goes to the next nearest, so that every part of the result holds a seed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from benchmarks.study.subjects import Sample, Voxel
 MULTIPLIERS = (0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0)
 #: how often the mean and the deviation are taken again of what was reached
 ITERATIONS = (0, 1, 4)
+#: away from every structure in value
+FAR = np.float32(1e30)
 #: of the training subjects, as more change little
 SUBJECTS = 3
 
@@ -97,6 +99,12 @@ def overlap(found: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> float:
     return 2 * both / (np.count_nonzero(found) + np.count_nonzero(wanted))
 
 
+def value_at(image: NDArray[np.float32], seeds: Sequence[Voxel]) -> float:
+    """Give the mean of the seeds and their neighbours."""
+    around = [image[tuple(slice(max(at - 1, 0), at + 2) for at in seed)].ravel() for seed in seeds]
+    return float(np.concatenate(around).mean())
+
+
 def segment(model: dict[int, Growth], sample: Sample, prepared: Arrays) -> NDArray[np.uint8]:
     """Grow a region from the seeds of each structure that training subjects had."""
     array = finite(sample.image)
@@ -105,18 +113,32 @@ def segment(model: dict[int, Growth], sample: Sample, prepared: Arrays) -> NDArr
     if array.size == 0 or array.min() == array.max():
         return labels
     image = as_itk(array)
-    seeds = {label: found for label, found in sample.seeds.items() if label in model}
-    for label in sorted(seeds, key=lambda label: (model[label].dice, label)):
-        growth = model[label]
-        labels[grow(image, seeds[label], growth.multiplier, growth.iterations)] = label
-    for label, found in seeds.items():
-        labels[tuple(np.transpose(found))] = label
-    for label, found in seeds.items():
-        parts, count = ndimage.label(labels == label)
-        held = np.zeros(count + 1, bool)
-        held[parts[tuple(np.transpose(found))]] = True
-        labels[(parts > 0) & ~held[parts]] = 0
-    return labels
+    known = [label for label in sample.seeds if label in model]
+    if not known:
+        return labels
+    # how far in value each voxel is from each structure; those where its region did not grow are out of reach
+    away = np.full((len(known) + 1, *array.shape), np.inf, np.float32)
+    away[-1] = FAR
+    for mine, label in zip(away, known, strict=False):
+        seeds = sample.seeds[label]
+        region = grow(image, seeds, model[label].multiplier, model[label].iterations)
+        mine[region] = np.abs(array[region] - value_at(array, seeds))
+        mine[tuple(np.transpose(seeds))] = -1
+    while True:
+        nearest = away.argmin(0)
+        cut = [cut_off(nearest == place, sample.seeds[label]) for place, label in enumerate(known)]
+        if not any(lost.any() for lost in cut):
+            return np.array([*known, 0], np.uint8)[nearest]
+        for mine, lost in zip(away, cut, strict=False):
+            mine[lost] = np.inf
+
+
+def cut_off(region: NDArray[np.bool_], seeds: Sequence[Voxel]) -> NDArray[np.bool_]:
+    """Find what of a region is connected to none of its seeds."""
+    parts, count = ndimage.label(region)
+    lost = np.ones(count + 1, bool)
+    lost[[0, *(parts[seed] for seed in seeds)]] = False
+    return lost[parts]
 
 
 METHOD = Method(
