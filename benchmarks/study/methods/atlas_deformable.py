@@ -1,0 +1,42 @@
+"""The labels of the most typical training subject, moved onto the image affinely and then by SyN."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.study.methods import Arrays, Fitting, Method
+from benchmarks.study.subjects import Sample
+
+
+def fit(fitting: Fitting) -> None:
+    """Learn nothing: the atlas is chosen where registrations are prepared."""
+
+
+def segment(model: None, sample: Sample, prepared: Arrays) -> NDArray[np.uint8]:
+    """Take the first atlas's labels after the deformable stage."""
+    return np.asarray(prepared["deformed"][0])
+
+
+METHOD = Method(
+    title="Atlas, deformable registration",
+    section="4.4",
+    library="antspyx",
+    knows_places=True,
+    fit=fit,
+    segment=segment,
+    # tumours are left out: an atlas knows none that another subject has
+    expected={
+        "organs": {"liver": 0.9, "spleen": 0.8, "kidneys": 0.8, "aorta": 0.7},
+        "brain": {
+            "csf": 0.5,
+            "grey_matter": 0.75,
+            "white_matter": 0.75,
+            "caudate": 0.75,
+            "putamen": 0.8,
+            "thalamus": 0.85,
+            "hippocampus": 0.7,
+        },
+    },
+    prepare="registrations",
+)

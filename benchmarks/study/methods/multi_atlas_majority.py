@@ -1,0 +1,49 @@
+"""Each voxel has the label that most of the deformed atlases give it; where votes tie, the most typical atlas decides.
+
+With two atlases it is the first one, and with four a tie is two against two, so that the first has one of the tied.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+import fastseg
+from benchmarks.study.methods import Arrays, Fitting, Method
+from benchmarks.study.registrations import UNDECIDED
+from benchmarks.study.subjects import Sample
+
+
+def fit(fitting: Fitting) -> None:
+    """Learn nothing: the atlases are chosen where registrations are prepared."""
+
+
+def segment(model: None, sample: Sample, prepared: Arrays) -> NDArray[np.uint8]:
+    """Vote."""
+    maps = prepared["deformed"]
+    voted = fastseg.consensus(list(maps), "majority", undecided=UNDECIDED)
+    return np.where(voted == UNDECIDED, maps[0], voted).astype(np.uint8)
+
+
+METHOD = Method(
+    title="Multi-atlas, majority",
+    section="4.5",
+    library="antspyx, fastseg",
+    knows_places=True,
+    fit=fit,
+    segment=segment,
+    # tumours are left out: an atlas knows none that another subject has
+    expected={
+        "organs": {"liver": 0.92, "spleen": 0.87, "kidneys": 0.85, "aorta": 0.75},
+        "brain": {
+            "csf": 0.55,
+            "grey_matter": 0.8,
+            "white_matter": 0.8,
+            "caudate": 0.8,
+            "putamen": 0.83,
+            "thalamus": 0.87,
+            "hippocampus": 0.75,
+        },
+    },
+    prepare="registrations",
+)
