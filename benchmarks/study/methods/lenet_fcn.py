@@ -18,7 +18,7 @@ def build(channels: int, classes: int, size: tuple[int, int]) -> torch.nn.Module
 
 METHOD = trained(
     # one slice, as the lecture's network has one channel
-    Recipe(build, neighbours=0),
+    Recipe(build, share=1.5, neighbours=0),
     title="Fully convolutional LeNet",
     section="5.1.1",
     library="PyTorch",

@@ -36,7 +36,7 @@ def build(channels: int, classes: int, size: tuple[int, int]) -> torch.nn.Module
 
 
 METHOD = trained(
-    Recipe(build, rate=2e-3),
+    Recipe(build, share=0.5, rate=2e-3),
     title="UNETR",
     section="6.2",
     expected={},
