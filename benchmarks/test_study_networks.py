@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 import pickle
 from typing import Any
@@ -13,12 +14,12 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("monai")
 
-from benchmarks.study import methods, networks, slices, training  # noqa: E402
-from benchmarks.study.anatomies import Anatomy  # noqa: E402
-from benchmarks.study.in_loop import Validation  # noqa: E402
-from benchmarks.study.networks import lenet, padding  # noqa: E402
-from benchmarks.study.settings import QUICK  # noqa: E402
-from benchmarks.study.subjects import Sample  # noqa: E402
+from benchmarks.study import loop_times, methods, networks, slices, training
+from benchmarks.study.anatomies import Anatomy
+from benchmarks.study.in_loop import Validation
+from benchmarks.study.networks import lenet, padding
+from benchmarks.study.settings import QUICK
+from benchmarks.study.subjects import Sample
 
 NAMES = (
     "lenet_fcn",
@@ -68,7 +69,7 @@ def fitting(log: Any = None, **changes: Any) -> methods.Fitting:
 
 def recipe(name: str) -> networks.Recipe:
     """The recipe that a method is made of."""
-    found: networks.Recipe = methods.method(name).fit.__closure__[0].cell_contents  # type: ignore[attr-defined]
+    found: networks.Recipe = importlib.import_module(f"benchmarks.study.methods.{name}").RECIPE
     return found
 
 
@@ -197,6 +198,16 @@ def test_validation_after_every_step_is_logged():
         assert record["seconds"]["fastseg"] > 0
     assert "monai" in records[0]
     assert "monai" not in records[1]["seconds"]
+    shares = loop_times.shares(records)
+    assert shares.steps == 3
+    assert 0 < shares.fastseg < shares.fastseg + shares.inference < 1
+    # the first validation alone has both: MONAI's share is what three of it would take
+    loop = records[2]["training"] + sum(r["seconds"]["inference"] for r in records[:3])
+    monai = 3 * records[0]["seconds"]["monai"]
+    assert shares.monai == pytest.approx(monai / (loop + monai))
+    assert shares.ratio == pytest.approx(
+        records[0]["seconds"]["monai"] / records[0]["seconds"]["fastseg"]
+    )
     summary = records[-1]
     assert summary["validations"] == 4
     assert summary["validations_by_monai"] == 1

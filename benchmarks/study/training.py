@@ -18,11 +18,13 @@ import torch
 from monai.losses import DiceCELoss
 from numpy.typing import NDArray
 
+import fastseg
 from benchmarks.study.in_loop import Validation
 from benchmarks.study.methods import Fitting
 from benchmarks.study.networks import Recipe
 from benchmarks.study.slices import Slices, channels_of
 from benchmarks.study.subjects import Sample
+from fastseg.threads import chosen_num_threads
 
 #: between two validations, in steps, when not every step has one
 SELDOM = 200
@@ -120,11 +122,14 @@ def predicted(
 def steady(seed: int | None = None) -> Iterator[None]:
     """Compute on one thread, and draw from the seed; afterwards, all is as it was before."""
     threads, state = torch.get_num_threads(), torch.get_rng_state()
+    chosen = chosen_num_threads()
     torch.set_num_threads(1)
+    fastseg.set_num_threads(1)
     if seed is not None:
         torch.manual_seed(seed)
     try:
         yield
     finally:
         torch.set_num_threads(threads)
+        fastseg.set_num_threads(chosen)
         torch.set_rng_state(state)
