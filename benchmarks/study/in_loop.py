@@ -55,8 +55,9 @@ class Validation:
         # neither's first call is timed: what is loaded then is loaded once
         cube = np.zeros((8, 8, 8), np.uint8)
         cube[2:6, 2:6, 2:6] = next(iter(self.labels.values()))
-        self.by_fastseg(cube, cube, 1.0)
-        self.by_monai(cube, cube, 1.0)
+        moved = np.roll(cube, 1, axis=0)
+        self.by_fastseg(cube, moved, 1.0)
+        self.by_monai(cube, moved, 1.0)
 
     def __call__(self, predict: Predict, step: int) -> dict[str, Any]:
         """Predict and measure; what is given can be kept as JSON."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,11 +18,13 @@ import torch
 from monai.losses import DiceCELoss
 from numpy.typing import NDArray
 
+import fastseg
 from benchmarks.study.in_loop import Validation
 from benchmarks.study.methods import Fitting
 from benchmarks.study.networks import Recipe
 from benchmarks.study.slices import Slices, channels_of
 from benchmarks.study.subjects import Sample
+from fastseg.threads import chosen_num_threads
 
 #: between two validations, in steps, when not every step has one
 SELDOM = 200
@@ -52,7 +55,9 @@ def fit(recipe: Recipe, fitting: Fitting) -> Trained:
         drawn = Slices(fitting.training, labels, recipe.neighbours, seed)
         loss_of = DiceCELoss(softmax=True, to_onehot_y=True)
         optimizer = torch.optim.AdamW(network.parameters(), recipe.rate, weight_decay=1e-4)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, steps, pct_start=0.2)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, functools.partial(rise_and_fall, steps)
+        )
         validation = Validation(fitting)
         seconds = 0.0
         for step in range(1, steps + 1):
@@ -76,6 +81,12 @@ def fit(recipe: Recipe, fitting: Fitting) -> Trained:
     fitting.log({"parameters": parameters, "steps": steps, "training": seconds, **validation.total})
     weights = {name: value.numpy().copy() for name, value in network.state_dict().items()}
     return Trained(weights, labels, size)
+
+
+def rise_and_fall(steps: int, done: int) -> float:
+    """Give the learning rate's share of its highest: up over a tenth of the steps, then down as a cosine does."""
+    rise = (done + 1) / (steps / 10 + 1)
+    return min(1.0, rise) * 0.5 * (1 + math.cos(math.pi * min(1.0, done / steps)))
 
 
 def segment(recipe: Recipe, model: Trained, sample: Sample) -> NDArray[np.uint8]:
@@ -111,11 +122,14 @@ def predicted(
 def steady(seed: int | None = None) -> Iterator[None]:
     """Compute on one thread, and draw from the seed; afterwards, all is as it was before."""
     threads, state = torch.get_num_threads(), torch.get_rng_state()
+    chosen = chosen_num_threads()
     torch.set_num_threads(1)
+    fastseg.set_num_threads(1)
     if seed is not None:
         torch.manual_seed(seed)
     try:
         yield
     finally:
         torch.set_num_threads(threads)
+        fastseg.set_num_threads(chosen)
         torch.set_rng_state(state)

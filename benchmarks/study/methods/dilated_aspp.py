@@ -16,8 +16,9 @@ def build(channels: int, classes: int, size: tuple[int, int]) -> torch.nn.Module
     return DilatedASPP(channels, classes)
 
 
+RECIPE = Recipe(build, share=0.75)
 METHOD = trained(
-    Recipe(build),
+    RECIPE,
     title="Dilated convolutions and spatial pyramid",
     section="6.1.5",
     expected={},

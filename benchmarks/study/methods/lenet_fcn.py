@@ -16,9 +16,10 @@ def build(channels: int, classes: int, size: tuple[int, int]) -> torch.nn.Module
     return LeNet(channels, classes)
 
 
+# one slice, as the lecture's network has one channel
+RECIPE = Recipe(build, share=1.5, neighbours=0)
 METHOD = trained(
-    # one slice, as the lecture's network has one channel
-    Recipe(build, neighbours=0),
+    RECIPE,
     title="Fully convolutional LeNet",
     section="5.1.1",
     library="PyTorch",

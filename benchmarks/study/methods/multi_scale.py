@@ -16,8 +16,9 @@ def build(channels: int, classes: int, size: tuple[int, int]) -> torch.nn.Module
     return MultiScale(channels, classes)
 
 
+RECIPE = Recipe(build)
 METHOD = trained(
-    Recipe(build),
+    RECIPE,
     title="Multi-scale pathways",
     section="6.1.7",
     expected={},

@@ -19,8 +19,9 @@ def build(channels: int, classes: int, size: tuple[int, int]) -> torch.nn.Module
     return unet(channels, classes, "nontrainable")
 
 
+RECIPE = Recipe(build, validated_steps=True)
 METHOD = trained(
-    Recipe(build, validated_steps=True),
+    RECIPE,
     title="U-Net, bilinear upsampling",
     section="6.1.1",
     expected={},

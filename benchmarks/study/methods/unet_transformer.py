@@ -16,8 +16,9 @@ def build(channels: int, classes: int, size: tuple[int, int]) -> torch.nn.Module
     return unet_with_transformer(channels, classes, size)
 
 
+RECIPE = Recipe(build, rate=2e-3)
 METHOD = trained(
-    Recipe(build, rate=2e-3),
+    RECIPE,
     title="U-Net with a transformer",
     section="6.2",
     expected={},

@@ -16,8 +16,9 @@ def build(channels: int, classes: int, size: tuple[int, int]) -> torch.nn.Module
     return unet(channels, classes, "deconv")
 
 
+RECIPE = Recipe(build)
 METHOD = trained(
-    Recipe(build),
+    RECIPE,
     title="U-Net, transposed convolutions",
     section="6.1.3",
     expected={},

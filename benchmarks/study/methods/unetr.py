@@ -35,8 +35,9 @@ def build(channels: int, classes: int, size: tuple[int, int]) -> torch.nn.Module
     return Padded(network, (rows, columns))
 
 
+RECIPE = Recipe(build, share=0.5, rate=2e-3)
 METHOD = trained(
-    Recipe(build, rate=2e-3),
+    RECIPE,
     title="UNETR",
     section="6.2",
     expected={},
