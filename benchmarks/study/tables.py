@@ -10,7 +10,6 @@ import dataclasses
 import functools
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ class Missing(Exception):  # noqa: N818 - no error: the page says what is missin
     """A run lacks what is asked of it; the text says what."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Tables:
     """All that a run measured.
 
@@ -112,32 +111,56 @@ class Tables:
         for column, values in wanted.items():
             if values is None:
                 continue
-            if isinstance(values, (str, int)):
+            if isinstance(values, str) or not isinstance(values, Collection):
                 values = [values]
             found = found[found[column].isin(list(values))]
             if found.empty:
                 raise Missing(f"no {column} {', '.join(map(str, values))}")
         return found
 
-    def curve(
-        self, metric: str, difficulty: str, frame: pandas.DataFrame | None = None, **wanted: Any
-    ) -> Robustness:
-        """Sum up how a metric changes with the level of a difficulty, by ROOD-MRI's scores.
+    @functools.cached_property
+    def _by_condition(self) -> dict[str, dict[tuple[Any, ...], NDArray[np.float64]]]:
+        return {}
+
+    def by_condition(self, metric: str) -> Mapping[tuple[Any, ...], NDArray[np.float64]]:
+        """Give the defined values of the common targets by method, anatomy, difficulty and level.
 
         Raises
         ------
         Missing
-            If there are no such rows, or no clean ones beside them.
+            If the metric was not measured.
         """
-        chosen = self.rows(self.common if frame is None else frame, **wanted)
-        hard = self.rows(chosen, difficulty=difficulty)
-        clean = self.rows(chosen, difficulty="clean")
-        clean = clean[clean["anatomy"].isin(hard["anatomy"].unique())]
-        levels = {0: clean, **dict(iter(hard.groupby("level")))}
-        values = {level: rows[metric].dropna().tolist() for level, rows in levels.items()}
-        if not values[0] or not all(values.values()):
-            raise Missing(f"{metric} of {difficulty} is not defined at all levels")
-        return robustness(values, larger_is_better=self.larger_is_better.get(metric, True))
+        if metric not in self.metrics:
+            raise Missing(f"{metric} was not measured")
+        if metric not in self._by_condition:
+            keys = ["method", "anatomy", "difficulty", "level"]
+            groups = self.common.dropna(subset=[metric]).groupby(keys, sort=False)[metric]
+            self._by_condition[metric] = {key: values.to_numpy() for key, values in groups}
+        return self._by_condition[metric]
+
+    def curve(self, metric: str, difficulty: str, method: str | Collection[str]) -> Robustness:
+        """Sum up how a metric of a method, or of several, changes with the level of a difficulty.
+
+        Raises
+        ------
+        Missing
+            If there are no such rows, or no clean ones of the same anatomies beside them.
+        """
+        wanted = {method} if isinstance(method, str) else {*method}
+        values = self.by_condition(metric)
+        found = {
+            key: held
+            for key, held in values.items()
+            if key[0] in wanted and key[2] in (difficulty, "clean")
+        }
+        hard = {key[1] for key in found if key[2] == difficulty}
+        levels: dict[float, list[float]] = {0: []}
+        for (_, anatomy, _, level), held in found.items():
+            if anatomy in hard:
+                levels.setdefault(level, []).extend(held.tolist())
+        if not hard or not levels[0]:
+            raise Missing(f"no {metric} by {', '.join(sorted(wanted))} under {difficulty}")
+        return robustness(levels, larger_is_better=self.larger_is_better.get(metric, True))
 
     def seconds(self, method: str, stage: str = "segment") -> float:
         """Give the mean seconds of a method for an image.
@@ -179,9 +202,9 @@ def read(folder: Folder) -> Tables:
     for path in sorted((folder.root / "results").glob("*.jsonl"), key=lambda path: path.name):
         stem, _, level = path.stem.partition(_TOLERANCE)
         anatomy, _, target = stem.partition("-")
-        table = _labelled(score_table(path), anatomy, target, level)
+        table = score_table(path)
         directions |= table.larger_is_better
-        frames.append(_frame(table))
+        frames.append(_frame(table, anatomy, target, level))
         if not level:
             stored[anatomy, target] = table
     if not frames:
@@ -197,31 +220,22 @@ def read(folder: Folder) -> Tables:
     )
 
 
-def _labelled(table: ScoreTable, anatomy: str, target: str, tolerance: str) -> ScoreTable:
-    """Add to the rows where they come from; rows of another tolerance are a difficulty of their own."""
-    constant = {"anatomy": anatomy, "target": target}
-    if tolerance:
-        constant |= {"difficulty": "tolerance", "level": tolerance}
-    zeros = np.zeros(len(table), np.int32)
-    added = {name: type(table.case)(zeros, (value,)) for name, value in constant.items()}
-    return replace(table, attributes={**table.attributes, **added})
-
-
-def _frame(table: ScoreTable) -> pandas.DataFrame:
-    """Bring the columns of a score table into a frame."""
-    columns: dict[str, Any] = {
-        "anatomy": table.attributes["anatomy"],
-        "target": table.attributes["target"],
-        "method": table.algorithm,
-        "structure": table.task,
-        "difficulty": table.attributes["difficulty"],
-        "level": table.attributes["level"],
-        "subject": table.attributes["subject"],
-        "flags": table.facts.get("flags"),
+def _frame(table: ScoreTable, anatomy: str, target: str, tolerance: str) -> pandas.DataFrame:
+    """Bring a score table into a frame; rows of another tolerance are a difficulty of their own."""
+    conditions, subjects = zip(*(name.rsplit("/", 1) for name in table.case.names), strict=True)
+    difficulties, levels = zip(*(name.rsplit("-", 1) for name in conditions), strict=True)
+    case = table.case.codes
+    keys: dict[str, Any] = {
+        "anatomy": anatomy,
+        "target": target,
+        "method": _texts(table.algorithm, len(table)),
+        "structure": _texts(table.task, len(table)),
+        "difficulty": "tolerance" if tolerance else np.array(difficulties, object)[case],
+        "level": int(tolerance) if tolerance else np.array(levels, int)[case],
+        "subject": np.array(subjects, object)[case],
+        "flags": _texts(table.facts.get("flags"), len(table)),
     }
-    texts = {name: _texts(column, len(table)) for name, column in columns.items()}
-    texts["level"] = texts["level"].astype(int)
-    return pandas.DataFrame({**texts, **table.metrics})
+    return pandas.DataFrame({**keys, **table.metrics})
 
 
 def _texts(column: Any, rows: int) -> NDArray[Any]:
@@ -245,10 +259,12 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _learning(models: Path) -> pandas.DataFrame:
-    """Read what was recorded while methods learned."""
-    rows = [
-        {"anatomy": path.parent.name, "method": path.stem, **record}
-        for path in sorted(models.glob("*/*.jsonl"))
-        for record in _records(path)
-    ]
+    """Read what was recorded while methods learned; of a step's Dice of several structures, their mean."""
+    rows = []
+    for path in sorted(models.glob("*/*.jsonl")):
+        for record in _records(path):
+            dice = record.get("dice")
+            if "step" in record and isinstance(dice, dict):
+                record["dice"] = float(np.mean([value or 0.0 for value in dice.values()]))
+            rows.append({"anatomy": path.parent.name, "method": path.stem, **record})
     return pandas.DataFrame(rows)

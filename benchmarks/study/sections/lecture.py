@@ -6,6 +6,7 @@ import math
 from collections import Counter
 
 from benchmarks.study import catalogue, claims, machine, markdown
+from benchmarks.study.networks import NOT_RUN
 from benchmarks.study.sections import Page
 
 
@@ -47,8 +48,7 @@ def limits(page: Page) -> str:
         "and intervals are too narrow.",
         f"Networks learned for {told.get('steps', '?')} steps, minutes on a processor: these are not the numbers "
         "that their authors reach, and transformers lose most by that.",
-        "Promptable models (Segment Anything) were not run: no package carries their weights, and nothing is "
-        "downloaded.",
+        *(f"{what} was not run. {why}" for what, why in NOT_RUN.items()),
         "Forests were timed on one core like everything else; that they run in parallel was not measured.",
         "Effects of padding and of tiles (6.1.6) were not measured: networks see whole slices.",
     ]
