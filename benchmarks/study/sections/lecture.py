@@ -1,0 +1,73 @@
+"""The sentences of the lecture; what is not verified; what everything is made of."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+from benchmarks.study import catalogue, claims, machine, markdown
+from benchmarks.study.networks import NOT_RUN
+from benchmarks.study.sections import Page
+
+
+def sentences(page: Page) -> str:
+    """Write a row for each sentence, with the number that shows it or contradicts it."""
+    verdicts = [claims.judge(one, page.tables) for one in claims.registry()]
+    counts = Counter(one.verdict for one in verdicts)
+    told = ", ".join(f"{counts[name]} {name}" for name in claims.VERDICTS if counts[name])
+    rows = [
+        (
+            one.claim.section,
+            one.claim.sentence,
+            one.claim.measured,
+            "–" if math.isnan(one.number) else markdown.number(one.number),
+            one.told,
+            one.claim.rule,
+            f"**{one.verdict}**" if one.verdict == claims.CONTRADICTED else one.verdict,
+        )
+        for one in verdicts
+    ]
+    columns = ("§", "sentence", "measured", "number", "made of", "rule", "verdict")
+    text = (
+        f"{len(verdicts)} sentences: {told}. The sentences are in our words. The verdict is the rule's, which stands "
+        "in the code beside the sentence and was not chosen by the outcome; between its limits nothing is decided. "
+        "Where nothing else is said, numbers are of the targets on which all methods are measured."
+    )
+    return f"{text}\n\n{markdown.table(columns, rows, 7)}"
+
+
+def limits(page: Page) -> str:
+    """Say what all of this does not show."""
+    told = page.tables.settings
+    lines = [
+        "Intensities are synthetic: each tissue has its mean, a smooth texture and noise. Real images have more "
+        "tissues, other artefacts, and pathologies; ranks on them may be others.",
+        "The subjects of an anatomy are deformations of one template. That is what registration undoes, so atlases, "
+        "and what learned from few subjects, do better here than among people.",
+        f"There are {told.get('testing', 'few')} test subjects an anatomy: bootstraps of so few subjects are coarse, "
+        "and intervals are too narrow.",
+        f"Networks learned for {told.get('steps', '?')} steps, minutes on a processor: these are not the numbers "
+        "that their authors reach, and transformers lose most by that.",
+        *(f"{what} was not run. {why}" for what, why in NOT_RUN.items()),
+        "Forests were timed on one core like everything else; that they run in parallel was not measured.",
+        "Effects of padding and of tiles (6.1.6) were not measured: networks see whole slices.",
+    ]
+    return "\n".join(f"* {line}" for line in lines)
+
+
+def sources(page: Page) -> str:
+    """List what images and methods are made of, with sizes and licences."""
+    lines = []
+    for name in page.tables.anatomies:
+        found = catalogue.anatomy(name)
+        lines += [f"* {found.title}: {source}" for source in found.sources] if found else []
+    rows = []
+    for name, told in machine.kept(page.folder)["packages"].items():
+        what = machine.PACKAGES.get(name, "")
+        if told is None:
+            rows.append((f"`{name}`", what, "not installed", "", ""))
+            continue
+        size = "–" if told["bytes"] is None else f"{told['bytes'] / 1e6:.1f}"
+        rows.append((f"`{name}`", what, told["version"], told["licence"], size))
+    columns = ("package", "for", "version", "licence, as it says itself", "MB installed")
+    return "\n".join(lines) + "\n\n" + markdown.table(columns, rows, 4)

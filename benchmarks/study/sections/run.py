@@ -1,0 +1,163 @@
+"""What was run: settings, time, the same measurements by others; the images and the label maps."""
+
+from __future__ import annotations
+
+from benchmarks.study import catalogue, machine, markdown, summaries
+from benchmarks.study.figures import costs, sheets
+from benchmarks.study.figures.saving import with_few_colours
+from benchmarks.study.sections import Page, part
+from benchmarks.study.tables import Missing
+
+#: what measuring may take of the whole
+SHARE_OF_MEASURING = 0.03
+STAGES = {
+    "make": "images and truths",
+    "fit": "learning",
+    "prepare": "registrations, shared by methods",
+    "segment": "segmenting",
+    "measure": "**measuring, by fastseg**",
+}
+
+
+def settings(page: Page) -> str:
+    """Tell what was run, on what."""
+    tables, told = page.tables, page.tables.settings
+    found = machine.kept(page.folder)
+    names = [catalogue.title(name) for name in tables.anatomies]
+    quick = " (the quick run: nothing below is to be taken for more than a test)"
+    lines = [
+        f"* **Anatomies**: {', '.join(names)}. Images are made of known label maps, so that the truth is the truth.",
+        f"* **Methods**: {len(tables.methods)}. Each learned from {told.get('training', '?')} training subjects and "
+        f"their clean images, and segmented {told.get('testing', '?')} test subjects, whose truths it never saw.",
+        f"* **Images**: voxels of {told.get('spacing', '?')} mm; clean, and {len(tables.difficulties)} difficulties at "
+        f"levels {', '.join(map(str, told.get('levels', [])))}.",
+        f"* **Scores**: {len(tables.scores):,} rows of {len(tables.metrics)} metrics, each a structure of a case.",
+        f"* **Settings**: `{told.get('name', '?')}`, seed {told.get('seed', '?')}"
+        f"{quick if told.get('name') == 'quick' else ''}; networks took {told.get('steps', '?')} steps.",
+        f"* **Where**: {found['cores']} cores ({found['processor']}), Python {found['python']}, no GPU.",
+    ]
+    return "\n".join(lines)
+
+
+def times(page: Page) -> str:
+    """Tell the core-seconds of each stage, and what the same measurements take elsewhere."""
+    spent = summaries.spent(page.tables)
+    rows = [
+        (STAGES.get(stage, stage), f"{row['sum']:.0f}", f"{row['share']:.1%}")
+        for stage, row in spent.iterrows()
+    ]
+    text = [markdown.table(("what", "core-seconds", "share"), rows)]
+    wall = page.tables.times.query("stage == 'wall'")
+    whole = float(wall["seconds"].sum()) if len(wall) else float("nan")
+    if "measure" in spent.index:
+        share = float(spent.loc["measure", "share"])
+        kept = "kept" if share <= SHARE_OF_MEASURING else "**not kept**"
+        text.append(
+            f"Measuring took {share:.1%} of all core-seconds; the bound of {SHARE_OF_MEASURING:.0%} is {kept}. "
+            f"From beginning to end the run took {whole / 60:.1f} minutes."
+        )
+    text.append(part(lambda: peers(page)))
+    text.append(part(lambda: in_the_loop(page)))
+    return "\n\n".join(text)
+
+
+def peers(page: Page) -> str:
+    """Tell how long other libraries take for Dice, hd95, assd and NSD of the same pairs."""
+    times = page.tables.times
+    if "library" not in times:
+        raise Missing("the same measurements by other libraries")
+    found = times[times["stage"] == "peers"].dropna(subset=["library"])
+    if found.empty:
+        raise Missing("the same measurements by other libraries")
+    found = found.groupby("library", sort=False)[["seconds", "pairs"]].sum()
+    each = 1000 * found["seconds"] / found["pairs"].clip(lower=1)
+    fastest = each.get("fastseg", float("nan"))
+    rows = [(name, float(value), float(value / fastest)) for name, value in each.items()]
+    table = markdown.table(("library", "ms a pair", "÷ fastseg"), rows)
+    return (
+        "The same measurements, once by other libraries: Dice, hd95, assd and NSD of all structures of "
+        f"{int(found['pairs'].max())} pairs of label maps, in one process, on one core.\n\n{table}"
+    )
+
+
+def in_the_loop(page: Page) -> str:
+    """Tell what validating costs while networks learn."""
+    rows = page.tables.learning
+    wanted = ["training", "inference", "fastseg", "monai", "validations", "validations_by_monai"]
+    if rows.empty or not set(wanted) <= set(rows.columns):
+        raise Missing("times of validation while networks learn")
+    sums = rows.loc[rows["validations"].notna(), wanted].astype(float).sum()
+    fast = sums["fastseg"]
+    monai = sums["monai"] * sums["validations"] / max(1.0, sums["validations_by_monai"])
+    learning = sums["training"] + sums["inference"]
+    return (
+        f"Networks were validated {sums['validations']:.0f} times while they learned, each time on all validation "
+        f"subjects. All of fastseg's default metrics took {fast:.1f} s, {fast / (learning + fast):.1%} of the loop. "
+        f"MONAI's Dice, hd95, assd and NSD, timed in the same loop after {sums['validations_by_monai']:.0f} of these "
+        f"validations, would have taken {monai:.0f} s, {monai / (learning + monai):.1%}."
+    )
+
+
+def difficulties(page: Page) -> str:
+    """Show the difficulties."""
+    try:
+        from benchmarks.study.figures import difficulties as drawing
+    except ImportError as error:
+        raise Missing("the figure of difficulties") from error
+
+    anatomy = page.tables.anatomies[0]
+    levels = page.tables.settings.get("levels", (1, 2, 3, 4, 5))
+    images = drawing.images_of(page.folder, anatomy, sheets.SUBJECT, levels)
+    if not images:
+        raise Missing("images under difficulties")
+    place = page.place("difficulties.png")
+    drawing.draw(images, place, levels)
+    with_few_colours(place, place)
+    rows = []
+    for name in catalogue.in_order(page.tables.difficulties):
+        kind = catalogue.difficulty(name)
+        if kind:
+            strengths = ", ".join(f"{value:g}" for value in kind.strengths)
+            rows.append((kind.section, kind.title, kind.unit, strengths))
+    shown = markdown.picture(
+        "_static/study/difficulties.png", "A slice of a test subject under every difficulty"
+    )
+    table = markdown.table(("lecture", "difficulty", "strength", "levels 1 to 5"), rows, 4)
+    return f"{shown}\n\n{table}"
+
+
+def label_maps(page: Page) -> str:
+    """Show what the methods made of a slice."""
+    anatomy = page.tables.anatomies[0]
+    methods = catalogue.in_order(page.tables.methods)
+    half = (len(methods) + 1) // 2
+    text = []
+    for number, some in enumerate((methods[:half], methods[half:])):
+        if not some:
+            continue
+        names = f"{catalogue.title(some[0])} to {catalogue.title(some[-1])}"
+        told = f"A slice of a test subject, clean and under difficulties, segmented by methods from {names}"
+        text.append(
+            page.picture(
+                f"methods-{number + 1}.png",
+                lambda some=some: sheets.sheet(page.tables, page.folder, anatomy, some),
+                told,
+            )
+        )
+    return "\n\n".join(text)
+
+
+def cost(page: Page) -> str:
+    """Show accuracy beside seconds."""
+    seconds = summaries.seconds_per_image(page.tables)
+    rows = [
+        (catalogue.title(method), *(float(row[name]) for name in seconds.columns))
+        for method, row in seconds.iterrows()
+    ]
+    columns = ("method", "learning (s)", "shared, an image (s)", "segmenting, an image (s)")
+    shown = page.picture(
+        "costs.svg",
+        lambda: costs.costs(page.tables),
+        "Mean Dice of clean images beside the seconds of an image, a point a method",
+    )
+    return f"{shown}\n\n{markdown.table(columns, rows)}"
