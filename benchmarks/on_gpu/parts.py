@@ -96,13 +96,13 @@ PARTS = (
     _sanitized("memcheck", 60),
     _timed("kernels", "large", 60, "every kernel, with its share of the bandwidth bound"),
     _timed("transforms", "large", 60, "distance transforms beside the peers'"),
-    _timed("evaluate", "large", 90, "evaluate beside the peers"),
-    _timed("kernels", "small", 30, "every kernel on the small volume"),
-    _timed("transforms", "small", 40, "distance transforms of the small volume"),
-    _timed("evaluate", "small", 60, "evaluate on the small volume"),
-    _sanitized("racecheck", 60),
-    _sanitized("initcheck", 60),
+    _timed("evaluate", "large", 120, "evaluate beside the peers"),
     _tests(
         "tests-large", 120, "volumes that the emulator cannot afford", "tests/gpu/test_large.py"
     ),
+    _sanitized("racecheck", 60),
+    _sanitized("initcheck", 60),
+    _timed("kernels", "small", 30, "every kernel on the small volume"),
+    _timed("transforms", "small", 40, "distance transforms of the small volume"),
+    _timed("evaluate", "small", 60, "evaluate on the small volume"),
 )

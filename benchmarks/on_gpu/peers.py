@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable
 from typing import Any
 
@@ -109,7 +110,9 @@ def monai_evaluate(subject: Subject, pair: Pair) -> Program:
     metrics = module("monai.metrics")
     if subject.labels > MOST_CHANNELS:
         raise AbsentError(f"{subject.labels} one-hot channels are too many")
-    masks = [cuda_tensor(_one_hot(labels, subject.labels)) for labels in (pair[1], pair[0])]
+    if WHERE == "cuda" and importlib.util.find_spec("cucim") is None:
+        raise AbsentError("cuCIM is not installed, without which MONAI computes on the CPU")
+    masks = [_one_hot(cuda_tensor(labels), subject.labels) for labels in (pair[1], pair[0])]
     options: dict[str, Any] = {"include_background": True, "spacing": list(pair.spacing)}
 
     def call() -> dict[str, Any]:
@@ -154,9 +157,8 @@ def exacta_evaluate(subject: Subject, pair: Pair) -> Program:
 
 
 def _one_hot(labels: Any, count: int) -> Any:
-    if count == 1:
-        return labels.astype(bool)[None, None]
-    return np.stack([labels == label for label in range(1, count + 1)])[None]
+    torch = module("torch")
+    return torch.stack([labels == label for label in range(1, count + 1)])[None]
 
 
 def named(found: dict[str, Any], count: int) -> Answer:

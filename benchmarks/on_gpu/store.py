@@ -44,18 +44,19 @@ class Read(NamedTuple):
 
 def read_lines(path: Path) -> Read:
     """Read what a part has written, also one that was ended in the middle of a line."""
-    rows, unfinished = [], ""
+    rows: dict[str, Row] = {}
+    unfinished = ""
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         try:
             entry = json.loads(line)
         except json.JSONDecodeError:
             continue
         if "row" in entry:
-            rows.append(entry["row"])
+            rows[entry["row"]["name"]] = entry["row"]  # one that is given anew takes its place
             unfinished = ""
         else:
             unfinished = entry.get("begin", "")
-    return Read(rows, unfinished)
+    return Read(list(rows.values()), unfinished)
 
 
 def code_of(part: Part) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from benchmarks.on_gpu.parts import Row, Scope
 from benchmarks.programs import Answer, Program
 
 EXACT = "equal to the bit"
+SLOW = 4  # times the seconds of a row: what takes longer is not run again
 
 
 class AbsentError(Exception):
@@ -56,8 +57,13 @@ class Comparison:
     voxels: int = 0
 
 
-def compare(row: Comparison, scope: Scope, device: Device) -> Row:
-    """Check and time a row. What a peer cannot is said in its place; what the first side cannot is a failure."""
+def compare(
+    row: Comparison, scope: Scope, device: Device, begin: Callable[[str], None]
+) -> Iterator[Row]:
+    """Check and time a row, which is given anew with each side that is added: the next may never answer.
+
+    What a peer cannot is said in its place; what a backend of our own cannot is a failure.
+    """
     found: dict[str, dict[str, Any]] = {}
     result: Row = {
         "kind": "comparison",
@@ -70,37 +76,50 @@ def compare(row: Comparison, scope: Scope, device: Device) -> Row:
         "sides": found,
     }
     first, *others = row.sides
+    begin(f"{row.name}: {first.name}")
     try:
         program = first.make()
         ours = program.describe(program.call())
+        result["bytes"] = device.memory_of(program.call)
+        alone = in_turns({"": program}, {"": first.clock}, scope)
     except Exception as error:
-        return {**result, "status": "failed", "said": f"{first.name}: {sentence(error)}"}
-    ready = {first.name: program}
-    found[first.name] = {"said": ""}
+        yield {**result, "status": "failed", "said": f"{first.name}: {sentence(error)}"}
+        return
+    found[first.name] = {"said": "", "seconds": alone[""]}
+    wrong: list[str] = []
     for side in others:
-        try:
-            other = side.make()
-            said = agreement(side.check, ours, other.describe(other.call()))
-        except AbsentError as error:
-            found[side.name] = {"said": f"absent: {error}"}
-        except DisagreementError as error:
-            found[side.name] = {"said": f"DIFFERS: {error}", "differs": True}
-        except Exception as error:
-            found[side.name] = {"said": f"failed: {sentence(error)}"}
-        else:
-            found[side.name] = {"said": said}
-            ready[side.name] = other
-    clocks = {side.name: side.clock for side in row.sides if side.name in ready}
-    del ours
-    result["bytes"] = device.memory_of(program.call)
-    for name, seconds in in_turns(ready, clocks, scope).items():
-        found[name]["seconds"] = seconds
-    # a backend of our own that differs is our failure; a peer may have its own definition
-    wrong = [name for name, side in found.items() if side.get("differs") and name in OURS]
-    return {**result, "status": "failed" if wrong else "measured", "said": ", ".join(wrong)}
+        begin(f"{row.name}: {side.name}")
+        found[side.name] = _beside(side, first, program, ours, scope)
+        if side.name in OURS and "seconds" not in found[side.name]:
+            wrong.append(f"{side.name}: {found[side.name]['said']}")
+        yield {**result, "status": "failed" if wrong else "measured", "said": "; ".join(wrong)}
 
 
 OURS = ("fastseg", "fastseg from the host", "numba")
+
+
+def _beside(
+    side: Side, first: Side, program: Program, ours: Answer, scope: Scope
+) -> dict[str, Any]:
+    """What is found of a side: whether it agrees, and the seconds of both in turns."""
+    try:
+        other = side.make()
+        started = time.perf_counter()
+        theirs = other.call()
+        once = time.perf_counter() - started
+        said = agreement(side.check, ours, other.describe(theirs))
+        del theirs
+        if once > SLOW * scope.seconds:
+            return {"said": f"{said}; one run", "seconds": [once]}
+        clocks = {"ours": first.clock, "theirs": side.clock}
+        seconds = in_turns({"ours": program, "theirs": other}, clocks, scope)
+    except AbsentError as error:
+        return {"said": f"absent: {error}"}
+    except DisagreementError as error:
+        return {"said": f"DIFFERS: {error}"}
+    except Exception as error:
+        return {"said": f"failed: {sentence(error)}"}
+    return {"said": said, "seconds": seconds["theirs"], "ours": seconds["ours"]}
 
 
 def agreement(check: Check | None, ours: Answer, theirs: Answer) -> str:

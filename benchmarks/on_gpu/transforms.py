@@ -36,8 +36,7 @@ def rows(
             kinds += [(np.float32, True), (np.float64, False)]
         for dtype, indices in kinds:
             row = comparison(subject, foreground, dtype, indices, device)
-            begin(row.name)
-            yield compare(row, scope, device)
+            yield from compare(row, scope, device, begin)
 
 
 def comparison(
