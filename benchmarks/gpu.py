@@ -8,6 +8,7 @@ found is written as it ends, and not done again unless the code or the card is a
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -71,6 +72,8 @@ def machine(site: Path | None) -> dict[str, Any]:
             status = process.wait(DRIVER_LIMIT)
         except subprocess.TimeoutExpired:
             process.kill()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(5)  # one that hangs in the driver may not even be killed
             return {"missing": f"the driver did not answer within {DRIVER_LIMIT} s"}
         if not file.exists():
             return {"missing": f"asking for the card ended with status {status}"}

@@ -25,7 +25,7 @@ PLACES = (
 )
 ENDED = "the small run has ended"  # which the run says last
 SUMMARY = re.compile(r"^=+ (?:ERROR|RACECHECK) SUMMARY: (.*)$", re.MULTILINE)
-AT = re.compile(r"^=+ +(?:at|by thread .* in) ([A-Za-z_][A-Za-z0-9_]*)", re.MULTILINE)
+AT = re.compile(r"\bat (?:0x[0-9a-f]+ in )?([A-Za-z_]\w*)(?=[+(<])")
 KEPT = 4000  # characters of what it said that are kept
 
 
