@@ -77,6 +77,8 @@ def assert_same(cupy: Any, actual: Any, expected: Any, what: object = "") -> Non
         return
     actual = cupy.asnumpy(actual)
     assert actual.dtype == expected.dtype, what
+    if np.array_equal(actual, expected):
+        return  # without the copies that a message takes, of volumes as large as in test_large.py
     assert_array_equal(actual, expected, err_msg=str(what), strict=True)
 
 
