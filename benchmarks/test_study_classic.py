@@ -14,13 +14,13 @@ import pytest
 for _package in ("nibabel", "skimage", "sklearn", "SimpleITK"):
     pytest.importorskip(_package)
 
-from scipy import ndimage  # noqa: E402
+from scipy import ndimage
 
-from benchmarks.study.anatomies import Anatomy  # noqa: E402
-from benchmarks.study.intensities import best_ranges, body_of, structures_of  # noqa: E402
-from benchmarks.study.methods import Fitting, Method, method  # noqa: E402
-from benchmarks.study.settings import QUICK  # noqa: E402
-from benchmarks.study.subjects import Sample, Subject, clean_image, seeds_of, truth_of  # noqa: E402
+from benchmarks.study.anatomies import Anatomy
+from benchmarks.study.intensities import best_ranges, body_of, structures_of
+from benchmarks.study.methods import Fitting, Method, method
+from benchmarks.study.settings import QUICK
+from benchmarks.study.subjects import Sample, Subject, clean_image, seeds_of, truth_of
 
 MUSCLE, KIDNEYS, LIVER, SPLEEN = 100, 1, 2, 3
 MEANS = {0: 0.0, MUSCLE: 60.0, KIDNEYS: 110.0, LIVER: 160.0, SPLEEN: 160.0}
