@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     chosen = settings.QUICK if options.quick else settings.FULL
     folder = Folder(options.output or Path(f"study-{chosen.name}"))
-    from benchmarks.study import running
+    from benchmarks.study import reporting, running
     from benchmarks.study.plan import plan
 
     begin = time.perf_counter()
@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted: the same command goes on", file=sys.stderr)
         return 130
-    print(f"done after {time.perf_counter() - begin:.0f} s")
+    print(f"{reporting.write(folder)}, after {time.perf_counter() - begin:.0f} s")
     for failure in failures:
         print(f"failed: {failure}", file=sys.stderr)
     return 1 if failures else 0

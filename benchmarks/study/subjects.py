@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,6 +48,13 @@ class Subject:
     texture: float
     seed: int
 
+    @functools.cached_property
+    def variation(self) -> NDArray[np.float32]:
+        """The texture, which is the same in all images of the subject."""
+        rng = np.random.default_rng(self.seed)
+        smooth = ndimage.gaussian_filter(rng.standard_normal(self.tissues.shape, np.float32), 2)
+        return np.asarray(self.texture / smooth.std() * smooth)
+
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
@@ -90,9 +98,7 @@ def render(subject: Subject, means: Mapping[int, float] | None = None) -> NDArra
     table = np.zeros(256, np.float32)
     for tissue, mean in (subject.means if means is None else means).items():
         table[tissue] = mean
-    rng = np.random.default_rng(subject.seed)
-    texture = ndimage.gaussian_filter(rng.standard_normal(subject.tissues.shape, np.float32), 2)
-    return np.asarray(table[subject.tissues] + subject.texture / texture.std() * texture)
+    return np.asarray(table[subject.tissues] + subject.variation)
 
 
 def blocks(fine: NDArray[np.float32], block: int) -> NDArray[np.float32]:
