@@ -6,9 +6,11 @@ Each step writes whole files and leaves alone what is there, so a run that was e
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -35,20 +37,23 @@ def run(plan: Plan, folder: Folder, processes: int) -> list[str]:
     for variable in ONE_THREAD:
         os.environ[variable] = "1"
     failures: list[str] = []
-    for stage, tasks in stages(plan, folder):
+    # one pool for all stages: libraries take seconds to import
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
+    try:
+        for stage, tasks in stages(plan, folder):
+            begin = time.perf_counter()
+            for record in done(stage, tasks, pool):
+                keep(folder, [record])
+                if "failure" in record:
+                    where = f"{record['method']}/{record['anatomy']}/{record['condition']}"
+                    failures.append(f"{where}/{record['subject']}: {record['failure']}")
+            keep(folder, [{"stage": "wall", "of": stage, "seconds": time.perf_counter() - begin}])
+    finally:
+        pool.shutdown(cancel_futures=True)
+    for stage, call in (("measure", measuring.measure), ("peers", peers.compare)):
         begin = time.perf_counter()
-        for record in done(stage, tasks, processes):
-            keep(folder, [record])
-            if "failure" in record:
-                where = f"{record['method']}/{record['anatomy']}/{record['condition']}"
-                failures.append(f"{where}/{record['subject']}: {record['failure']}")
+        keep(folder, call(plan, folder))
         keep(folder, [{"stage": "wall", "of": stage, "seconds": time.perf_counter() - begin}])
-    begin = time.perf_counter()
-    keep(folder, measuring.measure(plan, folder))
-    keep(folder, [{"stage": "wall", "of": "measure", "seconds": time.perf_counter() - begin}])
-    begin = time.perf_counter()
-    keep(folder, peers.compare(plan, folder))
-    keep(folder, [{"stage": "wall", "of": "peers", "seconds": time.perf_counter() - begin}])
     return failures
 
 
@@ -87,22 +92,19 @@ def takes_long(learner: str) -> bool:
     return learner in methods.names() and methods.method(learner).section >= "4.6"
 
 
-def done(stage: str, tasks: list[Task], processes: int) -> Iterable[Record]:
-    """Do the tasks of a stage in processes, and give their records as they come."""
-    import joblib
-
+def done(stage: str, tasks: list[Task], pool: ProcessPoolExecutor) -> Iterable[Record]:
+    """Do the tasks of a stage, and give their records as they come."""
     columns = (
         TextColumn("{task.description:8}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    work = joblib.Parallel(n_jobs=processes, return_as="generator_unordered", batch_size=1)
     with Progress(*columns) as progress:
         bar = progress.add_task(stage, total=len(tasks))
-        for records in work(joblib.delayed(call)(*given) for call, given in tasks):
+        for finished in as_completed([pool.submit(call, *given) for call, given in tasks]):
             progress.advance(bar)
-            yield from records or ()
+            yield from finished.result() or ()
 
 
 def keep(folder: Folder, records: Iterable[Record]) -> None:
