@@ -214,6 +214,9 @@ def test_a_mass_pushes_the_brain_aside_as_if_it_could_not_be_pressed() -> None:
     outside = np.linalg.norm(points - centre[:, None, None, None], axis=0) > 16
     np.testing.assert_allclose(stretch[1:-1, 1:-1, 1:-1][outside[1:-1, 1:-1, 1:-1]], 1, atol=0.03)
     assert inside.sum() == pytest.approx(4 / 3 * np.pi * 12**3, rel=0.02)
+    # the mass grew from a point: what touches it was there
+    away, was = (np.linalg.norm(one - centre[:, None], axis=0) for one in (flat, before))
+    np.testing.assert_allclose(was[~inside] ** 3, away[~inside] ** 3 - 12**3, rtol=1e-3, atol=1)
     same, none = brain.around_mass(flat, centre, 0.0)
     assert (same == flat).all()
     assert not none.any()
