@@ -8,7 +8,14 @@ import pytest
 pytest.importorskip("torchio")
 
 import fastseg
-from benchmarks.study.difficulties import bias_field, contrast, difficulty, noise, partial_volume
+from benchmarks.study.difficulties import (
+    bias_field,
+    contrast,
+    difficulty,
+    ghosting,
+    noise,
+    partial_volume,
+)
 from benchmarks.study.resolution import seen_in_blocks
 from benchmarks.study.subjects import Subject, blocks, clean_image, truth_of
 from benchmarks.study.torchio_arrays import on_the_grid
@@ -83,6 +90,32 @@ def test_levels_differ_in_strength_alone(subject, name):
     for strength, difference in zip(found.strengths, added, strict=True):
         expected = added[-1] * (strength / found.strengths[-1])
         np.testing.assert_allclose(difference, expected, atol=1e-3 * np.abs(added[-1]).max())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_strength_is_the_clean_image(subject, name):
+    nothing = {"partial_volume": 2, "anisotropy": 1, "contrast": 1}.get(name, 1e-4)
+    difference = difficulty(name).image(subject, nothing, 4) - clean_image(subject)
+    # where voxels are measured anew, the noise is another draw of the same strength
+    assert difference.std() < (3.5 if name in ("partial_volume", "anisotropy") else 0.05)
+
+
+def test_all_ghosts_are_equally_bright(subject):
+    ball = np.zeros((64, 64, 32), np.uint8)
+    ball[30:34, 30:34, 12:20] = 1
+    bright = dataclasses.replace(subject, tissues=ball, means={1: 200.0}, texture=0.0)
+    clean = clean_image(bright)
+    for seed in range(8):
+        added = (ghosting.image(bright, 0.2, seed) - clean)[:, :, 8]
+        # along the axis of phase encoding, through the ball
+        lines = added[15], added[:, 15]
+        line = max(lines, key=lambda values: np.count_nonzero(values < -20))
+        ghosts = line[line < -20]
+        # two voxels each of the ball itself and of 2 to 4 ghosts, which the image's edge may cut; and a ghost of a
+        # ball of 200 is 40 below what lies beside it
+        assert len(ghosts) >= 6
+        assert np.ptp(ghosts) < 4
+        assert np.median(line[line > -20]) - ghosts.mean() == pytest.approx(40, abs=3)
 
 
 def test_noise_and_spikes_are_as_high_as_asked_for(subject):
