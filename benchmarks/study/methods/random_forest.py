@@ -110,5 +110,24 @@ METHOD = Method(
     knows_places=True,
     fit=fit,
     segment=segment,
-    expected={},
+    expected={
+        "organs": {"liver": 0.95, "spleen": 0.95, "kidneys": 0.95, "aorta": 0.9, "tumour": 0.85},
+        "brain": {
+            "csf": 0.8,
+            "grey_matter": 0.9,
+            "white_matter": 0.9,
+            "caudate": 0.7,
+            "putamen": 0.8,
+            "thalamus": 0.8,
+            "hippocampus": 0.6,
+        },
+        "head_neck": {
+            "brain": 0.95,
+            "brainstem": 0.8,
+            "spinal_cord": 0.85,
+            "mandible": 0.9,
+            "parotids": 0.85,
+            "orbits": 0.85,
+        },
+    },
 )
