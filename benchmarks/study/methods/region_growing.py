@@ -149,7 +149,7 @@ METHOD = Method(
     segment=segment,
     expected={
         "organs": {"liver": 0.95, "spleen": 0.9, "kidneys": 0.9, "aorta": 0.85, "tumour": 0.8},
-        "brain": {"white_matter": 0.9, "thalamus": 0.8},
+        "brain": {"grey_matter": 0.8, "white_matter": 0.9, "thalamus": 0.8},
         "head_neck": {"brain": 0.95, "brainstem": 0.8, "parotids": 0.85, "orbits": 0.85},
     },
 )
