@@ -66,5 +66,9 @@ METHOD = Method(
     knows_places=False,
     fit=fit,
     segment=segment,
-    expected={},
+    expected={
+        "organs": {"liver": 0.9, "spleen": 0.75, "kidneys": 0.85, "aorta": 0.7},
+        "brain": {"csf": 0.75, "grey_matter": 0.9, "white_matter": 0.9},
+        "head_neck": {"brain": 0.9},
+    },
 )

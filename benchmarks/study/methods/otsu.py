@@ -101,5 +101,8 @@ METHOD = Method(
     knows_places=False,
     fit=fit,
     segment=segment,
-    expected={},
+    expected={
+        "organs": {"liver": 0.9, "spleen": 0.7, "kidneys": 0.7},
+        "brain": {"csf": 0.7, "grey_matter": 0.85, "white_matter": 0.85},
+    },
 )

@@ -139,5 +139,9 @@ METHOD = Method(
     knows_places=False,
     fit=fit,
     segment=segment,
-    expected={},
+    expected={
+        "organs": {"liver": 0.95, "spleen": 0.9, "kidneys": 0.9, "aorta": 0.85, "tumour": 0.75},
+        "brain": {"csf": 0.75, "grey_matter": 0.9, "white_matter": 0.9},
+        "head_neck": {"brain": 0.95, "mandible": 0.8, "parotids": 0.8, "orbits": 0.8},
+    },
 )
