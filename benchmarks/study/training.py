@@ -53,7 +53,7 @@ def fit(recipe: Recipe, fitting: Fitting) -> Trained:
         network = recipe.build(2 * recipe.neighbours + 1, len(labels), size)
         network = network.to(memory_format=torch.channels_last)
         drawn = Slices(fitting.training, labels, recipe.neighbours, seed)
-        loss_of = DiceCELoss(softmax=True, to_onehot_y=True)
+        loss_of = DiceCELoss(softmax=True, to_onehot_y=True, batch=True)
         optimizer = torch.optim.AdamW(network.parameters(), recipe.rate, weight_decay=1e-4)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, functools.partial(rise_and_fall, steps)

@@ -16,7 +16,7 @@ def build(channels: int, classes: int, size: tuple[int, int]) -> torch.nn.Module
     return MultiScale(channels, classes)
 
 
-RECIPE = Recipe(build)
+RECIPE = Recipe(build, share=0.6)
 METHOD = trained(
     RECIPE,
     title="Multi-scale pathways",
