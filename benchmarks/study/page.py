@@ -63,8 +63,8 @@ def sections() -> tuple[tuple[str, str, Section], ...]:
         ("How networks learn", "", learning),
         (
             "Robustness",
-            "How far a method falls as a difficulty grows: [ROOD-MRI's degradation](api) is the mean loss over levels, "
-            "lower levels weighing more. Dots are the clean level. NSD tells of boundaries what Dice tells of volumes.",
+            "How far a method falls as a difficulty grows: ROOD-MRI's degradation, by `fastseg.robustness`, is the mean "
+            "loss over levels, lower levels weighing more. Dots are the clean level. NSD tells of boundaries what Dice tells of volumes.",
             scores.robustness,
         ),
         ("Rankings, and how sure they are", "", rankings.rankings),

@@ -76,7 +76,7 @@ def noise_stops_region_growing(tables: Tables) -> Found:
 
 @claim(
     *("4.2.2", "Boundaries are rough."),
-    "surface too large, region growing minus atlases, in 1000 mm² a structure, under the hardest noise",
+    "surface too large under noise, region growing minus atlases, in 1000 mm² a structure of about the right volume",
     shown=1.0,
     contradicted=0.0,
 )

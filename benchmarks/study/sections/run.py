@@ -128,22 +128,26 @@ def difficulties(page: Page) -> str:
 
 def label_maps(page: Page) -> str:
     """Show what the methods made of a slice."""
-    anatomy = page.tables.anatomies[0]
     methods = catalogue.in_order(page.tables.methods)
     half = (len(methods) + 1) // 2
     text = []
-    for number, some in enumerate((methods[:half], methods[half:])):
-        if not some:
-            continue
-        names = f"{catalogue.title(some[0])} to {catalogue.title(some[-1])}"
-        told = f"A slice of a test subject, clean and under difficulties, segmented by methods from {names}"
-        text.append(
-            page.picture(
-                f"methods-{number + 1}.png",
-                lambda some=some: sheets.sheet(page.tables, page.folder, anatomy, some),
-                told,
+    for anatomy in page.tables.anatomies:
+        if len(sheets.conditions(page.tables, anatomy)) == 1:
+            continue  # clean images alone
+        for number, some in enumerate(filter(None, (methods[:half], methods[half:]))):
+            names = f"{catalogue.title(some[0])} to {catalogue.title(some[-1])}"
+            told = f"{catalogue.title(anatomy)}: a slice clean and under difficulties, by methods from {names}"
+            text.append(
+                page.picture(
+                    f"methods-{anatomy}-{number + 1}.png",
+                    lambda anatomy=anatomy, some=some: sheets.sheet(
+                        page.tables, page.folder, anatomy, some
+                    ),
+                    told,
+                )
             )
-        )
+    if not text:
+        raise Missing("images under difficulties")
     return "\n\n".join(text)
 
 
