@@ -64,7 +64,8 @@ def sections() -> tuple[tuple[str, str, Section], ...]:
         (
             "Robustness",
             "How far a method falls as a difficulty grows: ROOD-MRI's degradation, by `fastseg.robustness`, is the mean "
-            "loss over levels, lower levels weighing more. Dots are the clean level. NSD tells of boundaries what Dice tells of volumes.",
+            "loss over levels, lower levels weighing more. Dotted lines are the clean images' values. NSD tells of "
+            "boundaries what Dice tells of volumes.",
             scores.robustness,
         ),
         ("Rankings, and how sure they are", "", rankings.rankings),
