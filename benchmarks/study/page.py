@@ -63,9 +63,9 @@ def sections() -> tuple[tuple[str, str, Section], ...]:
         ("How networks learn", "", learning),
         (
             "Robustness",
-            "How far a method falls as a difficulty grows: ROOD-MRI's degradation, by `fastseg.robustness`, is the mean "
-            "loss over levels, lower levels weighing more. Dotted lines are the clean images' values. NSD tells of "
-            "boundaries what Dice tells of volumes.",
+            "How far a method falls as a difficulty grows: ROOD-MRI's degradation, by `fastseg.robustness`, is the "
+            "mean loss over levels, lower levels weighing more. Dotted lines are the clean images' values. NSD tells "
+            "of boundaries what Dice tells of volumes.",
             scores.robustness,
         ),
         ("Rankings, and how sure they are", "", rankings.rankings),

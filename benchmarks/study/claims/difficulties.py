@@ -39,6 +39,7 @@ def noise_hurts(tables: Tables) -> Found:
     "by how much more thresholds lose in Dice than atlases do, under the hardest noise",
     shown=0.05,
     contradicted=0.0,
+    ours=True,
 )
 def noise_hurts_thresholds_most(tables: Tables) -> Found:
     return falls_more(tables, "dice", "noise", THRESHOLDS, BY_PLACE, BESIDE)
@@ -59,6 +60,7 @@ def partial_volume_moves_boundaries(tables: Tables) -> Found:
     "share of its clean value lost under the coarsest sampling, boundary IoU minus Dice",
     shown=0.03,
     contradicted=0.0,
+    ours=True,
 )
 def partial_volume_spares_the_core(tables: Tables) -> Found:
     lost = {}
@@ -86,6 +88,7 @@ def bias_hurts_thresholds(tables: Tables) -> Found:
     "by how much more thresholds lose in Dice than atlases do, under the strongest bias field",
     shown=0.03,
     contradicted=0.0,
+    ours=True,
 )
 def bias_spares_atlases(tables: Tables) -> Found:
     return falls_more(tables, "dice", "bias_field", THRESHOLDS, BY_PLACE, BESIDE)
@@ -167,6 +170,7 @@ def unusual_bodies_hurt_atlases(tables: Tables) -> Found:
     "Dice of networks, clean minus most unusual bodies",
     shown=0.02,
     contradicted=0.0,
+    ours=True,
 )
 def unusual_bodies_hurt_networks(tables: Tables) -> Found:
     return fall(tables, "dice", "shape", present(tables, NETWORKS))
@@ -214,6 +218,7 @@ def performance_falls_with_level(tables: Tables) -> Found:
     "Spearman's correlation over methods of Dice of clean images with its degradation",
     shown=0.5,
     contradicted=0.9,
+    ours=True,
 )
 def robustness_is_no_accuracy(tables: Tables) -> Found:
     from scipy.stats import spearmanr

@@ -69,6 +69,7 @@ def region_growing_leaks(tables: Tables) -> Found:
     "recall of region growing, clean minus hardest noise",
     shown=0.1,
     contradicted=0.0,
+    ours=True,
 )
 def noise_stops_region_growing(tables: Tables) -> Found:
     return fall(tables, "recall", "noise", GROWING)

@@ -18,7 +18,7 @@ def sentences(page: Page) -> str:
     rows = [
         (
             one.claim.section,
-            one.claim.sentence,
+            one.claim.sentence + (" †" if one.claim.ours else ""),
             f"{one.claim.measured}; *{one.claim.rule}*",
             one.told
             if math.isnan(one.number)
@@ -35,8 +35,9 @@ def sentences(page: Page) -> str:
         "verdict",
     )
     text = (
-        f"{len(verdicts)} sentences: {told}. The sentences are in our words. The verdict is the rule's, which stands "
-        "in the code beside the sentence and was not chosen by the outcome; between its limits nothing is decided. "
+        f"{len(verdicts)} sentences: {told}. They are in our words; † are not the lecture's, but what one asks "
+        "next. The verdict is the rule's, which stands in the code beside the sentence and was not chosen by "
+        "the outcome; between its limits nothing is decided. "
         "Where nothing else is said, numbers are of the targets on which all methods are measured."
     )
     return f"{text}\n\n{markdown.table(columns, rows, 5)}"

@@ -28,7 +28,7 @@ def settings(page: Page) -> str:
     lines = [
         f"* **Anatomies**: {', '.join(names)}. Images are made of known label maps, so that the truth is the truth.",
         f"* **Methods**: {len(tables.methods)}. Each learned from {told.get('training', '?')} training subjects and "
-        f"their clean images, and segmented others, {told.get('testing', '?')} of each anatomy, whose truths it never saw.",
+        f"their clean images, and segmented {told.get('testing', '?')} others of each, whose truths it never saw.",
         f"* **Images**: voxels of {told.get('spacing', '?')} mm; clean, and {len(tables.difficulties)} difficulties at "
         f"levels {', '.join(map(str, told.get('levels', [])))}.",
         f"* **Scores**: {len(tables.scores):,} rows of {len(tables.metrics)} metrics, each a structure of a case.",
