@@ -39,7 +39,7 @@ def consensus(found: Ranking) -> str:
     """Write the ranks by each metric, and by their consensus."""
     frame = summaries.ranks_by_metric(found)
     rows = [
-        (catalogue.title(str(name)), *(f"{rank:g}" for rank in values))
+        (catalogue.short(str(name)), *(f"{rank:g}" for rank in values))
         for name, values in frame.iterrows()
     ]
     n = found.tasks[0].n_cases
@@ -56,7 +56,7 @@ def how_sure(page: Page, found: Ranking) -> str:
     low, high = one.rank_intervals().T
     rows = [
         (
-            catalogue.title(one.algorithms[place]),
+            catalogue.short(one.algorithms[place]),
             f"{one.ranks[place]:g}",
             float(one.scores[place]),
             "–" if np.isnan(low[place]) else f"{low[place]:g} – {high[place]:g}",
@@ -200,7 +200,7 @@ def same_dice(page: Page) -> str:
         if metric not in page.tables.metrics:
             continue
         for one in summaries.twins(page.tables, metric):
-            better, worse = (catalogue.title(name) for name in one.methods)
+            better, worse = (catalogue.short(name) for name in one.methods)
             rows.append(
                 (
                     f"`{metric}`",

@@ -36,7 +36,21 @@ def settings(page: Page) -> str:
         f"{quick if told.get('name') == 'quick' else ''}; networks took {told.get('steps', '?')} steps.",
         f"* **Where**: {found['cores']} cores ({found['processor']}), Python {found['python']}, no GPU.",
     ]
-    return "\n".join(lines)
+    return "\n".join(lines) + "\n\n" + markdown.folded("The methods", methods(page))
+
+
+def methods(page: Page) -> str:
+    """List the methods with what does their work."""
+    rows = []
+    for name in catalogue.in_order(page.tables.methods):
+        found = catalogue.method(name)
+        if found is None:
+            rows.append(("", name, "", "", ""))
+            continue
+        sees = "places and intensities" if found.knows_places else "intensities"
+        sees += ", seeds" if found.uses_seeds else ""
+        rows.append((found.section, found.title, catalogue.short(name), sees, found.library))
+    return markdown.table(("lecture", "method", "in figures", "looks at", "library"), rows, 5)
 
 
 def times(page: Page) -> str:
@@ -63,20 +77,12 @@ def times(page: Page) -> str:
 
 def peers(page: Page) -> str:
     """Tell how long other libraries take for Dice, hd95, assd and NSD of the same pairs."""
-    times = page.tables.times
-    if "library" not in times:
-        raise Missing("the same measurements by other libraries")
-    found = times[times["stage"] == "peers"].dropna(subset=["library"])
-    if found.empty:
-        raise Missing("the same measurements by other libraries")
-    found = found.groupby("library", sort=False)[["seconds", "pairs"]].sum()
-    each = 1000 * found["seconds"] / found["pairs"].clip(lower=1)
-    fastest = each.get("fastseg", float("nan"))
-    rows = [(name, float(value), float(value / fastest)) for name, value in each.items()]
+    each = summaries.beside(page.tables)
+    rows = [(name, float(one), float(one / each["fastseg"])) for name, one in each.items()]
     table = markdown.table(("library", "ms a pair", "÷ fastseg"), rows)
     return (
-        "The same measurements, once by other libraries: Dice, hd95, assd and NSD of all structures of "
-        f"{int(found['pairs'].max())} pairs of label maps, in one process, on one core.\n\n{table}"
+        "The same measurements, once by other libraries: Dice, hd95, assd and NSD of all structures of some pairs of "
+        f"label maps, in one process, on one core.\n\n{table}"
     )
 
 

@@ -34,7 +34,7 @@ def clean_of(page: Page, anatomy: str) -> str:
                 reached += good
                 text += f"\u00a0{'✓' if good else '✗'}\u00a0{wanted[structure]:g}"
             cells.append(text)
-        rows.append((catalogue.title(method), *cells))
+        rows.append((catalogue.short(method), *cells))
     columns = ("method", *(name.replace("_", " ") for name in frame.columns))
     told = f"{reached} of {expected} expected values are reached." if expected else ""
     return f"**{catalogue.title(anatomy)}.** {told}\n\n{markdown.table(columns, rows)}"
