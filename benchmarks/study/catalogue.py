@@ -23,6 +23,22 @@ SHOWN_METRICS = (
     *("hd", "hd95", "assd", "nsd", "boundary_iou", "center_distance"),
     *("betti_0_error", "hole_count_difference", "surface_area_difference"),
 )
+#: names for figures, where titles are too long
+SHORT = {
+    "atlas_affine": "Atlas, affine",
+    "atlas_deformable": "Atlas, deformable",
+    "multi_atlas_joint": "Multi-atlas, joint",
+    "lenet_fcn": "LeNet",
+    "unet_bilinear": "U-Net, bilinear",
+    "unet_transposed": "U-Net, transposed",
+    "unet_transformer": "U-Net, transformer",
+    "dilated_aspp": "Dilated, pyramid",
+    "multi_scale": "Multi-scale",
+    "anisotropy": "Anisotropy",
+    "bias_field": "Inhomogeneity",
+    "contrast": "Contrast",
+    "shape": "Shape",
+}
 #: of the reference
 TITLES = {
     "clean": "clean",
@@ -60,6 +76,11 @@ def title(name: str) -> str:
         if found is not None:
             return found.title
     return TITLES.get(name, name.replace("_", " "))
+
+
+def short(name: str) -> str:
+    """Call a method or difficulty where there is little room."""
+    return SHORT.get(name) or title(name)
 
 
 def section(name: str) -> str:

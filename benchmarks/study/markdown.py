@@ -34,6 +34,11 @@ def number(value: float, digits: int = 3) -> str:
     return text.replace("-", "−")
 
 
+def folded(title: str, text: str) -> str:
+    """Write what is shown when somebody asks for it."""
+    return f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"
+
+
 def picture(path: str, told: str) -> str:
     """Show a picture, with what it shows for who does not see it."""
     return f"![{told}]({path})"

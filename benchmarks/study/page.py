@@ -9,11 +9,11 @@ from pathlib import Path
 from benchmarks.study import tables
 from benchmarks.study.figures import curves
 from benchmarks.study.folder import Folder, whole
-from benchmarks.study.sections import PICTURES, Page, lecture, part, rankings, run, scores
+from benchmarks.study.sections import PICTURES, Page, lecture, part, rankings, run, scores, short
 from fastseg.plots import detached
 
 HEAD = """\
-# The study: methods, difficulties, metrics
+# The study
 
 <!-- made by `python -m benchmarks.study --page FOLDER`: what is written here by hand is lost -->
 
@@ -36,6 +36,7 @@ Section = Callable[[Page], str]
 def sections() -> tuple[tuple[str, str, Section], ...]:
     """Give the sections with what is said of each before its numbers."""
     return (
+        ("In short", "", short.in_short),
         ("What was run", "", run.settings),
         (
             "What measuring takes",
@@ -63,8 +64,9 @@ def sections() -> tuple[tuple[str, str, Section], ...]:
         ("How networks learn", "", learning),
         (
             "Robustness",
-            "How far a method falls as a difficulty grows: [ROOD-MRI's degradation](api) is the mean loss over levels, "
-            "lower levels weighing more. Dots are the clean level. NSD tells of boundaries what Dice tells of volumes.",
+            "How far a method falls as a difficulty grows: ROOD-MRI's degradation, by `fastseg.robustness`, is the "
+            "mean loss over levels, lower levels weighing more. Dotted lines are the clean images' values. NSD tells "
+            "of boundaries what Dice tells of volumes.",
             scores.robustness,
         ),
         ("Rankings, and how sure they are", "", rankings.rankings),

@@ -211,6 +211,24 @@ def spent(tables: Tables) -> pandas.DataFrame:
     return seconds
 
 
+def beside(tables: Tables) -> pandas.Series:
+    """Give the milliseconds that each library takes for the same measurements of a pair of label maps.
+
+    Raises
+    ------
+    Missing
+        If they were not timed.
+    """
+    times = tables.times
+    if "library" not in times:
+        raise Missing("the same measurements by other libraries")
+    found = times[times["stage"] == "peers"].groupby("library", sort=False)
+    sums = found[["seconds", "pairs"]].sum()
+    if "fastseg" not in sums.index or not sums["pairs"].all():
+        raise Missing("the same measurements by other libraries")
+    return 1000 * sums["seconds"] / sums["pairs"]
+
+
 def seconds_per_image(tables: Tables) -> pandas.DataFrame:
     """Give the seconds that each method learns, prepares and segments: of learning a sum, else of an image."""
     from benchmarks.study.claims.readings import prepared_by

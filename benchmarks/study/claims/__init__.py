@@ -49,6 +49,8 @@ class Claim:
         small numbers speak for it.
     find : function of Tables
         Give the number; raises `Missing` where a run has not what it takes.
+    ours : bool
+        Whether it is no sentence of the lecture, but what one would ask next.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Claim:
     shown: float
     contradicted: float
     find: Callable[[Tables], Found]
+    ours: bool = False
 
     @property
     def rule(self) -> str:
@@ -82,7 +85,13 @@ _REGISTRY: dict[str, Claim] = {}
 
 
 def claim(
-    section: str, sentence: str, measured: str, *, shown: float, contradicted: float
+    section: str,
+    sentence: str,
+    measured: str,
+    *,
+    shown: float,
+    contradicted: float,
+    ours: bool = False,
 ) -> Callable[[Callable[[Tables], Found]], Callable[[Tables], Found]]:
     """Register a function that gives the number of a sentence."""
 
@@ -90,7 +99,7 @@ def claim(
         name = find.__name__
         if name in _REGISTRY and _REGISTRY[name].find.__module__ != find.__module__:
             raise ValueError(f"There are two claims {name!r}.")
-        _REGISTRY[name] = Claim(name, section, sentence, measured, shown, contradicted, find)
+        _REGISTRY[name] = Claim(name, section, sentence, measured, shown, contradicted, find, ours)
         return find
 
     return registered

@@ -41,6 +41,7 @@ def an_atlas_is_a_prior(tables: Tables) -> Found:
     "Dice of clean images, deformable minus affine registration of one atlas",
     shown=0.02,
     contradicted=0.0,
+    ours=True,
 )
 def deforming_helps(tables: Tables) -> Found:
     return difference(tables, "dice", ATLAS, AFFINE, ("deformable", "affine"))
@@ -51,6 +52,7 @@ def deforming_helps(tables: Tables) -> Found:
     "Dice of clean images, joint label fusion minus majority",
     shown=0.005,
     contradicted=-0.005,
+    ours=True,
 )
 def weighted_fusion_beats_votes(tables: Tables) -> Found:
     return difference(tables, "dice", MULTI_ATLAS[-1], MULTI_ATLAS[0], ("joint", "majority"))
@@ -82,6 +84,7 @@ def several_atlases_are_robust(tables: Tables) -> Found:
     "ROOD-MRI's degradation of Dice, mean of the difficulties, thresholds minus several atlases",
     shown=0.02,
     contradicted=0.0,
+    ours=True,
 )
 def several_atlases_are_more_robust_than_thresholds(tables: Tables) -> Found:
     one = degradation(tables, "dice", THRESHOLDS)

@@ -79,6 +79,7 @@ def forests_do_not_connect(tables: Tables) -> Found:
     "components too many or too few, forest, hardest noise minus clean",
     shown=2.0,
     contradicted=0.0,
+    ours=True,
 )
 def forests_fall_apart_under_noise(tables: Tables) -> Found:
     level = tables.hardest("noise")

@@ -89,6 +89,21 @@ def fall(
     return Found(clean - hard, f"{clean:.3f} → {hard:.3f}")
 
 
+def leaks(tables: Tables, method: str | Sequence[str], difficulty: str) -> Found:
+    """Tell by how much the structure of a case that is too large by most grows, from clean to the hardest level.
+
+    A mean over structures would not tell: what leaks into the others leaves them too small.
+    """
+    metric = "relative_volume_difference"
+    if metric not in tables.metrics:
+        raise Missing(f"{metric} was not measured")
+    case = ["anatomy", "method", "difficulty", "level", "subject"]
+    rows = tables.rows(tables.common, method=present(tables, method))
+    largest = rows.groupby(case, sort=False)[metric].max().reset_index()
+    clean, hard = ends(tables, metric, difficulty, method, largest)
+    return Found(hard - clean, f"too large by {shown(clean)} → {shown(hard)} of its volume")
+
+
 def falls_more(
     tables: Tables,
     metric: str,

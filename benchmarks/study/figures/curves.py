@@ -28,16 +28,22 @@ def robustness_curves(tables: Tables, metric: str) -> Figure:
         families.setdefault(catalogue.family(method), []).append(method)
     size = (1.55 * len(difficulties) + 2.6, 1.75 * len(families) + 0.5)
     figure = Figure(size, layout="constrained")
-    panels = figure.subplots(
-        len(families), len(difficulties), squeeze=False, sharex=True, sharey=True
-    )
+    panels = figure.subplots(len(families), len(difficulties), squeeze=False)
     for row, (family, methods) in zip(panels, families.items(), strict=True):
         for ax, difficulty in zip(row, difficulties, strict=True):
-            _panel(ax, _curves(tables, metric, difficulty, methods), tables)
+            _panel(ax, _curves(tables, metric, difficulty, methods))
         row[0].set_ylabel(f"{family}\n{LABELS.get(metric, metric)}", fontsize="small")
         _names(row[-1], methods)
+    # one scale for all; matplotlib's shared axes would look at each other at every line
+    highest = max(ax.get_ylim()[1] for ax in panels.flat)
+    for ax in panels.flat:
+        ax.set_ylim(0, highest)
+    for ax in panels[:, 1:].flat:
+        ax.set_yticklabels([])
+    for ax in panels[:-1].flat:
+        ax.set_xticklabels([])
     for ax, difficulty in zip(panels[0], difficulties, strict=True):
-        ax.set_title(catalogue.title(difficulty), fontsize="small")
+        ax.set_title(catalogue.short(difficulty), fontsize="small")
     for ax in panels[-1]:
         ax.set_xlabel("level", fontsize="small")
     return figure
@@ -56,7 +62,7 @@ def _curves(
     return found
 
 
-def _panel(ax: Axes, curves: dict[str, Robustness], tables: Tables) -> None:
+def _panel(ax: Axes, curves: dict[str, Robustness]) -> None:
     """Draw the curves, and take away what only a figure by itself needs."""
     if curves:
         degradation({catalogue.title(name): one for name, one in curves.items()}, ax=ax)
@@ -86,7 +92,7 @@ def _names(ax: Axes, methods: list[str]) -> None:
         for number in range(len(methods))
     ]
     options = {"loc": "center left", "bbox_to_anchor": (1.02, 0.5), "frameon": False}
-    ax.legend(signs, [catalogue.title(name) for name in methods], fontsize="x-small", **options)
+    ax.legend(signs, [catalogue.short(name) for name in methods], fontsize="x-small", **options)
 
 
 def learning_curves(tables: Tables) -> Figure:
@@ -128,35 +134,43 @@ def changed_truths(tables: Tables) -> Figure:
     from matplotlib.figure import Figure
 
     from benchmarks.study.summaries import by_level
+    from benchmarks.study.truths.rater_noise import RATER_STRENGTHS, TOLERANCES_MM
     from fastseg.plots.style import MARKERS
 
-    wanted = [("rater_noise", "dice"), ("rater_noise", "nsd"), ("tolerance", "nsd")]
+    rater = "sd of the rater's boundary (mm)"
+    wanted = [
+        ("rater_noise", "dice", RATER_STRENGTHS, rater),
+        ("rater_noise", "nsd", RATER_STRENGTHS, rater),
+        ("tolerance", "nsd", TOLERANCES_MM, "tolerance (mm)"),
+    ]
     found = []
-    for difficulty, metric in wanted:
+    for difficulty, metric, strengths, label in wanted:
         try:
-            found.append((difficulty, metric, by_level(tables, difficulty, metric)))
+            table = by_level(tables, difficulty, metric)
         except Missing:
             continue
+        table.columns = [strengths[level - 1] for level in table.columns]
+        found.append((metric, label, table))
     if not found:
         raise Missing("neither raters nor tolerances were measured")
-    figure = Figure((3.2 * len(found) + 2.2, 3.0), layout="constrained")
-    panels = figure.subplots(1, len(found), squeeze=False, sharey=True)[0]
-    names = list(dict.fromkeys(name for *_, table in found for name in table.index))
-    for ax, (difficulty, metric, table) in zip(panels, found, strict=True):
+    figure = Figure((2.9 * len(found) + 2.0, 3.0), layout="constrained")
+    panels = figure.subplots(1, len(found), squeeze=False)[0]
+    every = {name for *_, table in found for name in table.index}
+    families = [title for _, title in catalogue.FAMILIES if title in every]
+    names = families + sorted(every - {*families})
+    for ax, (metric, label, table) in zip(panels, found, strict=True):
         for name, curve in table.iterrows():
             number = names.index(name)
             ax.plot(
                 *(table.columns, curve.to_numpy()),
-                color=PALETTE[number % len(PALETTE)],
-                marker=MARKERS[number % len(MARKERS)],
+                color=PALETTE[number],
+                marker=MARKERS[number],
                 markersize=4,
                 linewidth=1.4,
             )
-        ax.set_xticks(list(table.columns))
-        ax.set_title(catalogue.title(difficulty), fontsize="small")
-        ax.set_xlabel("level", fontsize="small")
-        ax.set_ylabel(LABELS[metric], fontsize="small")
-        ax.tick_params(labelleft=True)
+        ax.set_ylim(0, 1.02)
+        ax.set_title(LABELS[metric], fontsize="small")
+        ax.set_xlabel(label, fontsize="small")
         ax.grid(alpha=0.12, color="black")
     _names(panels[-1], names)
     return figure

@@ -52,7 +52,9 @@ def drawn(
     text: str = ".2g",
 ) -> Figure:
     """Draw a frame by fastseg's heat map."""
-    rows, columns = ([catalogue.title(str(name)) for name in axis] for axis in frame.axes)
+    rows, columns = ([catalogue.short(str(name)) for name in axis] for axis in frame.axes)
     values = frame.to_numpy(np.float64)
+    if text.endswith("f"):
+        values = np.round(values, int(text[1:-1])) + 0.0  # what rounds to 0 has no sign
     ax = heat(values, rows, columns, label=label, low=low, high=high, text=text)
     return ax.figure

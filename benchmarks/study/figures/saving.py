@@ -33,5 +33,5 @@ def with_few_colours(source: Path | io.BytesIO, path: Path) -> None:
     from PIL import Image
 
     with Image.open(source) as image, whole(path) as part:
-        few = image.convert("RGB").quantize(128, dither=Image.Dither.NONE)
+        few = image.convert("RGB").quantize(256, kmeans=1, dither=Image.Dither.NONE)
         few.save(part, "PNG", optimize=True)

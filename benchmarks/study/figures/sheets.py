@@ -60,12 +60,13 @@ def sheet(tables: Tables, folder: Folder, anatomy: str, methods: list[str]) -> F
         ]
         for ax, found in zip(row, labels, strict=True):
             _tile(ax, grey, found, colours)
-        told = catalogue.title(condition.difficulty)
+        told = catalogue.short(condition.difficulty)
         row[0].set_ylabel(
             told if condition == CLEAN else f"{told}\n(level {condition.level})", fontsize=7
         )
     for ax, name in zip(panels[0], columns, strict=True):
-        ax.set_title(_broken(catalogue.title(name)), fontsize=7)
+        told = name if name in ("image", "truth") else catalogue.short(name)
+        ax.set_title(_broken(told), fontsize=7)
     return figure
 
 

@@ -18,22 +18,29 @@ def sentences(page: Page) -> str:
     rows = [
         (
             one.claim.section,
-            one.claim.sentence,
-            one.claim.measured,
-            "–" if math.isnan(one.number) else markdown.number(one.number),
-            one.told,
-            one.claim.rule,
+            one.claim.sentence + (" †" if one.claim.ours else ""),
+            f"{one.claim.measured}; *{one.claim.rule}*",
+            one.told
+            if math.isnan(one.number)
+            else f"**{markdown.number(one.number)}**: {one.told}",
             f"**{one.verdict}**" if one.verdict == claims.CONTRADICTED else one.verdict,
         )
         for one in verdicts
     ]
-    columns = ("§", "sentence", "measured", "number", "made of", "rule", "verdict")
+    columns = (
+        "§",
+        "sentence",
+        "what is measured, and the rule",
+        "number, and what it is made of",
+        "verdict",
+    )
     text = (
-        f"{len(verdicts)} sentences: {told}. The sentences are in our words. The verdict is the rule's, which stands "
-        "in the code beside the sentence and was not chosen by the outcome; between its limits nothing is decided. "
+        f"{len(verdicts)} sentences: {told}. They are in our words; † are not the lecture's, but what one asks "
+        "next. The verdict is the rule's, which stands in the code beside the sentence and was not chosen by "
+        "the outcome; between its limits nothing is decided. "
         "Where nothing else is said, numbers are of the targets on which all methods are measured."
     )
-    return f"{text}\n\n{markdown.table(columns, rows, 7)}"
+    return f"{text}\n\n{markdown.table(columns, rows, 5)}"
 
 
 def limits(page: Page) -> str:
@@ -46,7 +53,7 @@ def limits(page: Page) -> str:
         "and what learned from few subjects, do better here than among people.",
         f"There are {told.get('testing', 'few')} test subjects an anatomy: bootstraps of so few subjects are coarse, "
         "and intervals are too narrow.",
-        f"Networks learned for {told.get('steps', '?')} steps, minutes on a processor: these are not the numbers "
+        f"Networks learned for about {told.get('steps', '?')} steps, minutes on a processor: these are not the numbers "
         "that their authors reach, and transformers lose most by that.",
         *(f"{what} was not run. {why}" for what, why in NOT_RUN.items()),
         "Forests were timed on one core like everything else; that they run in parallel was not measured.",

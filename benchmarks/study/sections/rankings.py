@@ -9,6 +9,7 @@ import numpy as np
 from benchmarks.study import catalogue, markdown, summaries
 from benchmarks.study.figures import heats
 from benchmarks.study.sections import Page, part
+from benchmarks.study.tables import Missing
 from fastseg.plots import detached, significance, stability
 from fastseg.statistics import Ranking
 
@@ -38,7 +39,7 @@ def consensus(found: Ranking) -> str:
     """Write the ranks by each metric, and by their consensus."""
     frame = summaries.ranks_by_metric(found)
     rows = [
-        (catalogue.title(str(name)), *(f"{rank:g}" for rank in values))
+        (catalogue.short(str(name)), *(f"{rank:g}" for rank in values))
         for name, values in frame.iterrows()
     ]
     n = found.tasks[0].n_cases
@@ -55,10 +56,10 @@ def how_sure(page: Page, found: Ranking) -> str:
     low, high = one.rank_intervals().T
     rows = [
         (
-            catalogue.title(one.algorithms[place]),
+            catalogue.short(one.algorithms[place]),
             f"{one.ranks[place]:g}",
             float(one.scores[place]),
-            f"{low[place]:g} – {high[place]:g}",
+            "–" if np.isnan(low[place]) else f"{low[place]:g} – {high[place]:g}",
             f"{one.winner_frequencies[place]:.0%}",
             str(int((one.p_values[place] < 0.05).sum())),
         )
@@ -99,7 +100,7 @@ def titled(found: Ranking, metric: str, kind: str) -> Figure:
     import dataclasses
 
     one = next(task for task in found.tasks if task.metric == metric)
-    names = tuple(catalogue.title(name) for name in one.algorithms)
+    names = tuple(catalogue.short(name) for name in one.algorithms)
     renamed = dataclasses.replace(one, algorithms=names)
     with detached():
         return {"stability": stability, "significance": significance}[kind](renamed).figure
@@ -126,8 +127,10 @@ def first_three(page: Page, anatomy: str, difficulty: str) -> str:
     found = summaries.ranking(page.tables, bootstraps=300, anatomy=anatomy, difficulty=difficulty)
     one = found.consensus() if len(found.tasks) > 1 else found.tasks[0]
     low, high = one.rank_intervals().T
+    names = [catalogue.short(name) for name in one.algorithms]
     return "; ".join(
-        f"{catalogue.title(one.algorithms[place])} ({low[place]:g}–{high[place]:g})"
+        # of one subject nothing can be drawn anew
+        names[place] if np.isnan(low[place]) else f"{names[place]} ({low[place]:g}–{high[place]:g})"
         for place in one.order[:3].tolist()
     )
 
@@ -146,9 +149,48 @@ def what_each_sees(page: Page) -> str:
             lambda: heats.agreement(summaries.agreement(summaries.ranking(tables, bootstraps=0))),
             "Kendall's tau of the rankings by each two metrics",
         ),
+        part(lambda: moves(page)),
         part(lambda: same_dice(page)),
     ]
     return "\n\n".join(text)
+
+
+#: what metrics are for, by which methods are ranked
+FOR = {
+    "dice": "how much of both volumes overlaps",
+    "nsd": "which share of the surfaces lies within a tolerance",
+    "hd95": "how far off the worst places are, 5 % left aside",
+    "assd": "how far off the surfaces are on the average",
+    "betti_0_error": "whether there are as many parts",
+    "volume_similarity": "whether the size is right, wherever it lies",
+}
+
+
+def moves(page: Page) -> str:
+    """Tell which methods a metric places elsewhere than Dice does."""
+    found = summaries.ranking(page.tables, bootstraps=0)
+    ranks = summaries.ranks_by_metric(found)
+    if "dice" not in ranks:
+        raise Missing("dice was not measured")
+    taus = summaries.agreement(found)["dice"]
+    rows = []
+    for metric in ranks.columns.drop(["dice", "consensus"], errors="ignore"):
+        gained = (ranks["dice"] - ranks[metric]).sort_values(kind="stable")
+        up, down = gained.index[-1], gained.index[0]
+        rows.append(
+            (
+                f"`{metric}`",
+                FOR[metric],
+                float(taus[metric]),
+                f"{catalogue.short(up)} ({ranks['dice'][up]:g} → {ranks[metric][up]:g})",
+                f"{catalogue.short(down)} ({ranks['dice'][down]:g} → {ranks[metric][down]:g})",
+            )
+        )
+    columns = ("metric", "asks", "τ with the ranking by Dice", "gains most", "loses most")
+    told = (
+        "Beside the ranking by Dice: how alike that by another metric is, and whom it moves most."
+    )
+    return f"{told}\n\n{markdown.table(columns, rows, 2)}"
 
 
 def same_dice(page: Page) -> str:
@@ -158,7 +200,7 @@ def same_dice(page: Page) -> str:
         if metric not in page.tables.metrics:
             continue
         for one in summaries.twins(page.tables, metric):
-            better, worse = (catalogue.title(name) for name in one.methods)
+            better, worse = (catalogue.short(name) for name in one.methods)
             rows.append(
                 (
                     f"`{metric}`",

@@ -28,7 +28,7 @@ def settings(page: Page) -> str:
     lines = [
         f"* **Anatomies**: {', '.join(names)}. Images are made of known label maps, so that the truth is the truth.",
         f"* **Methods**: {len(tables.methods)}. Each learned from {told.get('training', '?')} training subjects and "
-        f"their clean images, and segmented {told.get('testing', '?')} test subjects, whose truths it never saw.",
+        f"their clean images, and segmented {told.get('testing', '?')} others of each, whose truths it never saw.",
         f"* **Images**: voxels of {told.get('spacing', '?')} mm; clean, and {len(tables.difficulties)} difficulties at "
         f"levels {', '.join(map(str, told.get('levels', [])))}.",
         f"* **Scores**: {len(tables.scores):,} rows of {len(tables.metrics)} metrics, each a structure of a case.",
@@ -36,7 +36,21 @@ def settings(page: Page) -> str:
         f"{quick if told.get('name') == 'quick' else ''}; networks took {told.get('steps', '?')} steps.",
         f"* **Where**: {found['cores']} cores ({found['processor']}), Python {found['python']}, no GPU.",
     ]
-    return "\n".join(lines)
+    return "\n".join(lines) + "\n\n" + markdown.folded("The methods", methods(page))
+
+
+def methods(page: Page) -> str:
+    """List the methods with what does their work."""
+    rows = []
+    for name in catalogue.in_order(page.tables.methods):
+        found = catalogue.method(name)
+        if found is None:
+            rows.append(("", name, "", "", ""))
+            continue
+        sees = "places and intensities" if found.knows_places else "intensities"
+        sees += ", seeds" if found.uses_seeds else ""
+        rows.append((found.section, found.title, catalogue.short(name), sees, found.library))
+    return markdown.table(("lecture", "method", "in figures", "looks at", "library"), rows, 5)
 
 
 def times(page: Page) -> str:
@@ -63,20 +77,12 @@ def times(page: Page) -> str:
 
 def peers(page: Page) -> str:
     """Tell how long other libraries take for Dice, hd95, assd and NSD of the same pairs."""
-    times = page.tables.times
-    if "library" not in times:
-        raise Missing("the same measurements by other libraries")
-    found = times[times["stage"] == "peers"].dropna(subset=["library"])
-    if found.empty:
-        raise Missing("the same measurements by other libraries")
-    found = found.groupby("library", sort=False)[["seconds", "pairs"]].sum()
-    each = 1000 * found["seconds"] / found["pairs"].clip(lower=1)
-    fastest = each.get("fastseg", float("nan"))
-    rows = [(name, float(value), float(value / fastest)) for name, value in each.items()]
+    each = summaries.beside(page.tables)
+    rows = [(name, float(one), float(one / each["fastseg"])) for name, one in each.items()]
     table = markdown.table(("library", "ms a pair", "÷ fastseg"), rows)
     return (
-        "The same measurements, once by other libraries: Dice, hd95, assd and NSD of all structures of "
-        f"{int(found['pairs'].max())} pairs of label maps, in one process, on one core.\n\n{table}"
+        "The same measurements, once by other libraries: Dice, hd95, assd and NSD of all structures of some pairs of "
+        f"label maps, in one process, on one core.\n\n{table}"
     )
 
 
@@ -128,22 +134,26 @@ def difficulties(page: Page) -> str:
 
 def label_maps(page: Page) -> str:
     """Show what the methods made of a slice."""
-    anatomy = page.tables.anatomies[0]
     methods = catalogue.in_order(page.tables.methods)
     half = (len(methods) + 1) // 2
     text = []
-    for number, some in enumerate((methods[:half], methods[half:])):
-        if not some:
-            continue
-        names = f"{catalogue.title(some[0])} to {catalogue.title(some[-1])}"
-        told = f"A slice of a test subject, clean and under difficulties, segmented by methods from {names}"
-        text.append(
-            page.picture(
-                f"methods-{number + 1}.png",
-                lambda some=some: sheets.sheet(page.tables, page.folder, anatomy, some),
-                told,
+    for anatomy in page.tables.anatomies:
+        if len(sheets.conditions(page.tables, anatomy)) == 1:
+            continue  # clean images alone
+        for number, some in enumerate(filter(None, (methods[:half], methods[half:]))):
+            names = f"{catalogue.title(some[0])} to {catalogue.title(some[-1])}"
+            told = f"{catalogue.title(anatomy)}: a slice clean and under difficulties, by methods from {names}"
+            text.append(
+                page.picture(
+                    f"methods-{anatomy}-{number + 1}.png",
+                    lambda anatomy=anatomy, some=some: sheets.sheet(
+                        page.tables, page.folder, anatomy, some
+                    ),
+                    told,
+                )
             )
-        )
+    if not text:
+        raise Missing("images under difficulties")
     return "\n\n".join(text)
 
 

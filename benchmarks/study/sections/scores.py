@@ -32,9 +32,9 @@ def clean_of(page: Page, anatomy: str) -> str:
                 expected += 1
                 good = value >= wanted[structure]
                 reached += good
-                text += f" {'✓' if good else '✗'} {wanted[structure]:g}"
+                text += f"\u00a0{'✓' if good else '✗'}\u00a0{wanted[structure]:g}"
             cells.append(text)
-        rows.append((catalogue.title(method), *cells))
+        rows.append((catalogue.short(method), *cells))
     columns = ("method", *(name.replace("_", " ") for name in frame.columns))
     told = f"{reached} of {expected} expected values are reached." if expected else ""
     return f"**{catalogue.title(anatomy)}.** {told}\n\n{markdown.table(columns, rows)}"
@@ -66,11 +66,13 @@ def scores(page: Page, metric: str) -> str:
     """Write the clean value, and the degradations beside it."""
     frame = summaries.degradations(page.tables, metric)
     rows = [
-        (catalogue.title(method), *map(float, values.to_numpy()))
+        (catalogue.short(method), *map(float, values.to_numpy()))
         for method, values in frame.iterrows()
     ]
-    names = [catalogue.title(name) for name in frame.columns]
-    return markdown.table(("method", *names), rows)
+    names = [catalogue.short(name) for name in frame.columns]
+    return markdown.folded(
+        "The same as a table, with the clean value", markdown.table(("method", *names), rows)
+    )
 
 
 def truths(page: Page) -> str:
