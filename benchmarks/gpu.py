@@ -87,14 +87,22 @@ def selected(names: Sequence[str]) -> list[Part]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run, write; 1 if a part has failed or was left out, 2 if there is no device."""
+    """Run, write; 1 if a part is not done, 2 if there is no device."""
     started = time.monotonic()
     options = parse(arguments)
     parts = selected(options.only)
     if options.list:
         print("\n".join(f"{part.name:18} {part.limit:4.0f} s  {part.about}" for part in parts))
         return 0
-    signal.signal(signal.SIGTERM, _interrupted)  # so that the part that runs ends with us
+    before = signal.signal(signal.SIGTERM, _interrupted)  # so that the part that runs ends with us
+    try:
+        return _run_here(options, parts, started)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _run_here(options: argparse.Namespace, parts: Sequence[Part], started: float) -> int:
+    """Look for a device, and run the parts on it."""
     site, missing = None, []
     if options.wheels:
         site, missing = wheels.install(options.wheels, SITE)

@@ -128,17 +128,20 @@ if name == "raises": say(begin="second"); print("the reason"); raise SystemExit(
 if name == "dies": os.kill(os.getpid(), signal.SIGSEGV)
 if name == "is wrong": say(row={"name": "second", "kind": "note", "status": "failed"})
 if name == "hangs": say(begin="second"); time.sleep(60)
+if name == "has no tool": say(row={"name": "tool", "kind": "sanitizer", "status": "absent"})
 """
 
 
 def test_whatever_becomes_of_a_part_the_next_has_its_turn(tmp_path):
-    parts = run(tmp_path, ALL_ENDS, "raises", "dies", "is wrong", "hangs", "works", limit=1.5)
+    names = "raises", "dies", "is wrong", "hangs", "has no tool", "works"
+    parts = run(tmp_path, ALL_ENDS, *names, limit=1.5)
     outcomes = {name: (entry["status"], entry["said"]) for name, entry in parts.items()}
     assert outcomes == {
         "raises": ("failed", "ended with status 3, during second"),
         "dies": ("failed", "ended with signal 11"),
         "is wrong": ("failed", "failed: second"),
         "hangs": ("timed out", "ended after 2 s, during second"),
+        "has no tool": ("absent", ""),
         "works": ("done", ""),
     }
     assert all(entry["rows"][0]["name"] == "first" for entry in parts.values())
@@ -492,8 +495,6 @@ def test_a_sanitizer_is_run_or_said_to_be_absent(tmp_path, monkeypatch):
     assert sanitizers.find([str(tmp_path)]) is None
     [absent] = sanitizers.rows(SCOPE, print, "memcheck", program=lambda: None)
     assert absent["status"] == "absent"
-    parts = {"memcheck": {"status": "done", "said": "", "rows": [absent]}}
-    assert "| **tool not found** |" in page.markdown(FOUND, parts, [])
     tool = tmp_path / "cuda-13" / sanitizers.NAME
     tool.parent.mkdir()
     tool.write_text(f"#!/bin/sh\necho $2; echo '{CLEAN}'\n")
@@ -511,16 +512,22 @@ def test_skips(): pytest.skip("no CUDA device that works (ImportError)")
 """
 
 
-def pytest_rows(tmp_path, text):
-    (tmp_path / "test_it.py").write_text(text)
+def commanded(tmp_path):
+    """How pytest is called on the file of a test, with what the plugin needs alone."""
 
     def command(paths):
         start = device_tests.command(paths)[:3]
         plugin = ["-p", "benchmarks.on_gpu.device_tests", "-q", "-c", "/dev/null"]
         return [*start, *plugin, "--rootdir", str(tmp_path), str(tmp_path / "test_it.py")]
 
-    begun = []
-    return list(device_tests.rows(SCOPE, begun.append, (), command)), begun
+    return command
+
+
+def pytest_rows(tmp_path, text):
+    (tmp_path / "test_it.py").write_text(text)
+    begun, command = [], commanded(tmp_path)
+    found = {row["name"]: row for row in device_tests.rows(SCOPE, begun.append, (), command)}
+    return sorted(found.values(), key=lambda row: row["kind"]), begun
 
 
 def test_each_test_on_the_device_is_a_row_as_it_ends(tmp_path, monkeypatch):
@@ -541,6 +548,15 @@ def test_each_test_on_the_device_is_a_row_as_it_ends(tmp_path, monkeypatch):
     assert (rows[0]["said"], "status" in rows[0]) == ("1 passed", False)
     rows, _ = pytest_rows(tmp_path, "import no_such_module")
     assert rows[-1]["status"] == "failed"
+
+
+def test_tests_that_have_passed_are_counted_before_the_last_has(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", f"{store.ROOT}:{store.ROOT / 'kernels'}")
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    text = "import time\ndef test_a(): pass\ndef test_b(): time.sleep(1)"
+    (tmp_path / "test_it.py").write_text(text)
+    said = [row["said"] for row in device_tests.rows(SCOPE, print, (), commanded(tmp_path))]
+    assert (said[0], said[-1]) == ("1 passed", "2 passed")
 
 
 def test_tests_are_those_of_the_device():
@@ -565,3 +581,41 @@ def test_wheels_are_installed_one_by_one(tmp_path):
     assert (site / "tiny.py").exists()
     [said] = installed.said
     assert said.startswith("broken-1-py3-none-any.whl: ")
+
+
+# ------------------------------------------------------------------------------ on the emulator
+
+
+def wrong(found, at):
+    """An answer of which one array is changed throughout."""
+    parts = list(found) if isinstance(found, tuple) else [found]
+    array = np.array(parts[at].get())
+    parts[at] = ~array if array.dtype.kind in "ui" else array + 1
+    return tuple(parts) if isinstance(found, tuple) else parts[0]
+
+
+def test_every_kernel_is_run_and_checked(capsys):
+    """Each kernel's answer is right on the emulator, and would be found wrong if it were."""
+    from tests.gpu.emulator import build
+    from tests.gpu.emulator.cupy_stand_in import Engine, emulated
+
+    if not build.have_compiler():
+        pytest.skip("needs g++ (version 12 or later)")
+    with emulated(Engine()) as cupy:
+        from benchmarks.on_gpu import kernels, small_run
+
+        small_run.main(cupy, (9, 11, 33))
+        assert sanitizers.ENDED in capsys.readouterr().out
+        subject = kernels.Subject(Still(cupy, WallClock()), (9, 11, 33))
+        for make in kernels.ALL:
+            each = make(subject)
+            each.before()
+            found = each.call()
+            if isinstance(found, tuple):
+                looked_at = range(1) if make is kernels.near_queries else range(len(found))
+                looked_at = [at for at in looked_at if found[at] is not None]
+            else:
+                looked_at = [0]
+            for at in looked_at:
+                with pytest.raises(DisagreementError):
+                    each.check(wrong(found, at))

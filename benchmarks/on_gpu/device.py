@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from benchmarks.comparison import report
+from fastseg._version import __version__
 
 Call = Callable[[], Any]
 
 #: what is asked for its version
 DISTRIBUTIONS = (
-    *("fastseg-metrics", "numpy", "scipy", "numba", "torch", "triton"),
+    *("numpy", "scipy", "numba", "torch", "triton"),
     *("cupy-cuda13x", "cupy-cuda12x", "cucim-cu13", "cucim-cu12", "monai", "exacta"),
 )
 
@@ -130,7 +131,8 @@ def open_device() -> Device:
     device.bandwidth = _copy_rate(cupy, clock, min(2 << 30, free // 8))
     attributes = cupy.cuda.Device().attributes
     # four schedulers a multiprocessor, on every card since Volta; in kHz
-    device.issue_rate = 4e3 * attributes["MultiProcessorCount"] * attributes["ClockRate"]
+    clock_rate = attributes.get("ClockRate", 0)
+    device.issue_rate = 4e3 * attributes.get("MultiProcessorCount", 0) * clock_rate
     return device
 
 
@@ -161,14 +163,15 @@ def facts() -> dict[str, Any]:
     return {
         "card": properties["name"].decode(),
         "compute capability": f"{properties['major']}.{properties['minor']}",
-        "multiprocessors": properties["multiProcessorCount"],
-        "L2 cache, MiB": properties["l2CacheSize"] >> 20,
+        "multiprocessors": properties.get("multiProcessorCount"),
+        "L2 cache, MiB": properties.get("l2CacheSize", 0) >> 20,
         "memory, GiB": round(total / 2**30, 1),
         "memory free, GiB": round(free / 2**30, 1),
         "driver": _driver(),
         "CUDA of the driver": _version(runtime.driverGetVersion()),
         "CUDA of CuPy": _version(runtime.runtimeGetVersion()),
         "host": report.machine(),
+        "fastseg": __version__,
         "Python": platform.python_version(),
         "versions": versions(),
     }

@@ -46,8 +46,6 @@ def _part(part: Any, entry: dict[str, Any] | None) -> str:
     said = [row["said"] for row in entry.get("rows", ()) if row["kind"] in told and row.get("said")]
     said = [entry.get("said", ""), *said]
     status = entry["status"] if entry["status"] in ("done", "not run") else f"**{entry['status']}**"
-    if any(row.get("status") == "absent" for row in entry.get("rows", ())):
-        status = "**tool not found**"
     cells = [
         part.name,
         part.about,
