@@ -18,6 +18,10 @@ from fastseg._version import __version__
 
 Call = Callable[[], Any]
 
+#: CUDA's numbers of attributes of a device
+CLOCK_RATE, MULTIPROCESSORS = 13, 16
+SCHEDULERS = 4  # of a multiprocessor, on every card since Volta
+
 #: what is asked for its version
 DISTRIBUTIONS = (
     *("numpy", "scipy", "numba", "torch", "triton"),
@@ -129,10 +133,11 @@ def open_device() -> Device:
     clock = EventClock(cupy, min(1 << 30, free // 8))
     device = Device(cupy, clock)
     device.bandwidth = _copy_rate(cupy, clock, min(2 << 30, free // 8))
-    attributes = cupy.cuda.Device().attributes
-    # four schedulers a multiprocessor, on every card since Volta; in kHz
-    clock_rate = attributes.get("ClockRate", 0)
-    device.issue_rate = 4e3 * attributes.get("MultiProcessorCount", 0) * clock_rate
+    multiprocessors, kilohertz = (
+        cupy.cuda.runtime.deviceGetAttribute(attribute, cupy.cuda.Device().id)
+        for attribute in (MULTIPROCESSORS, CLOCK_RATE)
+    )
+    device.issue_rate = 1e3 * kilohertz * multiprocessors * SCHEDULERS
     return device
 
 
