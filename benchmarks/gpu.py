@@ -48,7 +48,13 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="print the parts and their limits")
     parser.add_argument("--again", action="store_true", help="also what was done before")
     parser.add_argument("--minutes", type=float, default=8.0, help="for everything; default: 8")
-    parser.add_argument("--wheels", type=Path, metavar="FOLDER", help="of peers that are missing")
+    parser.add_argument(
+        "--wheels",
+        type=Path,
+        metavar="FOLDER",
+        default=ROOT / "benchmarks" / "wheels",
+        help="with wheels of peers that are missing; default: benchmarks/wheels, if it is there",
+    )
     parser.add_argument(
         "--output",
         type=Path,
@@ -104,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run_here(options: argparse.Namespace, parts: Sequence[Part], started: float) -> int:
     """Look for a device, and run the parts on it."""
     site, missing = None, []
-    if options.wheels:
+    if options.wheels.is_dir():
         site, missing = wheels.install(options.wheels, SITE)
     found = machine(site)
     if "missing" in found:

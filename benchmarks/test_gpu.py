@@ -51,7 +51,7 @@ def test_without_a_device_there_is_a_sentence_and_nothing_else(tmp_path, monkeyp
     (tmp_path / "cupy.py").write_text("raise ImportError('gone')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     output = tmp_path / "output"
-    assert gpu.main(["--output", str(output)]) == 2
+    assert gpu.main(["--output", str(output), "--wheels", str(tmp_path / "none")]) == 2
     said = capsys.readouterr().out
     assert "No GPU to run on: CuPy cannot be imported (gone). Nothing was run" in said
     assert not output.exists()

@@ -132,7 +132,7 @@ def test_a_kernel_stands_beside_its_bound():
     assert len(restored) == 2 + len(row["seconds"])  # before each call that is looked at
     row["seconds"] = [4e-3]
     text = page.markdown(FOUND, {"kernels-large": {"status": "done", "rows": [row]}}, [])
-    assert "| kernel | 16³ | 4 ms | 1 MB | 0 | 25% | 50% | 0 MB |" in text
+    assert "| kernel | 16³ | 4 ms | 1 MB | 0 | **25%** | 50% | 0 MB |" in text
     wrong = timing.time_kernel(kernel(found=2), SCOPE, DEVICE)
     assert (wrong["status"], wrong["said"]) == ("failed", "DisagreementError: another number")
     text = page.markdown(FOUND, {"kernels-large": {"status": "failed", "rows": [wrong]}}, [])
@@ -168,6 +168,15 @@ def test_events_enclose_the_call_alone():
     assert cupy.done == ["fill", "idle", "record", "call", "idle", "record", "wait"]
 
 
+def test_the_memory_of_a_call_is_what_the_pool_has_to_take():
+    pool = types.SimpleNamespace(size=100, kept=60)
+    pool.free_all_blocks = lambda: setattr(pool, "size", pool.size - pool.kept)
+    pool.total_bytes = lambda: pool.size
+    cupy = types.SimpleNamespace(get_default_memory_pool=lambda: pool)
+    call = lambda: setattr(pool, "size", pool.size + 7)  # noqa: E731
+    assert Device(cupy, WallClock()).memory_of(call) == 7
+
+
 def test_requirements_are_told_as_met_or_not():
     row = {
         "kind": "comparison",
@@ -193,6 +202,8 @@ def test_requirements_are_told_as_met_or_not():
     text = page.markdown(FOUND, {"transforms-large": {"status": "done", "rows": [row]}}, [])
     assert "| near | 512³ | cuCIM | 6 ms | 3 | a\\|b |  |" in text
     assert "0.50 B |" in text
+    more = {**row, "must": None, "times": {}, "memory": 0.4}
+    assert page.requirements(more) == ["must take ≤ 0.4 B a voxel: **no**"]
     assert page.requirements({**row, "must": 1e-3, "aim": None, "times": {}}) == [
         "must ≤ 1 ms: **no**"
     ]
