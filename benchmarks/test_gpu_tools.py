@@ -107,6 +107,13 @@ def test_tests_that_have_passed_are_counted_before_the_last_has(tmp_path, monkey
     assert (said[0], said[-1]) == ("1 passed", "2 passed")
 
 
+def test_a_run_of_which_nothing_passed_has_failed():
+    skipped = {"name": "a", "outcome": "skipped", "said": "needs 60 GB", "seconds": 0}
+    row = device_tests.summary([skipped, skipped], 0)
+    assert (row["status"], row["said"]) == ("failed", "2 skipped; skipped 2: needs 60 GB")
+    assert "status" not in device_tests.summary([skipped, {**skipped, "outcome": "passed"}], 0)
+
+
 def test_tests_are_those_of_the_device():
     command = device_tests.command(["tests/gpu/test_large.py"])
     assert command[command.index("-m", 3) + 1] == "gpu"
