@@ -48,7 +48,13 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="print the parts and their limits")
     parser.add_argument("--again", action="store_true", help="also what was done before")
     parser.add_argument("--minutes", type=float, default=8.0, help="for everything; default: 8")
-    parser.add_argument("--wheels", type=Path, metavar="FOLDER", help="of peers that are missing")
+    parser.add_argument(
+        "--wheels",
+        type=Path,
+        metavar="FOLDER",
+        default=ROOT / "benchmarks" / "wheels",
+        help="with wheels of peers that are missing; default: benchmarks/wheels, if it is there",
+    )
     parser.add_argument(
         "--output",
         type=Path,
@@ -87,16 +93,24 @@ def selected(names: Sequence[str]) -> list[Part]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run, write; 1 if a part has failed or was left out, 2 if there is no device."""
+    """Run, write; 1 if a part is not done, 2 if there is no device."""
     started = time.monotonic()
     options = parse(arguments)
     parts = selected(options.only)
     if options.list:
         print("\n".join(f"{part.name:18} {part.limit:4.0f} s  {part.about}" for part in parts))
         return 0
-    signal.signal(signal.SIGTERM, _interrupted)  # so that the part that runs ends with us
+    before = signal.signal(signal.SIGTERM, _interrupted)  # so that the part that runs ends with us
+    try:
+        return _run_here(options, parts, started)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _run_here(options: argparse.Namespace, parts: Sequence[Part], started: float) -> int:
+    """Look for a device, and run the parts on it."""
     site, missing = None, []
-    if options.wheels:
+    if options.wheels.is_dir():
         site, missing = wheels.install(options.wheels, SITE)
     found = machine(site)
     if "missing" in found:

@@ -3,8 +3,6 @@
 import json
 import sys
 import time
-import types
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,22 +10,11 @@ import numpy as np
 import pytest
 
 from benchmarks import gpu
-from benchmarks.comparison.agreement import Check, DisagreementError
 from benchmarks.on_gpu import (
-    cases,
-    device,
-    device_tests,
-    page,
-    peers,
     runner,
-    sanitizers,
     store,
-    timing,
-    wheels,
 )
-from benchmarks.on_gpu.device import Device, WallClock
 from benchmarks.on_gpu.parts import FULL, PARTS, QUICK, Part, Scope
-from benchmarks.programs import Program
 
 SCOPE = Scope(16, 16, repetitions=3, seconds=5.0)
 CARD = "a card, driver 1"
@@ -64,7 +51,7 @@ def test_without_a_device_there_is_a_sentence_and_nothing_else(tmp_path, monkeyp
     (tmp_path / "cupy.py").write_text("raise ImportError('gone')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     output = tmp_path / "output"
-    assert gpu.main(["--output", str(output)]) == 2
+    assert gpu.main(["--output", str(output), "--wheels", str(tmp_path / "none")]) == 2
     said = capsys.readouterr().out
     assert "No GPU to run on: CuPy cannot be imported (gone). Nothing was run" in said
     assert not output.exists()
@@ -128,17 +115,20 @@ if name == "raises": say(begin="second"); print("the reason"); raise SystemExit(
 if name == "dies": os.kill(os.getpid(), signal.SIGSEGV)
 if name == "is wrong": say(row={"name": "second", "kind": "note", "status": "failed"})
 if name == "hangs": say(begin="second"); time.sleep(60)
+if name == "has no tool": say(row={"name": "tool", "kind": "sanitizer", "status": "absent"})
 """
 
 
 def test_whatever_becomes_of_a_part_the_next_has_its_turn(tmp_path):
-    parts = run(tmp_path, ALL_ENDS, "raises", "dies", "is wrong", "hangs", "works", limit=1.5)
+    names = "raises", "dies", "is wrong", "hangs", "has no tool", "works"
+    parts = run(tmp_path, ALL_ENDS, *names, limit=1.5)
     outcomes = {name: (entry["status"], entry["said"]) for name, entry in parts.items()}
     assert outcomes == {
         "raises": ("failed", "ended with status 3, during second"),
         "dies": ("failed", "ended with signal 11"),
         "is wrong": ("failed", "failed: second"),
         "hangs": ("timed out", "ended after 2 s, during second"),
+        "has no tool": ("absent", ""),
         "works": ("done", ""),
     }
     assert all(entry["rows"][0]["name"] == "first" for entry in parts.values())
@@ -168,15 +158,14 @@ time.sleep(60)
 def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):
     count = "say(row={'name': str(time.time_ns()), 'kind': 'note'})"
     times = lambda **more: run(tmp_path, count, "a", **more)["a"]["rows"][0]["name"]  # noqa: E731
-    first = times()
-    assert times() == first
-    assert times(again=True) != first
-    others = [times(card="another card"), times(scope=QUICK)]
-    assert len({first, *others}) == 3
-    second = times()  # the first was on this card, but has been replaced
-    assert times() == second
+    seen = [times()]
+    assert times() == seen[0]
+    changes = ({"again": True}, {"card": "another card"}, {}, {"scope": QUICK}, {})
+    seen += [times(**more) for more in changes]
     monkeypatch.setattr(store, "code_of", lambda part: "other code")
-    assert times() != second
+    seen += [times(), times()]
+    assert seen[-1] == seen[-2]
+    assert len(set(seen)) == len(seen) - 1
 
 
 def test_what_failed_is_done_again(tmp_path):
@@ -267,301 +256,3 @@ def test_a_run_writes_both_files_as_each_part_ends(tmp_path, capsys):
     options.again = True
     assert gpu.run(*arguments, command=script("raise SystemExit(1)")) == 1
     assert "NOT DONE: compile, tests" in capsys.readouterr().err
-
-
-# ------------------------------------------------------------------------------ rows
-
-
-class Still(Device):
-    """A device that is none."""
-
-    def memory_of(self, call):
-        call()
-        return 8
-
-
-DEVICE = Still(np, WallClock(), bandwidth=1e9, issue_rate=1e9)
-
-
-def side(name, value, check=None, seconds=0.0):
-    def call():
-        time.sleep(seconds)
-        if isinstance(value, Exception):
-            raise value
-        return {"a": value}
-
-    return timing.Side(name, lambda: Program(call), WallClock(), check)
-
-
-def compared(*sides, **more):
-    row = timing.Comparison("row", "what", sides, voxels=16, **more)
-    *_, last = timing.compare(row, SCOPE, DEVICE, lambda name: None)
-    return last
-
-
-def test_answers_are_compared_before_anything_is_timed():
-    close = Check(("a",), relative=1e-6)
-    row = compared(
-        side("fastseg", 2.0, seconds=0.002),
-        side("numba", 2.0),
-        side("near", 2.000001, close, seconds=0.02),
-        side("off", 2.1, close),
-        side("broken", ValueError("why")),
-        timing.Side("none", lambda: peers.module("no_such_module"), WallClock()),
-    )
-    said = {name: entry["said"] for name, entry in row["sides"].items()}
-    assert row["status"] == "measured"
-    assert said["numba"] == "equal to the bit"
-    assert said["near"].startswith("a: within")
-    assert said["off"].startswith("DIFFERS: a: 1 of 1 values differ")
-    assert said["broken"] == "failed: ValueError: why"
-    assert said["none"] == "absent: no_such_module is not installed"
-    timed = [name for name, entry in row["sides"].items() if "seconds" in entry]
-    assert timed == ["fastseg", "numba", "near"]
-    assert len(row["sides"]["near"]["ours"]) == SCOPE.repetitions
-    assert 2 < page.times(row, "near") < 40
-    assert row["bytes"] == 8
-
-
-def test_a_backend_of_ours_that_differs_is_a_failure():
-    for other in (
-        side("numba", np.nextafter(2.0, 3)),
-        side("fastseg from the host", KeyError("x")),
-    ):
-        row = compared(side("fastseg", 2.0), other, side("peer", 2.0))
-        assert row["status"] == "failed"
-        assert row["said"].startswith(other.name)
-    first = compared(side("fastseg", ValueError("no memory")), side("numba", 2.0))
-    assert (first["status"], first["said"]) == ("failed", "fastseg: ValueError: no memory")
-
-
-def test_a_row_is_given_with_each_side_that_is_added():
-    sides = (side("fastseg", 1.0), side("numba", 1.0), side("peer", 1.0))
-    begun = []
-    row = timing.Comparison("row", "what", sides)
-    seen = [
-        json.loads(json.dumps(each))["sides"].keys()
-        for each in timing.compare(row, SCOPE, DEVICE, begun.append)
-    ]
-    assert [len(names) for names in seen] == [2, 3]
-    assert begun == ["row: fastseg", "row: numba", "row: peer"]
-
-
-def test_a_side_that_is_slow_runs_once(monkeypatch):
-    monkeypatch.setattr(timing, "SLOW", 0.01)
-    row = compared(side("fastseg", 1.0), side("peer", 1.0, seconds=0.03))
-    assert len(row["sides"]["peer"]["seconds"]) == 1
-    assert row["sides"]["peer"]["said"].endswith("the first run alone")
-
-
-def test_answers_that_are_no_numbers_are_compared_whole():
-    nan = float("nan")
-    assert timing.agreement(None, {"a": nan, "rows": "x"}, {"a": nan, "rows": "x"})
-    for theirs in ({"a": 1.0, "rows": "x"}, {"a": nan, "rows": "y"}, {"a": nan}):
-        with pytest.raises(DisagreementError):
-            timing.agreement(None, {"a": nan, "rows": "x"}, theirs)
-
-
-def kernel(found=1, expected=1, **more):
-    def check(value):
-        if value != expected:
-            raise DisagreementError("another number")
-
-    return timing.Kernel("kernel", "16³", lambda: found, check, moved=1e6, **more)
-
-
-def test_a_kernel_stands_beside_its_bound():
-    restored = []
-    row = timing.time_kernel(
-        kernel(operations=64e6, before=lambda: restored.append(1)), SCOPE, DEVICE
-    )
-    assert row["bound"] == {"memory": 1e-3, "issue": 2e-3}
-    assert len(row["seconds"]) == 2 * SCOPE.repetitions
-    assert len(restored) == 2 + len(row["seconds"])  # before each call that is looked at
-    row["seconds"] = [4e-3]
-    text = page.markdown(FOUND, {"kernels-large": {"status": "done", "rows": [row]}}, [])
-    assert "| kernel | 16³ | 4 ms | 1 MB | 0 | 25% | 50% | 0 MB |" in text
-    wrong = timing.time_kernel(kernel(found=2), SCOPE, DEVICE)
-    assert (wrong["status"], wrong["said"]) == ("failed", "DisagreementError: another number")
-    text = page.markdown(FOUND, {"kernels-large": {"status": "failed", "rows": [wrong]}}, [])
-    assert "* kernel: DisagreementError: another number" in text
-
-
-class RecordedCupy:
-    """What an event clock does, in its order."""
-
-    def __init__(self):
-        done = self.done = []
-
-        class Event:
-            record = lambda self: done.append("record")  # noqa: E731
-            synchronize = lambda self: done.append("wait")  # noqa: E731
-
-        cold = types.SimpleNamespace(fill=lambda value: done.append("fill"))
-        device = types.SimpleNamespace(synchronize=lambda: done.append("idle"))
-        self.empty, self.float64 = (lambda n, dtype: cold), float
-        self.cuda = types.SimpleNamespace(
-            Event=Event, Device=lambda: device, get_elapsed_time=lambda start, stop: 2.5
-        )
-
-
-def test_events_enclose_the_call_alone():
-    cupy = RecordedCupy()
-    clock = device.EventClock(cupy)
-    call = lambda: cupy.done.append("call")  # noqa: E731
-    assert clock.queued(call, lambda: cupy.done.append("before")) == 2.5e-3
-    assert cupy.done == ["before", "fill", "record", "call", "record", "wait"]
-    cupy.done.clear()
-    clock.whole(call)
-    assert cupy.done == ["fill", "idle", "record", "call", "idle", "record", "wait"]
-
-
-def test_requirements_are_told_as_met_or_not():
-    row = {
-        "kind": "comparison",
-        "name": "near",
-        "what": "512³",
-        "status": "measured",
-        "voxels": 100,
-        "bytes": 50,
-        "must": 3e-3,
-        "aim": 1.5e-3,
-        "times": {"cuCIM": 4.0, "gone": 2.0},
-        "sides": {
-            "fastseg": {"said": "", "seconds": [2e-3]},
-            "cuCIM": {"said": "a|b", "seconds": [6e-3], "ours": [2e-3]},
-        },
-    }
-    said = page.requirements(row)
-    assert said == [
-        "must ≤ 3 ms, aim 1.5 ms: yes",
-        "must be ≥ 4× cuCIM: **no**",
-        "must be ≥ 2× gone: not measured",
-    ]
-    text = page.markdown(FOUND, {"transforms-large": {"status": "done", "rows": [row]}}, [])
-    assert "| near | 512³ | cuCIM | 6 ms | 3 | a\\|b |  |" in text
-    assert "0.50 B |" in text
-    assert page.requirements({**row, "must": 1e-3, "aim": None, "times": {}}) == [
-        "must ≤ 1 ms: **no**"
-    ]
-
-
-def test_cases_have_the_structures_that_they_say():
-    scope = Scope(48, 64)
-    for size in ("small", "large"):
-        for subject in cases.evaluated(scope, size):
-            if subject.labels <= 21:
-                reference, prediction = subject.load()[:2]
-                assert reference.shape == subject.shape
-                assert len(np.unique(reference)) == subject.labels + 1
-                assert (reference != prediction).any()
-    required = {s.name: (s.size, s.must) for s in cases.evaluated(FULL, "large") if s.must}
-    assert required == {"chest": ("180×512×512", 4e-3), "organs21": ("437×512×512", 10e-3)}
-    assert [s.must for s in cases.transformed(FULL, "large")] == [3e-3, None, None, None]
-
-
-# ------------------------------------------------------------------------------ tools beside
-
-
-CLEAN = f"{sanitizers.ENDED}\n========= ERROR SUMMARY: 0 errors\n"
-RACE = (
-    "========= Error: Race reported between Write access at parabolas_f32_f32+0x1b0\n"
-    f"{sanitizers.ENDED}\n========= RACECHECK SUMMARY: 2 hazards displayed (2 errors, 0 warnings)\n"
-)
-BOUNDS = (
-    "========= Invalid __global__ read of size 4 bytes\n"
-    "=========     at select_u8+0x1b0\n=========     by thread (0,0,0) in block (1,0,0)\n"
-    f"{sanitizers.ENDED}\n========= ERROR SUMMARY: 1 error\n"
-)
-REFUSED = "========= Error: Device not supported\n========= ERROR SUMMARY: 0 errors\n"
-
-
-def test_a_sanitizer_is_clean_only_if_it_says_so():
-    assert sanitizers.judged("memcheck", CLEAN)["status"] == "measured"
-    found = sanitizers.judged("racecheck", RACE)
-    assert (found["status"], found["said"].endswith("in parabolas_f32_f32 (1)")) == ("failed", True)
-    found = sanitizers.judged("memcheck", BOUNDS)
-    assert (found["status"], found["said"]) == ("failed", "1 error; in select_u8 (1)")
-    refused = sanitizers.judged("memcheck", REFUSED)
-    assert (refused["status"], refused["said"]) == ("failed", "the run did not end")
-    assert sanitizers.judged("memcheck", sanitizers.ENDED)["said"] == "there is no summary"
-
-
-def test_a_sanitizer_is_run_or_said_to_be_absent(tmp_path, monkeypatch):
-    monkeypatch.setattr(sanitizers.shutil, "which", lambda name: None)
-    assert sanitizers.find([str(tmp_path)]) is None
-    [absent] = sanitizers.rows(SCOPE, print, "memcheck", program=lambda: None)
-    assert absent["status"] == "absent"
-    parts = {"memcheck": {"status": "done", "said": "", "rows": [absent]}}
-    assert "| **tool not found** |" in page.markdown(FOUND, parts, [])
-    tool = tmp_path / "cuda-13" / sanitizers.NAME
-    tool.parent.mkdir()
-    tool.write_text(f"#!/bin/sh\necho $2; echo '{CLEAN}'\n")
-    tool.chmod(0o755)
-    assert sanitizers.find([str(tmp_path / "cuda-*")]) == str(tool)
-    [found] = sanitizers.rows(SCOPE, print, "memcheck", program=lambda: str(tool))
-    assert (found["status"], found["said"]) == ("measured", "0 errors")
-
-
-TESTS = """
-import pytest, time
-def test_passes(): pass
-def test_fails(): assert 1 == 2
-def test_skips(): pytest.skip("no CUDA device that works (ImportError)")
-"""
-
-
-def pytest_rows(tmp_path, text):
-    (tmp_path / "test_it.py").write_text(text)
-
-    def command(paths):
-        start = device_tests.command(paths)[:3]
-        plugin = ["-p", "benchmarks.on_gpu.device_tests", "-q", "-c", "/dev/null"]
-        return [*start, *plugin, "--rootdir", str(tmp_path), str(tmp_path / "test_it.py")]
-
-    begun = []
-    return list(device_tests.rows(SCOPE, begun.append, (), command)), begun
-
-
-def test_each_test_on_the_device_is_a_row_as_it_ends(tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", f"{store.ROOT}:{store.ROOT / 'kernels'}")
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    rows, begun = pytest_rows(tmp_path, TESTS)
-    assert [name.rpartition("::")[2] for name in begun] == [
-        "test_passes",
-        "test_fails",
-        "test_skips",
-    ]
-    failed, summary = rows
-    assert failed["name"].endswith("test_fails")
-    assert "assert 1 == 2" in failed["said"]
-    assert summary["counts"] == {"failed": 1, "passed": 1, "skipped": 1}
-    assert summary["status"] == "failed"  # a test was skipped for want of a device
-    rows, _ = pytest_rows(tmp_path, "def test_passes(): pass")
-    assert (rows[0]["said"], "status" in rows[0]) == ("1 passed", False)
-    rows, _ = pytest_rows(tmp_path, "import no_such_module")
-    assert rows[-1]["status"] == "failed"
-
-
-def test_tests_are_those_of_the_device():
-    command = device_tests.command(["tests/gpu/test_large.py"])
-    assert command[command.index("-m", 3) + 1] == "gpu"
-    assert "tests/gpu/test_large.py" in command
-
-
-def test_wheels_are_installed_one_by_one(tmp_path):
-    folder, site = tmp_path / "wheels", tmp_path / "site"
-    folder.mkdir()
-    assert wheels.install(folder, site).said == [f"no wheels in {folder}"]
-    with zipfile.ZipFile(folder / "tiny-1-py3-none-any.whl", "w") as wheel:
-        wheel.writestr("tiny.py", "found = 1")
-        about = {"METADATA": "Metadata-Version: 2.1\nName: tiny\nVersion: 1\nRequires-Dist: gone\n"}
-        about["WHEEL"] = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        for name, text in {**about, "RECORD": ""}.items():
-            wheel.writestr(f"tiny-1.dist-info/{name}", text)
-    (folder / "broken-1-py3-none-any.whl").write_text("no wheel")
-    installed = wheels.install(folder, site)
-    assert installed.site == site
-    assert (site / "tiny.py").exists()
-    [said] = installed.said
-    assert said.startswith("broken-1-py3-none-any.whl: ")

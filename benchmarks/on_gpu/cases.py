@@ -39,7 +39,9 @@ class Subject:
     labels : int
         How many structures there are.
     must, aim : float or None
-        Seconds of `evaluate`, arrays on the device.
+        Seconds that a call may take, arrays on the device.
+    memory : float or None
+        Bytes a voxel that it may take above its inputs.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Subject:
     labels: int = 1
     must: float | None = None
     aim: float | None = None
+    memory: float | None = None
 
     def load(self) -> Pair:
         """Make the pair."""
@@ -94,11 +97,11 @@ def evaluated(scope: Scope, size: str) -> Iterator[Subject]:
     slab: Shape = (side * 180 // 512, side, side)
     must, aim = (4e-3, 2e-3) if full else (None, None)
     spacing = (2.5, 0.9766, 0.9766)
-    yield Subject("chest", "4 organs, six metrics", slab, chest, spacing, SIX, 4, must, aim)
+    yield Subject("chest", "4 organs, six metrics", slab, chest, spacing, SIX, 4, must, aim, 1.0)
     head: Shape = (side * 437 // 512, side, side)
     must, aim = (10e-3, 5e-3) if full else (None, None)
     about = "21 organs, all metrics"
-    yield Subject("organs21", about, head, volumes.organs_21, spacing, None, 21, must, aim)
+    yield Subject("organs21", about, head, volumes.organs_21, spacing, None, 21, must, aim, 1.0)
     about = "2500 labels without gaps, all metrics"
     yield Subject("dense2500", about, cube, volumes.dense_2500, labels=2500)
 

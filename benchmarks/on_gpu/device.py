@@ -14,12 +14,17 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from benchmarks.comparison import report
+from fastseg._version import __version__
 
 Call = Callable[[], Any]
 
+#: CUDA's numbers of attributes of a device
+CLOCK_RATE, MULTIPROCESSORS = 13, 16
+SCHEDULERS = 4  # of a multiprocessor, on every card since Volta
+
 #: what is asked for its version
 DISTRIBUTIONS = (
-    *("fastseg-metrics", "numpy", "scipy", "numba", "torch", "triton"),
+    *("numpy", "scipy", "numba", "torch", "triton"),
     *("cupy-cuda13x", "cupy-cuda12x", "cucim-cu13", "cucim-cu12", "monai", "exacta"),
 )
 
@@ -128,9 +133,11 @@ def open_device() -> Device:
     clock = EventClock(cupy, min(1 << 30, free // 8))
     device = Device(cupy, clock)
     device.bandwidth = _copy_rate(cupy, clock, min(2 << 30, free // 8))
-    attributes = cupy.cuda.Device().attributes
-    # four schedulers a multiprocessor, on every card since Volta; in kHz
-    device.issue_rate = 4e3 * attributes["MultiProcessorCount"] * attributes["ClockRate"]
+    multiprocessors, kilohertz = (
+        cupy.cuda.runtime.deviceGetAttribute(attribute, cupy.cuda.Device().id)
+        for attribute in (MULTIPROCESSORS, CLOCK_RATE)
+    )
+    device.issue_rate = 1e3 * kilohertz * multiprocessors * SCHEDULERS
     return device
 
 
@@ -161,14 +168,15 @@ def facts() -> dict[str, Any]:
     return {
         "card": properties["name"].decode(),
         "compute capability": f"{properties['major']}.{properties['minor']}",
-        "multiprocessors": properties["multiProcessorCount"],
-        "L2 cache, MiB": properties["l2CacheSize"] >> 20,
+        "multiprocessors": properties.get("multiProcessorCount"),
+        "L2 cache, MiB": properties.get("l2CacheSize", 0) >> 20,
         "memory, GiB": round(total / 2**30, 1),
         "memory free, GiB": round(free / 2**30, 1),
         "driver": _driver(),
         "CUDA of the driver": _version(runtime.driverGetVersion()),
         "CUDA of CuPy": _version(runtime.runtimeGetVersion()),
         "host": report.machine(),
+        "fastseg": __version__,
         "Python": platform.python_version(),
         "versions": versions(),
     }

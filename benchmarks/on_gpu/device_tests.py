@@ -34,7 +34,7 @@ def rows(
     paths: Sequence[str],
     run: Callable[[Sequence[str]], list[str]] = command,
 ) -> Iterator[Row]:
-    """A row for the run, and one for each test that failed or was skipped."""
+    """A row for each test that failed, and one for the run, given anew as it goes on."""
     with tempfile.TemporaryDirectory(prefix="fastseg-tests-") as folder:
         file = Path(folder, "tests.lines")
         file.touch()
@@ -48,7 +48,7 @@ def rows(
                 ended = True
             except subprocess.TimeoutExpired:
                 ended = False
-            lines = file.read_text(encoding="utf-8").splitlines()
+            lines = file.read_text(encoding="utf-8").rpartition("\n")[0].splitlines()
             for line in lines[seen:]:
                 entry = json.loads(line)
                 if "begun" in entry:
@@ -57,6 +57,8 @@ def rows(
                     entries.append(entry)
                     if entry["outcome"] == "failed":
                         yield _failed(entry)
+            if len(lines) > seen and not ended:
+                yield summary(entries, 0)  # so far; the next takes its place
             seen = len(lines)
             if ended:
                 break

@@ -47,8 +47,15 @@ def comparison(subject: Subject, pair: Pair, device: Device) -> Comparison:
         check = Check(NAMES, relative=RELATIVE[peer])
         sides.append(Side(peer, functools.partial(make, subject, pair), device.clock, check))
     what = f"{subject.size}: {subject.about}"
-    voxels = pair.reference.size
-    return Comparison(subject.name, what, sides, must=subject.must, aim=subject.aim, voxels=voxels)
+    return Comparison(
+        subject.name,
+        what,
+        sides,
+        must=subject.must,
+        aim=subject.aim,
+        voxels=pair.reference.size,
+        memory=subject.memory,
+    )
 
 
 def ours(subject: Subject, pair: Pair, backend: str | None = None) -> Program:

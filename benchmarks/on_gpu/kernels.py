@@ -18,11 +18,14 @@ from benchmarks.on_gpu.parts import Row, Scope
 from benchmarks.on_gpu.timing import Kernel, time_kernel
 from benchmarks.on_gpu.warm import cores
 from fastseg.backends import numba as cpu
+from fastseg.backends.shared.offsets import ball
+from fastseg.backends.shared.plan import SINGLE, plan_for
 
 Array = NDArray[Any]
 
 SLOTS = 1 << 12
 BAND = 3.0  # voxels
+UNIT = (1.0, 1.0, 1.0)
 ROUNDS = (2.5, 0.7, 1 / 3)  # a spacing at which sums round, so that float64 is needed
 
 
@@ -90,13 +93,11 @@ class Subject:
     def bits(self, words: Any, nx: int | None = None) -> Array:
         """Words as a mask, on the CPU."""
         found = np.unpackbits(self.cupy.asnumpy(words).view(np.uint8), axis=-1, bitorder="little")
-        mask: Array = found[..., : nx or self.shape[2]].astype(bool)
+        nx = nx or self.shape[2]
+        if found[..., nx:].any():
+            raise DisagreementError("bits beyond the end of a row are set")
+        mask: Array = found[..., :nx].astype(bool)
         return mask
-
-    def plan(self, spacing: tuple[float, ...] = (1.0, 1.0, 1.0)) -> Any:
-        from fastseg.backends.shared.plan import SINGLE, plan_for
-
-        return plan_for(self.shape, spacing, (0, 1, 2), SINGLE)
 
     def table(self, axis: int) -> Array:
         found: Array = self.transform.table(self.shape[axis], 1.0, np.dtype(np.float32))
@@ -106,9 +107,9 @@ class Subject:
 def same(found: Any, expected: Any) -> None:
     """Raise unless two arrays of the CPU are equal."""
     found, expected = np.asarray(found), np.asarray(expected)
-    if found.shape != expected.shape:
-        raise DisagreementError(f"shapes {found.shape} and {expected.shape}")
     if not np.array_equal(found, expected):
+        if found.shape != expected.shape:
+            raise DisagreementError(f"shapes {found.shape} and {expected.shape}")
         wrong = np.count_nonzero(found != expected)
         raise DisagreementError(f"{wrong} of {found.size} values differ from the numba backend's")
 
@@ -135,9 +136,9 @@ def _histogram(s: Subject, name: str, host: Any, labels: Any) -> Kernel:
         order = np.lexsort((expected.prediction_labels, expected.reference_labels))
         same(problem, [0])
         same(keys[used] >> 32, expected.reference_labels[order])
+        same(keys[used] & 0xFFFFFFFF, expected.prediction_labels[order])
         same(counts[used], expected.counts[order])
-        same(boxes[used][:, :3], expected.starts[order])
-        same(boxes[used][:, 3:], expected.stops[order])
+        same(boxes[used], np.hstack([expected.starts, expected.stops])[order])
 
     call = lambda: s.confusion.joint_histogram(*labels, SLOTS)  # noqa: E731
     return Kernel(name, s.size, call, check, 2 * s.n, 7 * s.n)
@@ -216,9 +217,7 @@ def count_overlap(s: Subject) -> Kernel:
 
 
 def band(s: Subject) -> Kernel:
-    from fastseg.backends.shared.offsets import ball
-
-    offsets = ball((1.0, 1.0, 1.0), s.shape, False, BAND, 1000)
+    offsets = ball(UNIT, s.shape, False, BAND, 1000)
 
     def check(found: Any) -> None:
         distances = fastseg.distance_transform_edt(~s.host_surfaces[0], dtype=np.float32)
@@ -249,7 +248,7 @@ def near_queries(s: Subject) -> Kernel:
 
 def far_queries(s: Subject) -> Kernel:
     """The passes over all axes but the last, which queries that are far have made."""
-    plan = s.plan()
+    plan = plan_for(s.shape, UNIT, (0, 1, 2), SINGLE)
     *axes, last = plan.axes
     assert last == 0, "planes are taken along the first axis"
 
@@ -259,9 +258,7 @@ def far_queries(s: Subject) -> Kernel:
         same(np.sqrt(s.cupy.asnumpy(found[middle])), expected)
 
     def call() -> Any:
-        return s.transform.squared_distances(
-            s.background, s.shape, (1.0, 1.0, 1.0), plan, tuple(axes)
-        )
+        return s.transform.squared_distances(s.background, s.shape, UNIT, plan, tuple(axes))
 
     moved, operations = 12.125 * s.n, 125 * s.n
     return Kernel("far queries, all passes but the last", s.size, call, check, moved, operations)
@@ -309,7 +306,7 @@ def _pass(s: Subject, axis: int) -> Kernel:
 
 
 def transform_float32(s: Subject) -> Kernel:
-    return _transform(s, (1.0, 1.0, 1.0), np.float32, 20.125, 212)
+    return _transform(s, UNIT, np.float32, 20.125, 212)
 
 
 def transform_float64(s: Subject) -> Kernel:
@@ -317,7 +314,7 @@ def transform_float64(s: Subject) -> Kernel:
 
 
 def transform_indices(s: Subject) -> Kernel:
-    return _transform(s, (1.0, 1.0, 1.0), np.float32, 20.125 + 36, 272, indices=True)
+    return _transform(s, UNIT, np.float32, 20.125 + 36, 272, indices=True)
 
 
 def _transform(

@@ -16,9 +16,10 @@ are medians. *Kernels* are timed by CUDA events around what one call puts into t
 that nothing waits for Python and the caches are cold. *Comparisons* take turns and are timed by CUDA events from an
 idle device to an idle device, with all that happens on the CPU in between; the numba backend by the CPU's clock on all
 cores. *Memory* is what CuPy's pool took above the inputs. *Share* is the time that the bound of docs/gpu.md allows at
-what this card can copy and issue, over the time taken.
+what this card can copy and issue, over the time taken; in bold where it is less than half.
 """
 FIRST = "fastseg"
+LEAST = 0.5  # of the bandwidth, which kernels must reach
 
 
 def markdown(
@@ -46,8 +47,6 @@ def _part(part: Any, entry: dict[str, Any] | None) -> str:
     said = [row["said"] for row in entry.get("rows", ()) if row["kind"] in told and row.get("said")]
     said = [entry.get("said", ""), *said]
     status = entry["status"] if entry["status"] in ("done", "not run") else f"**{entry['status']}**"
-    if any(row.get("status") == "absent" for row in entry.get("rows", ())):
-        status = "**tool not found**"
     cells = [
         part.name,
         part.about,
@@ -72,13 +71,17 @@ def _kernels(rows: Sequence[Row]) -> list[str]:
             lines.append(_line([row["name"], row["what"], "**FAILED**", *[""] * 5]))
             continue
         seconds, bound = statistics.median(row["seconds"]), row["bound"]
-        share = f"{bound['memory'] / seconds:.0%}" if "memory" in bound else ""
+        share = _share(bound["memory"] / seconds) if "memory" in bound else ""
         most = f"{max(bound.values()) / seconds:.0%}" if bound else ""
         moved = row["moved"]
         cells = [row["name"], row["what"], duration(seconds), f"{moved / 1e6:.0f} MB"]
         cells += [f"{moved / seconds / 1e9:.0f}", share, most, f"{row['bytes'] / 1e6:.0f} MB"]
         lines.append(_line(cells))
     return [*lines, ""]
+
+
+def _share(share: float) -> str:
+    return f"{share:.0%}" if share >= LEAST else f"**{share:.0%}**"
 
 
 def _comparisons(rows: Sequence[Row]) -> list[str]:
@@ -125,6 +128,9 @@ def requirements(row: Row) -> list[str]:
     if row["must"]:
         aim = f", aim {duration(row['aim'])}" if row["aim"] else ""
         said.append(f"must ≤ {duration(row['must'])}{aim}: {_met(ours <= row['must'])}")
+    if row.get("memory") and row["voxels"]:
+        met = _met(row["bytes"] / row["voxels"] <= row["memory"])
+        said.append(f"must take ≤ {row['memory']:g} B a voxel: {met}")
     for peer, least in row["times"].items():
         ratio = times(row, peer)
         met = "not measured" if ratio is None else _met(ratio >= least)

@@ -29,11 +29,16 @@ def module(name: str) -> Any:
 # --------------------------------------------------------------------------- distance transforms
 
 
+def sampling(spacing: tuple[float, ...]) -> list[float] | None:
+    """Spacing as they take it; none where it is 1, which is the shorter way."""
+    return None if set(spacing) == {1.0} else list(spacing)
+
+
 def cupy_edt(device: Any, foreground: Any, spacing: tuple[float, ...], dtype: Any) -> Program:
     """CuPy's transform (PBA+)."""
     ndimage = module("cupyx.scipy.ndimage")
     call = lambda: ndimage.distance_transform_edt(  # noqa: E731
-        foreground, list(spacing), float64_distances=np.dtype(dtype) == np.float64
+        foreground, sampling(spacing), float64_distances=np.dtype(dtype) == np.float64
     )
     return Program(call, lambda found: {"distances": device.cupy.asnumpy(found)})
 
@@ -45,7 +50,7 @@ def cupy_edt_indices(
     ndimage = module("cupyx.scipy.ndimage")
     call = lambda: ndimage.distance_transform_edt(  # noqa: E731
         foreground,
-        list(spacing),
+        sampling(spacing),
         return_indices=True,
         float64_distances=np.dtype(dtype) == np.float64,
     )
@@ -55,7 +60,7 @@ def cupy_edt_indices(
 def cucim_edt(device: Any, foreground: Any, spacing: tuple[float, ...], dtype: Any) -> Program:
     """cuCIM's transform, float32 whatever is asked for."""
     morphology = module("cucim.core.operations.morphology")
-    call = lambda: morphology.distance_transform_edt(foreground, list(spacing))  # noqa: E731
+    call = lambda: morphology.distance_transform_edt(foreground, sampling(spacing))  # noqa: E731
     return Program(call, lambda found: {"distances": device.cupy.asnumpy(found)})
 
 
@@ -65,7 +70,7 @@ def cucim_edt_indices(
     """The same with indices."""
     morphology = module("cucim.core.operations.morphology")
     call = lambda: morphology.distance_transform_edt(  # noqa: E731
-        foreground, list(spacing), return_indices=True
+        foreground, sampling(spacing), return_indices=True
     )
     return Program(call, lambda found: {"distances": device.cupy.asnumpy(found[0])})
 
@@ -76,7 +81,7 @@ def exacta_edt(device: Any, foreground: Any, spacing: tuple[float, ...], dtype: 
     if not edt.available():
         raise AbsentError("Triton is not installed")
     torch = module("torch")
-    features = torch.from_dlpack(~foreground)
+    features = torch.from_dlpack((~foreground).view(np.uint8)).bool()
     return Program(
         lambda: edt.edt_sq(features, spacing).sqrt_(),
         lambda found: {"distances": found.cpu().numpy()},

@@ -152,6 +152,8 @@ def _outcome(
         outcome = "failed"
         said = f"failed: {', '.join(failed[:5])}" if failed else "gave no answers"
         said += f" and {len(failed) - 5} more" if len(failed) > 5 else ""
+    elif any(row.get("status") == "absent" for row in read.rows):
+        outcome, said = "absent", ""  # a tool: it may be there the next time
     else:
         outcome, said = "done", ""
     entry: dict[str, Any] = {

@@ -54,7 +54,7 @@ def rows(
         yield {**row, "said": f"{NAME} was not found on the path, nor in {', '.join(PLACES)}"}
         return
     begin(tool)
-    command = [path, "--tool", tool, "--print-limit", "50"]
+    command = [path, "--tool", tool, "--print-limit", "50", "--target-processes", "all"]
     command += [sys.executable, "-m", "benchmarks.on_gpu.small_run"]
     found = subprocess.run(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False

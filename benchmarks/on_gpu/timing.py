@@ -45,7 +45,8 @@ class Side:
 class Comparison:
     """A row of sides, of which the first is measured against the others.
 
-    `must` are seconds that the first must not exceed, `times` how many times as fast as a side it must be.
+    `must` are seconds that the first must not exceed, `memory` bytes a voxel, and `times` says how many times as fast
+    as a side it must be.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Comparison:
     aim: float | None = None
     times: Mapping[str, float] = field(default_factory=dict)
     voxels: int = 0
+    memory: float | None = None
 
 
 def compare(
@@ -72,6 +74,7 @@ def compare(
         "voxels": row.voxels,
         "must": row.must,
         "aim": row.aim,
+        "memory": row.memory,
         "times": dict(row.times),
         "sides": found,
     }
