@@ -44,31 +44,28 @@ def fit(fitting: Fitting) -> dict[int, Growth]:
         samples = [sample for sample in fitting.training if label in sample.seeds]
         if not samples:
             continue
-        images = [as_itk(finite(sample.image)) for sample in samples]
-        wanted = [truth(sample) == label for sample in samples]
-        model[label] = max(
-            (
-                Growth(
-                    multiplier,
-                    iterations,
-                    float(
-                        np.mean(
-                            [
-                                overlap(
-                                    grow(image, sample.seeds[label], multiplier, iterations), want
-                                )
-                                for sample, image, want in zip(samples, images, wanted, strict=True)
-                            ]
-                        )
-                    ),
-                )
-                for iterations in ITERATIONS
-                for multiplier in MULTIPLIERS
-            ),
-            key=lambda growth: growth.dice,
-        )
+        tried = [
+            Growth(multiplier, iterations, mean_overlap(samples, label, multiplier, iterations))
+            for iterations in ITERATIONS
+            for multiplier in MULTIPLIERS
+        ]
+        model[label] = max(tried, key=lambda growth: growth.dice)
         fitting.log({"structure": name, **dataclasses.asdict(model[label])})
     return model
+
+
+def mean_overlap(
+    samples: Sequence[Sample], label: int, multiplier: float, iterations: int
+) -> float:
+    """Grow the structure in each sample, and give the mean Dice."""
+    dices = []
+    for sample in samples:
+        image = as_itk(finite(sample.image))
+        found = grow(image, sample.seeds[label], multiplier, iterations)
+        wanted = truth(sample) == label
+        both = np.count_nonzero(found & wanted)
+        dices.append(2 * both / (np.count_nonzero(found) + np.count_nonzero(wanted)))
+    return float(np.mean(dices))
 
 
 def as_itk(image: NDArray[np.float32]) -> sitk.Image:
@@ -89,12 +86,6 @@ def grow(
         replaceValue=1,
     )
     return sitk.GetArrayFromImage(region).astype(bool)
-
-
-def overlap(found: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> float:
-    """Dice, of structures that are never both empty."""
-    both = np.count_nonzero(found & wanted)
-    return 2 * both / (np.count_nonzero(found) + np.count_nonzero(wanted))
 
 
 def value_at(image: NDArray[np.float32], seeds: Sequence[Voxel]) -> float:
