@@ -35,7 +35,7 @@ def build(channels: int, classes: int, size: tuple[int, int]) -> torch.nn.Module
     return Padded(network, (rows, columns))
 
 
-RECIPE = Recipe(build, share=0.5, rate=2e-3)
+RECIPE = Recipe(build, share=0.6, rate=2e-3)
 METHOD = trained(
     RECIPE,
     title="UNETR",
