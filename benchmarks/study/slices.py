@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from benchmarks.study.subjects import Sample
 
+#: slices that are segmented at once: what fits the processor's cache
+TOGETHER = 8
+
 
 def channels_of(image: NDArray[np.float32], neighbours: int) -> torch.Tensor:
     """Give (Z, channels, X, Y): each slice with its neighbours, in standard deviations from the image's mean.
@@ -23,6 +26,14 @@ def channels_of(image: NDArray[np.float32], neighbours: int) -> torch.Tensor:
     return torch.stack(
         [slices[(at + k).clamp(0, len(slices) - 1)] for k in range(-neighbours, neighbours + 1)], 1
     )
+
+
+def classes_of(network: torch.nn.Module, slices: torch.Tensor) -> NDArray[np.int64]:
+    """Classify the voxels of slices: (Z, X, Y)."""
+    network.eval()
+    with torch.no_grad():
+        parts = slices.contiguous(memory_format=torch.channels_last).split(TOGETHER)
+        return torch.cat([network(part).argmax(1) for part in parts]).numpy()
 
 
 class Slices:

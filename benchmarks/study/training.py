@@ -21,15 +21,13 @@ from numpy.typing import NDArray
 import fastseg
 from benchmarks.study.in_loop import Validation
 from benchmarks.study.methods import Fitting
-from benchmarks.study.networks import Recipe
-from benchmarks.study.slices import Slices, channels_of
+from benchmarks.study.networks import Recipe, padding
+from benchmarks.study.slices import Slices, channels_of, classes_of
 from benchmarks.study.subjects import Sample
 from fastseg.threads import chosen_num_threads
 
 #: between two validations, in steps, when not every step has one
-SELDOM = 200
-#: slices that are segmented at once: what fits the processor's cache
-TOGETHER = 8
+SELDOM = 100
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -77,8 +75,11 @@ def fit(recipe: Recipe, fitting: Fitting) -> Trained:
                 fitting.log(
                     {"step": step, "loss": float(loss.detach()), "training": seconds, **record}
                 )
+        first = fitting.validation[0].image
+        tiles = padding.seams(network, channels_of(first, recipe.neighbours))
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    fitting.log({"parameters": parameters, "steps": steps, "training": seconds, **validation.total})
+    summary = {"parameters": parameters, "steps": steps, "training": seconds}
+    fitting.log({**summary, **validation.total, **tiles})
     weights = {name: value.numpy().copy() for name, value in network.state_dict().items()}
     return Trained(weights, labels, size)
 
@@ -110,11 +111,8 @@ def predicted(
     image: NDArray[np.float32],
 ) -> NDArray[np.uint8]:
     """Give the label map of an image."""
-    network.eval()
-    with torch.no_grad():
-        slices = channels_of(image, neighbours).contiguous(memory_format=torch.channels_last)
-        classes = torch.cat([network(part).argmax(1) for part in slices.split(TOGETHER)])
-    found = np.array(labels, np.uint8)[classes.numpy()]
+    classes = classes_of(network, channels_of(image, neighbours))
+    found = np.array(labels, np.uint8)[classes]
     return np.ascontiguousarray(found.transpose(1, 2, 0))
 
 

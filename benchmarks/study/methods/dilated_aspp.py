@@ -21,5 +21,24 @@ METHOD = trained(
     RECIPE,
     title="Dilated convolutions and spatial pyramid",
     section="6.1.5",
-    expected={},
+    expected={
+        "organs": {"liver": 0.95, "spleen": 0.93, "kidneys": 0.92, "aorta": 0.88, "tumour": 0.7},
+        "brain": {
+            "csf": 0.75,
+            "grey_matter": 0.9,
+            "white_matter": 0.9,
+            "caudate": 0.75,
+            "putamen": 0.75,
+            "thalamus": 0.8,
+            "hippocampus": 0.6,
+        },
+        "head_neck": {
+            "brain": 0.95,
+            "brainstem": 0.75,
+            "spinal_cord": 0.65,
+            "mandible": 0.85,
+            "parotids": 0.7,
+            "orbits": 0.75,
+        },
+    },
 )

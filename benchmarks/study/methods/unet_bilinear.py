@@ -24,5 +24,24 @@ METHOD = trained(
     RECIPE,
     title="U-Net, bilinear upsampling",
     section="6.1.1",
-    expected={},
+    expected={
+        "organs": {"liver": 0.95, "spleen": 0.95, "kidneys": 0.93, "aorta": 0.9, "tumour": 0.7},
+        "brain": {
+            "csf": 0.75,
+            "grey_matter": 0.9,
+            "white_matter": 0.9,
+            "caudate": 0.8,
+            "putamen": 0.8,
+            "thalamus": 0.85,
+            "hippocampus": 0.7,
+        },
+        "head_neck": {
+            "brain": 0.95,
+            "brainstem": 0.8,
+            "spinal_cord": 0.7,
+            "mandible": 0.85,
+            "parotids": 0.75,
+            "orbits": 0.8,
+        },
+    },
 )

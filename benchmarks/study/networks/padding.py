@@ -3,49 +3,37 @@
 from __future__ import annotations
 
 import copy
-import itertools
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.study.networks import Recipe
-from benchmarks.study.slices import channels_of
-from benchmarks.study.subjects import Sample
-from benchmarks.study.training import TOGETHER, Trained, network_of, steady
+from benchmarks.study.slices import classes_of
 
 #: voxels on either side of a seam that count as near it
 NEAR = 4
 
 
-def seams(
-    recipe: Recipe, model: Trained, sample: Sample, tile: int = 32
-) -> dict[str, dict[str, float]]:
-    """Segment slices in tiles, and give the share of voxels whose label is another than without tiles.
+def seams(network: torch.nn.Module, slices: torch.Tensor) -> dict[str, float]:
+    """Segment slices in quarters, and give the share of voxels whose label is another than in whole slices.
 
-    Convolutions at the border of a tile see padding where there is image: near the seams (``"seams"``, up to 4 voxels)
-    more changes than away from them (``"inside"``). The network was trained with zeros around its slices; the same
-    weights are tried with the border repeated as well, ``"zeros"`` and ``"replicate"``.
+    Convolutions at the border of a tile see padding where there is image: near the seams (``seams_zeros``, up to 4
+    voxels) more changes than away from them (``inside_zeros``). Networks are trained with zeros around their slices;
+    the same weights are tried with the border repeated as well (``seams_replicate``, ``inside_replicate``).
     """
     found = {}
-    with steady(), torch.no_grad():
-        slices = channels_of(sample.image, recipe.neighbours)
-        for mode in ("zeros", "replicate"):
-            network = padded_by(network_of(recipe, model), mode)
-            whole = classes(network, slices)
-            tiled = np.zeros_like(whole)
-            rows, columns = whole.shape[1:]
-            along_x, along_y = borders(rows, tile), borders(columns, tile)
-            for x in itertools.pairwise(along_x):
-                for y in itertools.pairwise(along_y):
-                    part = (slice(*x), slice(*y))
-                    tiled[:, *part] = classes(network, slices[:, :, *part])
-            near = near_seams(along_x)[:, None] | near_seams(along_y)[None]
-            changed = whole != tiled
-            found[mode] = {
-                "seams": float(changed[:, near].mean()),
-                "inside": float(changed[:, ~near].mean()),
-            }
+    for mode in ("zeros", "replicate"):
+        padded = padded_by(network, mode)
+        whole = classes_of(padded, slices)
+        tiled = np.zeros_like(whole)
+        rows, columns = whole.shape[1:]
+        for x in (slice(rows // 2), slice(rows // 2, None)):
+            for y in (slice(columns // 2), slice(columns // 2, None)):
+                tiled[:, x, y] = classes_of(padded, slices[:, :, x, y])
+        near = near_middle(rows)[:, None] | near_middle(columns)[None]
+        changed = whole != tiled
+        found[f"seams_{mode}"] = float(changed[:, near].mean())
+        found[f"inside_{mode}"] = float(changed[:, ~near].mean())
     return found
 
 
@@ -58,21 +46,6 @@ def padded_by(network: torch.nn.Module, mode: str) -> torch.nn.Module:
     return network
 
 
-def classes(network: torch.nn.Module, slices: torch.Tensor) -> NDArray[np.int64]:
-    """Classify the voxels of slices."""
-    return torch.cat([network(part).argmax(1) for part in slices.split(TOGETHER)]).numpy()
-
-
-def borders(size: int, tile: int) -> list[int]:
-    """Cut an axis into equal parts of about the length of a tile."""
-    parts = max(1, round(size / tile))
-    return [size * k // parts for k in range(parts + 1)]
-
-
-def near_seams(along: list[int]) -> NDArray[np.bool_]:
-    """Mark the voxels along an axis that are near a seam; the image's own borders are none."""
-    at = np.arange(along[-1])
-    near = np.zeros(along[-1], bool)
-    for seam in along[1:-1]:
-        near |= abs(at - seam + 0.5) < NEAR
-    return near
+def near_middle(size: int) -> NDArray[np.bool_]:
+    """Mark the voxels along an axis that are near its middle."""
+    return abs(np.arange(size) - size // 2 + 0.5) < NEAR
