@@ -72,7 +72,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
         for method, seconds in (("otsu", 0.1), ("atlas_deformable", 4.0), ("random_forest", 1.0))
         for stage in ("fit", "segment")
     ]
-    times += [{"stage": "measure", "seconds": 0.1}, {"stage": "wall", "of": "all", "seconds": 12.0}]
+    times += [
+        {"stage": "wall", "of": stage, "seconds": seconds}
+        for stage, seconds in (("fit", 6.0), ("segment", 3.0), ("measure", 1.0), ("peers", 90.0))
+    ]
     times += [
         {"stage": "peers", "library": name, "pairs": 4, "seconds": seconds}
         for name, seconds in (("fastseg", 0.01), ("monai", 0.1))
@@ -201,6 +204,13 @@ def test_twins_have_the_same_dice(folder: Folder) -> None:
     dice, values = np.array([0.9, 0.902, 0.5]), np.array([3.0, 1.0, 90.0])
     assert summaries.farthest(dice, values) == (1, 0)
     assert summaries.farthest(np.array([0.9, 0.5]), np.array([1.0, 2.0])) is None
+
+
+def test_measuring_is_a_share_of_the_run_without_what_others_measured(folder: Folder) -> None:
+    found = summaries.spent(tables.read(folder))
+    assert found["share"].to_dict() == {"fit": 0.6, "segment": 0.3, "measure": 0.1}
+    each = summaries.beside(tables.read(folder))
+    assert each["monai"] / each["fastseg"] == pytest.approx(10)
 
 
 def test_flags_are_shares(folder: Folder) -> None:

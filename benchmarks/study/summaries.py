@@ -200,15 +200,18 @@ def by_level(tables: Tables, difficulty: str, metric: str) -> pandas.DataFrame:
 
 
 def spent(tables: Tables) -> pandas.DataFrame:
-    """Give the core-seconds of each stage, and its share of all."""
-    if tables.times.empty:
+    """Give the seconds of each stage by the clock, its share of the run, and the seconds of all its steps together.
+
+    What others measured beside is no part of the run.
+    """
+    times = tables.times
+    if times.empty or not (times["stage"] == "wall").any():
         raise Missing("no times")
-    times = tables.times[~tables.times["stage"].isin(["wall", "peers"])]
-    if times.empty:
-        raise Missing("no times")
-    seconds = times.groupby("stage", sort=False)["seconds"].agg(["sum", "count"])
-    seconds["share"] = seconds["sum"] / seconds["sum"].sum()
-    return seconds
+    wall = times[(times["stage"] == "wall") & (times["of"] != "peers")]
+    found = wall.groupby("of", sort=False)[["seconds"]].sum()
+    found["share"] = found["seconds"] / found["seconds"].sum()
+    found["steps"] = times[times["stage"] != "wall"].groupby("stage")["seconds"].sum()
+    return found
 
 
 def beside(tables: Tables) -> pandas.Series:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import nibabel
+
 from benchmarks.study import catalogue, machine, markdown, summaries
 from benchmarks.study.figures import costs, sheets
 from benchmarks.study.figures.saving import with_few_colours
+from benchmarks.study.folder import CLEAN
 from benchmarks.study.sections import Page, part
 from benchmarks.study.tables import Missing
 
@@ -54,21 +57,19 @@ def methods(page: Page) -> str:
 
 
 def times(page: Page) -> str:
-    """Tell the core-seconds of each stage, and what the same measurements take elsewhere."""
+    """Tell the seconds of each stage, and what the same measurements take elsewhere."""
     spent = summaries.spent(page.tables)
     rows = [
-        (STAGES.get(stage, stage), f"{row['sum']:.0f}", f"{row['share']:.1%}")
+        (STAGES.get(str(stage), stage), f"{row['seconds']:.0f}", f"{row['share']:.1%}")
         for stage, row in spent.iterrows()
     ]
-    text = [markdown.table(("what", "core-seconds", "share"), rows)]
-    wall = page.tables.times.query("stage == 'wall'")
-    whole = float(wall["seconds"].sum()) if len(wall) else float("nan")
+    text = [markdown.table(("what", "seconds", "share"), rows)]
     if "measure" in spent.index:
-        share = float(spent.loc["measure", "share"])
+        share = float(spent["share"]["measure"])
         kept = "kept" if share <= SHARE_OF_MEASURING else "**not kept**"
         text.append(
-            f"Measuring took {share:.1%} of all core-seconds; the bound of {SHARE_OF_MEASURING:.0%} is {kept}. "
-            f"From beginning to end the run took {whole / 60:.1f} minutes."
+            f"The run took {spent['seconds'].sum() / 60:.1f} minutes; {share:.1%} of them were measuring: the bound of "
+            f"{SHARE_OF_MEASURING:.0%} is {kept}."
         )
     text.append(part(lambda: peers(page)))
     text.append(part(lambda: in_the_loop(page)))
@@ -111,7 +112,7 @@ def difficulties(page: Page) -> str:
     except ImportError as error:
         raise Missing("the figure of difficulties") from error
 
-    anatomy = page.tables.anatomies[0]
+    anatomy = max(page.tables.anatomies, key=lambda name: width(page, name))
     levels = page.tables.settings.get("levels", (1, 2, 3, 4, 5))
     images = drawing.images_of(page.folder, anatomy, sheets.SUBJECT, levels)
     if not images:
@@ -130,6 +131,17 @@ def difficulties(page: Page) -> str:
     )
     table = markdown.table(("lecture", "difficulty", "strength", "levels 1 to 5"), rows, 4)
     return f"{shown}\n\n{table}"
+
+
+def width(page: Page, anatomy: str) -> float:
+    """Tell how wide the images of an anatomy are for their height; 0 where there are none under difficulties."""
+    if len(sheets.conditions(page.tables, anatomy)) == 1:
+        return 0.0
+    path = page.folder.truth(anatomy, CLEAN, sheets.SUBJECT)
+    if not path.exists():
+        return 0.0
+    shape = nibabel.load(path).shape
+    return shape[0] / shape[1]
 
 
 def label_maps(page: Page) -> str:

@@ -94,7 +94,7 @@ def measuring(page: Page) -> str:
         if not name.startswith("fastseg")
     ]
     told = f"; for the same measurements {' and '.join(others)}" if others else ""
-    return f"**Measuring** took {spent.loc['measure', 'share']:.1%} of the run{told}."
+    return f"**Measuring** took {spent['share']['measure']:.1%} of the run's time{told}."
 
 
 def sentences(page: Page) -> str:
