@@ -269,3 +269,7 @@ def test_tiles_change_what_lies_at_their_seams():
     assert found["inside_zeros"] == 0
     assert found["seams_replicate"] == found["inside_replicate"] == 0
     assert network.padding_mode == "zeros"
+    # 26 voxels cannot be halved for a U-Net: one seam is left, and of 26 × 31 none
+    only = padding.seams(network, torch.ones(3, 1, 26, 32))["seams_zeros"]
+    assert only == pytest.approx(2 * 24 / (8 * 26))
+    assert padding.seams(network, torch.ones(3, 1, 26, 31)) == {}

@@ -39,13 +39,17 @@ def fit(plan: Plan, folder: Folder, name: str, learner: str) -> list[Record]:
     }
     fitting = methods.Fitting(anatomy(name), read["train"], read["val"], plan.settings, log)
     begin = time.perf_counter()
-    model = call(fitting)
-    seconds = time.perf_counter() - begin
+    try:
+        model = call(fitting)
+    except Exception as error:
+        # its images then have no prediction, and the other methods go on
+        return [failed(record_of("fit", name, learner, CLEAN, "", begin), error)]
+    record = record_of("fit", name, learner, CLEAN, "", begin)
     with whole(folder.records(name, learner)) as part:
         part.write_text("".join(f"{record}\n" for record in records))
     with whole(path) as part, part.open("wb") as file:
         pickle.dump(model, file)
-    return [{"stage": "fit", "anatomy": name, "method": learner, "seconds": seconds}]
+    return [record]
 
 
 def shared(learner: str) -> Any:
@@ -65,13 +69,16 @@ def prepare(
         if path.exists():
             continue
         sample = folder.sample(name, condition, subject).unknown()
-        model = model_of(folder.model(name, learner))
         begin = time.perf_counter()
-        arrays = shared(learner).prepare(model, sample)
-        seconds = time.perf_counter() - begin
+        try:
+            arrays = shared(learner).prepare(model_of(folder.model(name, learner)), sample)
+        except Exception as error:
+            record = record_of("prepare", name, learner, condition, subject, begin)
+            records.append(failed(record, error))
+            continue
+        records.append(record_of("prepare", name, learner, condition, subject, begin))
         with whole(path) as part:
             np.savez_compressed(part, **arrays)
-        records.append(record_of("prepare", name, learner, condition, subject, seconds))
     return records
 
 
@@ -86,24 +93,23 @@ def segment(
         if path.exists():
             continue
         sample = folder.sample(name, condition, subject).unknown(seeds=found.uses_seeds)
-        prepared: Mapping[str, Any] = {}
-        if found.prepare is not None:
-            with np.load(folder.prepared(name, found.prepare, condition, subject)) as file:
-                prepared = dict(file)
-        model = model_of(folder.model(name, method))
         begin = time.perf_counter()
         try:
+            prepared: Mapping[str, Any] = {}
+            if found.prepare is not None:
+                with np.load(folder.prepared(name, found.prepare, condition, subject)) as file:
+                    prepared = dict(file)
+            model = model_of(folder.model(name, method))
+            begin = time.perf_counter()
             labels = found.segment(model, sample, prepared)
+            record = record_of("segment", name, method, condition, subject, begin)
             check(labels, sample.image, anatomy(name).labels.values())
         except Exception as error:
-            record = record_of(
-                "segment", name, method, condition, subject, time.perf_counter() - begin
-            )
-            records.append({**record, "failure": f"{type(error).__name__}: {error}"})
+            record = record_of("segment", name, method, condition, subject, begin)
+            records.append(failed(record, error))
             continue
-        seconds = time.perf_counter() - begin
         write_nifti(path, labels, sample.spacing)
-        records.append(record_of("segment", name, method, condition, subject, seconds))
+        records.append(record)
     return records
 
 
@@ -117,17 +123,22 @@ def check(labels: Any, image: Any, known: Any) -> None:
 
 
 def record_of(
-    stage: str, name: str, method: str, condition: Condition, subject: str, seconds: float
+    stage: str, name: str, method: str, condition: Condition, subject: str, begin: float
 ) -> Record:
-    """Say how long a step took."""
+    """Say how long a step has taken until now."""
     return {
         "stage": stage,
         "anatomy": name,
         "method": method,
         "condition": str(condition),
         "subject": subject,
-        "seconds": seconds,
+        "seconds": time.perf_counter() - begin,
     }
+
+
+def failed(record: Record, error: Exception) -> Record:
+    """Say that a step failed, and why."""
+    return {**record, "failure": f"{type(error).__name__}: {error}"}
 
 
 @functools.lru_cache(maxsize=8)

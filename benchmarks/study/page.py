@@ -22,7 +22,7 @@ Here all of it is run, on images of which the truth is known, and measured by fa
 what each metric is for, and which of the lecture's sentences the numbers show.
 
 ```sh
-pip install -e ".[study]"
+pip install -e . --group study
 python -m benchmarks.study --quick    # all of it on tiny volumes
 python -m benchmarks.study            # this page's numbers: about 45 minutes on two cores; goes on where it was ended
 ```

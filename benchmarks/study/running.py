@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks.study import learning, making, measuring, methods, peers
+from benchmarks.study import learning, machine, making, measuring, methods, peers
 from benchmarks.study.folder import Folder
 from benchmarks.study.learning import Record
 from benchmarks.study.plan import ROLES, Plan
@@ -34,6 +34,7 @@ Task = tuple[Callable[..., list[Record] | None], tuple[Any, ...]]
 def run(plan: Plan, folder: Folder, processes: int) -> list[str]:
     """Do all that is not done yet, and give what failed."""
     folder.settle(plan.settings)
+    machine.keep(folder)
     for variable in ONE_THREAD:
         os.environ[variable] = "1"
     failures: list[str] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ from benchmarks.study.slices import classes_of
 
 #: voxels on either side of a seam that count as near it
 NEAR = 4
+#: a tile's side, in voxels, that every network can take: a U-Net halves it four times
+SHORTEST = 16
 
 
 def seams(network: torch.nn.Module, slices: torch.Tensor) -> dict[str, float]:
@@ -19,18 +22,21 @@ def seams(network: torch.nn.Module, slices: torch.Tensor) -> dict[str, float]:
 
     Convolutions at the border of a tile see padding where there is image: near the seams (``seams_zeros``, up to 4
     voxels) more changes than away from them (``inside_zeros``). Networks are trained with zeros around their slices;
-    the same weights are tried with the border repeated as well (``seams_replicate``, ``inside_replicate``).
+    the same weights are tried with the border repeated as well (``seams_replicate``, ``inside_replicate``). Slices too
+    small to be cut give nothing.
     """
-    found = {}
+    found: dict[str, float] = {}
+    tiles_x, near_x = halves(slices.shape[2])
+    tiles_y, near_y = halves(slices.shape[3])
+    near = near_x[:, None] | near_y[None]
+    if not near.any():
+        return found
     for mode in ("zeros", "replicate"):
         padded = padded_by(network, mode)
         whole = classes_of(padded, slices)
         tiled = np.zeros_like(whole)
-        rows, columns = whole.shape[1:]
-        for x in (slice(rows // 2), slice(rows // 2, None)):
-            for y in (slice(columns // 2), slice(columns // 2, None)):
-                tiled[:, x, y] = classes_of(padded, slices[:, :, x, y])
-        near = near_middle(rows)[:, None] | near_middle(columns)[None]
+        for x, y in itertools.product(tiles_x, tiles_y):
+            tiled[:, x, y] = classes_of(padded, slices[:, :, x, y])
         changed = whole != tiled
         found[f"seams_{mode}"] = float(changed[:, near].mean())
         found[f"inside_{mode}"] = float(changed[:, ~near].mean())
@@ -46,6 +52,9 @@ def padded_by(network: torch.nn.Module, mode: str) -> torch.nn.Module:
     return network
 
 
-def near_middle(size: int) -> NDArray[np.bool_]:
-    """Mark the voxels along an axis that are near its middle."""
-    return abs(np.arange(size) - size // 2 + 0.5) < NEAR
+def halves(size: int) -> tuple[list[slice], NDArray[np.bool_]]:
+    """Cut an axis at its middle, and mark what is near; one too short for halves stays whole."""
+    middle = size // 2
+    if middle < SHORTEST:
+        return [slice(None)], np.zeros(size, bool)
+    return [slice(middle), slice(middle, None)], abs(np.arange(size) - middle + 0.5) < NEAR

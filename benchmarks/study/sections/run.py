@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import nibabel
 
-from benchmarks.study import catalogue, machine, markdown, summaries
+from benchmarks.study import catalogue, loop_times, machine, markdown, summaries
+from benchmarks.study.claims.readings import BILINEAR
 from benchmarks.study.figures import costs, sheets
 from benchmarks.study.figures.saving import with_few_colours
 from benchmarks.study.folder import CLEAN
@@ -73,6 +74,7 @@ def times(page: Page) -> str:
         )
     text.append(part(lambda: peers(page)))
     text.append(part(lambda: in_the_loop(page)))
+    text.append(part(lambda: after_every_step(page)))
     return "\n\n".join(text)
 
 
@@ -102,6 +104,34 @@ def in_the_loop(page: Page) -> str:
         f"subjects. All of fastseg's default metrics took {fast:.1f} s, {fast / (learning + fast):.1%} of the loop. "
         f"MONAI's Dice, hd95, assd and NSD, timed in the same loop after {sums['validations_by_monai']:.0f} of these "
         f"validations, would have taken {monai:.0f} s, {monai / (learning + monai):.1%}."
+    )
+
+
+def after_every_step(page: Page) -> str:
+    """Tell what it takes to validate after each of the first steps."""
+    rows = []
+    steps = 0
+    for anatomy, records in page.tables.recorded(BILINEAR).groupby("anatomy"):
+        try:
+            found = loop_times.shares(records.to_dict("records"))
+        except (KeyError, ValueError) as error:
+            raise Missing("times of validation after every step") from error
+        steps = found.steps
+        rows.append(
+            (
+                str(anatomy),
+                f"{1000 * found.fastseg_seconds:.0f}",
+                f"{1000 * found.monai_seconds:.0f}",
+                found.ratio,
+                f"{found.fastseg:.1%}",
+                f"{found.monai:.1%}",
+            )
+        )
+    columns = ("anatomy", "fastseg, ms", "MONAI, ms", "÷", "fastseg's share", "MONAI's share")
+    return (
+        f"The first {steps} steps of one U-Net were each followed by a validation on all validation subjects: seconds "
+        "of one, and their share of the loop of training, predicting and measuring, where one library measures.\n\n"
+        + markdown.table(columns, rows)
     )
 
 
