@@ -8,6 +8,7 @@ import pandas
 
 from benchmarks.study import catalogue, claims, markdown, summaries
 from benchmarks.study.sections import Page
+from benchmarks.study.sections.run import NAMES
 from benchmarks.study.tables import Missing
 
 
@@ -89,11 +90,11 @@ def measuring(page: Page) -> str:
         raise Missing("no times")
     each = summaries.beside(page.tables)
     others = [
-        f"{name} {each[name] / each['fastseg']:.0f} times as long"
+        f"{NAMES.get(name, name)} {each[name] / each['fastseg']:.0f} times as long"
         for name in each.index
         if not name.startswith("fastseg")
     ]
-    told = f"; for the same measurements {' and '.join(others)}" if others else ""
+    told = f"; the same measurements take {' and '.join(others)}" if others else ""
     return f"**Measuring** took {spent['share']['measure']:.1%} of the run's time{told}."
 
 
