@@ -57,7 +57,6 @@ def limits(page: Page) -> str:
         "that their authors reach, and transformers lose most by that.",
         *(f"{what} was not run. {why}" for what, why in NOT_RUN.items()),
         "Forests were timed on one core like everything else; that they run in parallel was not measured.",
-        "Effects of padding and of tiles (6.1.6) were not measured: networks see whole slices.",
     ]
     return "\n".join(f"* {line}" for line in lines)
 
