@@ -19,7 +19,7 @@ def build(channels: int, classes: int, size: tuple[int, int]) -> torch.nn.Module
     return unet(channels, classes, "nontrainable")
 
 
-RECIPE = Recipe(build, validated_steps=True)
+RECIPE = Recipe(build, share=1.2, validated_steps=True)
 METHOD = trained(
     RECIPE,
     title="U-Net, bilinear upsampling",

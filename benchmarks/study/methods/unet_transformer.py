@@ -16,7 +16,7 @@ def build(channels: int, classes: int, size: tuple[int, int]) -> torch.nn.Module
     return unet_with_transformer(channels, classes, size)
 
 
-RECIPE = Recipe(build, rate=2e-3)
+RECIPE = Recipe(build, share=1.2, rate=2e-3)
 METHOD = trained(
     RECIPE,
     title="U-Net with a transformer",

@@ -16,7 +16,7 @@ def build(channels: int, classes: int, size: tuple[int, int]) -> torch.nn.Module
     return unet(channels, classes, "deconv")
 
 
-RECIPE = Recipe(build)
+RECIPE = Recipe(build, share=1.2)
 METHOD = trained(
     RECIPE,
     title="U-Net, transposed convolutions",
