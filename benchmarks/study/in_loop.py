@@ -53,11 +53,10 @@ class Validation:
         )
         self.total |= {"validations": 0, "validations_by_monai": 0}
         # neither's first call is timed: what is loaded then is loaded once
-        cube = np.zeros((8, 8, 8), np.uint8)
-        cube[2:6, 2:6, 2:6] = next(iter(self.labels.values()))
-        moved = np.roll(cube, 1, axis=0)
-        self.by_fastseg(cube, moved, 1.0)
-        self.by_monai(cube, moved, 1.0)
+        truth = truth_of(self.samples[0])
+        moved = np.roll(truth, 5, axis=0)
+        self.by_fastseg(truth, moved, spacing)
+        self.by_monai(truth, moved, spacing)
 
     def __call__(self, predict: Predict, step: int) -> dict[str, Any]:
         """Predict and measure; what is given can be kept as JSON."""
