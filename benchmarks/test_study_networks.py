@@ -189,7 +189,9 @@ def test_a_trained_network_finds_what_it_was_taught():
 
 def test_validation_after_every_step_is_logged():
     records: list[Any] = []
-    methods.method("unet_bilinear").fit(fitting(records.append, steps=5, validated_steps=3))
+    made = dataclasses.replace(recipe("unet_bilinear"), share=1.0)
+    assert made.validated_steps
+    training.fit(made, fitting(records.append, steps=5, validated_steps=3))
     records = json.loads(json.dumps(records, allow_nan=False))
     assert [record.get("step") for record in records] == [1, 2, 3, 5, None]
     for record in records[:-1]:
