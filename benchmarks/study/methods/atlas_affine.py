@@ -36,6 +36,12 @@ METHOD = Method(
             "thalamus": 0.65,
             "hippocampus": 0.35,
         },
+        "head_neck": {
+            "brain": 0.75,
+            "brainstem": 0.6,
+            "mandible": 0.5,
+            "orbits": 0.5,
+        },
     },
     prepare="registrations",
 )

@@ -37,6 +37,14 @@ METHOD = Method(
             "thalamus": 0.85,
             "hippocampus": 0.7,
         },
+        "head_neck": {
+            "brain": 0.8,
+            "brainstem": 0.75,
+            "spinal_cord": 0.5,
+            "mandible": 0.7,
+            "parotids": 0.55,
+            "orbits": 0.7,
+        },
     },
     prepare="registrations",
 )

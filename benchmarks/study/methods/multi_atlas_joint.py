@@ -1,7 +1,7 @@
 """Joint label fusion: an atlas weighs more where it looks like the image, and less where it errs as others do.
 
-Voxels whose atlases agree keep their label, so that weights are worked out where there is something to decide: on whole
-images that takes fifty times as long, and changes Dice by less than 0.005.
+Voxels whose atlases agree, and whose neighbours' do, keep their label, so that weights are worked out where there is
+something to decide. On whole images that takes three to ten times as long, and changes Dice by less than 0.01.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import tempfile
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from benchmarks.study.methods import Arrays, Fitting, Method
 from benchmarks.study.methods.multi_atlas_majority import segment as majority
@@ -29,7 +30,7 @@ def segment(model: None, sample: Sample, prepared: Arrays) -> NDArray[np.uint8]:
     """Fuse by weights where the atlases disagree."""
     maps = prepared["deformed"]
     fused = majority(model, sample, prepared)
-    contended = prepared["agreement"] < len(maps)
+    contended = ndimage.binary_dilation(prepared["agreement"] < len(maps))
     if not contended.any():
         return fused
     spacing = sample.spacing
@@ -42,6 +43,8 @@ def segment(model: None, sample: Sample, prepared: Arrays) -> NDArray[np.uint8]:
             label_list=[as_ants(labels + 1, spacing) for labels in maps],
             rad=PATCH,
             r_search=SEARCH,
+            # by correlation: means of squares trust no atlas any more when the contrast is another
+            usecor=True,
             beta=2,
             rho=0.1,
             output_prefix=f"{folder}/",
@@ -70,6 +73,14 @@ METHOD = Method(
             "putamen": 0.87,
             "thalamus": 0.9,
             "hippocampus": 0.8,
+        },
+        "head_neck": {
+            "brain": 0.95,
+            "brainstem": 0.85,
+            "spinal_cord": 0.65,
+            "mandible": 0.87,
+            "parotids": 0.7,
+            "orbits": 0.85,
         },
     },
     prepare="registrations",

@@ -44,6 +44,14 @@ METHOD = Method(
             "thalamus": 0.87,
             "hippocampus": 0.75,
         },
+        "head_neck": {
+            "brain": 0.93,
+            "brainstem": 0.8,
+            "spinal_cord": 0.5,
+            "mandible": 0.8,
+            "parotids": 0.6,
+            "orbits": 0.75,
+        },
     },
     prepare="registrations",
 )
