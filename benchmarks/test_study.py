@@ -27,8 +27,8 @@ for needed in (
     pytest.importorskip(needed)
 
 import fastseg
-from benchmarks.study import difficulties, learning, methods, settings
-from benchmarks.study.folder import CLEAN, Condition, Folder, whole
+from benchmarks.study import contention, difficulties, learning, methods, settings
+from benchmarks.study.folder import CLEAN, Condition, Folder, whole, write_nifti
 from benchmarks.study.plan import plan, seed_of
 
 ROOT = Path(__file__).parents[1]
@@ -162,6 +162,24 @@ def test_every_method_and_difficulty_says_what_it_is() -> None:
         kind = difficulties.difficulty(name)
         assert kind.section.startswith("2.")
         assert len(kind.strengths) == 5
+
+
+def test_errors_of_votes_are_counted_by_agreement(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    truth = np.zeros((4, 1, 2), np.uint8)
+    truth[:2] = 1
+    voted = np.zeros_like(truth)
+    voted[1:3] = 1
+    agreement = np.full(truth.shape, 3, np.uint8)
+    agreement[2] = 2
+    deformed = np.stack([voted] * 3)
+    write_nifti(folder.truth("organs", CLEAN, "test_00"), truth, 1.0)
+    write_nifti(folder.prediction(contention.FUSION, "organs", CLEAN, "test_00"), voted, 1.0)
+    with whole(folder.prepared("organs", contention.SHARED, CLEAN, "test_00")) as part:
+        np.savez(part, agreement=agreement, deformed=deformed)
+    found = contention.counted(folder, "organs", CLEAN, "test_00")
+    # all three agree on the first two planes, of which one is wrong; the last plane is nobody's
+    assert [(one["agree"], one["voxels"], one["wrong"]) for one in found] == [(2, 2, 2), (3, 4, 2)]
 
 
 def test_an_unknown_method_is_named_with_those_that_there_are() -> None:

@@ -113,7 +113,12 @@ def fabricated(seed: int, mirrored: bool = False) -> tables.Tables:
     ]
     larger = dict.fromkeys(FABRICATED, True) | dict.fromkeys(SPANS, False)
     frames = (pandas.DataFrame(rows) for rows in (times, learning))
-    return tables.Tables({}, scores, larger, *frames)
+    contention = [
+        {"condition": "clean-0", "agree": agree, "voxels": 1000}
+        | {"wrong": 1000 * values.share(f"{agree} agree", 0, "wrong", "") ** 2}
+        for agree in (2, 4)
+    ]
+    return tables.Tables({}, scores, larger, *frames, contention=pandas.DataFrame(contention))
 
 
 def learned(values: Values, name: str, step: int) -> float:
@@ -132,6 +137,7 @@ NOT_MIRRORED = (
         "partial_volume_spares_the_core",
         "region_growing_is_fast",
     ),
+    "contention_tells_of_errors",
     *("an_atlas_is_a_prior", "lenet_segments", "isolated_voxels_are_seen_by_hd"),
 )
 DECISIVE = (claims.SHOWN, claims.CONTRADICTED)
@@ -170,7 +176,11 @@ def test_a_claim_says_what_it_lacks(one: claims.Claim) -> None:
     found = made_up(0)
     other = found.scores.assign(method="somebody_elses", difficulty="clean", level=0)
     bare = dataclasses.replace(
-        found, scores=other, times=pandas.DataFrame(), learning=pandas.DataFrame()
+        found,
+        scores=other,
+        times=pandas.DataFrame(),
+        learning=pandas.DataFrame(),
+        contention=pandas.DataFrame(),
     )
     verdict = claims.judge(one, bare)
     assert verdict.verdict == claims.NOT_MEASURED

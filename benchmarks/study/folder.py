@@ -10,6 +10,7 @@
     predictions/otsu/organs/noise-3/test_00.nii.gz
     pairs/organs-tissues.csv                          what fastseg is asked to measure
     results/organs-tissues.jsonl                      what it measured
+    contention.jsonl                                  errors of votes, by how many atlases agreed
     times.jsonl                                       seconds of every step
 """
 
@@ -83,13 +84,22 @@ class Folder:
     def times(self) -> Path:
         return self.root / "times.jsonl"
 
+    @property
+    def contention(self) -> Path:
+        return self.root / "contention.jsonl"
+
+    @staticmethod
+    def labels(path: Path) -> NDArray[np.uint8]:
+        """Read a label map."""
+        return np.ascontiguousarray(np.asarray(nibabel.load(path).dataobj, np.uint8))
+
     def sample(self, anatomy: str, condition: Condition, subject: str) -> Sample:
         """Read an image, its truth, and the seeds that a person would click."""
         image = nibabel.load(self.image(anatomy, condition, subject))
-        truth = np.asarray(nibabel.load(self.truth(anatomy, condition, subject)).dataobj, np.uint8)
+        truth = self.labels(self.truth(anatomy, condition, subject))
         array = np.ascontiguousarray(np.asarray(image.dataobj, np.float32))
         spacing = float(image.header.get_zooms()[0])
-        return Sample(subject, array, np.ascontiguousarray(truth), spacing, seeds_of(truth))
+        return Sample(subject, array, truth, spacing, seeds_of(truth))
 
     def settle(self, settings: Settings) -> None:
         """Keep the settings, or refuse a folder that was made with others."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks.study import learning, machine, making, measuring, methods, peers
+from benchmarks.study import contention, learning, machine, making, measuring, methods, peers
 from benchmarks.study.folder import Folder
 from benchmarks.study.learning import Record
 from benchmarks.study.plan import ROLES, Plan
@@ -51,6 +51,7 @@ def run(plan: Plan, folder: Folder, processes: int) -> list[str]:
             keep(folder, [{"stage": "wall", "of": stage, "seconds": time.perf_counter() - begin}])
     finally:
         pool.shutdown(cancel_futures=True)
+    contention.count(plan, folder)
     for stage, call in (("measure", measuring.measure), ("peers", peers.compare)):
         begin = time.perf_counter()
         keep(folder, call(plan, folder))

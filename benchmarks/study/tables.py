@@ -52,6 +52,8 @@ class Tables:
         What methods recorded while they learned: ``anatomy``, ``method``, and what each one records.
     stored : mapping of (anatomy, target) to ScoreTable
         The same scores as fastseg's statistics take them, without those of other tolerances.
+    contention : DataFrame
+        Of each image, how many voxels a vote of atlases got wrong, by the number that agreed.
     """
 
     settings: Mapping[str, Any]
@@ -60,6 +62,7 @@ class Tables:
     times: pandas.DataFrame
     learning: pandas.DataFrame
     stored: Mapping[tuple[str, str], ScoreTable] = dataclasses.field(default_factory=dict)
+    contention: pandas.DataFrame = dataclasses.field(default_factory=pandas.DataFrame)
 
     @functools.cached_property
     def metrics(self) -> tuple[str, ...]:
@@ -217,6 +220,7 @@ def read(folder: Folder) -> Tables:
         _lines(folder.times),
         _learning(folder.root / "models"),
         stored,
+        _lines(folder.contention),
     )
 
 

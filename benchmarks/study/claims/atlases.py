@@ -59,6 +59,28 @@ def weighted_fusion_beats_votes(tables: Tables) -> Found:
 
 
 @claim(
+    *(
+        "4.5",
+        "What was contended between atlases can be kept, and tells where the fusion is unsure.",
+    ),
+    "share of wrong voxels of clean images where not all atlases agree, divided by that where all do",
+    shown=3.0,
+    contradicted=1.0,
+)
+def contention_tells_of_errors(tables: Tables) -> Found:
+    counts = tables.contention
+    if counts.empty or counts["agree"].nunique() < 2:
+        raise Missing("votes of several atlases")
+    clean = counts[counts["condition"] == "clean-0"]
+    alike = clean["agree"] == clean["agree"].max()
+    wrong = [clean[rows]["wrong"].sum() / clean[rows]["voxels"].sum() for rows in (~alike, alike)]
+    if not wrong[1] > 0:
+        raise Missing("errors where all atlases agree")
+    told = f"where atlases disagree {wrong[0]:.1%} are wrong; where all agree {wrong[1]:.1%}"
+    return Found(float(wrong[0] / wrong[1]), told)
+
+
+@claim(
     *("4.5.1", "Like an ensemble, several atlases are more accurate than one."),
     "Dice of clean images, several atlases minus one",
     shown=0.01,
