@@ -195,7 +195,7 @@ def by_level(tables: Tables, difficulty: str, metric: str) -> pandas.DataFrame:
     names = rows["method"].map(
         lambda name: catalogue.title(name) if name == "truth" else catalogue.family(name)
     )
-    found = rows.assign(family=names, value=rows[metric].replace(np.inf, np.nan))
+    found = rows.assign(family=names, value=rows[metric])
     return found.pivot_table(index="family", columns="level", values="value", sort=False)
 
 

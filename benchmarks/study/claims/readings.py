@@ -46,7 +46,9 @@ def present(tables: Tables, names: str | Sequence[str]) -> list[str]:
 def mean(
     tables: Tables, metric: str, frame: pandas.DataFrame | None = None, **wanted: Any
 ) -> float:
-    """Give the mean of the values that are numbers, of the targets on which all methods are measured.
+    """Give the mean of the values that are finite, of the targets on which all methods are measured.
+
+    A claim about distances says how many are not: what a method lost altogether must not make it look better.
 
     Raises
     ------
