@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from benchmarks.study.anatomies import Anatomy, anatomy, brain, deformations, head_neck, organs
 from benchmarks.study.difficulties import shape
-from benchmarks.study.plan import subject_of
+from benchmarks.study.plan import ROLES, plan, subject_of
 from benchmarks.study.settings import FULL, QUICK, Settings
 from benchmarks.study.subjects import FINE, Subject, clean_image, truth_of
 
@@ -25,9 +25,9 @@ MADE = ["organs", pytest.param("brain", marks=needs_templates)]
 BOX = (120.0, 96.0, 108.0)
 
 
-def names(settings: Settings) -> list[str]:
-    roles = {"train": settings.training, "val": settings.validation, "test": settings.testing}
-    return [f"{role}_{number:02d}" for role, count in roles.items() for number in range(count)]
+def names(settings: Settings, anatomy: str) -> list[str]:
+    planned = plan(settings)
+    return [subject for role in ROLES for subject in planned.subjects(anatomy, role)]
 
 
 def milliliters(subject: Subject, label: int) -> float:
@@ -119,7 +119,7 @@ def test_tumours_have_the_volume_of_their_spheres() -> None:
 @pytest.mark.parametrize("name", MADE)
 def test_every_structure_is_in_every_subject(name: str) -> None:
     labels = set(anatomy(name).labels.values())
-    for subject in names(QUICK):
+    for subject in names(QUICK, name):
         truth = truth_of(subject_of(QUICK, name, subject))
         found, counts = np.unique(truth, return_counts=True)
         assert set(found) - {0} == labels, subject
@@ -130,7 +130,7 @@ def test_every_structure_is_in_every_subject(name: str) -> None:
 @pytest.mark.parametrize("name", MADE)
 def test_every_structure_is_in_every_subject_of_the_full_run(name: str) -> None:
     labels = set(anatomy(name).labels.values())
-    for subject in names(FULL):
+    for subject in names(FULL, name):
         for variability in (1.0, 3.5) if subject == "test_00" else (1.0,):
             truth = truth_of(subject_of(FULL, name, subject, variability))
             found, counts = np.unique(truth, return_counts=True)
@@ -232,7 +232,7 @@ def test_what_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_each_name_stands_for_one_patient() -> None:
-    patients = [head_neck.patient(name) for name in names(FULL)]
+    patients = [head_neck.patient(name) for name in names(FULL, "head_neck")]
     assert len(set(patients)) == len(patients) == 11
     with pytest.raises(ValueError, match="test_03"):
         head_neck.patient("test_03")

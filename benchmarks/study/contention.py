@@ -22,7 +22,7 @@ def count(plan: Plan, folder: Folder) -> None:
         record
         for name in plan.anatomies
         for condition in plan.conditions(name)
-        for subject in plan.subjects("test")
+        for subject in plan.subjects(name, "test")
         for record in counted(folder, name, condition, subject)
     ]
     with whole(folder.contention) as part:

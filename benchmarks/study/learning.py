@@ -34,7 +34,7 @@ def fit(plan: Plan, folder: Folder, name: str, learner: str) -> list[Record]:
         records.append(json.dumps(record))
 
     read = {
-        role: [folder.sample(name, CLEAN, subject) for subject in plan.subjects(role)]
+        role: [folder.sample(name, CLEAN, subject) for subject in plan.subjects(name, role)]
         for role in ("train", "val")
     }
     fitting = methods.Fitting(anatomy(name), read["train"], read["val"], plan.settings, log)
@@ -64,7 +64,7 @@ def prepare(
 ) -> list[Record]:
     """Prepare what methods share of the images under a condition."""
     records = []
-    for subject in plan.subjects("test"):
+    for subject in plan.subjects(name, "test"):
         path = folder.prepared(name, learner, condition, subject)
         if path.exists():
             continue
@@ -88,7 +88,7 @@ def segment(
     """Segment the images under a condition by a method; what fails is recorded, and has no prediction."""
     found = methods.method(method)
     records = []
-    for subject in plan.subjects("test"):
+    for subject in plan.subjects(name, "test"):
         path = folder.prediction(method, name, condition, subject)
         if path.exists():
             continue

@@ -101,7 +101,7 @@ def pairs_of(
 ) -> list[tuple[Any, ...]]:
     """Pair the predictions of a method, from images under one condition, with the truths of another."""
     rows = []
-    for subject in plan.subjects("test"):
+    for subject in plan.subjects(name, "test"):
         prediction = (
             folder.truth(name, CLEAN, subject)
             if method == TRUTH

@@ -36,7 +36,7 @@ def compare(plan: Plan, folder: Folder) -> list[Record]:
         pairs = [*itertools.islice(pairs_of(plan, folder, name), plan.settings.compared)]
         if not pairs:
             continue
-        spacing = folder.sample(name, CLEAN, plan.subjects("test")[0]).spacing
+        spacing = folder.sample(name, CLEAN, plan.subjects(name, "test")[0]).spacing
         seconds = dict.fromkeys(LIBRARIES, 0.0)
         for number, pair in enumerate(pairs):
             masks = [
@@ -67,7 +67,7 @@ def compare(plan: Plan, folder: Folder) -> list[Record]:
 
 def pairs_of(plan: Plan, folder: Folder, name: str) -> Any:
     """Read the pairs that are compared."""
-    subject = plan.subjects("test")[0]
+    subject = plan.subjects(name, "test")[0]
     conditions = [CLEAN]
     if len(plan.conditions(name)) > 1:
         conditions.append(Condition("noise", plan.settings.levels[len(plan.settings.levels) // 2]))

@@ -27,11 +27,12 @@ class Plan:
     #: anatomies that cannot be made here, and why
     missing: dict[str, str]
 
-    def subjects(self, role: str) -> list[str]:
-        """Give the names of the subjects of this role: test_00, test_01, …"""
+    def subjects(self, name: str, role: str) -> list[str]:
+        """Give the names of the subjects of an anatomy in this role: test_00, test_01, …"""
         many = (self.settings.training, self.settings.validation, self.settings.testing)[
             ROLES.index(role)
         ]
+        many = min(many, anatomy(name).at_most.get(role, many))
         return [f"{role}_{number:02d}" for number in range(many)]
 
     def conditions(self, name: str) -> list[Condition]:

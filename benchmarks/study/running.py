@@ -61,10 +61,14 @@ def run(plan: Plan, folder: Folder, processes: int) -> list[str]:
 
 def stages(plan: Plan, folder: Folder) -> Iterable[tuple[str, list[Task]]]:
     """Give the stages with their steps; those that take long come first, so that no core waits at the end."""
-    subjects = [subject for role in reversed(ROLES) for subject in plan.subjects(role)]
     yield (
         "make",
-        [(making.make_subject, (plan, folder, a, s)) for a in plan.anatomies for s in subjects],
+        [
+            (making.make_subject, (plan, folder, name, subject))
+            for name in plan.anatomies
+            for role in reversed(ROLES)
+            for subject in plan.subjects(name, role)
+        ],
     )
     shared = sorted({found for m in plan.methods if (found := methods.method(m).prepare)})
     fits = [(learner, name) for name in plan.anatomies for learner in (*shared, *plan.methods)]

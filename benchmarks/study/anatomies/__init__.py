@@ -36,6 +36,8 @@ class Anatomy:
         Why it cannot be made here, or "" if it can.
     difficulties : bool
         Whether the levels of difficulty are made of it, or clean images alone.
+    at_most : mapping
+        How many subjects there are of each role, where they are people: ``{"train": 6, "val": 2, "test": 3}``.
     """
 
     title: str
@@ -47,6 +49,7 @@ class Anatomy:
     sources: tuple[str, ...]
     missing: Callable[[], str] = lambda: ""
     difficulties: bool = True
+    at_most: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
 def anatomy(name: str) -> Anatomy:

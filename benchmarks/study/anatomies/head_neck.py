@@ -176,4 +176,5 @@ ANATOMY = Anatomy(
     ),
     missing=missing,
     difficulties=False,
+    at_most={role: len(patients) for role, patients in PATIENTS.items()},
 )
