@@ -16,8 +16,10 @@ from fastseg.threads import get_num_threads
 # As many headers are looked at, of cases all over the list.
 _LOOKED_AT = 8
 
-# What a voxel of a pair takes, to unzip and to measure, in seconds; and what starting a worker takes.
+# What a voxel of a pair takes, to unzip and to measure, in seconds; what a pair takes however small it is (two files to
+# open, rows, a line of results); and what starting a worker takes.
 _A_VOXEL = 5e-9
+_A_CASE = 3e-3
 _A_START = 1.5
 
 
@@ -62,7 +64,7 @@ def _workers(
     if not opened:
         return 1
     voxels = sum(one.need.voxels for one in opened) / len(opened) * len(cases)
-    seconds = voxels * _A_VOXEL
+    seconds = voxels * _A_VOXEL + len(cases) * _A_CASE
     free = available_memory()
     if max_memory is not None:
         left = max_memory - (resident_bytes() or PROCESS_BYTES)

@@ -483,6 +483,13 @@ def test_few_or_tiny_cases_stay_here(cases: list[Case], monkeypatch: pytest.Monk
 
 
 @pytest.mark.usefixtures("big_machine")
+def test_thousands_of_tiny_cases_are_shared_out(cases: list[Case]) -> None:
+    # a pair takes milliseconds however small it is: three thousand of them are worth a worker's start
+    assert planning.planned(cases * 50, SETTINGS, None, None) == (1, 8)
+    assert planning.planned(cases * 500, SETTINGS, None, None) == (8, 1)
+
+
+@pytest.mark.usefixtures("big_machine")
 def test_memory_limits_the_workers(cases: list[Case], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "_A_VOXEL", 0.1)
     one = PROCESS_BYTES + (32 << 20)

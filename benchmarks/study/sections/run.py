@@ -34,8 +34,8 @@ def settings(page: Page) -> str:
     lines = [
         f"* **Anatomies**: {', '.join(names)}. Images are made of known label maps, so that the truth is the truth.",
         f"* **Methods**: {len(tables.methods)}. Each learned from {told.get('training', '?')} training subjects and "
-        f"their clean images, and segmented {told.get('testing', '?')} that it never saw of each anatomy (fewer where there "
-        "are no more people).",
+        f"their clean images, and segmented {told.get('testing', '?')} (of people, fewer) "
+        "of each anatomy that it never saw.",
         f"* **Images**: voxels of {told.get('spacing', '?')} mm; clean, and {len(tables.difficulties)} difficulties at "
         f"levels {', '.join(map(str, told.get('levels', [])))}.",
         f"* **Scores**: {len(tables.scores):,} rows of {len(tables.metrics)} metrics, each a structure of a case.",
