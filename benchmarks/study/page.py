@@ -40,8 +40,8 @@ def sections() -> tuple[tuple[str, str, Section], ...]:
         ("What was run", "", run.settings),
         (
             "What measuring takes",
-            "Every prediction is measured by all of fastseg's metrics of overlap, surfaces, shape and topology but those of "
-            "skeletons, which are for vessels.",
+            "Every prediction is measured by all of fastseg's metrics of overlap, surfaces, shape and topology but "
+            "those of skeletons, which are for vessels.",
             run.times,
         ),
         (

@@ -49,8 +49,9 @@ def limits(page: Page) -> str:
     lines = [
         "Intensities are synthetic: each tissue has its mean, a smooth texture and noise. Real images have more "
         "tissues, other artefacts, and pathologies; ranks on them may be others.",
-        "Brains are deformations of one template, and abdomens of one construction. That is what registration undoes, "
-        "so atlases, and what learned from few subjects, do better here than among people; only the heads are people's.",
+        "Brains are deformations of one template, and abdomens of one construction. That is what registration "
+        "undoes, so atlases, and what learned from few subjects, do better here than among people; only the heads are "
+        "people's.",
         f"There are {told.get('testing', 'few')} test subjects an anatomy: bootstraps of so few subjects are coarse, "
         "and intervals are too narrow.",
         "The Dice that each method is expected to reach was written down before this run, but with trial runs on the "
