@@ -24,7 +24,7 @@ what each metric is for, and which of the lecture's sentences the numbers show.
 ```sh
 pip install -e . --group study
 python -m benchmarks.study --quick    # all of it on tiny volumes
-python -m benchmarks.study            # this page's numbers: about 45 minutes on two cores; goes on where it was ended
+python -m benchmarks.study            # this page's numbers: half an hour on two cores; goes on where it was ended
 ```
 
 The run's folder has `report.html`, [the report](report.md) of all results, and every number below as JSON lines.

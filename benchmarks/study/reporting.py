@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 import fastseg
 from benchmarks.study import tables
 from benchmarks.study.folder import Folder
@@ -15,7 +18,10 @@ METRICS = ("dice", "nsd", "hd95", "betti_0_error")
 
 
 def write(folder: Folder) -> Path:
-    """Write the report of all targets, their cases told apart by the anatomy.
+    """Write the report of the targets that all methods are measured on, their cases told apart by the anatomy.
+
+    A method that knows no places has no rows of the others, and would rank last in them; nor has it the truth itself,
+    which is measured beside other raters alone.
 
     Raises
     ------
@@ -23,10 +29,20 @@ def write(folder: Folder) -> Path:
         If nothing was measured.
     """
     found = tables.read(folder)
-    parts = [told_apart(table, *key) for key, table in found.stored.items()]
+    parts = [
+        told_apart(table.rows(of_methods(table)), *key)
+        for key, table in found.stored.items()
+        if found.whole[key[0]] == key[1]
+    ]
     metrics = [name for name in METRICS if name in found.metrics]
     title = f"The study ({found.settings.get('name', 'a run')})"
     return fastseg.report(parts, folder.root / "report.html", metrics=metrics, title=title)
+
+
+def of_methods(table: ScoreTable) -> NDArray[np.bool_]:
+    """Tell the rows of methods from those of the truth itself."""
+    names = np.array(table.algorithm.names, object)[table.algorithm.codes]
+    return np.asarray(names != tables.TRUTH, bool)
 
 
 def told_apart(table: ScoreTable, anatomy: str, target: str) -> ScoreTable:

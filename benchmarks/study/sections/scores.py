@@ -91,11 +91,11 @@ def perfect(page: Page) -> str:
     """Write what a method without a fault is measured to have, if another rater drew the truth."""
     from benchmarks.study.truths import rater_noise
 
-    rows = page.tables.rows(method=TRUTH, difficulty="rater_noise")
+    rows = page.tables.rows(page.tables.common, method=TRUTH, difficulty="rater_noise")
     names = [name for name in ("dice", "nsd", "hd95", "assd") if name in rows]
     means = rows.groupby("level")[names].mean()
     beside = page.tables.rows(
-        page.tables.scores, difficulty="rater_noise", method=page.tables.methods
+        page.tables.common, difficulty="rater_noise", method=page.tables.methods
     )
     best = beside.groupby(["level", "method"])["dice"].mean().groupby("level").max()
     table = [
