@@ -15,6 +15,7 @@ from fastseg.io.multiscales import datasets_of, grid_of, kept_axes, multiscales_
 
 # Seconds for chunks that are being decoded when another one cannot be.
 _LONGEST_WAIT = 60.0
+_WAITING = "fastseg waits for Zarr"
 
 
 def from_zarr(array: Any) -> Opened:
@@ -60,10 +61,16 @@ class ZarrArray:
 
 
 def _settle() -> None:
-    """Wait until all that Zarr has begun is done."""
+    """Wait until all that Zarr has begun is done.
+
+    Two threads may wait at once, one for each map of a pair: neither waits for the other's waiting.
+    """
 
     async def others() -> None:
-        begun = asyncio.all_tasks() - {asyncio.current_task()}
+        mine = asyncio.current_task()
+        if mine is not None:
+            mine.set_name(_WAITING)
+        begun = {task for task in asyncio.all_tasks() if task.get_name() != _WAITING}
         if begun:
             await asyncio.wait(begun, timeout=_LONGEST_WAIT)
 

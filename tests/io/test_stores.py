@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 import json
 import shutil
 import sys
+import time
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +23,7 @@ from fastseg.cohort.pairing import find_pairs
 from fastseg.errors import GridMismatchError, InputError, InputWarning, MissingPackageError
 from fastseg.inputs.arrays import Array
 from fastseg.inputs.chunked_source import ChunkedSource
-from fastseg.io import chunked, image_stem, multiscales, open_image, read_image
+from fastseg.io import chunked, image_stem, multiscales, open_image, read_image, zarr_arrays
 from fastseg.io.store_paths import store_path
 from tests.io.files import affine_of, labels, refused, small_slabs, taken, write, write_store
 from tests.oracle import hard_cases
@@ -446,6 +450,27 @@ def test_damaged_chunks_are_one_line(
             fastseg.evaluate(path, REFERENCE)
         assert "\n" not in str(caught.value)
         assert str(path) in str(caught.value) or "reference" in str(caught.value)
+
+
+def test_two_threads_do_not_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both maps of a pair may be damaged: each thread waits for what Zarr does, and not for the other's waiting."""
+    monkeypatch.setattr(zarr_arrays, "_LONGEST_WAIT", 20.0)
+    sync = importlib.import_module("zarr.core.sync")
+
+    async def begin() -> None:
+        decoding.append(asyncio.create_task(asyncio.sleep(0.8)))
+        # a loop that is busy for a moment takes up both at once
+        asyncio.get_running_loop().call_later(0.05, time.sleep, 0.5)
+
+    decoding: list[asyncio.Task[None]] = []
+    sync.sync(begin())
+    time.sleep(0.2)
+    begun = time.perf_counter()
+    with ThreadPoolExecutor(2) as threads:
+        for waiting in [threads.submit(zarr_arrays._settle) for _ in range(2)]:
+            waiting.result()
+    assert decoding[0].done()
+    assert time.perf_counter() - begun < 10
 
 
 @pytest.mark.parametrize("version", VERSIONS)
