@@ -27,7 +27,8 @@ for needed in (
     pytest.importorskip(needed)
 
 import fastseg
-from benchmarks.study import contention, difficulties, learning, methods, settings
+from benchmarks.study import contention, difficulties, learning, methods, running, settings
+from benchmarks.study.__main__ import main
 from benchmarks.study.folder import CLEAN, Condition, Folder, whole, write_nifti
 from benchmarks.study.plan import plan, seed_of
 
@@ -133,6 +134,19 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
         part.write_text("all")
     assert path.read_text() == "all"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_disk_that_is_full_is_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*given: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(running, "run", full)
+    assert main(["--quick", "--output", str(tmp_path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "No space left on device" in line
+    assert "the same command goes on" in line
 
 
 def test_each_subject_has_a_seed_of_its_own() -> None:

@@ -52,6 +52,12 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted: the same command goes on", file=sys.stderr)
         return 130
+    except OSError as error:
+        print(
+            f"{folder.root}: {error}; what is finished is kept, and the same command goes on",
+            file=sys.stderr,
+        )
+        return 2
     print(f"{reporting.write(folder)}, after {time.perf_counter() - begin:.0f} s")
     for failure in failures:
         print(f"failed: {failure}", file=sys.stderr)
