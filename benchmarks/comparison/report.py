@@ -6,7 +6,6 @@ import os
 import platform
 from collections.abc import Sequence
 from datetime import date
-from pathlib import Path
 
 from benchmarks.comparison import vectors
 from benchmarks.comparison.measure import Result
@@ -40,12 +39,7 @@ MARK = {"skipped": "skipped", "failed": "**FAILED**"}
 
 def machine() -> str:
     """Processor with its vectors, cores, memory, system, and the day."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        lines = cpuinfo.read_text().splitlines()
-        names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-        model = names[0] if names else model
+    model = vectors.model() or platform.processor() or platform.machine()
     kind = ", ".join(filter(None, (vectors.processor(), vectors.widest())))
     model += f" ({kind})" if kind else ""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -9,11 +9,20 @@ PROCESSOR = "znver3"  # the last of its kind without AVX-512, which numba is tol
 _NEWER = ("avx512", "avx10", "avxvnni", "avxifma", "avxneconvert", "amx", "gfni")
 
 
+def model() -> str:
+    """The processor's model, in Linux's words; nothing where it does not say."""
+    names = (line.split(":", 1)[1].strip() for line in _lines() if line.startswith("model name"))
+    return next(names, "")
+
+
 def flags() -> list[str]:
     """What the processor can do, in Linux's words; nothing where it does not say."""
+    return next((line.split() for line in _lines() if line.startswith("flags")), [])
+
+
+def _lines() -> list[str]:
     cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    return next((line.split() for line in lines if line.startswith("flags")), [])
+    return cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
 
 
 def widest() -> str:

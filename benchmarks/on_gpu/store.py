@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.on_gpu.parts import Part, Row, Scope
+from fastseg.io.replacing import replacing
 
 ROOT = Path(__file__).resolve().parents[2]
 FORMAT = 1
@@ -106,9 +106,8 @@ class Store:
 def write_whole(path: Path, text: str) -> None:
     """Write a file that is never seen half written."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
+    with replacing(path) as file:
+        file.write(text)
 
 
 def failures(rows: Iterable[Row]) -> list[str]:

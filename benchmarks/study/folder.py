@@ -95,11 +95,19 @@ class Folder:
 
     def sample(self, anatomy: str, condition: Condition, subject: str) -> Sample:
         """Read an image, its truth, and the seeds that a person would click."""
-        image = nibabel.load(self.image(anatomy, condition, subject))
         truth = self.labels(self.truth(anatomy, condition, subject))
+        image = self.unknown(anatomy, condition, subject)
+        return dataclasses.replace(image, truth=truth, seeds=seeds_of(truth))
+
+    def unknown(
+        self, anatomy: str, condition: Condition, subject: str, seeds: bool = False
+    ) -> Sample:
+        """Read what a method may see: the image, and the seeds if somebody clicks them."""
+        if seeds:
+            return dataclasses.replace(self.sample(anatomy, condition, subject), truth=None)
+        image = nibabel.load(self.image(anatomy, condition, subject))
         array = np.ascontiguousarray(np.asarray(image.dataobj, np.float32))
-        spacing = float(image.header.get_zooms()[0])
-        return Sample(subject, array, truth, spacing, seeds_of(truth))
+        return Sample(subject, array, None, float(image.header.get_zooms()[0]), {})
 
     def settle(self, settings: Settings) -> None:
         """Keep the settings, or refuse a folder that was made with others."""

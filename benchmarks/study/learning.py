@@ -68,7 +68,7 @@ def prepare(
         path = folder.prepared(name, learner, condition, subject)
         if path.exists():
             continue
-        sample = folder.sample(name, condition, subject).unknown()
+        sample = folder.unknown(name, condition, subject)
         begin = time.perf_counter()
         try:
             arrays = shared(learner).prepare(model_of(folder.model(name, learner)), sample)
@@ -92,7 +92,7 @@ def segment(
         path = folder.prediction(method, name, condition, subject)
         if path.exists():
             continue
-        sample = folder.sample(name, condition, subject).unknown(seeds=found.uses_seeds)
+        sample = folder.unknown(name, condition, subject, seeds=found.uses_seeds)
         begin = time.perf_counter()
         try:
             prepared: Mapping[str, Any] = {}

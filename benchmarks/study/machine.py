@@ -6,9 +6,9 @@ import json
 import os
 import platform
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
+from benchmarks.comparison import vectors
 from benchmarks.study.folder import Folder, whole
 
 #: what the study stands on: what each does, by the names of the packages
@@ -49,19 +49,11 @@ def kept(folder: Folder) -> dict[str, Any]:
 def described() -> dict[str, Any]:
     """Describe this machine by its processor alone, and the packages by their metadata."""
     return {
-        "processor": processor(),
+        "processor": vectors.model() or platform.machine(),
         "cores": len(os.sched_getaffinity(0)),
         "python": platform.python_version(),
         "packages": {name: package(name) for name in PACKAGES},
     }
-
-
-def processor() -> str:
-    """Name the processor's model."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 def package(name: str) -> dict[str, Any] | None:

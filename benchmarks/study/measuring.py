@@ -47,7 +47,7 @@ def measure(plan: Plan, folder: Folder) -> list[Record]:
                 changed = {**options, "tolerance": TOLERANCES_MM[level - 1]}
                 output = folder.results(name, f"{target}-tolerance-{level}")
                 records.append(evaluated(clean, output, stem, ("nsd", "boundary_iou"), changed))
-    return [record for record in records if record]
+    return records
 
 
 def tolerances(known: Mapping[str, float], labels: Mapping[str, Any]) -> dict[str, float]:

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,7 +35,7 @@ def compare(plan: Plan, folder: Folder) -> list[Record]:
         pairs = [*itertools.islice(pairs_of(plan, folder, name), plan.settings.compared)]
         if not pairs:
             continue
-        spacing = folder.sample(name, CLEAN, plan.subjects(name, "test")[0]).spacing
+        spacing = folder.unknown(name, CLEAN, plan.subjects(name, "test")[0]).spacing
         seconds = dict.fromkeys(LIBRARIES, 0.0)
         for number, pair in enumerate(pairs):
             masks = [
@@ -75,7 +74,7 @@ def pairs_of(plan: Plan, folder: Folder, name: str) -> Any:
         path = folder.prediction(method, name, condition, subject)
         if path.exists():
             truth = folder.truth(name, condition, subject)
-            yield tuple(np.asarray(nibabel.load(p).dataobj, np.uint8) for p in (truth, path))
+            yield folder.labels(truth), folder.labels(path)
 
 
 def by_fastseg(pair: Any, labels: Mapping[str, Any], masks: Masks, spacing: float) -> None:

@@ -24,9 +24,6 @@ from benchmarks.study.subjects import Sample
 
 _LOG = logging.getLogger(__name__)
 
-#: what a fusion calls a voxel of which two labels are equally good, until the first atlas decides
-UNDECIDED = 255
-
 #: voxels that atlases are continued by on all sides
 _BEYOND = 10
 

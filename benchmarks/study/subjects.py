@@ -80,10 +80,6 @@ class Sample:
     spacing: float
     seeds: Mapping[int, tuple[Voxel, ...]]
 
-    def unknown(self, seeds: bool = False) -> Sample:
-        """Take away what a method may not see: the truth, and the seeds if nobody clicked."""
-        return dataclasses.replace(self, truth=None, seeds=self.seeds if seeds else {})
-
 
 def truth_of(subject: Subject, block: int = FINE) -> NDArray[np.uint8]:
     """Give each voxel the label that fills most of it; the smaller label of two that fill as much."""

@@ -200,7 +200,7 @@ def by_level(tables: Tables, difficulty: str, metric: str) -> pandas.DataFrame:
 
 
 def spent(tables: Tables) -> pandas.DataFrame:
-    """Give the seconds of each stage by the clock, its share of the run, and the seconds of all its steps together.
+    """Give the seconds of each stage by the clock, and its share of the run.
 
     What others measured beside is no part of the run.
     """
@@ -210,7 +210,6 @@ def spent(tables: Tables) -> pandas.DataFrame:
     wall = times[(times["stage"] == "wall") & (times["of"] != "peers")]
     found = wall.groupby("of", sort=False)[["seconds"]].sum()
     found["share"] = found["seconds"] / found["seconds"].sum()
-    found["steps"] = times[times["stage"] != "wall"].groupby("stage")["seconds"].sum()
     return found
 
 

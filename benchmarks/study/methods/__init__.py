@@ -77,6 +77,10 @@ class Method:
     uses_seeds: bool = False
 
 
+def learn_nothing(fitting: Fitting) -> None:
+    """Have no model: what is learned is learned where images are prepared, or of each image anew."""
+
+
 def names() -> tuple[str, ...]:
     """Give the names of all methods, in the order of the lecture."""
     found = [module.name for module in pkgutil.iter_modules(__path__)]

@@ -5,12 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.study.methods import Arrays, Fitting, Method
+from benchmarks.study.methods import Arrays, Method, learn_nothing
 from benchmarks.study.subjects import Sample
-
-
-def fit(fitting: Fitting) -> None:
-    """Learn nothing: the atlas is chosen where registrations are prepared."""
 
 
 def segment(model: None, sample: Sample, prepared: Arrays) -> NDArray[np.uint8]:
@@ -23,7 +19,7 @@ METHOD = Method(
     section="4.3",
     library="antspyx",
     knows_places=True,
-    fit=fit,
+    fit=learn_nothing,
     segment=segment,
     # tumours are left out: an atlas knows none that another subject has
     expected={

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from benchmarks.study.methods import Arrays, Fitting, Method
-from benchmarks.study.methods.multi_atlas_majority import segment as majority
+from benchmarks.study.fusion import fused
+from benchmarks.study.methods import Arrays, Method, learn_nothing
 from benchmarks.study.registrations import as_ants, one_thread
 from benchmarks.study.subjects import Sample
 
@@ -22,17 +22,13 @@ PATCH = 1
 SEARCH = 1
 
 
-def fit(fitting: Fitting) -> None:
-    """Learn nothing: the weights are of each image."""
-
-
 def segment(model: None, sample: Sample, prepared: Arrays) -> NDArray[np.uint8]:
     """Fuse by weights where the atlases disagree."""
     maps = prepared["deformed"]
-    fused = majority(model, sample, prepared)
+    labels = fused(prepared, "majority")
     contended = ndimage.binary_dilation(prepared["agreement"] < len(maps))
     if not contended.any():
-        return fused
+        return labels
     spacing = sample.spacing
     with tempfile.TemporaryDirectory() as folder:
         found = one_thread().joint_label_fusion(
@@ -40,7 +36,7 @@ def segment(model: None, sample: Sample, prepared: Arrays) -> NDArray[np.uint8]:
             as_ants(contended, spacing),
             [as_ants(image, spacing) for image in prepared["images"]],
             # label 0 gets no votes there, which would let every structure grow: so background becomes 1
-            label_list=[as_ants(labels + 1, spacing) for labels in maps],
+            label_list=[as_ants(one + 1, spacing) for one in maps],
             rad=PATCH,
             r_search=SEARCH,
             # by correlation: means of squares trust no atlas any more when the contrast is another
@@ -51,8 +47,8 @@ def segment(model: None, sample: Sample, prepared: Arrays) -> NDArray[np.uint8]:
         )
     decided = found["segmentation"].numpy().astype(np.int64)
     chosen = contended & (decided > 0)
-    fused[chosen] = decided[chosen] - 1
-    return fused
+    labels[chosen] = decided[chosen] - 1
+    return labels
 
 
 METHOD = Method(
@@ -60,7 +56,7 @@ METHOD = Method(
     section="4.5",
     library="antspyx",
     knows_places=True,
-    fit=fit,
+    fit=learn_nothing,
     segment=segment,
     # tumours are left out: an atlas knows none that another subject has
     expected={

@@ -8,21 +8,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-import fastseg
-from benchmarks.study.methods import Arrays, Fitting, Method
-from benchmarks.study.registrations import UNDECIDED
+from benchmarks.study.fusion import fused
+from benchmarks.study.methods import Arrays, Method, learn_nothing
 from benchmarks.study.subjects import Sample
-
-
-def fit(fitting: Fitting) -> None:
-    """Learn nothing: the atlases are chosen where registrations are prepared."""
 
 
 def segment(model: None, sample: Sample, prepared: Arrays) -> NDArray[np.uint8]:
     """Vote."""
-    maps = prepared["deformed"]
-    voted = fastseg.consensus(list(maps), "majority", undecided=UNDECIDED)
-    return np.where(voted == UNDECIDED, maps[0], voted).astype(np.uint8)
+    return fused(prepared, "majority")
 
 
 METHOD = Method(
@@ -30,7 +23,7 @@ METHOD = Method(
     section="4.5",
     library="antspyx, fastseg",
     knows_places=True,
-    fit=fit,
+    fit=learn_nothing,
     segment=segment,
     # tumours are left out: an atlas knows none that another subject has
     expected={

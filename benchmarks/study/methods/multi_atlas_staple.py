@@ -5,21 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-import fastseg
-from benchmarks.study.methods import Arrays, Fitting, Method
-from benchmarks.study.registrations import UNDECIDED
+from benchmarks.study.fusion import fused
+from benchmarks.study.methods import Arrays, Method, learn_nothing
 from benchmarks.study.subjects import Sample
-
-
-def fit(fitting: Fitting) -> None:
-    """Learn nothing: STAPLE estimates from the atlases of each image anew."""
 
 
 def segment(model: None, sample: Sample, prepared: Arrays) -> NDArray[np.uint8]:
     """Fuse by STAPLE; where two labels are equally probable, the most typical atlas decides."""
-    maps = prepared["deformed"]
-    fused = fastseg.consensus(list(maps), "staple", undecided=UNDECIDED)
-    return np.where(fused == UNDECIDED, maps[0], fused).astype(np.uint8)
+    return fused(prepared, "staple")
 
 
 METHOD = Method(
@@ -27,7 +20,7 @@ METHOD = Method(
     section="4.5",
     library="antspyx, fastseg",
     knows_places=True,
-    fit=fit,
+    fit=learn_nothing,
     segment=segment,
     # tumours are left out: an atlas knows none that another subject has
     expected={

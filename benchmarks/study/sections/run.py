@@ -7,6 +7,7 @@ import nibabel
 from benchmarks.study import catalogue, loop_times, machine, markdown, summaries
 from benchmarks.study.claims.readings import BILINEAR
 from benchmarks.study.figures import costs, sheets
+from benchmarks.study.figures import difficulties as drawing
 from benchmarks.study.figures.saving import with_few_colours
 from benchmarks.study.folder import CLEAN
 from benchmarks.study.sections import Page, part
@@ -145,11 +146,6 @@ def after_every_step(page: Page) -> str:
 
 def difficulties(page: Page) -> str:
     """Show the difficulties."""
-    try:
-        from benchmarks.study.figures import difficulties as drawing
-    except ImportError as error:
-        raise Missing("the figure of difficulties") from error
-
     anatomy = max(page.tables.anatomies, key=lambda name: width(page, name))
     levels = page.tables.settings.get("levels", (1, 2, 3, 4, 5))
     images = drawing.images_of(page.folder, anatomy, sheets.SUBJECT, levels)
